@@ -1,0 +1,86 @@
+# One folder of the library: headers in include/inn/NAME, sources in src/NAME, tests in tests/NAME.
+#
+#   inn_folder(NAME DEPENDS FOLDER...)   the folder's objects; DEPENDS are the folders it may include from
+#   inn_library()                        the library of all folders, and its installed package
+#   inn_folder_test(NAME)                the program NAME_test of tests/NAME, linked to the folder and what it stands on
+#
+# A folder's test links no folder that it may not include from, so a wrong include fails to link.
+
+add_library(inn_flags INTERFACE)
+target_compile_options(inn_flags INTERFACE -Wall -Wextra -Werror)
+# The fmt that is found first is torch's own copy of the headers, which has no library.
+target_compile_definitions(inn_flags INTERFACE FMT_HEADER_ONLY=1)
+target_link_libraries(inn_flags INTERFACE inn_torch)
+target_include_directories(inn_flags INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+if(INN_SANITIZE)
+  # No vptr check: libtorch is built without the type information that it reads.
+  target_compile_options(inn_flags INTERFACE -fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer)
+  target_link_options(inn_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+find_program(INN_CCACHE ccache)
+if(INN_CCACHE)
+  # A precompiled header is compared by content, and -fpch-preprocess lets ccache see it.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${INN_CCACHE})
+  add_compile_options(-fpch-preprocess)
+endif()
+
+# ATen's headers cost 9 s a file; every file reuses this one compilation of them. Files that need torch::nn or the
+# optimizers include those themselves: precompiling all of torch/torch.h makes every other file slower than that saves.
+add_library(inn_headers OBJECT ${PROJECT_SOURCE_DIR}/cmake/precompiled.cpp)
+target_link_libraries(inn_headers PUBLIC inn_flags)
+target_precompile_headers(inn_headers PUBLIC <ATen/ATen.h> <nlohmann/json.hpp> <fmt/format.h> <algorithm> <functional>
+                          <map> <optional> <span> <string> <unordered_map> <variant> <vector>)
+
+set(INN_FOLDERS "" CACHE INTERNAL "the folders of the library, in order")
+
+function(inn_folder name)
+  cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_library(inn_${name} OBJECT ${sources})
+  target_precompile_headers(inn_${name} REUSE_FROM inn_headers)
+  target_link_libraries(inn_${name} PUBLIC inn_flags nlohmann_json::nlohmann_json ZLIB::ZLIB)
+  set(INN_FOLDERS ${INN_FOLDERS} ${name} CACHE INTERNAL "")
+  set(closure ${name})
+  foreach(needed IN LISTS arg_DEPENDS)
+    list(APPEND closure ${needed} ${INN_CLOSURE_${needed}})
+  endforeach()
+  list(REMOVE_DUPLICATES closure)
+  set(INN_CLOSURE_${name} ${closure} CACHE INTERNAL "")
+endfunction()
+
+function(inn_folder_test name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cpp)
+  if(NOT sources OR NOT TARGET inn_${name})
+    return()
+  endif()
+  add_executable(${name}_test ${sources})
+  target_precompile_headers(${name}_test REUSE_FROM inn_headers)
+  target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  foreach(needed IN LISTS INN_CLOSURE_${name})
+    if(TARGET inn_${needed})
+      target_link_libraries(${name}_test PRIVATE inn_${needed})
+      target_sources(${name}_test PRIVATE $<TARGET_OBJECTS:inn_${needed}>)
+    endif()
+  endforeach()
+  target_link_libraries(${name}_test PRIVATE GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${name})
+endfunction()
+
+function(inn_library)
+  foreach(name IN LISTS INN_FOLDERS)
+    list(APPEND objects $<TARGET_OBJECTS:inn_${name}>)
+  endforeach()
+  add_library(inn ${objects})
+  add_library(inn::inn ALIAS inn)
+  target_compile_features(inn PUBLIC cxx_std_20)
+  target_compile_definitions(inn PUBLIC FMT_HEADER_ONLY=1)
+  target_include_directories(inn PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_link_libraries(inn PUBLIC $<BUILD_INTERFACE:inn_torch> $<INSTALL_INTERFACE:${TORCH_LIBRARIES}>
+                        PRIVATE $<BUILD_INTERFACE:ZLIB::ZLIB>)
+endfunction()

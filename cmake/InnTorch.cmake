@@ -1,0 +1,25 @@
+# Finds libtorch and sets the target inn_torch.
+#
+# In order: Torch_DIR or CMAKE_PREFIX_PATH as given; INN_PYTHON; the repository's own .venv; the python3 on the path.
+set(INN_PYTHON "" CACHE FILEPATH "A Python that has torch, asked for libtorch's place")
+
+if(NOT Torch_DIR)
+  foreach(python IN ITEMS "${INN_PYTHON}" "${PROJECT_SOURCE_DIR}/.venv/bin/python" python3)
+    if(python STREQUAL "")
+      continue()
+    endif()
+    execute_process(COMMAND ${python} -c "import torch.utils; print(torch.utils.cmake_prefix_path)"
+                    OUTPUT_VARIABLE prefix RESULT_VARIABLE failed OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    if(NOT failed)
+      list(APPEND CMAKE_PREFIX_PATH ${prefix})
+      break()
+    endif()
+  endforeach()
+endif()
+find_package(Torch 2.11 REQUIRED)
+
+# Torch's own target lists the whole of its link line; its headers are not ours to warn about.
+add_library(inn_torch INTERFACE)
+add_library(inn::torch ALIAS inn_torch)
+target_link_libraries(inn_torch INTERFACE ${TORCH_LIBRARIES})
+target_include_directories(inn_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})

@@ -1,0 +1,1 @@
+// The one translation unit whose precompiled header every other reuses.
