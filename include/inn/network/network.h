@@ -5,8 +5,10 @@
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,28 +20,29 @@ namespace inn {
 
 /// A named result of a call, an input, or a state tensor.
 struct Value {
-  std::string name;
+  std::string name = {};
   enum class Kind { tensor, integer, other } kind = Kind::tensor;
-  c10::ScalarType dtype = c10::ScalarType::Float;
+  c10::ScalarType dtype = c10::ScalarType::Float;  // of `other`: Double or Bool
   /// Its sizes for the example inputs of the source, at the widths that the network has now. Empty for non-tensors.
-  std::vector<int64_t> sizes;
+  /// -1 where the source could not know (how many indices `nonzero` finds).
+  std::vector<int64_t> sizes = {};
   /// For each axis the source's own formula where its size was dynamic ("Symbol('s77', …)"), "" where it was a number.
-  std::vector<std::string> formulas;
+  std::vector<std::string> formulas = {};
 };
 
 /// One call of an operator. Arguments stand for every place of the schema, in its order, defaults filled in.
 struct Call {
   std::string op;        // "aten::conv2d"
   std::string overload;  // "", "Tensor", "using_ints"
-  std::vector<Argument> arguments;
+  std::vector<Argument> arguments = {};
   /// For every return of the schema the values it makes: one, or as many as the list it returns has.
   struct Result {
     bool is_list = false;
-    std::vector<ValueId> values;
+    std::vector<ValueId> values = {};
   };
-  std::vector<Result> results;
-  std::string module;       // dotted name of the module that makes the call: "layer1.0.conv1"
-  std::string module_type;  // its class, as the source wrote it
+  std::vector<Result> results = {};
+  std::string module = {};       // dotted name of the module that makes the call: "layer1.0.conv1"
+  std::string module_type = {};  // its class, as the source wrote it
 
   /// "aten::conv2d" or "aten::add.Tensor".
   std::string qualified_name() const { return overload.empty() ? op : op + "." + overload; }
@@ -50,8 +53,8 @@ struct StateEntry {
   std::string name;  // "layer1.0.conv1.weight"
   enum class Kind { parameter, buffer, transient_buffer, constant } kind = Kind::parameter;
   ValueId value;  // the value by which calls read it
-  at::Tensor tensor;
-  std::vector<std::string> aliases;  // further names of the same tensor (tied weights)
+  at::Tensor tensor = {};
+  std::vector<std::string> aliases = {};  // further names of the same tensor (tied weights)
 };
 
 /// A number that sizes depend on. Either it is the size of an axis of a value, found anew in every run (a batch, an
@@ -63,19 +66,48 @@ struct SizeSymbol {
     ValueId value;
     int64_t axis;
   };
-  std::optional<Source> source;
+  std::optional<Source> source = {};
 };
 
 /// How Python calls the network: pytree specifications as torch.export writes them, and the names of the arguments.
 struct CallSignature {
   std::string in_spec, out_spec;
   std::vector<std::string> argument_names;
+  /// An argument that the source was given as a constant (None, 3). The network has no input for it.
+  struct Constant {
+    size_t position;  // among all arguments, in the order of in_spec
+    std::string name;
+    c10::IValue value;
+  };
+  std::vector<Constant> constants;
 };
 
 /// The range of a dynamic size of the source, by its symbol ("s77").
 struct SizeRange {
   int64_t minimum = 0;
   std::optional<int64_t> maximum;
+};
+
+/// How a network's calls are carried out: the operators found, and when each value is released.
+///
+/// Made at the first forward and made anew where a fingerprint of the calls says that they have been edited since, so
+/// whoever edits `calls` need tell nobody. Constant arguments are no part of it.
+class ExecutionPlan;
+
+/// Holds the plan last made. Threads may share a network and run it; copies of a network share the plan.
+class ExecutionPlanSlot {
+ public:
+  ExecutionPlanSlot() = default;
+  ExecutionPlanSlot(const ExecutionPlanSlot& other) : plan_(other.plan_.load()) {}
+  ExecutionPlanSlot& operator=(const ExecutionPlanSlot& other) {
+    plan_.store(other.plan_.load());
+    return *this;
+  }
+  std::shared_ptr<const ExecutionPlan> load() const { return plan_.load(); }
+  void store(std::shared_ptr<const ExecutionPlan> plan) { plan_.store(std::move(plan)); }
+
+ private:
+  std::atomic<std::shared_ptr<const ExecutionPlan>> plan_;
 };
 
 /// A program over named tensors. A value type: copies share tensors (as at::Tensor does), nothing else.
@@ -95,7 +127,7 @@ class Network {
   struct ForwardOptions {
     /// The values of the symbols without a source; those of the network where empty.
     std::span<const int64_t> symbol_values = {};
-    /// Called with each value as it is computed, for inputs too, before anything else reads it.
+    /// Called with each tensor as it is computed, for inputs too, before anything else reads it. Not for the state.
     std::function<void(ValueId, const at::Tensor&)> observe = nullptr;
   };
 
@@ -134,6 +166,9 @@ class Network {
   /// Throws std::invalid_argument unless the network is well formed: every value is defined once and before its use,
   /// every call names a known operator and has its schema's arguments, every state tensor has its value's sizes.
   void validate() const;
+
+ private:
+  mutable ExecutionPlanSlot plan_;
 };
 
 /// Resolves `op`.`overload` to its schema: first torch's dispatcher, then TorchScript's registry (integer arithmetic).

@@ -1,0 +1,116 @@
+#pragma once
+// Batches of a data set: in order or shuffled, augmented, normalized.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <vector>
+
+#include "inn/data/dataset.h"
+
+namespace inn {
+
+/// How pixels become numbers: (pixel/255 − mean)/std, with one value for all channels or one for each.
+struct Normalization {
+  std::vector<double> mean{0.0};
+  std::vector<double> std{1.0};
+
+  bool operator==(const Normalization&) const = default;
+};
+
+/// Returns images as float32: (images/255 − mean)/std. images: uint8 [N, C, H, W] on the CPU.
+///
+/// Throws std::invalid_argument unless mean and std have 1 or C finite values each and std is positive.
+at::Tensor normalize(const at::Tensor& images, const Normalization& normalization);
+
+struct BatchOptions {
+  int64_t batch_size = 128;
+  bool shuffle = false;
+  uint64_t seed = 0;
+  /// Each image is padded by so many black pixels on every side and cut to its size at a random place; 0:
+  /// not.
+  int64_t crop_padding = 0;
+  /// Each image is mirrored left to right with probability 1/2.
+  bool flip = false;
+  /// Leaves out the last batch of an epoch where it would be smaller than the others.
+  bool drop_last = false;
+  Normalization normalization = {};
+};
+
+/// Images as a network takes them, on the CPU.
+struct Batch {
+  at::Tensor images;   // float32 [B, C, H, W]
+  at::Tensor labels;   // int64 [B]; undefined where the data set has none
+  at::Tensor indices;  // int64 [B]: which images of the data set
+};
+
+/// The batches of one epoch, in order; made when they are asked for. Batch i is a function of (seed, epoch,
+/// i) alone.
+class Epoch {
+ public:
+  int64_t size() const;
+  /// Returns batch `index`. Throws std::out_of_range unless 0 ≤ index < size().
+  Batch operator[](int64_t index) const;
+
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = Batch;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const Batch*;
+    using reference = Batch;
+
+    Iterator() = default;
+    Iterator(const Epoch* epoch, int64_t index) : epoch_(epoch), index_(index) {}
+    Batch operator*() const { return (*epoch_)[index_]; }
+    Iterator& operator++() {
+      ++index_;
+      return *this;
+    }
+    void operator++(int) { ++index_; }
+    bool operator==(const Iterator& other) const { return index_ == other.index_; }
+
+   private:
+    const Epoch* epoch_ = nullptr;
+    int64_t index_ = 0;
+  };
+  Iterator begin() const { return {this, 0}; }
+  Iterator end() const { return {this, size()}; }
+
+ private:
+  friend class Batches;
+  Epoch(Dataset dataset, BatchOptions options, int64_t epoch);
+
+  Dataset dataset_;
+  BatchOptions options_;
+  int64_t epoch_;
+  std::vector<int64_t> order_;
+};
+
+/// A data set cut into batches, anew in every epoch.
+///
+/// Deterministic: the order of the images is a function of (seed, epoch), a batch's augmentation one of
+/// (seed, epoch, index). So a run goes on at any (epoch, index) as if it had never stopped. The generator is
+/// the library's own, so torch's is neither read nor moved, and the same seed gives the same batches with
+/// every version of torch.
+class Batches {
+ public:
+  /// Throws std::invalid_argument where an option is out of its range or does not fit the images.
+  Batches(Dataset dataset, BatchOptions options);
+
+  /// Returns the number of batches in an epoch.
+  int64_t size() const;
+  /// Returns the batches of epoch `epoch` ≥ 0.
+  Epoch epoch(int64_t epoch) const;
+
+  const Dataset& dataset() const { return dataset_; }
+  const BatchOptions& options() const { return options_; }
+
+ private:
+  Dataset dataset_;
+  BatchOptions options_;
+};
+
+}  // namespace inn

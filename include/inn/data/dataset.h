@@ -1,0 +1,69 @@
+#pragma once
+// A set of images with labels, as it is distributed.
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace inn {
+
+/// Which part of a data set. `any`: the train split where there is one, else the test split.
+enum class Split { train, test, any };
+
+/// Returns "train", "test" or "any".
+const char* to_string(Split split);
+
+/// Images with labels, on the CPU. A value type: copies share tensors.
+struct Dataset {
+  at::Tensor images = {};  // uint8 [N, C, H, W], values 0..255
+  at::Tensor labels = {};  // int64 [N], each in [0, class_names.size()); undefined where there are none
+  std::vector<std::string> class_names = {};  // empty where there are no labels
+  std::string source = {};                    // the name or path it was opened by
+
+  int64_t size() const;
+  /// Returns the first `count` images with their labels, sharing memory. Throws std::invalid_argument unless
+  /// 1 ≤ count ≤ N.
+  Dataset first(int64_t count) const;
+};
+
+/// One way in which data sets are distributed.
+struct DatasetFormat {
+  std::string name;      // "cifar-10"
+  std::string contents;  // what such a folder holds, for messages and docs
+  /// Whether the folder or file, which exists, is of this format as far as its names tell.
+  std::function<bool(const std::filesystem::path&)> recognizes;
+  /// Reads it. Throws std::runtime_error that names the file which is missing, short or wrong.
+  std::function<Dataset(const std::filesystem::path&, Split)> read;
+};
+
+/// A data set that is known by name, in the folder where its Debian package puts it.
+struct NamedDataset {
+  std::string name;  // "fashion-mnist"
+  std::filesystem::path folder;
+  std::string package = {};
+  std::vector<std::string> class_names = {};
+};
+
+/// Returns the formats in the order in which they are tried.
+const std::vector<DatasetFormat>& dataset_formats();
+/// Adds a format, tried after those that are there. Throws std::invalid_argument for a name that is taken.
+void register_dataset_format(DatasetFormat format);
+
+const std::vector<NamedDataset>& named_datasets();
+/// Adds a name. Throws std::invalid_argument for one that is taken.
+void register_named_dataset(NamedDataset dataset);
+
+/// Returns the data set of a folder or file, recognised by its content, or of a name such as "fashion-mnist".
+///
+/// A single file (an IDX file of images, one CIFAR batch) is read whole whatever the split; IDX images then
+/// have no labels. Names go before paths ("./fashion-mnist" is a path). Reads everything into memory; the
+/// sizes that a file claims are checked against the file before anything is allocated. Throws
+/// std::runtime_error naming the file: missing, short, longer than its header says, of the wrong kind; a
+/// split that isn't there; counts of images and labels that differ; a label out of range; for a name whose
+/// folder is missing, the Debian package that has it.
+Dataset open_dataset(const std::string& path_or_name, Split split);
+
+}  // namespace inn

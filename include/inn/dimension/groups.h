@@ -1,0 +1,74 @@
+#pragma once
+// The groups of a network: axes that must have one width.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "inn/dimension/axis.h"
+#include "inn/dimension/rule.h"
+#include "inn/network/network.h"
+
+namespace inn {
+
+enum class Role { produce, consume };
+
+/// Where the channels of a group stand in one axis of one tensor: channel c at the indices
+/// offset + o·outer_stride + c·inner + i, for 0 ≤ o < outer and 0 ≤ i < inner.
+struct Member {
+  size_t state;        // index into Network::state
+  std::string tensor;  // its name
+  int64_t axis;
+  Role role;
+  int64_t offset, outer, outer_stride, inner;
+};
+
+/// Axes of tensors that must have one width.
+struct Group {
+  std::string name;  // after the module whose output it is: "layer1.0.conv1"
+  int64_t width;
+  std::optional<std::string> pinned;  // why it can't have another width
+  std::vector<Member> members;
+};
+
+using GroupId = size_t;
+
+/// The groups of a network, and the structure of each axis of its state in terms of them.
+class Groups {
+ public:
+  std::vector<Group> groups;
+  /// axes[s][d]: axis d of state tensor s. Variables in it are group ids.
+  std::vector<std::vector<Axis>> axes;
+  /// consumed[s][d]: the groups that the network sums over there.
+  std::vector<std::vector<std::vector<GroupId>>> consumed;
+  /// Operators without a rule, and how many calls of each there are.
+  std::map<std::string, int64_t> unknown_operators;
+  /// axes of every value, in terms of the same ids where those are groups, else of negative ids (batch, image sizes).
+  std::vector<std::vector<Axis>> value_axes;
+  /// The algebra's variable of each group, by which value_axes and sizes were made.
+  std::vector<VariableId> variables;
+  /// The symbol of Network::symbols by which sizes follow a group, for groups that need one.
+  std::map<GroupId, SymbolId> group_symbols;
+
+  Role role(size_t state, int64_t axis, GroupId group) const;
+  /// Returns the group named so. Throws std::invalid_argument with the nearest names.
+  GroupId find(const std::string& name) const;
+  /// Returns the groups whose names match any of the globs (`*`, `?`, `[…]`), pinned ones left out; all that can be resized
+  /// where `patterns` is empty. Throws std::invalid_argument for a pattern that matches no group, or only pinned ones (why).
+  std::vector<GroupId> select(const std::vector<std::string>& patterns) const;
+};
+
+/// A network with its groups; its sizes follow widths, batch and image size from now on.
+struct AnalysedNetwork {
+  Network network;
+  Groups groups;
+};
+
+/// Finds the groups of `network`, and replaces sizes burned into its calls by what they stand for.
+///
+/// Linear in the number of calls. Throws nothing for operators it does not know: what they touch is pinned, by name.
+AnalysedNetwork analyse(Network network, const RuleTable& rules = RuleTable::standard());
+
+}  // namespace inn

@@ -1,0 +1,126 @@
+#pragma once
+// What an operator says of the axes of its arguments and results.
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "inn/dimension/algebra.h"
+#include "inn/network/network.h"
+
+namespace inn {
+
+class Analysis;
+
+/// The axes of one tensor.
+using Axes = std::vector<Axis>;
+
+/// One call as a rule sees it: its arguments by name, the axes of its tensors, and the equations that it may state.
+///
+/// A rule sets the axes of every tensor result (`set_result`). What it leaves unset is a fault of the rule and throws.
+class RuleContext {
+ public:
+  RuleContext(Analysis& analysis, size_t call_index);
+
+  const Call& call() const;
+  /// "aten::conv2d (layer1.0.conv1)": what messages call this call.
+  const std::string& site() const { return site_; }
+
+  // ---- arguments, by the names of the schema ----
+  bool has(const std::string& name) const;  // there, and not None
+  bool is_tensor(const std::string& name) const;
+  /// The constant, or `fallback` where it is absent or None. Throws where it is not a constant of that type.
+  int64_t integer(const std::string& name, int64_t fallback = 0) const;
+  double number(const std::string& name, double fallback = 0) const;
+  bool flag(const std::string& name, bool fallback = false) const;
+  std::string text(const std::string& name, const std::string& fallback = "") const;
+  /// A list of integers; -1 stands for an element that the network computes. One integer is a list of one.
+  std::vector<int64_t> integers(const std::string& name) const;
+  size_t list_size(const std::string& name) const;
+  /// The names of the arguments that are single tensors, in order.
+  std::vector<std::string> tensor_arguments() const;
+
+  /// The axes of a tensor argument, resolved. Throws where it is None or no tensor.
+  Axes axes(const std::string& name) const;
+  /// The axes of each tensor of a list argument; a None in it gives no entry.
+  std::vector<Axes> list_axes(const std::string& name) const;
+  /// The sizes of result `index`, in the example run.
+  const std::vector<int64_t>& result_sizes(size_t index = 0) const;
+  size_t result_count() const { return results_.size(); }
+
+  /// Returns the axis that the integer argument `name` (element `element` of a list) stands for: what is known of it where
+  /// the network computes it; else a new variable of size `actual`, which the argument follows from now on.
+  Axis size_argument(const std::string& name, int64_t actual, std::optional<size_t> element = std::nullopt);
+  /// The integer argument is the size of `axis` and follows it. A negative constant (-1: "whatever is left") stays.
+  void follow(const std::string& name, const Axis& axis, std::optional<size_t> element = std::nullopt);
+
+  // ---- equations ----
+  Axis fresh(int64_t size);
+  void unify(const Axis& a, const Axis& b);
+  /// Unifies axis by axis; the counts must be equal.
+  void unify(const Axes& a, const Axes& b);
+  void pin(const Axis& axis, const std::string& reason);
+  void fix(const Axis& axis);
+  std::optional<std::pair<Axis, Axis>> cut(const Axis& axis, int64_t position);
+  bool is_pinned(const Axis& axis) const;  // every variable of it
+  /// Returns a new axis of positions that are no channels: what a window, a sort or a lookup leaves. Never a group.
+  Axis positions(int64_t size);
+  /// The argument becomes this constant: what a default that depends on a width was at the source's width.
+  void set_constant(const std::string& name, c10::IValue value);
+
+  /// States that the call sums over axis `axis` of the tensor argument `name`, so that tensors read there are consumers.
+  void consume(const std::string& name, int64_t axis);
+  /// The same for the factor or part `part` of that axis only.
+  void consume_part(const std::string& name, int64_t axis, const Axis& part);
+
+  /// The axes of result `index`.
+  void set_result(Axes axes, size_t index = 0);
+  /// Axis `to` of result `index` is made of axis `from` of argument `name` by position: where the argument is a parameter or
+  /// computed of parameters alone, what consumes the result there consumes the parameter.
+  void carry(const std::string& name, int64_t from, int64_t to, size_t index = 0);
+  /// What is known of the integer that the call computes.
+  void set_integer(const Axis& axis, size_t index = 0);
+  std::optional<Axis> integer_axis(const std::string& name) const;
+
+  /// Returns `axis` counted from the front. Throws std::invalid_argument outside [-rank, rank).
+  int64_t normalize(int64_t axis, size_t rank) const;
+
+ private:
+  const Argument& argument(const std::string& name) const;
+  std::optional<size_t> position(const std::string& name) const;
+
+  Analysis& analysis_;
+  size_t call_index_;
+  std::string site_;
+  std::vector<ValueId> results_;
+  bool of_parameters_;  // computed of parameters alone
+};
+
+/// A rule with its line of documentation.
+struct Rule {
+  std::string op;   // "aten::conv2d": all overloads and the in-place form; or "aten::add.Tensor" for one of them
+  std::string doc;  // "out [n, o, h', w'] = input [n, g·i, h, w], weight [g·o, i, kh, kw]; i consumed"
+  std::function<void(RuleContext&)> apply;
+};
+
+/// The rules by operator. A copy of `standard()` can be extended with rules of one's own.
+class RuleTable {
+ public:
+  /// Every rule of the library.
+  static RuleTable standard();
+
+  /// Throws std::invalid_argument where the operator has a rule already.
+  void add(Rule rule);
+  /// Several operators under one rule.
+  void add(const std::vector<std::string>& ops, const std::string& doc, const std::function<void(RuleContext&)>& apply);
+  /// Returns the rule for a call: that of its overload, else of its operator, else of the operator it is the in-place form
+  /// of; nullptr where there is none.
+  const Rule* find(const Call& call) const;
+  const std::map<std::string, Rule>& rules() const { return rules_; }
+
+ private:
+  std::map<std::string, Rule> rules_;
+};
+
+}  // namespace inn

@@ -1,0 +1,133 @@
+#pragma once
+// Grids: points on [0,1] at which functions are sampled.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string_view>
+#include <vector>
+
+#include "inn/grid/distribution.h"
+
+namespace inn {
+
+/// Strictly increasing points in [0,1].
+class Grid {
+ public:
+  virtual ~Grid() = default;
+  /// Returns the points: [size()] float64 on the CPU, strictly increasing in [0,1].
+  virtual at::Tensor points() const = 0;
+  virtual int64_t size() const = 0;
+  /// The word for its kind: "uniform", "trainable", "random", "gauss-legendre", "composite".
+  virtual std::string_view kind() const = 0;
+  /// Returns the tensors that the points are differentiable in; none for most grids.
+  virtual std::vector<at::Tensor> parameters() const { return {}; }
+  /// Draws anew what is random in it; nothing for most grids.
+  virtual void draw() {}
+  /// Returns a grid that shares nothing with this one: parameters are copied, random numbers go on alike.
+  virtual std::shared_ptr<Grid> clone() const = 0;
+};
+
+/// Returns x_i = i/(m−1), [m] float64, 0 and 1 exact; 1/2 for m = 1. Throws std::invalid_argument unless m
+/// ≥ 1.
+at::Tensor uniform_points(int64_t m);
+
+/// The points i/(m−1); 1/2 for m = 1.
+class UniformGrid : public Grid {
+ public:
+  /// Throws std::invalid_argument unless m ≥ 1.
+  explicit UniformGrid(int64_t m);
+  at::Tensor points() const override;
+  int64_t size() const override { return size_; }
+  std::string_view kind() const override { return "uniform"; }
+  std::shared_ptr<Grid> clone() const override;
+
+ private:
+  int64_t size_;
+};
+
+/// Points that learn: x = (0, cumsum(softmax θ)), θ ∈ R^{m−1}. For every θ they increase strictly (while no
+/// two θ are further apart than 36, where a step falls below rounding), 0 and 1 stay; the point of m = 1 is
+/// 1/2 and learns nothing. It starts as the uniform grid, θ = 0.
+class TrainableGrid : public Grid {
+ public:
+  /// Throws std::invalid_argument unless m ≥ 1.
+  explicit TrainableGrid(int64_t m);
+  /// Starts from θ, a floating point vector that is shared, so that an optimizer may own it; m is its length
+  /// + 1.
+  explicit TrainableGrid(at::Tensor theta);
+  /// Starts at given points: [m ≥ 2], strictly increasing, from 0 to 1. θ_i = log(x_{i+1} − x_i).
+  /// Throws std::invalid_argument for others.
+  static TrainableGrid at_points(const at::Tensor& points);
+
+  /// Differentiable in θ.
+  at::Tensor points() const override;
+  int64_t size() const override { return theta_.size(0) + 1; }
+  std::string_view kind() const override { return "trainable"; }
+  /// Returns θ, a leaf that requires a gradient; none for m = 1.
+  std::vector<at::Tensor> parameters() const override;
+  /// θ itself: [m−1] float64.
+  const at::Tensor& theta() const { return theta_; }
+  std::shared_ptr<Grid> clone() const override;
+
+ private:
+  at::Tensor theta_;
+};
+
+/// A uniform grid of random size: `draw` gives it another. Deterministic by seed.
+class RandomGrid : public Grid {
+ public:
+  /// Has its first size drawn already.
+  RandomGrid(SizeDistribution distribution, uint64_t seed);
+  at::Tensor points() const override;
+  int64_t size() const override { return size_; }
+  std::string_view kind() const override { return "random"; }
+  void draw() override;
+  const SizeDistribution& distribution() const { return distribution_; }
+  std::shared_ptr<Grid> clone() const override;
+
+ private:
+  SizeDistribution distribution_;
+  std::mt19937_64 random_;
+  int64_t size_;
+};
+
+/// The m zeros of the Legendre polynomial P_m, taken from [−1,1] to [0,1].
+class GaussLegendreGrid : public Grid {
+ public:
+  /// Throws std::invalid_argument unless m ≥ 1.
+  explicit GaussLegendreGrid(int64_t m);
+  at::Tensor points() const override;
+  int64_t size() const override { return size_; }
+  std::string_view kind() const override { return "gauss-legendre"; }
+  std::shared_ptr<Grid> clone() const override;
+
+ private:
+  int64_t size_;
+};
+
+/// Grids side by side, each on its own part of [0,1]. Where one ends and the next begins at the same point it
+/// stands once.
+class CompositeGrid : public Grid {
+ public:
+  /// Grid k lies on [bounds_k, bounds_{k+1}]; bounds increase strictly from 0 to 1. Throws
+  /// std::invalid_argument for other bounds, a null grid or none. The grids are shared.
+  CompositeGrid(std::vector<std::shared_ptr<Grid>> grids, std::vector<double> bounds);
+  /// Parts of equal length.
+  explicit CompositeGrid(std::vector<std::shared_ptr<Grid>> grids);
+  /// Differentiable in the parameters of the grids.
+  at::Tensor points() const override;
+  int64_t size() const override;
+  std::string_view kind() const override { return "composite"; }
+  std::vector<at::Tensor> parameters() const override;
+  void draw() override;
+  std::shared_ptr<Grid> clone() const override;
+
+ private:
+  std::vector<std::shared_ptr<Grid>> grids_;
+  std::vector<double> bounds_;
+};
+
+}  // namespace inn

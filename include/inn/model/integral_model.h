@@ -1,0 +1,134 @@
+#pragma once
+// The integral model: one set of weights for all widths.
+
+#include <ATen/core/Generator.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "inn/dimension/groups.h"
+#include "inn/grid/distribution.h"
+#include "inn/grid/grid.h"
+#include "inn/model/network_module.h"
+#include "inn/resampling/maps.h"
+
+namespace inn {
+
+struct ConvertOptions {
+  /// Globs over group names. Empty (and no dims): every group that can be resized.
+  std::vector<std::string> groups = {};
+  /// Continuous axes by tensor, as TorchIntegral takes them: {"layer4.0.conv1.weight": {0}}. Names the groups that stand there.
+  std::map<std::string, std::vector<int64_t>> dims = {};
+  std::string kernel = "cubic";
+  std::string quadrature = "trapezoid";
+  /// "path": channels are ordered so that tensors are smooth (see ordering); "none": kept as they are.
+  std::string order = "path";
+  uint64_t seed = 0;
+};
+
+/// One group of an integral model: a continuous axis with its grid.
+class IntegralGroup {
+ public:
+  IntegralGroup(GroupId id, std::string name, int64_t source_width, std::string kernel, std::string quadrature);
+
+  GroupId id() const { return id_; }
+  const std::string& name() const { return name_; }
+  int64_t source_width() const { return source_width_; }
+  int64_t width() const { return grid_->size(); }
+  const std::string& kernel() const { return kernel_; }
+  const std::string& quadrature() const { return quadrature_; }
+  const Grid& grid() const { return *grid_; }
+
+  /// Samples the axis at `width` uniform points from now on. Throws std::invalid_argument unless 1 ≤ width ≤ 8·source_width.
+  void resize(int64_t width);
+  /// Takes any grid: trainable, Gauss-Legendre, one's own.
+  void set_grid(std::shared_ptr<Grid> grid);
+  /// In training mode each forward draws a width. nullptr: none is drawn.
+  void set_distribution(std::shared_ptr<const WidthDistribution> distribution);
+  const std::shared_ptr<const WidthDistribution>& distribution() const { return distribution_; }
+
+  /// Returns the pair of maps of the grid as it is now; identities, exactly, on the source grid.
+  GroupMaps maps() const;
+
+ private:
+  GroupId id_;
+  std::string name_;
+  int64_t source_width_;
+  std::string kernel_, quadrature_;
+  std::shared_ptr<Grid> grid_;
+  std::shared_ptr<const WidthDistribution> distribution_;
+};
+
+/// A network whose chosen groups are continuous: its parameters are the values of weight functions at control points.
+///
+/// A parameter W is kept multiplied by the quadrature weights of its source grid, W = Q·F. So at the source width the
+/// network runs with W itself, bit for bit, an ordinary optimizer sees the gradients that it sees in ordinary training, and
+/// another width is the linear map diag(q')·Φ·diag(1/Q) of W (MATH: "Another width").
+class IntegralModelImpl : public NetworkModuleImpl {
+ public:
+  IntegralModelImpl(AnalysedNetwork source, ConvertOptions options);
+
+  /// Groups in network order.
+  std::vector<IntegralGroup>& groups() { return groups_; }
+  const std::vector<IntegralGroup>& groups() const { return groups_; }
+  /// Throws std::invalid_argument with the nearest names.
+  IntegralGroup& group(const std::string& name);
+
+  /// All groups to max(1, round(fraction · source width)).
+  void resize(double fraction);
+  /// All groups to their source width.
+  void restore();
+  /// All groups: in training mode each forward draws one fraction f and gives every group width max(1, round(f·n)).
+  void set_distribution(std::shared_ptr<const FractionDistribution> distribution);
+  /// Every group gets a grid of its present width whose points learn, and nothing else learns (grid tuning).
+  void tune_grids();
+
+  /// Draws new widths where distributions are set (in training mode); runs the network with tensors sampled at the grids.
+  std::vector<c10::IValue> run(const std::vector<c10::IValue>& inputs) override;
+
+  /// Returns the state sampled at the present grids, in the network's order. Differentiable in parameters and grids.
+  std::vector<at::Tensor> sample() const;
+  /// Returns a plain network at the present widths. Shares no tensor with the model.
+  Network discretize() const;
+
+  std::shared_ptr<IntegralModelImpl> clone_model() const;
+  const Groups& structure() const { return structure_; }
+  const ConvertOptions& options() const { return options_; }
+  /// Restarts the drawing of widths.
+  void seed(uint64_t seed) { generator_.seed(seed); }
+  std::mt19937_64& generator() { return generator_; }
+
+ private:
+  void draw_widths();
+  const std::vector<at::Tensor>& sampled();
+  std::map<GroupId, GroupMaps> maps() const;
+
+  Groups structure_;
+  ConvertOptions options_;
+  std::vector<IntegralGroup> groups_;
+  std::shared_ptr<const FractionDistribution> distribution_;
+  std::mt19937_64 generator_;
+  struct Cache;  // of sampled tensors, for evaluation
+  std::shared_ptr<Cache> cache_;
+};
+TORCH_MODULE(IntegralModel);
+
+/// Converts a network: finds its groups, orders their channels, makes the chosen ones continuous.
+/// The outputs at the source width equal the network's. Throws std::invalid_argument for unknown or pinned groups.
+IntegralModel convert(const Network& network, const ConvertOptions& options = {});
+
+/// Writes a .pt2 that torch.export.load reads as the network at its present widths, with extra/integral.json beside it.
+void save(const IntegralModelImpl& model, const std::filesystem::path& path);
+/// Reads what `save` wrote. Throws std::runtime_error for a damaged file, and for a .pt2 without extra/integral.json.
+IntegralModel load_integral(const std::filesystem::path& path);
+/// True where the archive holds an integral model.
+bool is_integral(const Network& network);
+/// The integral model that a network read from a file holds in its extra files.
+IntegralModel load_integral(Network network);
+
+}  // namespace inn

@@ -1,0 +1,44 @@
+#pragma once
+// A network as a torch::nn::Module.
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "inn/network/network.h"
+
+namespace inn {
+
+/// A network whose state is the parameters and buffers of a module, under their own dotted names.
+///
+/// What torch's optimizers, `train()`, `eval()`, `to()`, `named_parameters()` do to a module, they do to this one.
+/// The network's tensors and the module's are the same tensors.
+class NetworkModuleImpl : public torch::nn::Module {
+ public:
+  /// Takes the network's own tensors, not copies. Floating parameters get requires_grad as the network has it.
+  explicit NetworkModuleImpl(Network network);
+
+  /// Returns the network's outputs. In training mode batch norm, dropout and their kin behave as in training.
+  virtual std::vector<c10::IValue> run(const std::vector<c10::IValue>& inputs);
+  /// Returns the one tensor that the network gives for one tensor.
+  at::Tensor forward(const at::Tensor& input);
+
+  void train(bool on = true) override;
+  void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
+  void to(torch::Dtype dtype, bool non_blocking = false) override;
+  void to(torch::Device device, bool non_blocking = false) override;
+
+  const Network& network() const { return network_; }
+
+ protected:
+  Network network_;
+
+ private:
+  torch::nn::Module& owner_of(const std::string& name);  // makes the modules that a dotted name needs
+};
+TORCH_MODULE(NetworkModule);
+
+}  // namespace inn

@@ -1,0 +1,43 @@
+#pragma once
+// Another width: a pair of linear maps for each group.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "inn/axis_map/axis_map.h"
+#include "inn/dimension/groups.h"
+#include "inn/network/network.h"
+#include "inn/quadrature/quadrature.h"
+#include "inn/weight_function/kernel.h"
+
+namespace inn {
+
+/// What gives a group of width n the width m: producing axes become produce·W, consuming axes W·consumeᵀ. Both m×n.
+struct GroupMaps {
+  AxisMap produce, consume;
+};
+
+/// Integral network: produce = Φ, consume = diag(q)·Φ·diag(1/Q); q are the quadrature's weights at `points` [m], Q those at
+/// the n uniform source points. Identities, exactly, where the points are the source's. Differentiable in `points`.
+GroupMaps interpolation_maps(int64_t source_width, const at::Tensor& points, const InterpolationKernel& kernel,
+                             const Quadrature& quadrature);
+
+/// Selection of channels `indices` (in that order): pruning, and permutation where all are there.
+GroupMaps selection_maps(int64_t source_width, const std::vector<int64_t>& indices);
+
+/// `after` applied to what `before` gives: produce and consume composed alike.
+GroupMaps compose(const GroupMaps& after, const GroupMaps& before);
+
+/// Returns state tensor `state` with the maps of its groups applied along its axes, smallest result first. Groups without an
+/// entry keep their channels. A running variance is kept between the least and greatest of its source. Differentiable.
+at::Tensor apply_maps(const Groups& groups, size_t state, const at::Tensor& tensor, const std::map<GroupId, GroupMaps>& maps);
+
+/// Returns the network with the maps applied: new state, sizes that follow, a plain network. The source is untouched.
+/// Throws std::invalid_argument where a group is pinned or a map does not start at its width.
+Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMaps>& maps);
+
+/// Returns max(1, round(fraction·width)). Throws std::invalid_argument unless fraction > 0 is finite.
+int64_t width_of_fraction(int64_t width, double fraction);
+
+}  // namespace inn

@@ -1,0 +1,29 @@
+#pragma once
+// A tensor as a function of several of its axes.
+
+#include <ATen/core/Tensor.h>
+
+#include <span>
+
+#include "inn/axis_map/axis_map.h"
+
+namespace inn {
+
+/// A map and the axis it acts on: the whole of it, or the middle factor of a product [outer·n·inner].
+struct MappedAxis {
+  int64_t axis;
+  AxisMap map;
+  int64_t outer = 1;
+  int64_t inner = 1;
+};
+
+/// Returns `tensor` with every map applied to its axis: F(x_1, x_2, …) for a separable function, axis by
+/// axis.
+///
+/// The axes are taken so that intermediate results are the smallest (rows/cols ascending); maps on one and
+/// the same axis keep their order. The result does not depend on the order but by rounding. With no maps, or
+/// identities only, it is `tensor` itself. Differentiable in the tensor and in the maps' weights. Throws
+/// std::invalid_argument, as AxisMap::apply does, for an axis or width that the tensor does not have.
+at::Tensor sample(const at::Tensor& tensor, std::span<const MappedAxis> maps);
+
+}  // namespace inn

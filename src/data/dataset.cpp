@@ -1,0 +1,128 @@
+#include "inn/data/dataset.h"
+
+#include <ATen/ops/max.h>
+
+#include <algorithm>
+
+#include "formats.h"
+#include "inn/core/error.h"
+
+namespace inn {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<DatasetFormat>& formats() {
+  static std::vector<DatasetFormat> table{idx_format(), cifar10_format(), cifar100_format()};
+  return table;
+}
+
+std::vector<NamedDataset>& names() {
+  static std::vector<NamedDataset> table{
+      {.name = "fashion-mnist",
+       .folder = "/usr/share/datasets/fashion-mnist",
+       .package = "dataset-fashion-mnist",
+       .class_names = {"T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker",
+                       "bag", "ankle boot"}}};
+  return table;
+}
+
+template <class Entry>
+void add(std::vector<Entry>& table, Entry entry) {
+  const auto same = [&](const Entry& other) { return other.name == entry.name; };
+  require(std::none_of(table.begin(), table.end(), same), "data", "The name '{}' is registered already.",
+          entry.name);
+  table.push_back(std::move(entry));
+}
+
+[[noreturn]] void fail_unknown(const std::string& path) {
+  std::string known;
+  for (const auto& format : formats()) known += "\n  " + format.name + ": " + format.contents;
+  std::vector<std::string> found = fs::is_directory(path) ? file_names(path) : std::vector<std::string>{};
+  constexpr size_t kShown = 8;
+  std::string shown;
+  for (size_t i = 0; i < std::min(kShown, found.size()); ++i) shown += (i > 0 ? ", " : "") + found[i];
+  if (found.size() > kShown) shown += ", …";
+  if (found.empty()) shown = fs::is_directory(path) ? "nothing" : "a file of another kind";
+  raise<std::runtime_error>("data", "'{}' is no data set of a known format; found {}. Known:{}", path, shown,
+                            known);
+}
+
+Dataset read(const fs::path& path, Split split) {
+  for (const auto& format : formats()) {
+    if (format.recognizes(path)) return format.read(path, split);
+  }
+  fail_unknown(path.string());
+}
+
+}  // namespace
+
+const char* to_string(Split split) {
+  return split == Split::train ? "train" : split == Split::test ? "test" : "any";
+}
+
+int64_t Dataset::size() const { return images.defined() ? images.size(0) : 0; }
+
+Dataset Dataset::first(int64_t count) const {
+  require(count >= 1 && count <= size(), "data",
+          "Data set '{}': the count of images must be in [1, {}] but got {}.", source, size(), count);
+  Dataset part = *this;
+  part.images = images.narrow(0, 0, count);
+  if (labels.defined()) part.labels = labels.narrow(0, 0, count);
+  return part;
+}
+
+const std::vector<DatasetFormat>& dataset_formats() { return formats(); }
+void register_dataset_format(DatasetFormat format) { add(formats(), std::move(format)); }
+const std::vector<NamedDataset>& named_datasets() { return names(); }
+void register_named_dataset(NamedDataset dataset) { add(names(), std::move(dataset)); }
+
+Dataset open_dataset(const std::string& path_or_name, Split split) {
+  for (const auto& named : names()) {
+    if (named.name != path_or_name) continue;
+    require<std::runtime_error>(fs::is_directory(named.folder), "data",
+                                "Data set '{}': folder '{}' is missing; on Debian: apt install {}",
+                                named.name, named.folder.string(), named.package);
+    Dataset dataset = read(named.folder, split);
+    if (dataset.class_names.size() <= named.class_names.size()) dataset.class_names = named.class_names;
+    dataset.source = named.name;
+    return dataset;
+  }
+  if (!fs::exists(path_or_name)) {
+    std::vector<std::string> known;
+    for (const auto& named : names()) known.push_back(named.name);
+    raise<std::runtime_error>("data", "'{}' is neither a folder, a file, nor the name of a data set.{}",
+                              path_or_name, nearest_names(path_or_name, known));
+  }
+  Dataset dataset = read(path_or_name, split);
+  dataset.source = path_or_name;
+  return dataset;
+}
+
+std::vector<std::string> numbered_classes(int64_t count) {
+  std::vector<std::string> result;
+  for (int64_t i = 0; i < count; ++i) result.push_back(std::to_string(i));
+  return result;
+}
+
+std::vector<std::string> file_names(const fs::path& folder) {
+  std::vector<std::string> result;
+  for (const auto& entry : fs::directory_iterator(folder)) result.push_back(entry.path().filename().string());
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
+Split split_to_read(Split split, bool has_train) {
+  if (split != Split::any) return split;
+  return has_train ? Split::train : Split::test;
+}
+
+void check_labels(const at::Tensor& labels, int64_t classes, const std::string& path) {
+  if (labels.numel() == 0) return;
+  const auto largest = at::max(labels).item<int64_t>();
+  require<std::runtime_error>(largest < classes, "data",
+                              "File '{}': labels must be in [0, {}] but one is {}.", path, classes - 1,
+                              largest);
+}
+
+}  // namespace inn

@@ -1,0 +1,298 @@
+#include "inn/dimension/algebra.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "inn/core/error.h"
+
+namespace inn {
+namespace {
+
+/// Returns the factors of a product, or the axis itself as its only factor.
+std::vector<Axis> factors_of(const Axis& axis) { return axis.is_product() ? axis.parts : std::vector<Axis>{axis}; }
+
+bool contains(const Axis& axis, VariableId variable) {
+  bool found = false;
+  axis.for_each_variable([&](const Axis& leaf) { found = found || leaf.variable == variable; });
+  return found;
+}
+
+}  // namespace
+
+Axis Algebra::fresh(int64_t size) {
+  if (size == 0) return Axis::of_constant(0);
+  variables_.push_back({.size = size, .binding = {}, .pinned = {}, .site = {}});
+  return Axis::of_variable(static_cast<VariableId>(variables_.size() - 1), size);
+}
+
+Axis Algebra::resolve(const Axis& axis) const {
+  switch (axis.kind) {
+    case Axis::Kind::constant:
+      return axis;
+    case Axis::Kind::variable: {
+      const auto& variable = variables_[axis.variable];
+      return variable.binding ? resolve(*variable.binding) : axis;
+    }
+    default: {
+      std::vector<Axis> parts;
+      parts.reserve(axis.parts.size());
+      for (const auto& part : axis.parts) parts.push_back(resolve(part));
+      return axis.is_product() ? Axis::of_product(std::move(parts)) : Axis::of_sum(std::move(parts));
+    }
+  }
+}
+
+void Algebra::pin(const Axis& axis, const std::string& reason) {
+  resolve(axis).for_each_variable([&](const Axis& leaf) {
+    auto& pinned = variables_[leaf.variable].pinned;
+    if (!pinned) pinned = reason;
+  });
+}
+
+void Algebra::fix(const Axis& axis) {
+  resolve(axis).for_each_variable([&](const Axis& leaf) {
+    auto& variable = variables_[leaf.variable];
+    variable.fixed = true;
+    if (!variable.pinned) variable.pinned = "its positions are no channels";
+  });
+}
+
+bool Algebra::conflict(const Axis& a, const Axis& b, const std::string& site) {
+  std::string before;
+  for (const auto* axis : {&a, &b}) {
+    resolve(*axis).for_each_variable([&](const Axis& leaf) {
+      const auto& other = variables_[leaf.variable].site;
+      if (before.empty() && other != site) before = other;
+    });
+  }
+  const auto reason = before.empty() ? fmt::format("{} divides it where nothing else does", site)
+                                     : fmt::format("{} and {} divide it unlike", before, site);
+  pin(a, reason);
+  pin(b, reason);
+  return false;
+}
+
+void Algebra::inherit(const Variable& from, const Axis& to) {
+  if (from.pinned) pin(to, *from.pinned);
+  if (from.fixed) fix(to);
+}
+
+bool Algebra::unify(const Axis& a, const Axis& b, const std::string& site) {
+  return unify_resolved(resolve(a), resolve(b), site);
+}
+
+bool Algebra::unify_resolved(const Axis& a, const Axis& b, const std::string& site) {
+  if (a == b) return true;
+  if (a.size != b.size) return conflict(a, b, site);
+  // The younger variable is bound to the older, which keeps the chains that resolve() follows short.
+  if (a.is_variable() && !(b.is_variable() && b.variable > a.variable)) return bind(a.variable, b, site);
+  if (b.is_variable()) return bind(b.variable, a, site);
+  if (a.is_constant() || b.is_constant()) {
+    // A constant against a product or a sum: all its parts stay as they are.
+    pin(a.is_constant() ? b : a, fmt::format("{} needs just {} of it", site, a.size));
+    return true;
+  }
+  if (a.is_sum() && b.is_sum()) return unify_sums(a.parts, b.parts, site);
+  if (a.is_sum()) return unify_product_with_sum(b, a.parts, site);
+  if (b.is_sum()) return unify_product_with_sum(a, b.parts, site);
+  return unify_products(a.parts, b.parts, site);
+}
+
+bool Algebra::bind(VariableId id, const Axis& axis, const std::string& site) {
+  if (axis.is_constant()) {
+    // Not bound, only pinned: the user still reads of the group and why its width is what it is.
+    pin(Axis::of_variable(id, axis.size), fmt::format("{} needs just {} of it", site, axis.size));
+    return true;
+  }
+  if (contains(axis, id)) return conflict(Axis::of_variable(id, axis.size), axis, site);
+  auto& variable = variables_[id];
+  variable.binding = axis;
+  axis.for_each_variable([&](const Axis& leaf) { variables_[leaf.variable].site = site; });
+  inherit(Variable(variable), axis);
+  return true;
+}
+
+bool Algebra::split_last(std::vector<Axis>& factors, int64_t inner, const std::string& site) {
+  Axis last = factors.back();
+  if (inner == 0 || last.size % inner != 0) return false;
+  factors.pop_back();
+  const int64_t outer = last.size / inner;
+  if (last.is_constant()) {
+    factors.push_back(Axis::of_constant(outer));
+    factors.push_back(Axis::of_constant(inner));
+    return true;
+  }
+  if (!last.is_variable()) return false;
+  const std::vector<Axis> split{fresh(outer), fresh(inner)};
+  if (!bind(last.variable, Axis::of_product(split), site)) return false;
+  factors.insert(factors.end(), split.begin(), split.end());
+  return true;
+}
+
+bool Algebra::unify_products(std::vector<Axis> a, std::vector<Axis> b, const std::string& site) {
+  const Axis whole_a = Axis::of_product(a), whole_b = Axis::of_product(b);
+  while (!a.empty() && !b.empty()) {
+    // Earlier steps may have refined what is left.
+    for (auto* side : {&a, &b}) {
+      auto refined = factors_of(resolve(side->back()));
+      side->pop_back();
+      side->insert(side->end(), refined.begin(), refined.end());
+    }
+    if (a.size() == 1 || b.size() == 1) return unify(Axis::of_product(a), Axis::of_product(b), site);
+    Axis &last_a = a.back(), &last_b = b.back();
+    if (last_a.is_sum() || last_b.is_sum()) {
+      // A sum inside a product meets as many factors of the other side as have its size.
+      auto& other = last_a.is_sum() ? b : a;
+      const Axis sum = last_a.is_sum() ? last_a : last_b;
+      (last_a.is_sum() ? a : b).pop_back();
+      std::vector<Axis> suffix;
+      int64_t size = 1;
+      while (!other.empty() && size < sum.size) {
+        int64_t needed = sum.size / size;
+        if (other.back().size > needed && !split_last(other, needed, site)) break;
+        size *= other.back().size;
+        suffix.insert(suffix.begin(), other.back());
+        other.pop_back();
+      }
+      if (size != sum.size) return conflict(whole_a, whole_b, site);
+      if (!unify(sum, Axis::of_product(suffix), site)) return false;
+      continue;
+    }
+    if (last_a.size != last_b.size) {
+      auto& longer = last_a.size > last_b.size ? a : b;
+      const int64_t inner = std::min(last_a.size, last_b.size);
+      if (!split_last(longer, inner, site)) return conflict(whole_a, whole_b, site);
+    }
+    if (!unify(a.back(), b.back(), site)) return false;
+    a.pop_back();
+    b.pop_back();
+  }
+  // Only factors of size 1 can be left on one side: what they stand for can't grow.
+  for (const auto* side : {&a, &b})
+    for (const auto& factor : *side) pin(factor, fmt::format("{} leaves no place for it", site));
+  return true;
+}
+
+std::optional<std::pair<Axis, Axis>> Algebra::cut(const Axis& unresolved, int64_t position, const std::string& site) {
+  const Axis axis = resolve(unresolved);
+  if (position < 0 || position > axis.size) return std::nullopt;
+  if (position == 0) return std::pair{Axis::of_constant(0), axis};
+  if (position == axis.size) return std::pair{axis, Axis::of_constant(0)};
+  if (axis.is_constant())
+    return std::pair{Axis::of_constant(position), Axis::of_constant(axis.size - position)};
+  if (axis.is_variable()) {
+    const Axis before = fresh(position), after = fresh(axis.size - position);
+    bind(axis.variable, Axis::of_sum({before, after}), site);
+    return std::pair{before, after};
+  }
+  if (axis.is_product()) {
+    const std::vector<Axis> rest(std::next(axis.parts.begin()), axis.parts.end());
+    const int64_t inner = axis.size / axis.parts[0].size;
+    if (position % inner != 0) return std::nullopt;
+    const auto outer = cut(axis.parts[0], position / inner, site);
+    if (!outer) return std::nullopt;
+    const auto with_rest = [&rest](const Axis& factor) {
+      std::vector<Axis> factors{factor};
+      factors.insert(factors.end(), rest.begin(), rest.end());
+      return Axis::of_product(std::move(factors));
+    };
+    return std::pair{with_rest(outer->first), with_rest(outer->second)};
+  }
+  std::vector<Axis> before, after;
+  int64_t begin = 0;
+  for (const auto& term : axis.parts) {
+    const int64_t end = begin + term.size;
+    if (end <= position) {
+      before.push_back(term);
+    } else if (begin >= position) {
+      after.push_back(term);
+    } else {
+      const auto halves = cut(term, position - begin, site);
+      if (!halves) return std::nullopt;
+      before.push_back(halves->first);
+      after.push_back(halves->second);
+    }
+    begin = end;
+  }
+  return std::pair{Axis::of_sum(std::move(before)), Axis::of_sum(std::move(after))};
+}
+
+bool Algebra::unify_sums(std::vector<Axis> a, std::vector<Axis> b, const std::string& site) {
+  const Axis whole_a = Axis::of_sum(a), whole_b = Axis::of_sum(b);
+  std::reverse(a.begin(), a.end());  // the next term is the last of the list
+  std::reverse(b.begin(), b.end());
+  bool all = true;
+  while (!a.empty() && !b.empty()) {
+    if (a.back().size == b.back().size) {
+      all = unify(a.back(), b.back(), site) && all;
+      a.pop_back();
+      b.pop_back();
+      continue;
+    }
+    auto& longer = a.back().size > b.back().size ? a : b;
+    auto& shorter = a.back().size > b.back().size ? b : a;
+    if (const auto halves = cut(longer.back(), shorter.back().size, site)) {
+      all = unify(halves->first, shorter.back(), site) && all;
+      shorter.pop_back();
+      longer.back() = halves->second;
+      continue;
+    }
+    // The longer term can't be cut there: it meets as many terms as fill it.
+    std::vector<Axis> segment;
+    int64_t size = 0;
+    while (!shorter.empty() && size < longer.back().size) {
+      size += shorter.back().size;
+      segment.push_back(shorter.back());
+      shorter.pop_back();
+    }
+    if (size != longer.back().size) return conflict(whole_a, whole_b, site);
+    all = unify(longer.back(), Axis::of_sum(segment), site) && all;
+    longer.pop_back();
+  }
+  return all;
+}
+
+bool Algebra::unify_product_with_sum(const Axis& product, const std::vector<Axis>& terms, const std::string& site) {
+  const std::vector<Axis> rest(std::next(product.parts.begin()), product.parts.end());
+  const Axis& outer = product.parts[0];
+  const int64_t inner = product.size / outer.size;
+  if (outer.size == 1) {
+    pin(outer, fmt::format("{} leaves no place for it", site));
+    return unify(Axis::of_product(rest), Axis::of_sum(terms), site);
+  }
+  // Segments of terms whose sizes are multiples of what lies inside the outermost factor.
+  std::vector<std::vector<Axis>> segments(1);
+  std::vector<int64_t> counts;
+  int64_t size = 0;
+  for (const auto& term : terms) {
+    segments.back().push_back(term);
+    size += term.size;
+    if (size % inner == 0) {
+      counts.push_back(size / inner);
+      segments.emplace_back();
+      size = 0;
+    }
+  }
+  segments.pop_back();
+  if (size != 0) return conflict(product, Axis::of_sum(terms), site);
+  if (segments.size() == 1) return conflict(product, Axis::of_sum(terms), site);
+  std::vector<Axis> pieces;
+  const bool single = std::all_of(counts.begin(), counts.end(), [](int64_t count) { return count == 1; });
+  if (outer.is_variable() && !single) {
+    for (const auto count : counts) pieces.push_back(fresh(count));
+    if (!bind(outer.variable, Axis::of_sum(pieces), site)) return false;
+  } else {
+    // Cut into single positions, the outermost factor is a number: 2·c against c ⊕ c.
+    pin(outer, fmt::format("{} takes its positions apart", site));
+    for (const auto count : counts) pieces.push_back(Axis::of_constant(count));
+  }
+  bool all = true;
+  for (size_t i = 0; i < segments.size(); ++i) {
+    std::vector<Axis> factors{pieces[i]};
+    factors.insert(factors.end(), rest.begin(), rest.end());
+    all = unify(Axis::of_product(std::move(factors)), Axis::of_sum(segments[i]), site) && all;
+  }
+  return all;
+}
+
+}  // namespace inn

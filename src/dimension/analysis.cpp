@@ -1,0 +1,113 @@
+#include "dimension/analysis.h"
+
+#include "inn/core/error.h"
+
+namespace inn {
+
+Analysis::Analysis(const Network& network_, const RuleTable& rules_) : network(network_), rules(rules_) {
+  axes.resize(network.values.size());
+  integers.resize(network.values.size());
+  origins.resize(network.values.size());
+  of_parameters.resize(network.values.size());
+}
+
+void Analysis::run() {
+  start();
+  for (size_t i = 0; i < network.calls.size(); ++i) apply(i);
+  finish();
+}
+
+void Analysis::start() {
+  for (const auto input : network.inputs) {
+    const auto& value = network.values[input];
+    if (value.kind != Value::Kind::tensor) continue;
+    Axes fresh;
+    for (size_t d = 0; d < value.sizes.size(); ++d) {
+      fresh.push_back(algebra.fresh(value.sizes[d]));
+      algebra.pin(fresh.back(), fmt::format("it is axis {} of the input '{}'", d, value.name));
+    }
+    axes[input] = std::move(fresh);
+  }
+  for (size_t s = 0; s < network.state.size(); ++s) {
+    const ValueId value = network.state[s].value;
+    Axes fresh;
+    std::vector<std::vector<Origin>> from;
+    int64_t d = 0;
+    for (const auto size : network.state[s].tensor.sizes()) {
+      // An axis of size 1 in a parameter broadcasts; it is nobody's width.
+      fresh.push_back(size == 1 ? Axis::of_constant(1) : algebra.fresh(size));
+      from.push_back({{s, d++}});
+    }
+    axes[value] = std::move(fresh);
+    of_parameters[value] = true;
+    origins[value] = std::move(from);
+  }
+}
+
+void Analysis::apply(size_t call_index) {
+  const Call& call = network.calls[call_index];
+  const Rule* rule = rules.find(call);
+  if (rule == nullptr) {
+    ++unknown_operators[call.qualified_name()];
+    apply_unknown(call_index, "there is no rule for it");
+    return;
+  }
+  RuleContext context(*this, call_index);
+  rule->apply(context);
+  for (const auto& result : call.results) {
+    for (const auto id : result.values) {
+      const auto& value = network.values[id];
+      if (value.kind != Value::Kind::tensor) continue;
+      const auto& found = axes[id];
+      bool fits = found && found->size() == value.sizes.size();
+      for (size_t d = 0; fits && d < found->size(); ++d) fits = (*found)[d].size == value.sizes[d];
+      if (!fits) {
+        apply_unknown(call_index, "its rule does not fit the sizes of this call");
+        return;
+      }
+    }
+  }
+}
+
+void Analysis::apply_unknown(size_t call_index, const std::string& why) {
+  const Call& call = network.calls[call_index];
+  const auto site = RuleContext(*this, call_index).site();
+  const auto reason = fmt::format("{} touches it, and {}", site, why);
+  for (const auto& argument : call.arguments) {
+    argument.for_each_value([&](ValueId id) {
+      if (!axes[id]) return;
+      for (const auto& axis : *axes[id]) algebra.pin(axis, reason);
+    });
+  }
+  for (const auto& result : call.results) {
+    for (const auto id : result.values) {
+      if (network.values[id].kind != Value::Kind::tensor) continue;
+      Axes fresh;
+      for (const auto size : network.values[id].sizes) {
+        fresh.push_back(algebra.fresh(size));
+        algebra.pin(fresh.back(), reason);
+      }
+      axes[id] = std::move(fresh);
+    }
+  }
+}
+
+void Analysis::finish() {
+  size_t position = 0;
+  for (const auto& output : network.outputs) {
+    output.for_each_value([&](ValueId id) {
+      if (!axes[id]) return;
+      for (size_t d = 0; d < axes[id]->size(); ++d)
+        algebra.pin((*axes[id])[d], fmt::format("it is axis {} of output {}", d, position));
+    });
+    ++position;
+  }
+  std::vector<bool> read(network.values.size());
+  for (const auto& call : network.calls)
+    for (const auto& argument : call.arguments) argument.for_each_value([&](ValueId id) { read[id] = true; });
+  for (const auto& entry : network.state)
+    if (!read[entry.value])
+      for (const auto& axis : *axes[entry.value]) algebra.fix(axis);
+}
+
+}  // namespace inn

@@ -1,0 +1,263 @@
+#include "inn/dimension/groups.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "dimension/analysis.h"
+#include "inn/core/error.h"
+
+namespace inn {
+namespace {
+
+/// Where a leaf of an axis stands: see Member.
+struct Place {
+  int64_t offset, outer, outer_stride, inner;
+};
+
+/// Calls `visit(leaf, place)` for each variable of `axis`, once for every place where a member of the form
+/// (offset, outer, outer_stride, inner) describes it.
+template <class Visit>
+void walk(const Axis& axis, Place at, Visit&& visit) {
+  switch (axis.kind) {
+    case Axis::Kind::constant:
+      return;
+    case Axis::Kind::variable:
+      visit(axis, at);
+      return;
+    case Axis::Kind::sum: {
+      int64_t begin = 0;
+      for (const auto& term : axis.parts) {
+        walk(term, {at.offset + begin * at.inner, at.outer, at.outer_stride, at.inner}, visit);
+        begin += term.size;
+      }
+      return;
+    }
+    case Axis::Kind::product: {
+      int64_t inner = axis.size, outer = 1;
+      for (const auto& factor : axis.parts) {
+        inner /= factor.size;
+        // The repetitions of what stands around (at.outer) and of the factors before this one: one stride holds for both
+        // where the blocks of the first are without gaps; else each of the former is listed by itself.
+        const int64_t block = factor.size * inner * at.inner;
+        if (at.outer == 1) {
+          walk(factor, {at.offset, outer, block, inner * at.inner}, visit);
+        } else if (outer == 1) {
+          walk(factor, {at.offset, at.outer, at.outer_stride, inner * at.inner}, visit);
+        } else {
+          for (int64_t o = 0; o < at.outer; ++o)
+            walk(factor, {at.offset + o * at.outer_stride, outer, block, inner * at.inner}, visit);
+        }
+        outer *= factor.size;
+      }
+      return;
+    }
+  }
+}
+
+/// The part of a tensor's name that names its module; the whole name for a tensor of the root.
+std::string owner_of(const std::string& tensor) {
+  const auto dot = tensor.rfind('.');
+  return dot == std::string::npos ? tensor : tensor.substr(0, dot);
+}
+
+/// Turns the free variables that reach the state into groups.
+class Collector {
+ public:
+  explicit Collector(const Analysis& analysis) : analysis_(analysis), network_(analysis.network) {}
+
+  Groups collect() {
+    list_consumptions();
+    for (const auto state : states_in_order_of_use()) list_members(state);
+    name_groups();
+    translate_axes();
+    result_.unknown_operators = analysis_.unknown_operators;
+    return std::move(result_);
+  }
+
+ private:
+  void list_consumptions() {
+    for (const auto& consumption : analysis_.consumptions)
+      analysis_.algebra.resolve(consumption.axis).for_each_variable([&](const Axis& leaf) {
+        consumed_.insert({consumption.origin, leaf.variable});
+      });
+  }
+
+  std::vector<size_t> states_in_order_of_use() const {
+    std::vector<size_t> first(network_.values.size(), network_.calls.size());
+    for (size_t c = network_.calls.size(); c-- > 0;)
+      for (const auto& argument : network_.calls[c].arguments)
+        argument.for_each_value([&](ValueId id) { first[id] = c; });
+    std::vector<size_t> order(network_.state.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+      return first[network_.state[a].value] < first[network_.state[b].value];
+    });
+    return order;
+  }
+
+  void list_members(size_t state) {
+    const auto& axes = *analysis_.axes[network_.state[state].value];
+    for (size_t d = 0; d < axes.size(); ++d) {
+      const auto axis = static_cast<int64_t>(d);
+      walk(analysis_.algebra.resolve(axes[d]), {0, 1, axes[d].size, 1}, [&](const Axis& leaf, const Place& place) {
+        if (analysis_.algebra.is_fixed(leaf.variable)) return;
+        const auto [found, is_new] = ids_.try_emplace(leaf.variable, result_.groups.size());
+        if (is_new) {
+          result_.groups.push_back({"", leaf.size, analysis_.algebra.pinned(leaf.variable), {}});
+          result_.variables.push_back(leaf.variable);
+        }
+        const bool consumed = consumed_.contains({Analysis::Origin{state, axis}, leaf.variable});
+        result_.groups[found->second].members.push_back({state, network_.state[state].name, axis,
+                                                         consumed ? Role::consume : Role::produce, place.offset,
+                                                         place.outer, place.outer_stride, place.inner});
+      });
+    }
+  }
+
+  /// The name of an input that has the group in one of its axes, or "".
+  std::string input_of(GroupId group) const {
+    for (const auto input : network_.inputs) {
+      if (!analysis_.axes[input]) continue;
+      for (const auto& axis : *analysis_.axes[input]) {
+        bool found = false;
+        analysis_.algebra.resolve(axis).for_each_variable([&](const Axis& leaf) {
+          const auto id = ids_.find(leaf.variable);
+          found = found || (id != ids_.end() && id->second == group);
+        });
+        if (found) return network_.values[input].name;
+      }
+    }
+    return "";
+  }
+
+  void name_groups() {
+    std::map<std::string, std::vector<GroupId>> same;
+    for (GroupId g = 0; g < result_.groups.size(); ++g) {
+      auto& group = result_.groups[g];
+      const auto producer = std::find_if(group.members.begin(), group.members.end(),
+                                         [](const Member& member) { return member.role == Role::produce; });
+      if (producer != group.members.end()) {
+        group.name = owner_of(producer->tensor);
+      } else {
+        group.name = input_of(g);
+        if (group.name.empty()) group.name = owner_of(group.members.front().tensor) + ":in";
+      }
+      same[group.name].push_back(g);
+    }
+    for (const auto& [name, ids] : same)
+      for (size_t k = 0; ids.size() > 1 && k < ids.size(); ++k)
+        result_.groups[ids[k]].name = fmt::format("{}:{}", name, k);
+  }
+
+  /// Group variables get their group's id, fixed ones become constants, the others negative ids.
+  Axis translate(const Axis& axis, bool fixed_is_constant) const {
+    Axis translated = axis;
+    if (axis.is_variable()) {
+      const auto found = ids_.find(axis.variable);
+      if (found != ids_.end()) {
+        translated.variable = static_cast<VariableId>(found->second);
+      } else if (fixed_is_constant) {
+        return Axis::of_constant(axis.size);
+      } else {
+        translated.variable = -1 - axis.variable;
+      }
+      return translated;
+    }
+    for (auto& part : translated.parts) part = translate(part, fixed_is_constant);
+    if (axis.is_product()) return Axis::of_product(std::move(translated.parts));
+    if (axis.is_sum()) return Axis::of_sum(std::move(translated.parts));
+    return translated;
+  }
+
+  void translate_axes() {
+    for (size_t s = 0; s < network_.state.size(); ++s) {
+      std::vector<Axis> structure;
+      std::vector<std::vector<GroupId>> sums;
+      const auto& axes = *analysis_.axes[network_.state[s].value];
+      for (size_t d = 0; d < axes.size(); ++d) {
+        structure.push_back(translate(analysis_.algebra.resolve(axes[d]), true));
+        std::set<GroupId> ids;
+        analysis_.algebra.resolve(axes[d]).for_each_variable([&](const Axis& leaf) {
+          if (consumed_.contains({Analysis::Origin{s, static_cast<int64_t>(d)}, leaf.variable}) &&
+              ids_.contains(leaf.variable))
+            ids.insert(ids_.at(leaf.variable));
+        });
+        sums.emplace_back(ids.begin(), ids.end());
+      }
+      result_.axes.push_back(std::move(structure));
+      result_.consumed.push_back(std::move(sums));
+    }
+    for (const auto& axes : analysis_.axes) {
+      std::vector<Axis> structure;
+      if (axes)
+        for (const auto& axis : *axes) structure.push_back(translate(analysis_.algebra.resolve(axis), false));
+      result_.value_axes.push_back(std::move(structure));
+    }
+  }
+
+  const Analysis& analysis_;
+  const Network& network_;
+  Groups result_;
+  std::map<VariableId, GroupId> ids_;
+  std::set<std::pair<Analysis::Origin, VariableId>> consumed_;
+};
+
+}  // namespace
+
+Groups collect_groups(const Analysis& analysis) { return Collector(analysis).collect(); }
+
+Role Groups::role(size_t state, int64_t axis, GroupId group) const {
+  const auto& sums = consumed.at(state).at(axis);
+  return std::find(sums.begin(), sums.end(), group) != sums.end() ? Role::consume : Role::produce;
+}
+
+GroupId Groups::find(const std::string& name) const {
+  std::vector<std::string> names;
+  for (GroupId g = 0; g < groups.size(); ++g) {
+    if (groups[g].name == name) return g;
+    names.push_back(groups[g].name);
+  }
+  raise("dimension", "Group '{}': there is no such group.{}", name, nearest_names(name, names));
+}
+
+std::vector<GroupId> Groups::select(const std::vector<std::string>& patterns) const {
+  std::set<GroupId> chosen;
+  std::vector<std::string> names;
+  for (GroupId g = 0; g < groups.size(); ++g) {
+    names.push_back(groups[g].name);
+    if (patterns.empty() && !groups[g].pinned) chosen.insert(g);
+  }
+  for (const auto& pattern : patterns) {
+    bool any = false;
+    std::optional<GroupId> pinned;
+    for (GroupId g = 0; g < groups.size(); ++g) {
+      if (fnmatch(pattern.c_str(), groups[g].name.c_str(), 0) != 0) continue;
+      if (groups[g].pinned) {
+        pinned = g;
+        continue;
+      }
+      any = true;
+      chosen.insert(g);
+    }
+    if (any) continue;
+    if (pinned)
+      raise("dimension", "Group '{}': it is pinned at width {}, since {}.", groups[*pinned].name, groups[*pinned].width,
+            *groups[*pinned].pinned);
+    raise("dimension", "Pattern '{}': it matches no group.{}", pattern, nearest_names(pattern, names));
+  }
+  return {chosen.begin(), chosen.end()};
+}
+
+AnalysedNetwork analyse(Network network, const RuleTable& rules) {
+  AnalysedNetwork result{std::move(network), {}};
+  Analysis analysis(result.network, rules);
+  analysis.run();
+  result.groups = collect_groups(analysis);
+  derive_sizes(analysis, result.network, result.groups);
+  return result;
+}
+
+}  // namespace inn

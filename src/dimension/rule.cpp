@@ -1,0 +1,244 @@
+#include "inn/dimension/rule.h"
+
+#include <ATen/core/function_schema.h>
+
+#include "dimension/analysis.h"
+#include "inn/core/error.h"
+
+namespace inn {
+
+RuleContext::RuleContext(Analysis& analysis, size_t call_index) : analysis_(analysis), call_index_(call_index) {
+  site_ = call().qualified_name();
+  if (!call().module.empty()) site_ += " (" + call().module + ")";
+  for (const auto& result : call().results) results_.insert(results_.end(), result.values.begin(), result.values.end());
+  of_parameters_ = true;
+  for (const auto& argument : call().arguments)
+    argument.for_each_value([&](ValueId id) { of_parameters_ = of_parameters_ && analysis_.of_parameters[id]; });
+  for (const auto id : results_) analysis_.of_parameters[id] = of_parameters_;
+}
+
+const Call& RuleContext::call() const { return analysis_.network.calls[call_index_]; }
+
+// ---- arguments ----
+
+std::optional<size_t> RuleContext::position(const std::string& name) const {
+  const auto& schema = find_schema(call().op, call().overload);
+  const auto index = schema.argumentIndexWithName(name);
+  if (!index) return std::nullopt;
+  return static_cast<size_t>(*index);
+}
+
+const Argument& RuleContext::argument(const std::string& name) const {
+  const auto index = position(name);
+  if (!index) raise("dimension", "{}: there is no argument '{}'.", site_, name);
+  return call().arguments.at(*index);
+}
+
+bool RuleContext::has(const std::string& name) const {
+  const auto index = position(name);
+  return index && !call().arguments.at(*index).is_none();
+}
+
+bool RuleContext::is_tensor(const std::string& name) const {
+  if (!has(name)) return false;
+  const auto& value = argument(name);
+  return value.is_value() && analysis_.axes[value.value()].has_value();
+}
+
+int64_t RuleContext::integer(const std::string& name, int64_t fallback) const {
+  if (!has(name)) return fallback;
+  const auto& value = argument(name);
+  if (value.is_value() && analysis_.integers[value.value()]) return analysis_.integers[value.value()]->size;
+  require(value.is_constant() && value.constant().isInt(), "dimension", "{}: '{}' must be a constant integer.", site_, name);
+  return value.constant().toInt();
+}
+
+double RuleContext::number(const std::string& name, double fallback) const {
+  if (!has(name)) return fallback;
+  const auto& value = argument(name);
+  require(value.is_constant() && value.constant().isScalar(), "dimension", "{}: '{}' must be a constant number.", site_, name);
+  return value.constant().toScalar().toDouble();
+}
+
+bool RuleContext::flag(const std::string& name, bool fallback) const {
+  if (!has(name)) return fallback;
+  const auto& value = argument(name);
+  require(value.is_constant() && value.constant().isBool(), "dimension", "{}: '{}' must be a constant bool.", site_, name);
+  return value.constant().toBool();
+}
+
+std::string RuleContext::text(const std::string& name, const std::string& fallback) const {
+  if (!has(name)) return fallback;
+  const auto& value = argument(name);
+  require(value.is_constant() && value.constant().isString(), "dimension", "{}: '{}' must be a string.", site_, name);
+  return value.constant().toStringRef();
+}
+
+std::vector<int64_t> RuleContext::integers(const std::string& name) const {
+  if (!has(name)) return {};
+  const auto& value = argument(name);
+  if (value.is_list()) {
+    std::vector<int64_t> numbers;
+    for (const auto& item : value.list())
+      numbers.push_back(item.is_constant() && item.constant().isInt() ? item.constant().toInt() : -1);
+    return numbers;
+  }
+  if (value.is_constant() && value.constant().isInt()) return {value.constant().toInt()};
+  require(value.is_constant() && value.constant().isIntList(), "dimension", "{}: '{}' must be a list of integers.", site_, name);
+  return value.constant().toIntVector();
+}
+
+size_t RuleContext::list_size(const std::string& name) const {
+  if (!has(name)) return 0;
+  const auto& value = argument(name);
+  if (value.is_list()) return value.list().size();
+  return integers(name).size();
+}
+
+std::vector<std::string> RuleContext::tensor_arguments() const {
+  std::vector<std::string> names;
+  for (const auto& schema_argument : find_schema(call().op, call().overload).arguments())
+    if (is_tensor(schema_argument.name())) names.push_back(schema_argument.name());
+  return names;
+}
+
+Axes RuleContext::axes(const std::string& name) const {
+  require(is_tensor(name), "dimension", "{}: argument '{}' must be a tensor.", site_, name);
+  Axes resolved;
+  for (const auto& axis : *analysis_.axes[argument(name).value()]) resolved.push_back(analysis_.algebra.resolve(axis));
+  return resolved;
+}
+
+std::vector<Axes> RuleContext::list_axes(const std::string& name) const {
+  require(argument(name).is_list(), "dimension", "{}: argument '{}' must be a list of tensors.", site_, name);
+  std::vector<Axes> all;
+  for (const auto& item : argument(name).list()) {
+    if (!item.is_value() || !analysis_.axes[item.value()]) continue;
+    Axes resolved;
+    for (const auto& axis : *analysis_.axes[item.value()]) resolved.push_back(analysis_.algebra.resolve(axis));
+    all.push_back(std::move(resolved));
+  }
+  return all;
+}
+
+const std::vector<int64_t>& RuleContext::result_sizes(size_t index) const {
+  return analysis_.network.values[results_.at(index)].sizes;
+}
+
+std::optional<Axis> RuleContext::integer_axis(const std::string& name) const {
+  if (!has(name)) return std::nullopt;
+  const auto& value = argument(name);
+  if (value.is_value()) return analysis_.integers[value.value()];
+  if (value.is_constant() && value.constant().isInt() && value.constant().toInt() >= 0)
+    return Axis::of_constant(value.constant().toInt());
+  return std::nullopt;
+}
+
+Axis RuleContext::size_argument(const std::string& name, int64_t actual, std::optional<size_t> element) {
+  const auto& value = argument(name);
+  const Argument* item = element && value.is_list() ? &value.list().at(*element) : &value;
+  if (item->is_value()) {
+    const auto& known = analysis_.integers[item->value()];
+    return known && known->size == actual ? *known : fresh(actual);
+  }
+  const Axis axis = fresh(actual);
+  follow(name, axis, element);
+  return axis;
+}
+
+void RuleContext::follow(const std::string& name, const Axis& axis, std::optional<size_t> element) {
+  const auto index = position(name);
+  if (!index) raise("dimension", "{}: there is no argument '{}'.", site_, name);
+  analysis_.sizes.push_back({call_index_, *index, element, axis});
+}
+
+// ---- equations ----
+
+Axis RuleContext::fresh(int64_t size) { return analysis_.algebra.fresh(size); }
+void RuleContext::unify(const Axis& a, const Axis& b) { analysis_.algebra.unify(a, b, site_); }
+void RuleContext::pin(const Axis& axis, const std::string& reason) { analysis_.algebra.pin(axis, reason); }
+void RuleContext::fix(const Axis& axis) { analysis_.algebra.fix(axis); }
+
+void RuleContext::unify(const Axes& a, const Axes& b) {
+  require(a.size() == b.size(), "dimension", "{}: {} axes can't be those of a tensor with {}.", site_, a.size(), b.size());
+  for (size_t d = 0; d < a.size(); ++d) unify(a[d], b[d]);
+}
+
+std::optional<std::pair<Axis, Axis>> RuleContext::cut(const Axis& axis, int64_t position) {
+  return analysis_.algebra.cut(axis, position, site_);
+}
+
+bool RuleContext::is_pinned(const Axis& axis) const {
+  bool all = true;
+  analysis_.algebra.resolve(axis).for_each_variable(
+      [&](const Axis& leaf) { all = all && analysis_.algebra.pinned(leaf.variable).has_value(); });
+  return all;
+}
+
+Axis RuleContext::positions(int64_t size) {
+  const Axis axis = fresh(size);
+  fix(axis);
+  return axis;
+}
+
+void RuleContext::set_constant(const std::string& name, c10::IValue value) {
+  analysis_.constants.push_back({call_index_, position(name).value(), std::move(value)});
+}
+
+void RuleContext::consume(const std::string& name, int64_t axis) {
+  consume_part(name, axis, analysis_.axes[argument(name).value()]->at(axis));
+}
+
+void RuleContext::consume_part(const std::string& name, int64_t axis, const Axis& part) {
+  const auto& origins = analysis_.origins[argument(name).value()];
+  if (static_cast<size_t>(axis) >= origins.size()) return;
+  for (const auto& origin : origins[axis]) analysis_.consumptions.push_back({origin, part});
+}
+
+void RuleContext::set_result(Axes axes, size_t index) { analysis_.axes[results_.at(index)] = std::move(axes); }
+
+void RuleContext::carry(const std::string& name, int64_t from, int64_t to, size_t index) {
+  if (!of_parameters_) return;
+  const auto& source = analysis_.origins[argument(name).value()];
+  auto& target = analysis_.origins[results_.at(index)];
+  if (static_cast<size_t>(from) >= source.size()) return;
+  if (target.size() <= static_cast<size_t>(to)) target.resize(to + 1);
+  const std::vector<Analysis::Origin> moved = source[from];
+  target[to].insert(target[to].end(), moved.begin(), moved.end());
+}
+
+void RuleContext::set_integer(const Axis& axis, size_t index) { analysis_.integers[results_.at(index)] = axis; }
+
+int64_t RuleContext::normalize(int64_t axis, size_t rank) const {
+  const auto count = static_cast<int64_t>(rank);
+  const int64_t normalized = axis < 0 ? axis + count : axis;
+  require(normalized >= 0 && (normalized < count || (count == 0 && normalized == 0)), "dimension",
+          "{}: axis must be in [{}, {}) but got {}.", site_, -count, count, axis);
+  return normalized;
+}
+
+// ---- the table ----
+
+void RuleTable::add(Rule rule) {
+  const std::string op = rule.op;
+  require(rules_.emplace(op, std::move(rule)).second, "dimension", "Operator '{}' has a rule already.", op);
+}
+
+void RuleTable::add(const std::vector<std::string>& ops, const std::string& doc,
+                    const std::function<void(RuleContext&)>& apply) {
+  for (const auto& op : ops) add({op, doc, apply});
+}
+
+const Rule* RuleTable::find(const Call& call) const {
+  std::vector<std::string> names{call.qualified_name(), call.op};
+  if (call.op.ends_with('_') && !call.op.ends_with("__")) {
+    const auto out_of_place = call.op.substr(0, call.op.size() - 1);
+    names.push_back(call.overload.empty() ? out_of_place : out_of_place + "." + call.overload);
+    names.push_back(out_of_place);
+  }
+  for (const auto& name : names)
+    if (const auto found = rules_.find(name); found != rules_.end()) return &found->second;
+  return nullptr;
+}
+
+}  // namespace inn

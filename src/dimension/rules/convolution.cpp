@@ -1,0 +1,65 @@
+// Convolutions of one to three dimensions, plain and transposed.
+
+#include "dimension/rules/rules.h"
+
+namespace inn::rules {
+namespace {
+
+/// The spatial axes of the result: a number where the input's is one, else new positions.
+void add_spatial(RuleContext& context, const Axes& input, Axes& result) {
+  for (size_t d = result.size(); d < input.size(); ++d) {
+    const int64_t size = context.result_sizes().at(d);
+    context.pin(input[d], context.site() + " slides a window along it");
+    result.push_back(input[d].is_constant() ? Axis::of_constant(size) : context.positions(size));
+  }
+}
+
+void convolve(RuleContext& context) {
+  const bool transposed = context.call().op.starts_with("aten::conv_transpose") || context.flag("transposed");
+  const Axes input = context.axes("input"), weight = context.axes("weight");
+  const size_t channel = input.size() - (weight.size() - 2) - 1;  // 0 for an input without a batch
+  const int64_t groups = context.integer("groups", 1);
+  const size_t consumed = transposed ? 0 : 1;
+  for (size_t d = 2; d < weight.size(); ++d) context.fix(weight[d]);
+
+  Axis produced;
+  if (groups == 1) {
+    context.unify(input.at(channel), weight[consumed]);
+    context.consume("weight", static_cast<int64_t>(consumed));
+    produced = weight[1 - consumed];
+  } else {
+    // weight [g·o, i] (transposed: [g·i, o]), input [g·i], result [g·o].
+    const Axis outer = context.fresh(groups);
+    context.follow("groups", outer);
+    const auto split = [&](const Axis& axis) {
+      const int64_t inner = axis.size / groups;
+      return inner == 1 ? Axis::of_constant(1) : context.fresh(inner);
+    };
+    const Axis o = transposed ? weight[1] : split(weight[0]);
+    const Axis i = transposed ? split(weight[0]) : weight[1];
+    context.unify(weight[0], Axis::of_product({outer, transposed ? i : o}));
+    context.unify(input.at(channel), Axis::of_product({outer, i}));
+    if (transposed) {
+      context.consume_part("weight", 0, i);
+    } else {
+      context.consume("weight", 1);
+    }
+    produced = Axis::of_product({outer, o});
+  }
+  if (context.is_tensor("bias")) context.unify(context.axes("bias").at(0), produced);
+
+  Axes result(input.begin(), input.begin() + static_cast<int64_t>(channel));
+  result.push_back(produced);
+  add_spatial(context, input, result);
+  context.set_result(result);
+}
+
+}  // namespace
+
+void add_convolution(RuleTable& table) {
+  table.add({"aten::conv1d", "aten::conv2d", "aten::conv3d", "aten::conv_transpose1d", "aten::conv_transpose2d",
+             "aten::conv_transpose3d", "aten::_convolution", "aten::convolution"},
+            "result [n, g·o, …] of input [n, g·i, …] and weight [g·o, i, …] (transposed: [g·i, o, …]); i is consumed", convolve);
+}
+
+}  // namespace inn::rules

@@ -1,0 +1,51 @@
+// Batch, instance, layer, group and root-mean-square normalization.
+
+#include "dimension/rules/rules.h"
+
+namespace inn::rules {
+namespace {
+
+void per_channel(RuleContext& context) {
+  const Axes input = context.axes("input");
+  for (const auto* name : {"weight", "bias", "running_mean", "running_var"})
+    if (context.is_tensor(name)) context.unify(context.axes(name).at(0), input.at(1));
+  context.set_result(input);
+  for (size_t d = 0; d < input.size(); ++d) context.carry("input", static_cast<int64_t>(d), static_cast<int64_t>(d));
+}
+
+void per_shape(RuleContext& context) {
+  const Axes input = context.axes("input");
+  const size_t count = context.list_size("normalized_shape");
+  for (size_t k = 0; k < count; ++k) {
+    const Axis& axis = input.at(input.size() - count + k);
+    context.follow("normalized_shape", axis, k);
+    for (const auto* name : {"weight", "bias"})
+      if (context.is_tensor(name)) context.unify(context.axes(name).at(k), axis);
+  }
+  context.set_result(input);
+}
+
+void per_group(RuleContext& context) {
+  const Axes input = context.axes("input");
+  const int64_t groups = context.integer("num_groups");
+  if (groups > 1) {
+    const Axis outer = context.fresh(groups), inner = context.fresh(input.at(1).size / groups);
+    context.unify(input[1], Axis::of_product({outer, inner}));
+    context.follow("num_groups", outer);
+  }
+  for (const auto* name : {"weight", "bias"})
+    if (context.is_tensor(name)) context.unify(context.axes(name).at(0), input[1]);
+  context.set_result(input);
+}
+
+}  // namespace
+
+void add_normalization(RuleTable& table) {
+  table.add({"aten::batch_norm", "aten::instance_norm"},
+            "result = input [n, c, …]; weight, bias, running_mean, running_var [c]", per_channel);
+  table.add({"aten::layer_norm", "aten::rms_norm"},
+            "result = input […, normalized_shape]; weight and bias have the axes of normalized_shape", per_shape);
+  table.add({"aten::group_norm"}, "result = input [n, num_groups·c, …]; weight and bias [num_groups·c]", per_group);
+}
+
+}  // namespace inn::rules

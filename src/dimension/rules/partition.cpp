@@ -1,0 +1,199 @@
+// Operators that put axes side by side or take them apart: the parts of a sum.
+
+#include <algorithm>
+
+#include "dimension/rules/rules.h"
+
+namespace inn::rules {
+namespace {
+
+void concatenate(RuleContext& context) {
+  std::vector<Axes> parts = context.list_axes("tensors");
+  const size_t rank = context.result_sizes().size();
+  // torch skips empty vectors, whatever the rank of the others.
+  std::erase_if(parts, [&](const Axes& axes) { return axes.size() == 1 && rank != 1 && axes[0].size == 0; });
+  const auto along = static_cast<size_t>(context.normalize(context.integer("dim"), rank));
+  Axes result = parts.at(0);
+  std::vector<Axis> terms;
+  for (const auto& part : parts) {
+    terms.push_back(part.at(along));
+    for (size_t d = 0; d < rank; ++d)
+      if (d != along) context.unify(result[d], part.at(d));
+  }
+  result[along] = Axis::of_sum(terms);
+  context.set_result(result);
+}
+
+void stack(RuleContext& context) {
+  const auto parts = context.list_axes("tensors");
+  Axes result = parts.at(0);
+  for (const auto& part : parts) context.unify(result, part);
+  const auto along = context.normalize(context.integer("dim"), result.size() + 1);
+  result.insert(result.begin() + along, Axis::of_constant(static_cast<int64_t>(parts.size())));
+  context.set_result(result);
+}
+
+/// Gives the results the axes of `self`, each with its part of axis `along`.
+void set_parts(RuleContext& context, const Axes& self, int64_t along, const std::vector<Axis>& parts) {
+  for (size_t r = 0; r < context.result_count(); ++r) {
+    Axes result = self;
+    result[along] = parts.at(r);
+    context.set_result(std::move(result), r);
+    for (size_t d = 0; d < self.size(); ++d)
+      context.carry("self", static_cast<int64_t>(d), static_cast<int64_t>(d), r);
+  }
+}
+
+/// Equal parts, so that the operator's one number says how wide each is: the axis is count·part.
+void split_evenly(RuleContext& context) {
+  const Axes self = context.axes("self");
+  const auto along = context.normalize(context.integer("dim", 0), self.size());
+  const auto count = static_cast<int64_t>(context.result_count());
+  const int64_t size = self[along].size;
+  std::vector<Axis> parts;
+  if (size % count == 0) {
+    const Axis part = context.fresh(size / count);
+    context.unify(self[along], Axis::of_product({Axis::of_constant(count), part}));
+    if (context.call().op == "aten::split") context.follow("split_size", part);
+    parts.assign(count, part);
+  } else {
+    context.pin(self[along], context.site() + " cuts it into parts that are not equal");
+    for (size_t r = 0; r < context.result_count(); ++r) parts.push_back(context.positions(context.result_sizes(r).at(along)));
+  }
+  set_parts(context, self, along, parts);
+}
+
+/// True where `position` falls between two terms of the axis, or where cutting there makes two groups of one.
+bool may_cut(const RuleContext& context, const Axis& axis, int64_t position) {
+  int64_t begin = 0;
+  for (const auto& term : axis.is_sum() ? axis.parts : std::vector<Axis>{axis}) {
+    if (position <= begin) return true;
+    if (position < begin + term.size) return !context.is_pinned(term) || term.is_constant();
+    begin += term.size;
+  }
+  return true;
+}
+
+void split_at(RuleContext& context, const std::string& sizes) {
+  const Axes self = context.axes("self");
+  const auto along = context.normalize(context.integer("dim", 0), self.size());
+  std::vector<Axis> parts;
+  Axis rest = self[along];
+  for (size_t r = 0; r < context.result_count(); ++r) {
+    const int64_t size = context.result_sizes(r).at(along);
+    const auto halves = may_cut(context, rest, size) ? context.cut(rest, size) : std::nullopt;
+    if (!halves) {
+      context.pin(rest, context.site() + " cuts it inside what stays whole");
+      while (parts.size() < context.result_count())
+        parts.push_back(context.positions(context.result_sizes(parts.size()).at(along)));
+      break;
+    }
+    parts.push_back(halves->first);
+    rest = halves->second;
+  }
+  if (sizes == "split_sizes")
+    for (size_t r = 0; r < parts.size(); ++r) context.follow(sizes, parts[r], r);
+  set_parts(context, self, along, parts);
+}
+
+void slice(RuleContext& context) {
+  const Axes self = context.axes("self");
+  const auto along = context.normalize(context.integer("dim", 0), self.size());
+  const int64_t size = self[along].size, step = context.integer("step", 1);
+  const auto clamp = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + size : at, 0, size); };
+  const int64_t start_burned = context.integer("start", 0);
+  const int64_t end_burned = context.has("end") ? context.integer("end") : size;
+  const int64_t start = clamp(start_burned), end = std::max(start, clamp(end_burned));
+  Axes result = self;
+  const Axis whole = self[along];
+  std::optional<std::pair<Axis, Axis>> at_end, at_start;
+  if (start == 0 && end == size && step == 1) {
+    if (context.has("end") && end_burned == size) context.follow("end", whole);
+  } else if (step == 1 && may_cut(context, whole, start) && may_cut(context, whole, end) &&
+             (at_end = context.cut(whole, end)) && (at_start = context.cut(at_end->first, start))) {
+    result[along] = at_start->second;
+    if (start_burned > 0) context.follow("start", at_start->first);
+    if (start_burned < 0) context.pin(Axis::of_sum({at_start->second, at_end->second}), context.site() + " counts it from the end");
+    if (context.has("end") && end_burned >= 0 && end_burned <= size)
+      context.follow("end", Axis::of_sum({at_start->first, at_start->second}));
+    if (end_burned < 0) context.pin(at_end->second, context.site() + " counts it from the end");
+  } else {
+    context.pin(whole, context.site() + " takes a part of it that is no channels by themselves");
+    result[along] = context.positions(context.result_sizes().at(along));
+  }
+  context.set_result(result);
+  for (size_t d = 0; d < self.size(); ++d) context.carry("self", static_cast<int64_t>(d), static_cast<int64_t>(d));
+}
+
+void narrow(RuleContext& context) {
+  const Axes self = context.axes("self");
+  const auto along = context.normalize(context.integer("dim"), self.size());
+  const int64_t start = context.integer("start"), length = context.integer("length");
+  Axes result = self;
+  const auto at_end = context.cut(self[along], start + length);
+  const auto at_start = at_end ? context.cut(at_end->first, start) : std::nullopt;
+  if (at_start) {
+    context.follow("start", at_start->first);
+    context.follow("length", at_start->second);
+    result[along] = at_start->second;
+  } else {
+    context.pin(self[along], context.site() + " takes a part of it that is no channels by themselves");
+    result[along] = context.positions(length);
+  }
+  context.set_result(result);
+}
+
+/// One position, or each by itself: the axis goes, and its positions are told apart.
+void take_positions(RuleContext& context) {
+  const Axes self = context.axes("self");
+  const auto along = context.normalize(context.integer("dim", 0), self.size());
+  context.pin(self[along], context.site() + " takes single positions of it");
+  Axes result = self;
+  result.erase(result.begin() + along);
+  for (size_t r = 0; r < context.result_count(); ++r) {
+    context.set_result(result, r);
+    for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d)
+      if (d != along) context.carry("self", d, d < along ? d : d - 1, r);
+  }
+}
+
+/// Padding with a constant puts new channels beside the old: [before ⊕ self ⊕ after].
+void pad(RuleContext& context) {
+  const Axes self = context.axes("self");
+  const auto amounts = context.integers("pad");
+  const bool constant = context.text("mode", "constant") == "constant";
+  Axes result = self;
+  for (size_t k = 0; 2 * k + 1 < amounts.size(); ++k) {
+    const size_t d = self.size() - 1 - k;
+    const int64_t before = amounts[2 * k], after = amounts[2 * k + 1];
+    if (before == 0 && after == 0) continue;
+    if (constant && before >= 0 && after >= 0 && !(context.is_pinned(self[d]) || self[d].is_constant())) {
+      const Axis first = context.fresh(before), second = context.fresh(after);
+      context.follow("pad", first, 2 * k);
+      context.follow("pad", second, 2 * k + 1);
+      result[d] = Axis::of_sum({first, self[d], second});
+      continue;
+    }
+    context.pin(self[d], context.site() + " pads it");
+    const int64_t size = context.result_sizes().at(d);
+    result[d] = self[d].is_constant() ? Axis::of_constant(size) : context.positions(size);
+  }
+  context.set_result(result);
+}
+
+}  // namespace
+
+void add_partition(RuleTable& table) {
+  table.add({"aten::cat", "aten::concat", "aten::concatenate"}, "axis dim of the result is the sum of those of the tensors",
+            concatenate);
+  table.add({"aten::stack"}, "the tensors have equal axes; the result has a new one for their number", stack);
+  table.add({"aten::chunk", "aten::split.Tensor", "aten::tensor_split.sections"}, "axis dim of self is count·part", split_evenly);
+  table.add({"aten::split_with_sizes", "aten::split.sizes"}, "axis dim of self is the sum of the parts",
+            [](RuleContext& context) { split_at(context, "split_sizes"); });
+  table.add({"aten::slice"}, "axis dim of self is [before ⊕ result ⊕ after]; with a step its positions are told apart", slice);
+  table.add({"aten::narrow"}, "axis dim of self is [before ⊕ result ⊕ after]", narrow);
+  table.add({"aten::select", "aten::unbind"}, "the axis dim goes; its positions are told apart", take_positions);
+  table.add({"aten::pad", "aten::constant_pad_nd"}, "an axis padded by a constant is [before ⊕ self ⊕ after]", pad);
+}
+
+}  // namespace inn::rules

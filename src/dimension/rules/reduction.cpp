@@ -1,0 +1,66 @@
+// Operators that take one number of many along axes, or that mix along one.
+
+#include <algorithm>
+
+#include "dimension/rules/rules.h"
+
+namespace inn::rules {
+
+std::vector<int64_t> reduced_axes(const RuleContext& context, const std::string& name, size_t rank) {
+  std::vector<int64_t> reduced;
+  for (const auto axis : context.integers(name)) reduced.push_back(context.normalize(axis, rank));
+  if (reduced.empty())
+    for (size_t d = 0; d < rank; ++d) reduced.push_back(static_cast<int64_t>(d));
+  return reduced;
+}
+
+namespace {
+
+void reduce(RuleContext& context) {
+  const auto name = context.tensor_arguments().at(0);
+  const Axes axes = context.axes(name);
+  const auto dims = reduced_axes(context, "dim", axes.size());
+  const bool keep = context.flag("keepdim");
+  Axes result;
+  std::vector<int64_t> from;
+  for (size_t d = 0; d < axes.size(); ++d) {
+    const auto axis = static_cast<int64_t>(d);
+    const bool reduced = std::find(dims.begin(), dims.end(), axis) != dims.end();
+    if (reduced) context.consume(name, axis);
+    if (reduced && !keep) continue;
+    result.push_back(reduced ? Axis::of_constant(1) : axes[d]);
+    from.push_back(reduced ? -1 : axis);
+  }
+  for (size_t r = 0; r < context.result_count(); ++r) {
+    context.set_result(result, r);
+    for (size_t d = 0; d < from.size(); ++d)
+      if (from[d] >= 0) context.carry(name, from[d], static_cast<int64_t>(d), r);
+  }
+}
+
+/// What lies along the axis is told apart by position: a cumulative sum, a flip.
+void ordered(RuleContext& context) {
+  same_axes(context);
+  const auto name = context.tensor_arguments().at(0);
+  const Axes axes = context.axes(name);
+  for (const auto* argument : {"dim", "dims"}) {
+    if (!context.has(argument)) continue;
+    for (const auto axis : context.integers(argument))
+      context.pin(axes.at(context.normalize(axis, axes.size())), context.site() + " treats its positions unlike");
+  }
+}
+
+}  // namespace
+
+void add_reduction(RuleTable& table) {
+  table.add({"aten::mean", "aten::sum", "aten::amax", "aten::amin", "aten::var", "aten::std", "aten::var_mean", "aten::std_mean",
+             "aten::prod", "aten::logsumexp", "aten::linalg_vector_norm", "aten::norm", "aten::all", "aten::any",
+             "aten::max", "aten::min", "aten::median", "aten::nanmean", "aten::nansum", "aten::aminmax"},
+            "result = self without the axes `dim`, which are consumed", reduce);
+  table.add({"aten::softmax", "aten::_softmax", "aten::log_softmax", "aten::_log_softmax", "aten::softmin"},
+            "result = self; normalized over `dim`, whose channels may still be permuted and cut", same_axes);
+  table.add({"aten::cumsum", "aten::cumprod", "aten::flip", "aten::roll"}, "result = self; the positions of `dim` are told apart",
+            ordered);
+}
+
+}  // namespace inn::rules

@@ -1,0 +1,28 @@
+#pragma once
+// One function for each family of operators; RuleTable::standard() calls them all.
+
+#include "inn/dimension/rule.h"
+
+namespace inn::rules {
+
+void add_elementwise(RuleTable& table);
+void add_reduction(RuleTable& table);
+void add_normalization(RuleTable& table);
+void add_convolution(RuleTable& table);
+void add_pooling(RuleTable& table);
+void add_product(RuleTable& table);
+void add_reshape(RuleTable& table);
+void add_movement(RuleTable& table);
+void add_partition(RuleTable& table);
+void add_lookup(RuleTable& table);
+void add_factory(RuleTable& table);
+void add_integer(RuleTable& table);
+
+/// Broadcasts the tensor arguments against each other and gives every result their common axes.
+void broadcast(RuleContext& context);
+/// Gives every result the axes of the first tensor argument.
+void same_axes(RuleContext& context);
+/// Returns the axes that the argument names, counted from the front; all where it is None or empty.
+std::vector<int64_t> reduced_axes(const RuleContext& context, const std::string& name, size_t rank);
+
+}  // namespace inn::rules

@@ -1,0 +1,121 @@
+// Burned-in sizes become expressions over symbols.
+
+#include <map>
+
+#include "dimension/analysis.h"
+#include "inn/core/error.h"
+
+namespace inn {
+namespace {
+
+/// Makes the symbols that sizes need, each with the earliest axis that shows its size.
+class SizeDerivation {
+ public:
+  SizeDerivation(const Analysis& analysis, Network& network, Groups& groups)
+      : analysis_(analysis), network_(network), groups_(groups) {}
+
+  void run() {
+    find_sources();
+    for (const auto& site : analysis_.sizes) needed_from(site);
+    for (const auto& site : analysis_.sizes) rewrite(site);
+    for (const auto& site : analysis_.constants) network_.calls[site.call].arguments[site.argument] = Argument(site.value);
+    for (GroupId g = 0; g < groups_.groups.size(); ++g)
+      if (const auto symbol = symbols_.find(groups_.variables[g]); symbol != symbols_.end())
+        groups_.group_symbols[g] = symbol->second;
+  }
+
+ private:
+  struct Found {
+    SizeSymbol::Source source;
+    int64_t position;  // the call that computes it; -1 for inputs and state
+  };
+
+  void note(ValueId id, int64_t position) {
+    if (!analysis_.axes[id]) return;
+    const auto& axes = *analysis_.axes[id];
+    for (size_t d = 0; d < axes.size(); ++d) {
+      const Axis axis = analysis_.algebra.resolve(axes[d]);
+      if (axis.is_variable()) sources_.try_emplace(axis.variable, Found{{id, static_cast<int64_t>(d)}, position});
+    }
+  }
+
+  void find_sources() {
+    for (const auto input : network_.inputs) note(input, -1);
+    for (const auto& entry : network_.state) note(entry.value, -1);
+    for (size_t c = 0; c < network_.calls.size(); ++c)
+      for (const auto& result : network_.calls[c].results)
+        for (const auto id : result.values) note(id, static_cast<int64_t>(c));
+  }
+
+  /// A symbol whose size shows only after a call that needs it has no source: its value is kept in the network.
+  void needed_from(const Analysis::SizeSite& site) {
+    analysis_.algebra.resolve(site.axis).for_each_variable([&](const Axis& leaf) {
+      const auto found = sources_.find(leaf.variable);
+      if (found != sources_.end() && found->second.position >= static_cast<int64_t>(site.call)) sources_.erase(found);
+    });
+  }
+
+  SymbolId symbol_of(const Axis& leaf) {
+    const auto [found, is_new] = symbols_.try_emplace(leaf.variable, static_cast<SymbolId>(network_.symbols.size()));
+    if (is_new) {
+      SizeSymbol symbol{.name = fmt::format("s{}", leaf.variable), .value = leaf.size, .source = {}};
+      if (const auto source = sources_.find(leaf.variable); source != sources_.end())
+        symbol.source = source->second.source;
+      network_.symbols.push_back(std::move(symbol));
+    }
+    return found->second;
+  }
+
+  SizeExpression expression(const Axis& axis) {
+    switch (axis.kind) {
+      case Axis::Kind::constant:
+        return SizeExpression::constant(axis.size);
+      case Axis::Kind::variable:
+        return SizeExpression::symbol(symbol_of(axis));
+      case Axis::Kind::sum: {
+        SizeExpression sum;
+        for (const auto& part : axis.parts) sum = sum + expression(part);
+        return sum;
+      }
+      default: {
+        auto product = SizeExpression::constant(1);
+        for (const auto& part : axis.parts) product = product * expression(part);
+        return product;
+      }
+    }
+  }
+
+  /// Turns a constant list into a list of arguments, so that one element can follow a size.
+  static void open_list(Argument& argument) {
+    if (!argument.is_constant() || !argument.constant().isIntList()) return;
+    Argument::List items;
+    for (const auto number : argument.constant().toIntVector()) items.emplace_back(c10::IValue(number));
+    argument = Argument(std::move(items));
+  }
+
+  void rewrite(const Analysis::SizeSite& site) {
+    const Axis axis = analysis_.algebra.resolve(site.axis);
+    auto size = expression(axis);
+    if (size.is_constant()) return;
+    Argument& argument = network_.calls[site.call].arguments[site.argument];
+    if (site.element) open_list(argument);
+    // One integer may stand where a list of one is meant.
+    Argument& place = site.element && argument.is_list() ? argument.list().at(*site.element) : argument;
+    if (!place.is_constant() || !place.constant().isInt() || place.constant().toInt() < 0) return;
+    place = Argument(std::move(size));
+  }
+
+  const Analysis& analysis_;
+  Network& network_;
+  Groups& groups_;
+  std::map<VariableId, Found> sources_;
+  std::map<VariableId, SymbolId> symbols_;
+};
+
+}  // namespace
+
+void derive_sizes(const Analysis& analysis, Network& network, Groups& groups) {
+  SizeDerivation(analysis, network, groups).run();
+}
+
+}  // namespace inn

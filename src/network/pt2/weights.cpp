@@ -1,0 +1,88 @@
+#include "weights.h"
+
+#include <ATen/ATen.h>
+#include <c10/util/safe_numerics.h>
+#include <fmt/ranges.h>
+
+#include "codes.h"
+#include "failure.h"
+
+namespace inn::pt2 {
+namespace {
+
+/// A number of a tensor's metadata: no negative, no symbol.
+uint64_t fixed_size(const Json& size, const std::string& name) {
+  const auto [tag, value] = tagged(size);
+  if (tag != "as_int") fail("tensor '{}': a size is no number", name);
+  const auto number = integer(value);
+  if (number < 0) fail("tensor '{}': it has a negative size or stride {}", name, number);
+  return static_cast<uint64_t>(number);
+}
+
+std::vector<int64_t> fixed_sizes(const Json& sizes, const std::string& name) {
+  std::vector<int64_t> result;
+  for (const auto& size : array(sizes)) result.push_back(static_cast<int64_t>(fixed_size(size, name)));
+  return result;
+}
+
+/// Returns how many elements of the storage the tensor spans. Throws where that is no 64 bit number.
+uint64_t span_of(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides, uint64_t offset,
+                 const std::string& name) {
+  uint64_t span = offset;
+  bool overflows = false;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] == 0) return 0;
+    uint64_t step = 0;
+    overflows |= c10::mul_overflows(static_cast<uint64_t>(sizes[i] - 1), static_cast<uint64_t>(strides[i]), &step);
+    overflows |= c10::add_overflows(span, step, &span);
+  }
+  overflows |= c10::add_overflows(span, uint64_t{1}, &span);
+  if (overflows) fail("tensor '{}': its sizes [{}] are too large", name, fmt::join(sizes, ", "));
+  return span;
+}
+
+}  // namespace
+
+TensorFolder::TensorFolder(const Archive& archive, std::string folder, const std::string& config)
+    : archive_(archive), folder_(std::move(folder)) {
+  const auto record = folder_ + config;
+  if (!archive.has(record)) {
+    for (const auto& other : archive.records())
+      if (other.starts_with(folder_) && other.ends_with(".pt"))
+        refuse("'{}' is how torch before 2.8 held tensors; save the archive with a newer torch", other);
+    fail("record '{}' is missing", record);
+  }
+  config_ = member(parse_json(archive.text(record), record), "config");
+}
+
+HeldTensor TensorFolder::read(const std::string& name) {
+  const auto& held = optional_member(config_, name);
+  if (held.is_null()) fail("tensor '{}' is missing in {}", name, folder_);
+  if (boolean(member(held, "use_pickle"))) refuse("tensor '{}' is a pickled object, not a plain tensor", name);
+  const auto& meta = member(held, "tensor_meta");
+  layout_from_code(integer(member(meta, "layout")));
+  const auto dtype = dtype_from_code(integer(member(meta, "dtype")));
+  const auto sizes = fixed_sizes(member(meta, "sizes"), name);
+  const auto strides = fixed_sizes(member(meta, "strides"), name);
+  const auto offset = fixed_size(member(meta, "storage_offset"), name);
+  if (sizes.size() != strides.size()) fail("tensor '{}': {} sizes but {} strides", name, sizes.size(), strides.size());
+
+  const auto record = folder_ + text(member(held, "path_name"));
+  const auto bytes = archive_.size(record);
+  const auto span = span_of(sizes, strides, offset, name);
+  if (span > bytes / c10::elementSize(dtype))
+    fail("tensor '{}': sizes [{}] need {} elements of {} bytes but record '{}' has {} bytes", name,
+         fmt::join(sizes, ", "), span, c10::elementSize(dtype), record, bytes);
+  if (!storages_.contains(record)) storages_.emplace(record, archive_.storage(record));
+
+  auto tensor = at::empty({0}, at::TensorOptions(dtype));
+  tensor.set_(storages_.at(record), span == 0 ? 0 : static_cast<int64_t>(offset), sizes, strides);
+  if (boolean(member(meta, "requires_grad"))) {
+    if (!tensor.is_floating_point() && !tensor.is_complex()) fail("tensor '{}': integers have no gradient", name);
+    tensor.set_requires_grad(true);
+  }
+  return {tensor, fmt::format("{} {} {} [{}] [{}]", record, c10::toString(dtype), offset, fmt::join(sizes, ","),
+                              fmt::join(strides, ","))};
+}
+
+}  // namespace inn::pt2

@@ -1,0 +1,69 @@
+#include <c10/util/Exception.h>
+
+#include "inn/core/error.h"
+#include "inn/network/files.h"
+#include "pt2/archive.h"
+#include "pt2/failure.h"
+#include "pt2/json.h"
+#include "pt2/read_graph.h"
+#include "pt2/weights.h"
+
+namespace inn {
+namespace {
+
+using namespace pt2;
+
+constexpr std::string_view kModels = "models/", kJson = ".json", kExtra = "extra/";
+constexpr int64_t kSchemaVersion = 8;
+
+/// Returns the name of the one model in the archive: "model" of "models/model.json".
+std::string model_name(const Archive& archive) {
+  std::vector<std::string> names;
+  for (const auto& record : archive.records()) {
+    if (record.starts_with(kModels) && record.ends_with(kJson))
+      names.push_back(record.substr(kModels.size(), record.size() - kModels.size() - kJson.size()));
+  }
+  if (names.empty()) fail("it holds no exported program, no record 'models/model.json'");
+  if (names.size() > 1) refuse("it holds {} networks, one is wanted", names.size());
+  return names.front();
+}
+
+Network read_archive(const Archive& archive) {
+  if (!archive.has("archive_format") || archive.text("archive_format") != "pt2")
+    fail("it is no archive of torch.export.save");
+  const auto model = model_name(archive);
+  const auto record = fmt::format("models/{}.json", model);
+  const auto program = parse_json(archive.text(record), record);
+  const auto major = integer(member(member(program, "schema_version"), "major"));
+  if (major != kSchemaVersion) refuse("its schema version is {} but {} is wanted", major, kSchemaVersion);
+  TensorFolder weights(archive, "data/weights/", model + "_weights_config.json");
+  TensorFolder constants(archive, "data/constants/", model + "_constants_config.json");
+  auto network = read_program(program, weights, constants);
+  for (const auto& name : archive.records())
+    if (name.starts_with(kExtra)) network.extra[name.substr(kExtra.size())] = archive.text(name);
+  return network;
+}
+
+/// The message without the folder's mark, which stands before the file's name.
+std::string unmarked(std::string what) {
+  constexpr std::string_view mark = "[network] ";
+  return what.starts_with(mark) ? what.substr(mark.size()) : what;
+}
+
+}  // namespace
+
+Network read_pt2(const std::filesystem::path& path) {
+  try {
+    auto network = read_archive(Archive(path));
+    network.validate();
+    return network;
+  } catch (const Unsupported& error) {
+    raise("network", "File '{}': {}", path.string(), error.what());
+  } catch (const c10::Error& error) {
+    raise<std::runtime_error>("network", "File '{}': {}", path.string(), error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    raise<std::runtime_error>("network", "File '{}': {}", path.string(), unmarked(error.what()));
+  }
+}
+
+}  // namespace inn
