@@ -8,6 +8,7 @@ Analysis::Analysis(const Network& network_, const RuleTable& rules_) : network(n
   axes.resize(network.values.size());
   integers.resize(network.values.size());
   origins.resize(network.values.size());
+  bounded.resize(network.state.size());
   of_parameters.resize(network.values.size());
 }
 

@@ -47,6 +47,7 @@ class Analysis {
   std::vector<std::optional<Axes>> axes;                    // by value
   std::vector<std::optional<Axis>> integers;                // by value
   std::vector<std::vector<std::vector<Origin>>> origins;    // by value, by axis: the parameters it is a view of
+  std::vector<bool> bounded;                                // by state: see Groups::bounded
   std::vector<bool> of_parameters;                          // by value: computed of parameters alone
   std::vector<SizeSite> sizes;
   std::vector<ConstantSite> constants;
@@ -63,6 +64,8 @@ class Analysis {
 
 /// Names the free variables that reach a state tensor, and lists where they stand.
 Groups collect_groups(const Analysis& analysis);
+/// Replaces every size expression by the number that it is now, and drops the symbols.
+void freeze_sizes(Network& network);
 /// Replaces the sizes that rules marked by expressions over symbols, which it makes.
 void derive_sizes(const Analysis& analysis, Network& network, Groups& groups);
 

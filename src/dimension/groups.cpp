@@ -73,6 +73,7 @@ class Collector {
     for (const auto state : states_in_order_of_use()) list_members(state);
     name_groups();
     translate_axes();
+    result_.bounded = analysis_.bounded;
     result_.unknown_operators = analysis_.unknown_operators;
     return std::move(result_);
   }
@@ -251,8 +252,28 @@ std::vector<GroupId> Groups::select(const std::vector<std::string>& patterns) co
   return {chosen.begin(), chosen.end()};
 }
 
+int64_t size_at(const Axis& axis, const std::vector<int64_t>& widths) {
+  switch (axis.kind) {
+    case Axis::Kind::constant:
+      return axis.size;
+    case Axis::Kind::variable:
+      return axis.variable >= 0 ? widths.at(axis.variable) : axis.size;
+    case Axis::Kind::sum: {
+      int64_t sum = 0;
+      for (const auto& part : axis.parts) sum += size_at(part, widths);
+      return sum;
+    }
+    default: {
+      int64_t product = 1;
+      for (const auto& part : axis.parts) product *= size_at(part, widths);
+      return product;
+    }
+  }
+}
+
 AnalysedNetwork analyse(Network network, const RuleTable& rules) {
   AnalysedNetwork result{std::move(network), {}};
+  freeze_sizes(result.network);  // rules read numbers; what they stand for is found anew
   Analysis analysis(result.network, rules);
   analysis.run();
   result.groups = collect_groups(analysis);

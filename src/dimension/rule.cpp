@@ -195,6 +195,11 @@ void RuleContext::consume_part(const std::string& name, int64_t axis, const Axis
   for (const auto& origin : origins[axis]) analysis_.consumptions.push_back({origin, part});
 }
 
+void RuleContext::keep_bounds(const std::string& name) {
+  for (const auto& axis : analysis_.origins[argument(name).value()])
+    for (const auto& origin : axis) analysis_.bounded[origin.state] = true;
+}
+
 void RuleContext::set_result(Axes axes, size_t index) { analysis_.axes[results_.at(index)] = std::move(axes); }
 
 void RuleContext::carry(const std::string& name, int64_t from, int64_t to, size_t index) {

@@ -114,6 +114,20 @@ class SizeDerivation {
 
 }  // namespace
 
+void freeze_sizes(Network& network) {
+  std::vector<int64_t> now;
+  for (const auto& symbol : network.symbols) now.push_back(symbol.value);
+  for (auto& call : network.calls) {
+    for (auto& argument : call.arguments) {
+      if (argument.is_size()) argument = Argument(c10::IValue(argument.size().evaluate(now)));
+      if (!argument.is_list()) continue;
+      for (auto& item : argument.list())
+        if (item.is_size()) item = Argument(c10::IValue(item.size().evaluate(now)));
+    }
+  }
+  network.symbols.clear();
+}
+
 void derive_sizes(const Analysis& analysis, Network& network, Groups& groups) {
   SizeDerivation(analysis, network, groups).run();
 }

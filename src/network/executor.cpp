@@ -96,6 +96,9 @@ class Run {
   }
 
   void set_computed(ValueId id, c10::IValue value) {
+    // TorchScript's pow.int_to_int says that it gives an integer, and gives a double.
+    if (value.isDouble() && network_.values[id].kind == Value::Kind::integer)
+      value = static_cast<int64_t>(value.toDouble());
     set(id, std::move(value));
     if (observe_ && values_[id].isTensor() && values_[id].toTensor().defined()) observe_(id, values_[id].toTensor());
   }

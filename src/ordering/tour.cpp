@@ -5,7 +5,8 @@
 namespace inn {
 
 Tour::Tour(std::vector<Node> order) : order_(std::move(order)), place_(order_.size()) {
-  for (size_t i = 0; i < order_.size(); ++i) place_[static_cast<size_t>(order_[i])] = static_cast<Node>(i);
+  for (std::size_t i = 0; i < order_.size(); ++i)
+    place_[static_cast<std::size_t>(order_[i])] = static_cast<Node>(i);
 }
 
 void Tour::reverse(Node a, Node b) {

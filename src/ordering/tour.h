@@ -1,6 +1,7 @@
 #pragma once
 // A round trip through nodes 0..n-1, held as an array.
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -15,8 +16,8 @@ class Tour {
 
   Node size() const { return static_cast<Node>(order_.size()); }
   const std::vector<Node>& order() const { return order_; }
-  Node at(Node place) const { return order_[static_cast<size_t>(place)]; }
-  Node place(Node node) const { return place_[static_cast<size_t>(node)]; }
+  Node at(Node place) const { return order_[static_cast<std::size_t>(place)]; }
+  Node place(Node node) const { return place_[static_cast<std::size_t>(node)]; }
   Node next(Node node) const {
     const Node p = place(node) + 1;
     return at(p == size() ? 0 : p);
@@ -31,9 +32,9 @@ class Tour {
     return pa <= pc ? pa <= pb && pb <= pc : pa <= pb || pb <= pc;
   }
 
-  /// Puts edges (b,c) and (d,a) in the place of (a,b) and (c,d), where b = next(a) and c = next(d), or both the other way
-  /// round. Undone by exchange(a, d, c, b).
-  void exchange(Node a, Node b, Node c, Node d) {
+  /// Puts edges (b,c) and (d,a) in the place of (a,b) and (c,d), where b = next(a) and c = next(d), or both
+  /// the other way round. Undone by exchange(a, d, c, b).
+  void exchange(Node a, Node b, [[maybe_unused]] Node c, Node d) {
     if (next(a) == b) {
       reverse(b, d);
     } else {

@@ -2,7 +2,9 @@
 // Search for a short tour: sequential 3-opt moves from neighbour lists, and local double bridges.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "inn/core/random.h"
@@ -10,8 +12,9 @@
 
 namespace inn {
 
-/// Distances of a tour's nodes. The last node, `free_node`, is at distance 0 from all others: where the tour passes it,
-/// the path that is looked for begins and ends.
+/// The distances of a path's nodes, and one node more, `free_node`, at one distance from all others: where
+/// the tour passes it, the path begins and ends. That distance changes no comparison of tours (every tour
+/// pays it twice), but lets the search weigh the free node as it weighs a typical neighbour.
 class TourCosts {
  public:
   using Node = Tour::Node;
@@ -20,33 +23,49 @@ class TourCosts {
     float cost;
   };
 
-  /// costs: row-major, `nodes`² entries, symmetric, none negative, the last row and column 0.
-  TourCosts(Node nodes, std::vector<float> costs);
+  /// costs: row-major, `nodes`² entries, symmetric, none negative; nodes ≥ 3 (a double bridge needs four
+  /// edges).
+  TourCosts(const float* costs, Node nodes);
 
-  Node size() const { return nodes_; }
-  Node free_node() const { return nodes_ - 1; }
-  float operator()(Node a, Node b) const { return costs_[static_cast<size_t>(a) * static_cast<size_t>(nodes_) + static_cast<size_t>(b)]; }
+  /// The number of nodes, the free one included.
+  Node size() const { return size_; }
+  Node free_node() const { return size_ - 1; }
+  float operator()(Node a, Node b) const { return costs_[index(a, b)]; }
   /// The nodes nearest to `node`, the nearest first; none for the free node.
-  const Neighbor* begin(Node node) const { return neighbors_.data() + starts_[static_cast<size_t>(node)]; }
-  const Neighbor* end(Node node) const { return neighbors_.data() + starts_[static_cast<size_t>(node) + 1]; }
-  double largest() const { return largest_; }
+  const Neighbor* begin(Node node) const {
+    return neighbors_.data() + starts_[static_cast<std::size_t>(node)];
+  }
+  const Neighbor* end(Node node) const {
+    return neighbors_.data() + starts_[static_cast<std::size_t>(node) + 1];
+  }
+  float largest() const { return largest_; }
+  /// The mean over nodes of how much farther the last neighbour in the list is than the first.
+  double spread() const { return spread_; }
 
  private:
+  std::size_t index(Node a, Node b) const {
+    return static_cast<std::size_t>(a) * static_cast<std::size_t>(size_) + static_cast<std::size_t>(b);
+  }
   void find_neighbors();
+  void place_free_node();
 
-  Node nodes_;
+  Node size_;
   std::vector<float> costs_;
   std::vector<Neighbor> neighbors_;
-  std::vector<size_t> starts_;
-  double largest_ = 0;
+  std::vector<std::size_t> starts_;
+  float largest_ = 0;
+  double spread_ = 0;
 };
 
-/// Iterated local search: disturb a place of the tour, repair it by improving moves, go back where the result is longer.
+/// Iterated local search: disturb a place of the tour, repair it by improving moves, go back where the result
+/// is too long.
 ///
-/// The moves are all sequential exchanges of two or three edges whose partial gains are positive (Lin, Kernighan, "An
-/// effective heuristic algorithm for the TSP", Operations Research 1973), found from the nodes near to each end; nodes
-/// whose surroundings did not change are not looked at (Bentley's don't-look bits). The disturbance is the double bridge
-/// (Martin, Otto, Felten 1991) of three neighbouring short segments, so a step costs the same at every size.
+/// The moves are all sequential exchanges of two or three edges whose partial gains are positive (Lin,
+/// Kernighan, "An effective heuristic algorithm for the TSP", Operations Research 1973), found from the nodes
+/// near to each end; nodes whose surroundings did not change are not looked at (Bentley's don't-look bits).
+/// The disturbance is a double bridge (Martin, Otto, Felten 1991) of edges that random walks reach from one
+/// node (Applegate, Cook, Rohe, "Chained Lin-Kernighan for large TSPs", INFORMS JoC 2003). What is too long
+/// cools down as in simulated annealing.
 class TourSearch {
  public:
   using Node = Tour::Node;
@@ -55,38 +74,43 @@ class TourSearch {
 
   /// Improves the tour until no move does.
   void descend();
-  /// Disturbs and repairs once. Never makes the tour longer.
-  void step();
+  /// Takes steps until `progress`, asked before each with their count so far, gives the end of the work: 1.
+  void run(const std::function<double(int64_t)>& progress);
 
   const Tour& tour() const { return tour_; }
 
  private:
   struct Move {
     double gain = 0;
-    enum class Kind { none, two, three, segments_mirrored, segments_moved } kind = Kind::none;
+    enum class Kind { none, two, three, parts_mirrored, parts_moved } kind = Kind::none;
     std::array<Node, 6> t{};
+    std::size_t count() const { return kind == Kind::none ? 0 : kind == Kind::two ? 4 : 6; }
   };
 
-  bool improve(Node node);
+  /// Disturbs and repairs once; undoes it where that lost more than `tolerance`.
+  void step(double tolerance);
+  /// Applies the best move that begins at an edge of `node` and returns it; none where none gains.
+  Move improve(Node node);
   void search_from(Node t1, Node t2, bool forward, Move& best) const;
-  void search_valid(const std::array<Node, 4>& t, bool forward, double gain, Move& best) const;
-  void search_invalid(const std::array<Node, 4>& t, bool forward, double gain, Move& best) const;
+  void search_tour(const std::array<Node, 4>& t, bool forward, double gain, Move& best) const;
+  void search_ring(const std::array<Node, 4>& t, bool forward, double gain, Move& best) const;
   void apply(const Move& move);
   void exchange(Node a, Node b, Node c, Node d);
+  Node walk(Node from);
   double double_bridge();
   double repair();
   void wake(Node node);
 
+  bool is_better(double gain, const Move& best) const { return gain > best.gain && gain > least_gain_; }
   Node after(Node node, bool forward) const { return forward ? tour_.next(node) : tour_.previous(node); }
 
   const TourCosts& costs_;
   Tour tour_;
   Random random_;
-  double least_gain_;  // below it a gain is rounding
+  double least_gain_;                           // below it a gain is rounding
   std::vector<std::array<Node, 4>> exchanges_;  // since the last disturbance
   std::vector<Node> queue_;                     // nodes to look at, each at most once
   std::vector<char> queued_;
-  double gained_ = 0;
 };
 
 }  // namespace inn

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <tuple>
+#include <vector>
 
 #include "inn/core/error.h"
 

@@ -25,7 +25,6 @@ def export(**options):
     return add
 
 
-FLAGS = torch.rand(7, 5) > 0.5
 BATCH = Dim("batch", min=1, max=512)
 
 
@@ -174,15 +173,13 @@ class Shapes(nn.Module):
         return s, e[:, :, ::2], values, indices, best.indices, u, grid[1], padded, x[:, [0, 3]], torch.var(x, 1)
 
 
-@export(inputs=(torch.randn(7, 6),), dynamic=({0: Dim("b", min=2, max=64)},), others=[(torch.randn(5, 6),)])
+@export(inputs=(torch.randn(11, 6),), dynamic=({0: Dim("b", min=8, max=64)},), others=[(torch.randn(9, 6),)])
 class SizeArithmetic(nn.Module):
     def forward(self, x):
         n = x.shape[0]
-        half = n // 2
-        y = x.repeat(2, 1).view(2 * n, 6)[:half]
-        z = torch.arange(n - 1 + max(n, 3) % 5)
-        w = x.new_zeros(n**2, 2)
-        return y, z, w, n * 3, torch.full((n,), n / 2)
+        y = x.repeat(2, 1).view(2 * n, 6)[:n]
+        z = torch.arange(n // 2 + 8 - 1 + torch.sym_max(n, 20) % 7)
+        return y, z, x.new_zeros(n**2, 2), n * 3, torch.full((n,), n / 2)
 
 
 @export(inputs=(torch.randn(7, 6, 8),), others=[])

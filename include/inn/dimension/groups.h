@@ -43,6 +43,8 @@ class Groups {
   std::vector<std::vector<Axis>> axes;
   /// consumed[s][d]: the groups that the network sums over there.
   std::vector<std::vector<std::vector<GroupId>>> consumed;
+  /// by state: whether its values have bounds that interpolation must not leave (a running variance is never negative).
+  std::vector<bool> bounded;
   /// Operators without a rule, and how many calls of each there are.
   std::map<std::string, int64_t> unknown_operators;
   /// axes of every value, in terms of the same ids where those are groups, else of negative ids (batch, image sizes).
@@ -59,6 +61,10 @@ class Groups {
   /// where `patterns` is empty. Throws std::invalid_argument for a pattern that matches no group, or only pinned ones (why).
   std::vector<GroupId> select(const std::vector<std::string>& patterns) const;
 };
+
+/// Returns the size that `axis` (of `axes` or `value_axes`) has where group g has width `widths[g]`; what is no group
+/// keeps its size.
+int64_t size_at(const Axis& axis, const std::vector<int64_t>& widths);
 
 /// A network with its groups; its sizes follow widths, batch and image size from now on.
 struct AnalysedNetwork {

@@ -74,6 +74,9 @@ class RuleContext {
   /// The same for the factor or part `part` of that axis only.
   void consume_part(const std::string& name, int64_t axis, const Axis& part);
 
+  /// The values of the argument have bounds that interpolation must not leave (a variance is never negative).
+  void keep_bounds(const std::string& name);
+
   /// The axes of result `index`.
   void set_result(Axes axes, size_t index = 0);
   /// Axis `to` of result `index` is made of axis `from` of argument `name` by position: where the argument is a parameter or

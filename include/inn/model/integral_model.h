@@ -20,8 +20,10 @@
 namespace inn {
 
 struct ConvertOptions {
-  /// Globs over group names. Empty (and no dims): every group that can be resized.
+  /// Globs over group names. Empty (as are group_names and dims): every group that can be resized.
   std::vector<std::string> groups = {};
+  /// Names of groups, exactly: beside `groups`, for names that hold what globs treat as special.
+  std::vector<std::string> group_names = {};
   /// Continuous axes by tensor, as TorchIntegral takes them: {"layer4.0.conv1.weight": {0}}. Names the groups that stand there.
   std::map<std::string, std::vector<int64_t>> dims = {};
   std::string kernel = "cubic";
@@ -48,9 +50,11 @@ class IntegralGroup {
   void resize(int64_t width);
   /// Takes any grid: trainable, Gauss-Legendre, one's own.
   void set_grid(std::shared_ptr<Grid> grid);
-  /// In training mode each forward draws a width. nullptr: none is drawn.
-  void set_distribution(std::shared_ptr<const WidthDistribution> distribution);
-  const std::shared_ptr<const WidthDistribution>& distribution() const { return distribution_; }
+  /// In training mode each forward draws a width from it. Throws std::invalid_argument where it can draw one that `resize`
+  /// refuses.
+  void set_distribution(SizeDistribution distribution);
+  void clear_distribution() { distribution_.reset(); }
+  const std::optional<SizeDistribution>& distribution() const { return distribution_; }
 
   /// Returns the pair of maps of the grid as it is now; identities, exactly, on the source grid.
   GroupMaps maps() const;
@@ -61,7 +65,7 @@ class IntegralGroup {
   int64_t source_width_;
   std::string kernel_, quadrature_;
   std::shared_ptr<Grid> grid_;
-  std::shared_ptr<const WidthDistribution> distribution_;
+  std::optional<SizeDistribution> distribution_;
 };
 
 /// A network whose chosen groups are continuous: its parameters are the values of weight functions at control points.
@@ -79,12 +83,18 @@ class IntegralModelImpl : public NetworkModuleImpl {
   /// Throws std::invalid_argument with the nearest names.
   IntegralGroup& group(const std::string& name);
 
+  /// The group takes the grid, and what learns in it becomes a parameter of the model.
+  void set_grid(const std::string& name, std::shared_ptr<Grid> grid);
+
   /// All groups to max(1, round(fraction · source width)).
   void resize(double fraction);
   /// All groups to their source width.
   void restore();
   /// All groups: in training mode each forward draws one fraction f and gives every group width max(1, round(f·n)).
-  void set_distribution(std::shared_ptr<const FractionDistribution> distribution);
+  void set_distribution(FractionDistribution distribution);
+  const std::optional<FractionDistribution>& distribution() const { return distribution_; }
+  /// No widths are drawn any more, neither by groups nor by all together.
+  void clear_distributions();
   /// Every group gets a grid of its present width whose points learn, and nothing else learns (grid tuning).
   void tune_grids();
 
@@ -104,6 +114,7 @@ class IntegralModelImpl : public NetworkModuleImpl {
   std::mt19937_64& generator() { return generator_; }
 
  private:
+  void register_grid(const IntegralGroup& group);
   void draw_widths();
   const std::vector<at::Tensor>& sampled();
   std::map<GroupId, GroupMaps> maps() const;
@@ -111,7 +122,7 @@ class IntegralModelImpl : public NetworkModuleImpl {
   Groups structure_;
   ConvertOptions options_;
   std::vector<IntegralGroup> groups_;
-  std::shared_ptr<const FractionDistribution> distribution_;
+  std::optional<FractionDistribution> distribution_;
   std::mt19937_64 generator_;
   struct Cache;  // of sampled tensors, for evaluation
   std::shared_ptr<Cache> cache_;

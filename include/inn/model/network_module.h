@@ -34,10 +34,11 @@ class NetworkModuleImpl : public torch::nn::Module {
   const Network& network() const { return network_; }
 
  protected:
-  Network network_;
+  /// Registers a tensor under a dotted name, making the modules that it needs; replaces one of that name.
+  void register_dotted(const std::string& name, const at::Tensor& tensor,
+                       StateEntry::Kind kind = StateEntry::Kind::parameter);
 
- private:
-  torch::nn::Module& owner_of(const std::string& name);  // makes the modules that a dotted name needs
+  Network network_;
 };
 TORCH_MODULE(NetworkModule);
 

@@ -28,6 +28,9 @@ struct Value {
   std::vector<int64_t> sizes = {};
   /// For each axis the source's own formula where its size was dynamic ("Symbol('s77', …)"), "" where it was a number.
   std::vector<std::string> formulas = {};
+  /// Of an integer: its value in the example, and its formula where it was dynamic.
+  int64_t number = 0;
+  std::string formula = {};
 };
 
 /// One call of an operator. Arguments stand for every place of the schema, in its order, defaults filled in.

@@ -9,7 +9,7 @@
 #include "inn/dimension/groups.h"
 #include "inn/network/network.h"
 #include "inn/quadrature/quadrature.h"
-#include "inn/weight_function/kernel.h"
+#include "inn/weight_function/interpolation_kernel.h"
 
 namespace inn {
 
@@ -36,8 +36,5 @@ at::Tensor apply_maps(const Groups& groups, size_t state, const at::Tensor& tens
 /// Returns the network with the maps applied: new state, sizes that follow, a plain network. The source is untouched.
 /// Throws std::invalid_argument where a group is pinned or a map does not start at its width.
 Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMaps>& maps);
-
-/// Returns max(1, round(fraction·width)). Throws std::invalid_argument unless fraction > 0 is finite.
-int64_t width_of_fraction(int64_t width, double fraction);
 
 }  // namespace inn

@@ -9,6 +9,7 @@ void per_channel(RuleContext& context) {
   const Axes input = context.axes("input");
   for (const auto* name : {"weight", "bias", "running_mean", "running_var"})
     if (context.is_tensor(name)) context.unify(context.axes(name).at(0), input.at(1));
+  if (context.is_tensor("running_var")) context.keep_bounds("running_var");
   context.set_result(input);
   for (size_t d = 0; d < input.size(); ++d) context.carry("input", static_cast<int64_t>(d), static_cast<int64_t>(d));
 }

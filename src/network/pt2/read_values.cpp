@@ -26,6 +26,17 @@ void read_sizes(const Json& sizes, Value& value) {
   }
 }
 
+void read_number(const Json& size, Value& value) {
+  const auto [tag, content] = tagged(size);
+  if (tag == "as_int") {
+    value.number = integer(content);
+    return;
+  }
+  const auto& hint = optional_member(content, "hint");
+  value.number = hint.is_null() ? -1 : integer(member(hint, "as_int"));
+  value.formula = text(member(content, "expr_str"));
+}
+
 /// Splits at `separator`, but not inside brackets.
 std::vector<std::string> split(const std::string& text, char separator) {
   std::vector<std::string> parts(1);
@@ -56,6 +67,7 @@ Value read_value(const Json& graph, const std::string& tag, const std::string& n
   value.dtype = tag == "as_sym_int"    ? c10::ScalarType::Long
                 : tag == "as_sym_bool" ? c10::ScalarType::Bool
                                        : c10::ScalarType::Double;
+  if (tag == "as_sym_int") read_number(member(member(graph, "sym_int_values"), name), value);
   return value;
 }
 

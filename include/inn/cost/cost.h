@@ -1,0 +1,44 @@
+#pragma once
+// What a network costs: parameters and multiply-adds.
+
+#include <ATen/core/ivalue.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "inn/network/network.h"
+
+namespace inn {
+
+/// One call of an operator that has parameters or multiplies.
+struct LayerCost {
+  std::string name;  // the dotted name of its module: "layer1.0.conv1"; that of its result where it has none
+  std::string type;  // "conv2d"
+  int64_t parameters = 0;  // those that no call before has read
+  int64_t macs = 0;
+  std::vector<int64_t> output_sizes = {};
+};
+
+struct CostReport {
+  int64_t parameters = 0;              // all of the network, each tensor once
+  int64_t macs = 0;                    // of all calls, for the inputs given
+  std::vector<LayerCost> layers = {};  // in the order of the calls
+};
+
+/// Returns the cost of one run on `inputs`, found by running it, in evaluation mode.
+///
+/// Multiply-adds are those of convolutions, matrix products, attention and recurrent layers, by their
+/// formulas (formula.h), without biases, norms, activations and pooling: as papers count them. Proportional
+/// to the batch.
+CostReport cost_of(const Network& network, const std::vector<c10::IValue>& inputs);
+
+/// Returns the cost for example inputs of batch 1.
+CostReport cost_of(const Network& network);
+
+/// Returns inputs of zeros with the sizes, dtypes and device that the network was read with, axis 0 of every
+/// tensor input being `batch`; 0 leaves it as it was. Throws std::invalid_argument where an input is no
+/// tensor.
+std::vector<c10::IValue> example_inputs(const Network& network, int64_t batch = 0);
+
+}  // namespace inn

@@ -1,0 +1,33 @@
+#pragma once
+// How long a network takes.
+
+#include <ATen/core/ivalue.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "inn/network/network.h"
+
+namespace inn {
+
+/// Seconds of one run: half of all runs are faster than the median, a tenth faster than p10 and a tenth
+/// slower than p90.
+struct Latency {
+  double median = 0, p10 = 0, p90 = 0;
+};
+
+struct LatencyOptions {
+  int64_t repetitions = 30;
+  int64_t warmup = 5;  // runs before those that count
+};
+
+/// Returns how long the network takes on `inputs`, without gradients, in evaluation mode, on the device of
+/// its inputs, which is waited for. Throws std::invalid_argument unless repetitions ≥ 1 and warmup ≥ 0.
+Latency measure_latency(const Network& network, const std::vector<c10::IValue>& inputs,
+                        const LatencyOptions& options = {});
+
+/// Returns the quantiles of measured times, linear between neighbours. Throws std::invalid_argument where
+/// there is none.
+Latency quantiles(std::vector<double> seconds);
+
+}  // namespace inn

@@ -1,0 +1,54 @@
+#pragma once
+// Integrals over boxes in d dimensions.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "inn/grid/tensor_grid.h"
+
+namespace inn {
+
+/// A function of d coordinates: [N, d] float64 to [N], or to [N, …] for several functions at once.
+using Integrand = std::function<at::Tensor(const at::Tensor& points)>;
+
+struct IntegrateOptions {
+  /// The box: one bound an axis. As usual an upper bound below the lower one changes the sign.
+  std::vector<double> lower = {0};
+  std::vector<double> upper = {1};
+  /// Points an axis, one number for all axes or one each; for monte-carlo and sobol the count of samples, one
+  /// number.
+  std::vector<int64_t> counts = {100};
+  /// A name in the table of quadratures.
+  std::string rule = "trapezoid";
+  /// For monte-carlo and sobol; equal seeds give equal samples.
+  uint64_t seed = 0;
+};
+
+/// Returns ∫ f over the box: a scalar, or […] where f gives [N, …], in the dtype of f's values.
+///
+///   integrate([](const at::Tensor& x) { return at::sin(10 * x.select(1, 0)); },
+///             {.lower = {0}, .upper = {std::numbers::pi}, .counts = {100}, .rule = "trapezoid"});
+///
+/// On the product of the rule's own nodes in every axis, or on samples. f is called once, with all N points.
+/// Differentiable in whatever f's values are. Throws std::invalid_argument where bounds or counts do not fit
+/// each other or are not finite, where f gives other than one value a point, or the rule is unknown.
+at::Tensor integrate(const Integrand& f, const IntegrateOptions& options);
+
+/// Returns the same integral on a grid of [0,1]^d, stretched to the box; `options.counts` and `seed` are not
+/// read.
+///
+/// Differentiable in the grid's parameters as well: through the points and through the weights.
+at::Tensor integrate(const Integrand& f, const TensorGrid& grid, const IntegrateOptions& options);
+
+/// Returns `count` points of the d-dimensional Sobol sequence (Joe and Kuo's direction numbers), [count, d]
+/// float64 in [0,1). Throws std::invalid_argument unless 1 ≤ count < 2^30 and 1 ≤ d ≤ 21201.
+at::Tensor sobol_points(int64_t count, int64_t dimensions);
+/// Returns them digitally shifted: each axis XORed with random bits by `seed`. Each point is then uniform in
+/// [0,1)^d, and every 2^k points still fall one into each of 2^k equal intervals of every axis.
+at::Tensor sobol_points(int64_t count, int64_t dimensions, uint64_t seed);
+
+}  // namespace inn

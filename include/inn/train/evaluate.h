@@ -1,0 +1,62 @@
+#pragma once
+// How good a network is on a data set, at one width or at several.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "inn/data/batches.h"
+#include "inn/data/dataset.h"
+#include "inn/model/integral_model.h"
+#include "inn/model/network_module.h"
+#include "inn/network/network.h"
+
+namespace inn {
+
+struct EvalResult {
+  double accuracy = 0;  // correct/count
+  int64_t correct = 0;  // images whose label has the largest output, the first one of equals
+  int64_t count = 0;
+  double loss = 0;  // the mean cross entropy
+};
+
+struct EvalOptions {
+  int64_t batch_size = 256;
+  bool progress = false;  // a bar on stderr, where that is a terminal
+};
+
+/// Returns how good the network is on `data`, in evaluation mode, without gradients, on the device and in the
+/// dtype of its state. Throws std::invalid_argument where the data has no labels or more classes than the
+/// network gives.
+EvalResult evaluate(const Network& network, const Dataset& data, const Normalization& normalization,
+                    const EvalOptions& options = {});
+
+/// Returns the same of a module, an integral model at its present widths. Its mode is put back as it was.
+EvalResult evaluate(NetworkModuleImpl& model, const Dataset& data, const Normalization& normalization,
+                    const EvalOptions& options = {});
+
+struct WidthOptions {
+  EvalOptions eval = {};
+  /// Images, without labels, on which batch norm's statistics are measured anew at every width; none: as
+  /// sampled.
+  std::optional<Dataset> calibration = {};
+};
+
+struct WidthResult {
+  double width;  // the fraction
+  EvalResult result;
+};
+
+/// Returns the result of the discretized model at each fraction of its groups' source widths. The model is
+/// not changed. Throws std::invalid_argument as evaluate does, and for a fraction that the model can't take.
+std::vector<WidthResult> evaluate_widths(const IntegralModelImpl& model, const Dataset& data,
+                                         const Normalization& normalization,
+                                         std::span<const double> fractions, const WidthOptions& options = {});
+
+/// Replaces the running statistics of every batch norm by those of `images`, normalized, taken in order.
+/// The network's tensors are written in place. max_batches: 0 takes all images.
+void recalibrate(Network& network, const Dataset& images, const Normalization& normalization,
+                 int64_t batch_size, int64_t max_batches = 0);
+
+}  // namespace inn

@@ -1,0 +1,71 @@
+#pragma once
+// What a training run is made of: optimizers, schedules of the learning rate, losses. Each is one entry of a
+// table.
+
+#include <ATen/core/Tensor.h>
+#include <torch/optim/optimizer.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace inn {
+
+struct TrainOptions;
+
+/// One of torch's optimizers.
+struct OptimizerEntry {
+  std::string name;  // "sgd"
+  std::string doc;
+  /// Makes it: `decayed` parameters get the weight decay of the options, `plain` ones none.
+  std::function<std::unique_ptr<torch::optim::Optimizer>(
+      const std::vector<at::Tensor>& decayed, const std::vector<at::Tensor>& plain, const TrainOptions&)>
+      make;
+  /// Returns what it remembers of a parameter, by name; empty before the first step. Counts are int64 of no
+  /// axis.
+  std::function<std::map<std::string, at::Tensor>(torch::optim::Optimizer&, const at::Tensor& parameter)>
+      state;
+  /// Sets what it remembers. Throws std::out_of_range where a name is missing.
+  std::function<void(torch::optim::Optimizer&, const at::Tensor& parameter,
+                     const std::map<std::string, at::Tensor>& state)>
+      restore;
+};
+
+/// How the learning rate goes after the warm-up.
+struct ScheduleEntry {
+  std::string name;  // "cosine"
+  std::string doc;
+  /// Returns the factor of the learning rate where `progress` in [0, 1) of the steps after the warm-up are
+  /// done.
+  std::function<double(double progress)> factor;
+};
+
+/// What is minimized.
+struct LossEntry {
+  std::string name;  // "cross_entropy"
+  std::string doc;
+  /// Returns the mean loss of a batch, a tensor of no axis, differentiable in `outputs`. labels: int64 [B].
+  std::function<at::Tensor(const at::Tensor& outputs, const at::Tensor& labels, const TrainOptions&)> mean;
+};
+
+const std::vector<OptimizerEntry>& optimizers();
+const std::vector<ScheduleEntry>& schedules();
+const std::vector<LossEntry>& losses();
+
+/// Return the entry named so. Throw std::invalid_argument with the nearest names.
+const OptimizerEntry& find_optimizer(const std::string& name);
+const ScheduleEntry& find_schedule(const std::string& name);
+const LossEntry& find_loss(const std::string& name);
+
+/// Add an entry. Throw std::invalid_argument for a name that is taken.
+void register_optimizer(OptimizerEntry entry);
+void register_schedule(ScheduleEntry entry);
+void register_loss(LossEntry entry);
+
+/// Returns the learning rate of step `step` ≥ 0 of `steps`: it rises linearly to options.learning_rate over
+/// the first options.warmup_epochs/options.epochs of them, and then follows the schedule.
+double learning_rate_at(int64_t step, int64_t steps, const TrainOptions& options);
+
+}  // namespace inn

@@ -1,0 +1,96 @@
+#pragma once
+// Training of networks and integral models.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "inn/data/batches.h"
+#include "inn/data/dataset.h"
+#include "inn/model/network_module.h"
+
+namespace inn {
+
+/// How long one step took it to where: for those who watch a run.
+struct StepRecord {
+  int64_t epoch, batch;  // from 0
+  double loss;           // the mean over the batch
+  double learning_rate;
+};
+
+struct TrainOptions {
+  int64_t epochs = 10;
+  int64_t batch_size = 128;
+  std::string optimizer = "sgd";       // a name of optimizers()
+  double learning_rate = 0.1;          // after the warm-up
+  double momentum = 0.9;               // of sgd
+  double weight_decay = 0.0;           // of parameters of two axes and more only: not of norms, biases, grids
+  std::string schedule = "cosine";     // a name of schedules()
+  double warmup_epochs = 0;            // may be a fraction
+  std::string loss = "cross_entropy";  // a name of losses()
+  double label_smoothing = 0;          // in [0, 1)
+  double clip_norm = 0;                // gradients are scaled to at most this Euclidean norm; 0: never
+  int64_t crop_padding = 0;            // as in BatchOptions
+  bool flip = false;                   // as in BatchOptions
+  bool drop_last = false;              // as in BatchOptions
+  uint64_t seed = 0;                   // of the batches, of dropout and of random widths
+  /// A file that is written after every epoch, on Ctrl-C, and every `checkpoint_interval` batches where that
+  /// is not 0.
+  std::filesystem::path checkpoint = {};
+  int64_t checkpoint_interval = 0;
+  /// Go on from `checkpoint` where that file exists. The options and the data must be those of the run that
+  /// wrote it.
+  bool resume = false;
+  /// A file of JSON lines, one an epoch, written anew by every run that does not resume.
+  std::filesystem::path log = {};
+  /// How many batches of the training images (without augmentation) batch norm's statistics are measured on
+  /// at the end, where widths were drawn: statistics of the source width are seen too rarely in such a run.
+  /// 0: they are left.
+  int64_t recalibration_batches = 64;
+  /// Called after every epoch with the model; the higher what it returns the better. It is recorded, and no
+  /// more.
+  std::function<double(NetworkModuleImpl&)> metric = nullptr;
+  /// Called after every step.
+  std::function<void(const StepRecord&)> on_step = nullptr;
+  /// A progress bar on stderr, where that is a terminal.
+  bool progress = true;
+};
+
+/// One epoch of a run. Loss and accuracy are those of the steps themselves, at the weights and widths of
+/// each.
+struct EpochRecord {
+  int64_t epoch;  // from 0
+  double loss, accuracy, learning_rate, seconds;
+  std::optional<double> metric;
+};
+
+struct TrainResult {
+  std::vector<EpochRecord> epochs;  // those before a resumption too
+  /// Whether Ctrl-C ended the run. The checkpoint, where there is one, then holds the step last done.
+  bool interrupted = false;
+  std::optional<double> best_metric;
+};
+
+/// Trains `model` on `data`, images being normalized, on the device and in the dtype of the model's
+/// parameters.
+///
+/// Only parameters that require gradients learn. An integral model draws its widths as its distributions say;
+/// its groups have the widths that they had before when this returns. The model is in evaluation mode then.
+/// Where no tensor of the network itself learns (after tune_grids()), the model runs in evaluation mode while
+/// it learns: batch norm with its running statistics, no dropout, since that is what the grids are tuned for.
+///
+/// On the CPU a function of its arguments: the same seed gives the same weights, bit for bit, on one machine
+/// with one number of threads, whether the run was interrupted and resumed or not. torch's generators are put
+/// back as they were.
+///
+/// Throws std::invalid_argument for options out of their range, data without labels or of more classes than
+/// the network gives; std::runtime_error where a file can't be written, where the checkpoint belongs to
+/// another model or run, and where a loss or a weight is not finite any more, naming epoch and batch: the
+/// checkpoint then still holds the last good state.
+TrainResult train(NetworkModuleImpl& model, const Dataset& data, const Normalization& normalization,
+                  const TrainOptions& options);
+
+}  // namespace inn

@@ -1,0 +1,167 @@
+// Integral models in files.
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "inn/core/error.h"
+#include "inn/model/integral_model.h"
+#include "inn/network/files.h"
+
+namespace inn {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kRecord = "integral.json";
+constexpr const char* kSource = "integral_source.pt2";  // the network at its source width, where it is at another now
+constexpr int64_t kFormat = 1;
+
+json grid_json(const Grid& grid) {
+  json points = json::array();
+  const auto values = grid.points().detach().to(at::kDouble).contiguous();
+  for (int64_t i = 0; i < values.size(0); ++i) points.push_back(values[i].item<double>());
+  return {{"kind", std::string(grid.kind())}, {"points", std::move(points)}};
+}
+
+/// Any points at all, as a file holds them.
+class FixedGrid : public Grid {
+ public:
+  FixedGrid(at::Tensor points, std::string kind) : points_(std::move(points)), kind_(std::move(kind)) {}
+  at::Tensor points() const override { return points_; }
+  int64_t size() const override { return points_.size(0); }
+  std::string_view kind() const override { return kind_; }
+  std::shared_ptr<Grid> clone() const override { return std::make_shared<FixedGrid>(points_.clone(), kind_); }
+
+ private:
+  at::Tensor points_;
+  std::string kind_;
+};
+
+std::shared_ptr<Grid> read_grid(const json& record, const std::string& name) {
+  const auto kind = record.at("kind").get<std::string>();
+  const auto values = record.at("points").get<std::vector<double>>();
+  require<std::runtime_error>(!values.empty(), "model", "Group '{}': its grid has no points.", name);
+  for (size_t i = 0; i < values.size(); ++i)
+    require<std::runtime_error>(std::isfinite(values[i]) && values[i] >= 0 && values[i] <= 1 && (i == 0 || values[i] > values[i - 1]),
+                                "model", "Group '{}': the points of its grid must increase within [0, 1].", name);
+  const auto points = at::tensor(values, at::kDouble);
+  if (kind == "uniform") return std::make_shared<UniformGrid>(points.size(0));
+  if (kind == "trainable" && values.size() > 1) return std::make_shared<TrainableGrid>(TrainableGrid::at_points(points));
+  if (kind == "trainable") return std::make_shared<TrainableGrid>(1);
+  return std::make_shared<FixedGrid>(points, kind);
+}
+
+/// A file that is gone with its owner.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::filesystem::path path) : path_(std::move(path)) {}
+  ~TemporaryFile() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+std::string bytes_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream content;
+  content << file.rdbuf();
+  return std::move(content).str();
+}
+
+std::filesystem::path unique_path(const std::filesystem::path& folder) {
+  static std::atomic<uint64_t> count{0};
+  return folder / fmt::format(".inn-{}-{}.pt2", static_cast<int64_t>(::getpid()), count++);
+}
+
+}  // namespace
+
+bool is_integral(const Network& network) { return network.extra.contains(kRecord); }
+
+void save(const IntegralModelImpl& model, const std::filesystem::path& path) {
+  json record{{"format", kFormat},
+              {"kernel", model.options().kernel},
+              {"quadrature", model.options().quadrature},
+              {"order", model.options().order},
+              {"groups", json::array()}};
+  bool at_source = true;
+  for (const auto& group : model.groups()) {
+    record["groups"].push_back({{"name", group.name()},
+                                {"source_width", group.source_width()},
+                                {"kernel", group.kernel()},
+                                {"quadrature", group.quadrature()},
+                                {"grid", grid_json(group.grid())}});
+    at_source = at_source && group.width() == group.source_width() && group.grid().kind() == "uniform";
+  }
+  Network source = model.network();
+  source.set_training(false);
+  Network present = at_source ? source : model.discretize();
+  if (!at_source) {
+    const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+    const TemporaryFile nested(unique_path(folder));
+    write_pt2(source, nested.path());
+    present.extra[kSource] = bytes_of(nested.path());
+  }
+  present.extra[kRecord] = record.dump(1);
+  write_pt2(present, path);
+}
+
+IntegralModel load_integral(Network network) {
+  const auto found = network.extra.find(kRecord);
+  require<std::runtime_error>(found != network.extra.end(), "model",
+                              "The network is no integral model: its archive has no extra/{}.", kRecord);
+  try {
+    const json record = json::parse(found->second);
+    require<std::runtime_error>(record.at("format").get<int64_t>() == kFormat, "model",
+                                "extra/{}: format must be {} but is {}.", kRecord, kFormat, record.at("format").dump());
+    auto extra = network.extra;
+    if (const auto nested = extra.find(kSource); nested != extra.end()) {
+      const TemporaryFile file(unique_path(std::filesystem::temp_directory_path()));
+      std::ofstream(file.path(), std::ios::binary) << nested->second;
+      network = read_pt2(file.path());
+    }
+    extra.erase(kRecord);
+    extra.erase(kSource);
+    network.extra = std::move(extra);
+
+    ConvertOptions options{.kernel = record.at("kernel").get<std::string>(),
+                           .quadrature = record.at("quadrature").get<std::string>(),
+                           .order = record.at("order").get<std::string>()};
+    AnalysedNetwork source = analyse(std::move(network));
+    for (const auto& group : record.at("groups")) {
+      const auto name = group.at("name").get<std::string>();
+      const auto width = source.groups.groups[source.groups.find(name)].width;
+      require<std::runtime_error>(width == group.at("source_width").get<int64_t>(), "model",
+                                  "Group '{}': its source width is {} in extra/{} but {} in the network.", name,
+                                  group.at("source_width").dump(), kRecord, width);
+      options.group_names.push_back(name);
+    }
+    auto model = std::make_shared<IntegralModelImpl>(std::move(source), options);
+    for (const auto& group : record.at("groups")) {
+      const auto name = group.at("name").get<std::string>();
+      model->set_grid(name, read_grid(group.at("grid"), name));
+    }
+    model->eval();
+    return IntegralModel(std::move(model));
+  } catch (const json::exception& error) {
+    raise<std::runtime_error>("model", "extra/{} is damaged: {}", kRecord, error.what());
+  }
+}
+
+IntegralModel load_integral(const std::filesystem::path& path) {
+  try {
+    return load_integral(read_pt2(path));
+  } catch (const std::invalid_argument& error) {
+    raise<std::runtime_error>("model", "File '{}': {}", path.string(), error.what());
+  }
+}
+
+}  // namespace inn

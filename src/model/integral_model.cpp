@@ -1,0 +1,202 @@
+#include "inn/model/integral_model.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <set>
+
+#include "inn/core/error.h"
+#include "inn/resampling/rows.h"
+
+namespace inn {
+
+/// The tensors last sampled, and what they were sampled of: valid while no width and no parameter has changed.
+struct IntegralModelImpl::Cache {
+  std::vector<at::Tensor> tensors;
+  std::vector<const Grid*> grids;
+  std::vector<int64_t> versions;
+};
+
+namespace {
+
+std::string grid_parameter_name(const std::string& group) { return "integral_grids." + group; }
+
+/// The groups that the options name: by pattern, or by an axis of a tensor.
+std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertOptions& options) {
+  if (options.dims.empty() && options.group_names.empty()) return source.groups.select(options.groups);
+  std::set<GroupId> chosen;
+  for (const auto& name : options.group_names) {
+    const auto id = source.groups.find(name);
+    if (const auto& group = source.groups.groups[id]; group.pinned)
+      raise("model", "Group '{}': it is pinned at width {}, since {}.", name, group.width, *group.pinned);
+    chosen.insert(id);
+  }
+  if (!options.groups.empty())
+    for (const auto id : source.groups.select(options.groups)) chosen.insert(id);
+  for (const auto& [name, axes] : options.dims) {
+    const size_t state = source.network.find_state(name);
+    const auto& structure = source.groups.axes.at(state);
+    for (const auto axis : axes) {
+      const auto rank = static_cast<int64_t>(structure.size());
+      require(axis >= -rank && axis < rank, "model", "Tensor '{}': axis must be in [{}, {}) but got {}.", name, -rank, rank, axis);
+      bool any = false;
+      structure[axis < 0 ? axis + rank : axis].for_each_variable([&](const Axis& leaf) {
+        const auto& group = source.groups.groups.at(leaf.variable);
+        if (group.pinned)
+          raise("model", "Tensor '{}', axis {}: its group '{}' is pinned at width {}, since {}.", name, axis, group.name,
+                group.width, *group.pinned);
+        any = true;
+        chosen.insert(static_cast<GroupId>(leaf.variable));
+      });
+      require(any, "model", "Tensor '{}', axis {}: it is no axis of channels.", name, axis);
+    }
+  }
+  return {chosen.begin(), chosen.end()};
+}
+
+}  // namespace
+
+IntegralModelImpl::IntegralModelImpl(AnalysedNetwork source, ConvertOptions options)
+    : NetworkModuleImpl(std::move(source.network)),
+      structure_(std::move(source.groups)),
+      options_(std::move(options)),
+      generator_(options_.seed) {
+  for (const auto id : chosen_groups({network_, structure_}, options_))
+    groups_.emplace_back(id, structure_.groups[id].name, structure_.groups[id].width, options_.kernel, options_.quadrature);
+  require(!groups_.empty(), "model", "The network has no group that can be resized.");
+}
+
+IntegralGroup& IntegralModelImpl::group(const std::string& name) {
+  std::vector<std::string> names;
+  for (auto& group : groups_) {
+    if (group.name() == name) return group;
+    names.push_back(group.name());
+  }
+  raise("model", "Group '{}': there is no such integral group.{}", name, nearest_names(name, names));
+}
+
+void IntegralModelImpl::register_grid(const IntegralGroup& group) {
+  for (const auto& theta : group.grid().parameters()) register_dotted(grid_parameter_name(group.name()), theta);
+}
+
+void IntegralModelImpl::set_grid(const std::string& name, std::shared_ptr<Grid> grid) {
+  auto& chosen = group(name);
+  chosen.set_grid(std::move(grid));
+  register_grid(chosen);
+}
+
+void IntegralModelImpl::resize(double fraction) {
+  for (const auto& group : groups_) fraction_width(fraction, group.source_width());  // throws before anything changes
+  for (auto& group : groups_) group.resize(fraction_width(fraction, group.source_width()));
+}
+
+void IntegralModelImpl::restore() {
+  for (auto& group : groups_) group.resize(group.source_width());
+}
+
+void IntegralModelImpl::set_distribution(FractionDistribution distribution) { distribution_ = std::move(distribution); }
+
+void IntegralModelImpl::clear_distributions() {
+  distribution_.reset();
+  for (auto& group : groups_) group.clear_distribution();
+}
+
+void IntegralModelImpl::tune_grids() {
+  clear_distributions();
+  for (auto& parameter : parameters()) parameter.requires_grad_(false);
+  for (auto& group : groups_) {
+    const auto points = group.grid().points();
+    const auto grid = points.size(0) < 2 ? std::make_shared<TrainableGrid>(points.size(0))
+                                         : std::make_shared<TrainableGrid>(TrainableGrid::at_points(points.detach()));
+    group.set_grid(grid);
+    register_grid(group);
+  }
+}
+
+void IntegralModelImpl::draw_widths() {
+  if (distribution_) {
+    const double fraction = distribution_->sample(generator_);
+    for (auto& group : groups_) group.resize(fraction_width(fraction, group.source_width()));
+  }
+  for (auto& group : groups_)
+    if (group.distribution()) group.resize(group.distribution()->sample(generator_));
+}
+
+std::map<GroupId, GroupMaps> IntegralModelImpl::maps() const {
+  std::map<GroupId, GroupMaps> maps;
+  for (const auto& group : groups_) maps.emplace(group.id(), group.maps());
+  return maps;
+}
+
+std::vector<at::Tensor> IntegralModelImpl::sample() const {
+  const auto present = maps();
+  std::vector<at::Tensor> tensors;
+  for (size_t s = 0; s < network_.state.size(); ++s)
+    tensors.push_back(apply_maps(structure_, s, network_.state[s].tensor, present));
+  return tensors;
+}
+
+const std::vector<at::Tensor>& IntegralModelImpl::sampled() {
+  std::vector<const Grid*> grids;
+  std::vector<int64_t> versions;
+  for (const auto& group : groups_) {
+    grids.push_back(&group.grid());
+    for (const auto& parameter : group.grid().parameters()) versions.push_back(parameter._version());
+  }
+  for (const auto& entry : network_.state) versions.push_back(entry.tensor._version());
+  if (!cache_ || cache_->grids != grids || cache_->versions != versions) {
+    cache_ = std::make_shared<Cache>(Cache{sample(), std::move(grids), std::move(versions)});
+  }
+  return cache_->tensors;
+}
+
+std::vector<c10::IValue> IntegralModelImpl::run(const std::vector<c10::IValue>& inputs) {
+  if (is_training()) draw_widths();
+  std::vector<int64_t> symbols;
+  for (const auto& symbol : network_.symbols) symbols.push_back(symbol.value);
+  for (const auto& group : groups_)
+    if (const auto found = structure_.group_symbols.find(group.id()); found != structure_.group_symbols.end())
+      symbols[found->second] = group.width();
+  // What is sampled with gradients belongs to one step; without, it serves until something changes.
+  const bool keep = !is_training() && !at::GradMode::is_enabled();
+  if (!keep) cache_.reset();
+  const auto tensors = keep ? sampled() : sample();
+  return network_.forward(inputs, tensors, {.symbol_values = symbols});
+}
+
+Network IntegralModelImpl::discretize() const {
+  at::NoGradGuard no_grad;
+  Network network = inn::resample({network_, structure_}, maps());
+  network.set_training(false);
+  return network;
+}
+
+std::shared_ptr<IntegralModelImpl> IntegralModelImpl::clone_model() const {
+  auto copy = std::make_shared<IntegralModelImpl>(AnalysedNetwork{network_.clone(), structure_}, options_);
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    copy->groups_[g].set_grid(groups_[g].grid().clone());
+    copy->register_grid(copy->groups_[g]);
+    if (groups_[g].distribution()) copy->groups_[g].set_distribution(*groups_[g].distribution());
+  }
+  copy->distribution_ = distribution_;
+  copy->generator_ = generator_;
+  copy->train(is_training());
+  return copy;
+}
+
+IntegralModel convert(const Network& network, const ConvertOptions& options) {
+  require(options.order == "path" || options.order == "none", "model", "Order: must be 'path' or 'none' but got '{}'.",
+          options.order);
+  find_kernel(options.kernel);
+  find_quadrature(options.quadrature);
+  AnalysedNetwork source = analyse(network.clone());
+  if (options.order == "path") {
+    std::map<GroupId, GroupMaps> permutations;
+    for (const auto id : chosen_groups(source, options))
+      permutations.emplace(id, selection_maps(source.groups.groups[id].width, smooth_order(source, id, options.seed)));
+    source.network = resample(source, permutations);
+  }
+  return IntegralModel(std::make_shared<IntegralModelImpl>(std::move(source), options));
+}
+
+}  // namespace inn

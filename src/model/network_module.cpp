@@ -1,0 +1,83 @@
+#include "inn/model/network_module.h"
+
+#include "inn/core/error.h"
+
+namespace inn {
+namespace {
+
+/// A module that only holds others and their tensors: "layer1" and "layer1.0" of "layer1.0.conv1.weight".
+class Scope : public torch::nn::Module {
+ public:
+  /// Puts the tensor in the place of the parameter of that name. False where there is none.
+  bool replace(const std::string& name, const at::Tensor& tensor) {
+    auto* parameter = parameters_.find(name);
+    if (parameter != nullptr) *parameter = tensor;
+    return parameter != nullptr;
+  }
+};
+
+}  // namespace
+
+NetworkModuleImpl::NetworkModuleImpl(Network network) : torch::nn::Module("Network"), network_(std::move(network)) {
+  for (auto& entry : network_.state) {
+    // A tensor that is computed of others can't be a parameter.
+    if (entry.tensor.requires_grad() && !entry.tensor.is_leaf()) entry.tensor = entry.tensor.detach().requires_grad_();
+    register_dotted(entry.name, entry.tensor, entry.kind);
+  }
+}
+
+void NetworkModuleImpl::register_dotted(const std::string& name, const at::Tensor& tensor, StateEntry::Kind kind) {
+  torch::nn::Module* module = this;
+  size_t begin = 0;
+  for (size_t dot = name.find('.'); dot != std::string::npos; begin = dot + 1, dot = name.find('.', begin)) {
+    const auto part = name.substr(begin, dot - begin);
+    const auto children = module->named_children();
+    const auto* child = children.find(part);
+    module = child ? child->get() : module->register_module(part, std::make_shared<Scope>()).get();
+  }
+  const auto leaf = name.substr(begin);
+  if (auto* scope = dynamic_cast<Scope*>(module); scope != nullptr && scope->replace(leaf, tensor)) return;
+  if (kind == StateEntry::Kind::parameter) {
+    module->register_parameter(leaf, tensor, tensor.requires_grad());
+  } else {
+    module->register_buffer(leaf, tensor);
+  }
+}
+
+std::vector<c10::IValue> NetworkModuleImpl::run(const std::vector<c10::IValue>& inputs) { return network_.forward(inputs); }
+
+at::Tensor NetworkModuleImpl::forward(const at::Tensor& input) {
+  const auto outputs = run({input});
+  require(outputs.size() == 1 && outputs[0].isTensor(), "model",
+          "The network gives {} outputs; forward(tensor) is for networks that give one tensor. Use run().", outputs.size());
+  return outputs[0].toTensor();
+}
+
+void NetworkModuleImpl::train(bool on) {
+  torch::nn::Module::train(on);
+  network_.set_training(on);
+}
+
+// torch moves each tensor in place, so the network's handles move along; its calls may name dtype and device too.
+void NetworkModuleImpl::to(torch::Device device, torch::Dtype dtype, bool non_blocking) {
+  to(dtype, non_blocking);
+  to(device, non_blocking);
+}
+
+void NetworkModuleImpl::to(torch::Dtype dtype, bool non_blocking) {
+  Network moved = network_;
+  moved.to(dtype);
+  torch::nn::Module::to(dtype, non_blocking);
+  for (size_t s = 0; s < moved.state.size(); ++s) moved.state[s].tensor = network_.state[s].tensor;
+  network_ = std::move(moved);
+}
+
+void NetworkModuleImpl::to(torch::Device device, bool non_blocking) {
+  Network moved = network_;
+  moved.to(device);
+  torch::nn::Module::to(device, non_blocking);
+  for (size_t s = 0; s < moved.state.size(); ++s) moved.state[s].tensor = network_.state[s].tensor;
+  network_ = std::move(moved);
+}
+
+}  // namespace inn

@@ -1,0 +1,81 @@
+#include <ATen/ATen.h>
+#include <torch/csrc/jit/passes/inliner.h>
+#include <torch/csrc/jit/python/update_graph_executor_opt.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include "inn/core/error.h"
+#include "inn/network/files.h"
+#include "recorder.h"
+
+namespace inn {
+namespace {
+
+/// Says whether the block ends in an exception: an assertion of the source.
+bool raises(const torch::jit::Block& block) {
+  for (const auto* node : block.nodes())
+    if (node->kind() == torch::jit::prim::RaiseException) return true;
+  return false;
+}
+
+void refuse_control_flow(torch::jit::Block& block) {
+  for (auto* node : block.nodes()) {
+    const bool is_branch = node->kind() == torch::jit::prim::If;
+    const bool is_assertion = is_branch && (raises(*node->blocks()[0]) || raises(*node->blocks()[1]));
+    require(node->kind() != torch::jit::prim::Loop && (!is_branch || is_assertion), "network",
+            "control flow is not supported: {}, {}", node->kind().toQualString(),
+            node->sourceRange().str().substr(0, 200));
+    for (auto* inner : node->blocks())
+      if (!is_assertion) refuse_control_flow(*inner);
+  }
+}
+
+/// Without torch's graph optimizer, so that what runs is what the file says.
+class Unoptimized {
+ public:
+  Unoptimized() : was_(torch::jit::getGraphExecutorOptimize()) { torch::jit::setGraphExecutorOptimize(false); }
+  ~Unoptimized() { torch::jit::setGraphExecutorOptimize(was_); }
+
+ private:
+  bool was_;
+};
+
+Network recorded(torch::jit::Module module, const std::vector<at::Tensor>& examples) {
+  module.eval();
+  // Only in a frozen copy are the branches on module attributes resolved.
+  const auto frozen = torch::jit::freeze(module);
+  const auto graph = frozen.get_method("forward").graph();
+  torch::jit::Inline(*graph);
+  refuse_control_flow(*graph->block());
+
+  Recorder recorder;
+  for (const auto& item : module.named_parameters())
+    recorder.add_state(item.name, StateEntry::Kind::parameter, item.value);
+  for (const auto& item : module.named_buffers()) recorder.add_state(item.name, StateEntry::Kind::buffer, item.value);
+  for (size_t i = 0; i < examples.size(); ++i) recorder.add_input(i == 0 ? "x" : fmt::format("x_{}", i), examples[i]);
+  const Unoptimized unoptimized;
+  const std::vector<c10::IValue> inputs(examples.begin(), examples.end());
+  return recorder.record([&] { return module.forward(inputs); });
+}
+
+}  // namespace
+
+Network read_torchscript(const std::filesystem::path& path, const std::vector<at::Tensor>& examples) {
+  require<std::runtime_error>(std::filesystem::is_regular_file(path), "network", "File '{}': there is no such file.",
+                              path.string());
+  const auto unmarked = [](std::string what) {
+    constexpr std::string_view mark = "[network] ";
+    return what.starts_with(mark) ? what.substr(mark.size()) : what;
+  };
+  torch::jit::ExtraFilesMap files;
+  try {
+    return recorded(torch::jit::load(path.string(), c10::kCPU, files), examples);
+  } catch (const std::invalid_argument& error) {
+    raise("network", "File '{}': {}", path.string(), unmarked(error.what()));
+  } catch (const c10::Error& error) {
+    raise<std::runtime_error>("network", "File '{}': {}", path.string(), error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    raise<std::runtime_error>("network", "File '{}': {}", path.string(), unmarked(error.what()));
+  }
+}
+
+}  // namespace inn

@@ -1,0 +1,72 @@
+#include <ATen/ATen.h>
+#include <c10/util/Exception.h>
+
+#include "dynamic_batch.h"
+#include "inn/core/error.h"
+#include "inn/network/files.h"
+#include "pt2/archive_writer.h"
+#include "pt2/failure.h"
+#include "pt2/write_graph.h"
+#include "pt2/write_values.h"
+
+namespace inn {
+namespace {
+
+using namespace pt2;
+
+Json payload(const at::Tensor& tensor, StateEntry::Kind kind, const std::string& file) {
+  return {{"path_name", file},
+          {"is_param", kind == StateEntry::Kind::parameter},
+          {"use_pickle", false},
+          {"tensor_meta", write_tensor_meta(tensor)}};
+}
+
+/// Writes the state into the two folders of an archive: one file a tensor, whatever names it has.
+void write_state(const Network& network, ArchiveWriter& archive) {
+  auto weights = Json::object(), constants = Json::object();
+  size_t weight_count = 0, constant_count = 0;
+  for (const auto& entry : network.state) {
+    const bool is_weight = entry.kind == StateEntry::Kind::parameter || entry.kind == StateEntry::Kind::buffer;
+    const auto file = is_weight ? fmt::format("weight_{}", weight_count++) : fmt::format("tensor_{}", constant_count++);
+    const auto tensor = entry.tensor.detach().cpu().contiguous().set_requires_grad(entry.tensor.requires_grad());
+    archive.write((is_weight ? "data/weights/" : "data/constants/") + file, tensor.data_ptr(), tensor.nbytes());
+    auto names = entry.aliases;
+    names.insert(names.begin(), entry.name);
+    for (const auto& name : names) (is_weight ? weights : constants)[name] = payload(tensor, entry.kind, file);
+  }
+  archive.write("data/weights/model_weights_config.json", Json{{"config", weights}}.dump());
+  archive.write("data/constants/model_constants_config.json", Json{{"config", constants}}.dump());
+}
+
+void write_archive(const Network& network, const std::filesystem::path& path) {
+  const auto program = write_program(network).dump();
+  const auto samples = sample_inputs(network);
+  ArchiveWriter archive(path);
+  write_state(network, archive);
+  archive.write("models/model.json", program);
+  archive.write("data/sample_inputs/model.pt", samples);
+  for (const auto& [name, content] : network.extra) archive.write("extra/" + name, content);
+  archive.write("archive_format", "pt2");
+  archive.write("archive_version", "0");
+  archive.write("byteorder", "little");
+  archive.finish();
+}
+
+}  // namespace
+
+void write_pt2(const Network& network, const std::filesystem::path& path, const WritePt2Options& options) {
+  network.validate();
+  try {
+    write_archive(options.dynamic_batch ? with_dynamic_batch(network) : network, path);
+  } catch (const Unsupported& error) {
+    raise("network", "File '{}': {}", path.string(), error.what());
+  } catch (const c10::Error& error) {
+    raise<std::runtime_error>("network", "File '{}': {}", path.string(), error.what_without_backtrace());
+  } catch (const std::runtime_error& error) {
+    raise<std::runtime_error>("network", "File '{}': {}", path.string(), error.what());
+  }
+}
+
+void write_pt2(const Network& network, const std::filesystem::path& path) { write_pt2(network, path, {}); }
+
+}  // namespace inn

@@ -1,0 +1,88 @@
+#include "inn/quadrature/quadrature.h"
+
+#include <ATen/ATen.h>
+
+#include "inn/core/error.h"
+#include "inn/quadrature/integrate.h"
+#include "rules.h"
+
+namespace inn {
+namespace {
+
+// A point that a grid computed is the node, or the end of the interval, that it is this near to.
+constexpr double same_point_float64 = 1e-9;
+constexpr double same_point_float32 = 1e-6;
+
+int64_t degree_0(int64_t) { return 0; }
+int64_t degree_1(int64_t) { return 1; }
+int64_t degree_simpson(int64_t m) { return m <= 2 ? 1 : m % 2 == 1 ? 3 : 2; }
+int64_t degree_gauss_legendre(int64_t m) { return 2 * m - 1; }
+// The rule is that of the polynomial through the points; symmetric in an odd count, it gets one degree more.
+int64_t degree_clenshaw_curtis(int64_t m) { return m % 2 == 1 ? m : m - 1; }
+
+}  // namespace
+
+std::span<const Quadrature> quadratures() {
+  using Points = Quadrature::Points;
+  static const std::vector<Quadrature> table = {
+      {"rectangle", "equal weights", Points::any, true, degree_1, rules::equal_weights, rules::midpoint_nodes,
+       nullptr},
+      {"trapezoid", "straight lines between the points", Points::any, true, degree_1,
+       rules::trapezoid_weights, rules::uniform_nodes, nullptr},
+      {"simpson", "parabolas through three points each", Points::any, false, degree_simpson,
+       rules::simpson_weights, rules::uniform_nodes, nullptr},
+      {"gauss-legendre", "the rule of greatest degree, on its own nodes", Points::own_nodes, true,
+       degree_gauss_legendre, rules::gauss_legendre_weights, rules::gauss_legendre_nodes, nullptr},
+      {"clenshaw-curtis", "the polynomial through the Chebyshev extrema", Points::own_nodes, true,
+       degree_clenshaw_curtis, rules::clenshaw_curtis_weights, rules::clenshaw_curtis_nodes, nullptr},
+      {"monte-carlo", "the mean over random points", Points::any, true, degree_0, rules::equal_weights,
+       rules::monte_carlo_nodes, rules::random_points},
+      {"sobol", "the mean over Sobol's points, shifted at random", Points::any, true, degree_0,
+       rules::equal_weights, rules::sobol_nodes, sobol_points},
+  };
+  return table;
+}
+
+std::vector<std::string> quadrature_names() {
+  std::vector<std::string> names;
+  for (const auto& rule : quadratures()) names.push_back(rule.name);
+  return names;
+}
+
+const Quadrature& find_quadrature(std::string_view name) {
+  for (const auto& rule : quadratures())
+    if (rule.name == name) return rule;
+  raise("quadrature", "Quadrature '{}': there is none of that name.{}", name,
+        nearest_names(name, quadrature_names()));
+}
+
+at::Tensor quadrature_weights(const Quadrature& rule, const at::Tensor& points) {
+  require(points.defined() && points.dim() == 1 && points.numel() > 0 &&
+              (points.scalar_type() == at::kDouble || points.scalar_type() == at::kFloat),
+          "quadrature", "Quadrature '{}': the points must be a non-empty float32 or float64 vector.",
+          rule.name);
+  const double tolerance = points.scalar_type() == at::kFloat ? same_point_float32 : same_point_float64;
+  const auto checked = points.to(at::kCPU, at::kDouble);
+  const auto values = checked.detach();
+  const double first = values[0].item<double>(), last = values[-1].item<double>();
+  require(first >= -tolerance && last <= 1 + tolerance && (values.diff() > 0).all().item<bool>(),
+          "quadrature",
+          "Quadrature '{}': the points must increase strictly within [0, 1]; they go from {} to {}.",
+          rule.name, first, last);
+  if (rule.points == Quadrature::Points::own_nodes) {
+    const auto nodes = rule.nodes(values.size(0), 0);
+    const double worst = (values - nodes).abs().max().item<double>();
+    require(worst <= tolerance, "quadrature",
+            "Quadrature '{}': takes its own {} nodes only, but a point is {} away from its node.", rule.name,
+            values.size(0), worst);
+  }
+  return rule.weights(checked);
+}
+
+at::Tensor quadrature_nodes(const Quadrature& rule, int64_t m, uint64_t seed) {
+  require(m >= 1, "quadrature", "Quadrature '{}': the count of nodes must be at least 1 but got {}.",
+          rule.name, m);
+  return rule.nodes(m, seed);
+}
+
+}  // namespace inn

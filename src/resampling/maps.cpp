@@ -1,0 +1,149 @@
+#include "inn/resampling/maps.h"
+
+#include <algorithm>
+#include <span>
+
+#include "inn/core/error.h"
+#include "inn/grid/grid.h"
+#include "inn/weight_function/sample.h"
+
+namespace inn {
+namespace {
+
+/// The map of a whole axis: those of its groups, side by side in a sum, one after the other in a product.
+class AxisMapOf {
+ public:
+  AxisMapOf(const Groups& groups, size_t state, int64_t axis, const std::map<GroupId, GroupMaps>& maps)
+      : groups_(groups), state_(state), axis_(axis), maps_(maps) {}
+
+  AxisMap operator()(const Axis& axis) const {
+    switch (axis.kind) {
+      case Axis::Kind::constant:
+        return AxisMap::identity(axis.size);
+      case Axis::Kind::variable: {
+        const auto found = maps_.find(static_cast<GroupId>(axis.variable));
+        if (axis.variable < 0 || found == maps_.end()) return AxisMap::identity(axis.size);
+        return groups_.role(state_, axis_, found->first) == Role::consume ? found->second.consume : found->second.produce;
+      }
+      case Axis::Kind::sum: {
+        std::vector<AxisMap> parts;
+        bool all = true;
+        for (const auto& part : axis.parts) {
+          parts.push_back((*this)(part));
+          all = all && parts.back().is_identity();
+        }
+        return all ? AxisMap::identity(axis.size) : AxisMap::direct_sum(parts);
+      }
+      default: {
+        AxisMap whole = AxisMap::identity(axis.size);
+        int64_t outer = 1, inner = axis.size;
+        for (const auto& factor : axis.parts) {
+          inner /= factor.size;
+          const AxisMap map = (*this)(factor);
+          if (!map.is_identity()) whole = map.expand(outer, inner).after(whole);
+          outer *= map.rows();
+        }
+        return whole;
+      }
+    }
+  }
+
+ private:
+  const Groups& groups_;
+  size_t state_;
+  int64_t axis_;
+  const std::map<GroupId, GroupMaps>& maps_;
+};
+
+void check(const Groups& groups, const std::map<GroupId, GroupMaps>& maps) {
+  for (const auto& [id, pair] : maps) {
+    const auto& group = groups.groups.at(id);
+    if (pair.produce.is_identity() && pair.consume.is_identity() && pair.produce.cols() == group.width) continue;
+    if (group.pinned)
+      raise("resampling", "Group '{}': it is pinned at width {}, since {}.", group.name, group.width, *group.pinned);
+    require(pair.produce.cols() == group.width && pair.consume.cols() == group.width, "resampling",
+            "Group '{}': maps must start at its width {} but start at {} and {}.", group.name, group.width,
+            pair.produce.cols(), pair.consume.cols());
+    require(pair.produce.rows() == pair.consume.rows(), "resampling",
+            "Group '{}': both maps must end at one width but end at {} and {}.", group.name, pair.produce.rows(),
+            pair.consume.rows());
+  }
+}
+
+}  // namespace
+
+GroupMaps interpolation_maps(int64_t source_width, const at::Tensor& points, const InterpolationKernel& kernel,
+                             const Quadrature& quadrature) {
+  const AxisMap produce = interpolation_map(kernel, source_width, points);
+  if (produce.is_identity()) return {produce, produce};
+  const auto source = quadrature_weights(quadrature, uniform_points(source_width));
+  return {produce, produce.scale_columns(source.reciprocal()).scale_rows(quadrature_weights(quadrature, points))};
+}
+
+GroupMaps selection_maps(int64_t source_width, const std::vector<int64_t>& indices) {
+  const AxisMap selection = AxisMap::select(indices, source_width);
+  return {selection, selection};
+}
+
+GroupMaps compose(const GroupMaps& after, const GroupMaps& before) {
+  return {after.produce.after(before.produce), after.consume.after(before.consume)};
+}
+
+at::Tensor apply_maps(const Groups& groups, size_t state, const at::Tensor& tensor,
+                      const std::map<GroupId, GroupMaps>& maps) {
+  std::vector<MappedAxis> mapped;
+  const auto& axes = groups.axes.at(state);
+  for (size_t d = 0; d < axes.size(); ++d) {
+    const auto axis = static_cast<int64_t>(d);
+    const AxisMapOf map_of(groups, state, axis, maps);
+    if (axes[d].is_product()) {
+      // One factor alone is mapped in place, without a map of the whole axis.
+      size_t count = 0;
+      MappedAxis single{axis, AxisMap::identity(1), 1, 1};
+      int64_t outer = 1, inner = axes[d].size;
+      for (const auto& factor : axes[d].parts) {
+        inner /= factor.size;
+        AxisMap map = map_of(factor);
+        if (!map.is_identity()) {
+          ++count;
+          single = {axis, std::move(map), outer, inner};
+        }
+        outer *= factor.size;
+      }
+      if (count == 1) mapped.push_back(std::move(single));
+      if (count < 2) continue;
+    }
+    AxisMap map = map_of(axes[d]);
+    if (!map.is_identity()) mapped.push_back({axis, std::move(map)});
+  }
+  if (mapped.empty()) return tensor;
+  const at::Tensor sampled = sample(tensor, mapped);
+  if (groups.bounded.at(state)) return sampled.clamp(tensor.min(), tensor.max());
+  return sampled;
+}
+
+Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMaps>& maps) {
+  check(source.groups, maps);
+  std::vector<int64_t> widths;
+  for (const auto& group : source.groups.groups) widths.push_back(group.width);
+  for (const auto& [id, pair] : maps) widths[id] = pair.produce.rows();
+
+  Network result = source.network;
+  for (size_t s = 0; s < result.state.size(); ++s) {
+    const at::Tensor& tensor = source.network.state[s].tensor;
+    result.state[s].tensor = apply_maps(source.groups, s, tensor.detach(), maps).clone().requires_grad_(tensor.requires_grad());
+  }
+  for (size_t v = 0; v < result.values.size(); ++v) {
+    auto& value = result.values[v];
+    const auto& axes = source.groups.value_axes[v];
+    for (size_t d = 0; d < axes.size() && d < value.sizes.size(); ++d) {
+      const int64_t size = size_at(axes[d], widths);
+      if (size != value.sizes[d] && d < value.formulas.size()) value.formulas[d].clear();
+      value.sizes[d] = size;
+    }
+  }
+  for (const auto& [group, symbol] : source.groups.group_symbols) result.symbols.at(symbol).value = widths.at(group);
+  return result;
+}
+
+}  // namespace inn

@@ -1,0 +1,136 @@
+#include "inn/resampling/proof.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <set>
+
+#include "inn/core/error.h"
+#include "inn/grid/grid.h"
+#include "inn/resampling/maps.h"
+
+namespace inn {
+namespace {
+
+/// The outputs as one vector.
+at::Tensor flat_outputs(const Network& network, const std::vector<c10::IValue>& inputs) {
+  std::vector<at::Tensor> parts;
+  for (const auto& output : network.forward(inputs))
+    if (output.isTensor() && output.toTensor().is_floating_point()) parts.push_back(output.toTensor().flatten().to(at::kDouble));
+  require(!parts.empty(), "resampling", "The network gives no floating point tensor to compare.");
+  return at::cat(parts);
+}
+
+double relative_difference(const at::Tensor& a, const at::Tensor& b) {
+  const double scale = std::max(b.abs().max().item<double>(), 1e-300);
+  return (a - b).abs().max().item<double>() / scale;
+}
+
+/// Draws every floating tensor anew: gains and variances around 1, all else so that signals keep their size.
+void redraw(Network& network, const Groups& groups, uint64_t seed) {
+  auto generator = at::detail::createCPUGenerator(seed);
+  for (size_t s = 0; s < network.state.size(); ++s) {
+    auto& entry = network.state[s];
+    if (!entry.tensor.is_floating_point() || entry.kind == StateEntry::Kind::constant) continue;
+    const auto options = entry.tensor.options().requires_grad(false);
+    at::Tensor drawn = at::randn(entry.tensor.sizes(), generator, options);
+    if (groups.bounded[s]) {
+      drawn = at::rand(entry.tensor.sizes(), generator, options) + 0.5;
+    } else if (entry.tensor.dim() > 1) {
+      drawn = drawn / std::sqrt(static_cast<double>(std::max<int64_t>(1, entry.tensor.numel() / entry.tensor.size(0))));
+    } else {
+      drawn = 1 + 0.3 * drawn;
+    }
+    entry.tensor = drawn;
+  }
+}
+
+GroupMaps permutation_of(int64_t width, at::Generator& generator) {
+  const auto drawn = at::randperm(width, generator, at::TensorOptions(at::kLong));
+  std::vector<int64_t> order(drawn.const_data_ptr<int64_t>(), drawn.const_data_ptr<int64_t>() + width);
+  if (width > 1 && std::is_sorted(order.begin(), order.end())) std::swap(order.front(), order.back());
+  return selection_maps(width, order);
+}
+
+class Proof {
+ public:
+  Proof(const AnalysedNetwork& source, const ProofOptions& options)
+      : source_{source.network.clone(), source.groups}, options_(options), generator_(at::detail::createCPUGenerator(options.seed)) {
+    source_.network.to(at::kDouble);
+    source_.network.set_training(false);
+    if (options.redraw) redraw(source_.network, source_.groups, options.seed);
+    inputs_ = example_inputs(source_.network, options.seed);
+    expected_ = flat_outputs(source_.network, inputs_);
+  }
+
+  GroupProof prove(GroupId id) {
+    const auto& group = source_.groups.groups[id];
+    GroupProof proof{.group = id, .name = group.name, .width = group.width};
+    try {
+      permute(id, proof);
+      change_width(id, proof);
+    } catch (const std::exception& error) {
+      proof.failure = error.what();
+    }
+    return proof;
+  }
+
+ private:
+  void permute(GroupId id, GroupProof& proof) {
+    if (proof.width < 2) return;
+    const GroupMaps both = permutation_of(proof.width, generator_);
+    proof.permutation_error = relative_difference(flat_outputs(resample(source_, {{id, both}}), inputs_), expected_);
+    const GroupMaps producers{both.produce, AxisMap::identity(proof.width)};
+    proof.producer_effect = relative_difference(flat_outputs(resample(source_, {{id, producers}}), inputs_), expected_);
+    if (!(proof.permutation_error <= options_.tolerance))
+      proof.failure = fmt::format("permuting its channels changes the outputs by {:.2g}", proof.permutation_error);
+  }
+
+  void change_width(GroupId id, GroupProof& proof) {
+    for (const int64_t width : std::set<int64_t>{1, std::max<int64_t>(1, proof.width / 2), 2 * proof.width}) {
+      const auto maps = interpolation_maps(proof.width, uniform_points(width), find_kernel("linear"), find_quadrature("rectangle"));
+      const auto outputs = flat_outputs(resample(source_, {{id, maps}}), inputs_);
+      if (outputs.sizes() != expected_.sizes() && proof.failure.empty())
+        proof.failure = fmt::format("at width {} the outputs have other sizes", width);
+      proof.widths.push_back(width);
+    }
+  }
+
+  AnalysedNetwork source_;
+  const ProofOptions& options_;
+  at::Generator generator_;
+  std::vector<c10::IValue> inputs_;
+  at::Tensor expected_;
+};
+
+}  // namespace
+
+std::vector<c10::IValue> example_inputs(const Network& network, uint64_t seed) {
+  auto generator = at::detail::createCPUGenerator(seed);
+  std::vector<c10::IValue> inputs;
+  for (const auto id : network.inputs) {
+    const auto& value = network.values[id];
+    require(value.kind == Value::Kind::tensor, "resampling", "Input '{}' is no tensor; examples are made of tensors only.",
+            value.name);
+    const bool floating = c10::isFloatingType(value.dtype);
+    inputs.emplace_back(floating ? at::randn(value.sizes, generator, at::TensorOptions(value.dtype))
+                                 : at::zeros(value.sizes, at::TensorOptions(value.dtype)));
+  }
+  return inputs;
+}
+
+std::vector<GroupProof> prove_groups(const AnalysedNetwork& source, const ProofOptions& options) {
+  at::NoGradGuard no_grad;
+  Proof proof(source, options);
+  std::vector<GroupProof> proofs;
+  const auto ids = source.groups.select({});
+  for (size_t k = 0; k < ids.size(); ++k) {
+    if (options.progress) options.progress(k, ids.size());
+    proofs.push_back(proof.prove(ids[k]));
+  }
+  return proofs;
+}
+
+}  // namespace inn

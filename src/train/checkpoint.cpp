@@ -1,0 +1,138 @@
+#include "train/checkpoint.h"
+
+#include <ATen/core/Dict.h>
+#include <torch/serialize.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "inn/core/atomic_file.h"
+#include "inn/core/error.h"
+
+namespace inn {
+namespace {
+
+using nlohmann::json;
+using TensorDict = c10::Dict<std::string, at::Tensor>;
+using Tensors = std::map<std::string, at::Tensor>;
+
+constexpr int kVersion = 1;
+/// Between the name of a parameter and what the optimizer remembers of it. Names of parameters have dots
+/// only.
+constexpr char kSeparator = '/';
+
+json record_json(const EpochRecord& record) {
+  json object{{"epoch", record.epoch},
+              {"loss", record.loss},
+              {"accuracy", record.accuracy},
+              {"learning_rate", record.learning_rate},
+              {"seconds", record.seconds}};
+  if (record.metric) object["metric"] = *record.metric;
+  return object;
+}
+
+EpochRecord record_of(const json& object) {
+  EpochRecord record{object.at("epoch"),         object.at("loss"),    object.at("accuracy"),
+                     object.at("learning_rate"), object.at("seconds"), std::nullopt};
+  if (object.contains("metric")) record.metric = object.at("metric").get<double>();
+  return record;
+}
+
+c10::IValue dict_of(const Tensors& tensors) {
+  TensorDict dict;
+  for (const auto& [name, tensor] : tensors) dict.insert(name, tensor.detach().cpu());
+  return dict;
+}
+
+Tensors tensors_of(const c10::IValue& value) {
+  Tensors tensors;
+  for (const auto& item : value.toGenericDict())
+    tensors.emplace(item.key().toStringRef(), item.value().toTensor());
+  return tensors;
+}
+
+json meta_of(const Checkpoint& checkpoint) {
+  json meta{{"version", kVersion},
+            {"run", checkpoint.run},
+            {"epoch", checkpoint.epoch},
+            {"batch", checkpoint.batch},
+            {"loss_sum", checkpoint.loss_sum},
+            {"seconds", checkpoint.seconds},
+            {"correct", checkpoint.correct},
+            {"seen", checkpoint.seen},
+            {"width_generator", checkpoint.width_generator},
+            {"records", json::array()}};
+  for (const auto& record : checkpoint.records) meta["records"].push_back(record_json(record));
+  return meta;
+}
+
+Checkpoint from_meta(const json& meta) {
+  Checkpoint checkpoint;
+  const int version = meta.at("version");
+  if (version != kVersion)
+    throw std::runtime_error(fmt::format("its version is {} but must be {}", version, kVersion));
+  meta.at("run").get_to(checkpoint.run);
+  meta.at("epoch").get_to(checkpoint.epoch);
+  meta.at("batch").get_to(checkpoint.batch);
+  meta.at("loss_sum").get_to(checkpoint.loss_sum);
+  meta.at("seconds").get_to(checkpoint.seconds);
+  meta.at("correct").get_to(checkpoint.correct);
+  meta.at("seen").get_to(checkpoint.seen);
+  meta.at("width_generator").get_to(checkpoint.width_generator);
+  for (const auto& record : meta.at("records")) checkpoint.records.push_back(record_of(record));
+  return checkpoint;
+}
+
+std::vector<char> read_bytes(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  require<std::runtime_error>(static_cast<bool>(file), "train", "Checkpoint '{}': the file can't be opened.",
+                              path.string());
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+Checkpoint parse(const std::vector<char>& bytes) {
+  const auto root = torch::pickle_load(bytes).toGenericDict();
+  Checkpoint checkpoint = from_meta(json::parse(root.at("meta").toStringRef()));
+  checkpoint.model = tensors_of(root.at("model"));
+  checkpoint.generators = tensors_of(root.at("generators"));
+  for (const auto& [name, tensor] : tensors_of(root.at("optimizer"))) {
+    const auto cut = name.find(kSeparator);
+    if (cut == std::string::npos)
+      throw std::runtime_error("the optimizer's '" + name + "' belongs to no parameter");
+    checkpoint.optimizer[name.substr(0, cut)].emplace(name.substr(cut + 1), tensor);
+  }
+  return checkpoint;
+}
+
+}  // namespace
+
+std::string to_json(const EpochRecord& record) { return record_json(record).dump(); }
+
+void write_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) {
+  Tensors optimizer;
+  for (const auto& [parameter, state] : checkpoint.optimizer)
+    for (const auto& [name, tensor] : state) optimizer.emplace(parameter + kSeparator + name, tensor);
+  c10::impl::GenericDict generic(c10::StringType::get(), c10::AnyType::get());
+  generic.insert("meta", meta_of(checkpoint).dump());
+  generic.insert("model", dict_of(checkpoint.model));
+  generic.insert("optimizer", dict_of(optimizer));
+  generic.insert("generators", dict_of(checkpoint.generators));
+  const auto bytes = torch::pickle_save(generic);
+  write_atomically(path, std::string_view(bytes.data(), bytes.size()));
+}
+
+Checkpoint read_checkpoint(const std::filesystem::path& path) {
+  const auto bytes = read_bytes(path);
+  // Whatever is wrong with the file, torch and the JSON reader say so in types of their own.
+  try {
+    return parse(bytes);
+  } catch (const c10::Error& error) {
+    raise<std::runtime_error>("train", "Checkpoint '{}': the file is damaged or no checkpoint ({}).",
+                              path.string(), error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    raise<std::runtime_error>("train", "Checkpoint '{}': the file is damaged or no checkpoint ({}).",
+                              path.string(), error.what());
+  }
+}
+
+}  // namespace inn

@@ -1,0 +1,40 @@
+#pragma once
+// All that a training run must know to go on as if it had never stopped.
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "inn/train/train.h"
+
+namespace inn {
+
+struct Checkpoint {
+  /// What the run was started with, as text: another run may not go on with it.
+  std::map<std::string, std::string> run;
+
+  int64_t epoch = 0, batch = 0;  // the next ones
+  double loss_sum = 0, seconds = 0;
+  int64_t correct = 0, seen = 0;  // in the epoch so far
+  std::vector<EpochRecord> records;
+
+  std::map<std::string, at::Tensor> model;  // parameters and buffers by their names
+  std::map<std::string, std::map<std::string, at::Tensor>> optimizer;  // by parameter
+  std::map<std::string, at::Tensor> generators;  // torch's: "cpu" and the device's, by name
+  std::string width_generator;                   // as std::mt19937_64 writes itself
+};
+
+/// Writes it as a file that torch.load reads too: {"meta": JSON, "model": …, "optimizer": …, "generators":
+/// …}. The file is there whole or not at all. Throws std::runtime_error.
+void write_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
+
+/// Throws std::runtime_error, naming the file, where it is missing, damaged or no checkpoint.
+Checkpoint read_checkpoint(const std::filesystem::path& path);
+
+/// An epoch as one object of JSON, without line breaks, and back.
+std::string to_json(const EpochRecord& record);
+
+}  // namespace inn

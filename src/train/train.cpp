@@ -1,0 +1,70 @@
+#include "inn/train/train.h"
+
+#include <cmath>
+
+#include "inn/core/error.h"
+#include "inn/core/interrupt.h"
+#include "inn/train/recipe.h"
+#include "train/classify.h"
+#include "train/generators.h"
+#include "train/trainer.h"
+
+namespace inn {
+namespace {
+
+void check(const TrainOptions& options) {
+  const auto at_least = [](const char* name, auto value, auto least) {
+    require(value >= least && std::isfinite(static_cast<double>(value)), "train",
+            "{} must be a finite number of at least {} but got {}.", name, least, value);
+  };
+  at_least("epochs", options.epochs, int64_t{0});
+  at_least("batch_size", options.batch_size, int64_t{1});
+  at_least("learning_rate", options.learning_rate, 0.0);
+  at_least("weight_decay", options.weight_decay, 0.0);
+  at_least("warmup_epochs", options.warmup_epochs, 0.0);
+  at_least("clip_norm", options.clip_norm, 0.0);
+  at_least("checkpoint_interval", options.checkpoint_interval, int64_t{0});
+  at_least("recalibration_batches", options.recalibration_batches, int64_t{0});
+  require(options.momentum >= 0 && options.momentum < 1, "train", "momentum must be in [0, 1) but got {}.",
+          options.momentum);
+  require(options.label_smoothing >= 0 && options.label_smoothing < 1, "train",
+          "label_smoothing must be in [0, 1) but got {}.", options.label_smoothing);
+  require(!options.resume || !options.checkpoint.empty(), "train", "resume needs the path of a checkpoint.");
+  find_schedule(options.schedule);
+}
+
+/// Puts an integral model's widths back, and any model into evaluation mode, however a run ends.
+class ModelGuard {
+ public:
+  explicit ModelGuard(NetworkModuleImpl& model)
+      : model_(model), integral_(dynamic_cast<IntegralModelImpl*>(&model)) {
+    if (integral_ == nullptr) return;
+    for (const auto& group : integral_->groups()) widths_.push_back(group.width());
+  }
+  ~ModelGuard() {
+    model_.eval();
+    for (size_t g = 0; g < widths_.size(); ++g)
+      if (auto& group = integral_->groups()[g]; group.width() != widths_[g]) group.resize(widths_[g]);
+  }
+  ModelGuard(const ModelGuard&) = delete;
+  ModelGuard& operator=(const ModelGuard&) = delete;
+
+ private:
+  NetworkModuleImpl& model_;
+  IntegralModelImpl* integral_;
+  std::vector<int64_t> widths_;
+};
+
+}  // namespace
+
+TrainResult train(NetworkModuleImpl& model, const Dataset& data, const Normalization& normalization,
+                  const TrainOptions& options) {
+  check(options);
+  Trainer trainer(model, data, normalization, options);
+  const ModelGuard guard(model);
+  const SeededGenerators seeded(image_options(model.network()).device(), options.seed);
+  const InterruptGuard interrupts;
+  return trainer.run();
+}
+
+}  // namespace inn

@@ -1,0 +1,190 @@
+#include "train/trainer.h"
+
+#include <ATen/ATen.h>
+#include <torch/nn/utils/clip_grad.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "inn/core/error.h"
+#include "inn/core/interrupt.h"
+#include "inn/core/progress.h"
+#include "inn/train/evaluate.h"
+#include "train/classify.h"
+
+namespace inn {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+BatchOptions batch_options(const TrainOptions& options, const Normalization& normalization) {
+  return {.batch_size = options.batch_size,
+          .shuffle = true,
+          .seed = options.seed,
+          .crop_padding = options.crop_padding,
+          .flip = options.flip,
+          .drop_last = options.drop_last,
+          .normalization = normalization};
+}
+
+}  // namespace
+
+Trainer::Trainer(NetworkModuleImpl& model, const Dataset& data, const Normalization& normalization,
+                 const TrainOptions& options)
+    : model_(model),
+      integral_(dynamic_cast<IntegralModelImpl*>(&model)),
+      batches_(data, batch_options(options, normalization)),
+      options_(options),
+      classes_(count_classes(data, "Training")),
+      loss_(find_loss(options.loss)),
+      optimizer_entry_(find_optimizer(options.optimizer)),
+      place_(image_options(model.network())),
+      weights_learn_(false) {
+  std::vector<at::Tensor> decayed, plain;
+  for (const auto& parameter : model_.named_parameters()) {
+    if (!parameter.value().requires_grad()) continue;
+    learning_.emplace(parameter.key(), parameter.value());
+    (parameter.value().dim() > 1 ? decayed : plain).push_back(parameter.value());
+  }
+  require(!learning_.empty(), "train", "The model has no parameter that requires gradients.");
+  for (const auto& entry : model_.network().state) weights_learn_ |= entry.tensor.requires_grad();
+  optimizer_ = optimizer_entry_.make(decayed, plain, options);
+  state_.run = run_description();
+}
+
+TrainResult Trainer::run() {
+  if (integral_ != nullptr) integral_->seed(options_.seed);
+  if (options_.resume && !options_.checkpoint.empty() && std::filesystem::exists(options_.checkpoint))
+    resume();
+  begin_log();
+  save();
+  TrainResult result;
+  while (!result.interrupted && state_.epoch < options_.epochs)
+    result.interrupted = !run_epoch() || interrupted();
+  if (!result.interrupted) recalibrate_source();
+  result.epochs = state_.records;
+  for (const auto& record : result.epochs)
+    if (record.metric)
+      result.best_metric = std::max(*record.metric, result.best_metric.value_or(*record.metric));
+  return result;
+}
+
+bool Trainer::run_epoch() {
+  model_.train(weights_learn_);
+  const Epoch epoch = batches_.epoch(state_.epoch);
+  const auto start = Clock::now();
+  const double before = state_.seconds;
+  Progress progress({.label = fmt::format("epoch {}/{}", state_.epoch + 1, options_.epochs),
+                     .total = batches_.dataset().size(),
+                     .unit = "images",
+                     .done = state_.seen,
+                     .descriptor = options_.progress ? 2 : -1});
+  while (state_.batch < epoch.size()) {
+    const Batch batch = epoch[state_.batch];
+    step(batch);
+    ++state_.batch;
+    state_.seconds = before + seconds_since(start);
+    const int64_t count = batch.images.size(0);
+    if (progress.due()) {
+      const auto seen = static_cast<double>(state_.seen);
+      progress.advance(count, fmt::format("loss {:.4f} accuracy {:.4f}", state_.loss_sum / seen,
+                                          static_cast<double>(state_.correct) / seen));
+    } else {
+      progress.advance(count);
+    }
+    if (state_.batch == epoch.size()) break;
+    const bool stopping = interrupted();
+    if (stopping || (options_.checkpoint_interval > 0 && state_.batch % options_.checkpoint_interval == 0)) {
+      require_finite_weights();
+      save();
+    }
+    if (stopping) return false;
+  }
+  finish_epoch();
+  return true;
+}
+
+void Trainer::step(const Batch& batch) {
+  const int64_t steps = options_.epochs * batches_.size();
+  const double rate = learning_rate_at(state_.epoch * batches_.size() + state_.batch, steps, options_);
+  for (auto& group : optimizer_->param_groups()) group.options().set_lr(rate);
+
+  const auto labels = batch.labels.to(place_.device());
+  optimizer_->zero_grad();
+  const auto outputs = model_.forward(batch.images.to(place_));
+  check_outputs(outputs, labels.size(0), classes_);
+  const auto loss = loss_.mean(outputs, labels, options_);
+  // Both numbers in one transfer: on a GPU each one waits for all that was asked for before.
+  const auto numbers =
+      at::stack({loss.detach().to(at::kDouble), count_correct(outputs.detach(), labels).to(at::kDouble)})
+          .cpu();
+  const double value = numbers[0].item<double>();
+  if (!std::isfinite(value)) stop(fmt::format("the loss is {}", value), state_.batch);
+  loss.backward();
+  if (options_.clip_norm > 0) {
+    std::vector<at::Tensor> parameters;
+    for (const auto& [name, parameter] : learning_) parameters.push_back(parameter);
+    torch::nn::utils::clip_grad_norm_(parameters, options_.clip_norm);
+  }
+  optimizer_->step();
+
+  state_.loss_sum += value * static_cast<double>(labels.size(0));
+  state_.correct += static_cast<int64_t>(numbers[1].item<double>());
+  state_.seen += labels.size(0);
+  if (options_.on_step) options_.on_step({state_.epoch, state_.batch, value, rate});
+}
+
+void Trainer::finish_epoch() {
+  require_finite_weights();
+  const int64_t last = (state_.epoch + 1) * batches_.size() - 1;
+  const auto seen = static_cast<double>(std::max<int64_t>(1, state_.seen));
+  EpochRecord record{.epoch = state_.epoch,
+                     .loss = state_.loss_sum / seen,
+                     .accuracy = static_cast<double>(state_.correct) / seen,
+                     .learning_rate = learning_rate_at(last, options_.epochs * batches_.size(), options_),
+                     .seconds = state_.seconds,
+                     .metric = std::nullopt};
+  model_.eval();
+  if (options_.metric) record.metric = options_.metric(model_);
+  state_.records.push_back(record);
+  ++state_.epoch;
+  state_.batch = state_.correct = state_.seen = 0;
+  state_.loss_sum = state_.seconds = 0;
+  save();
+  append_log(record);
+}
+
+void Trainer::recalibrate_source() {
+  model_.eval();
+  if (integral_ == nullptr || !weights_learn_ || options_.recalibration_batches == 0 || options_.epochs == 0)
+    return;
+  bool elsewhere = integral_->distribution().has_value();
+  for (const auto& group : integral_->groups())
+    elsewhere |= group.distribution().has_value() || group.width() != group.source_width();
+  if (!elsewhere) return;
+  Network source = model_.network();  // shares the model's tensors
+  const auto& data = batches_.dataset();
+  const auto& own = batches_.options();
+  recalibrate(source, data, own.normalization, own.batch_size, options_.recalibration_batches);
+}
+
+void Trainer::stop(const std::string& what, int64_t batch) const {
+  std::string kept;
+  if (!options_.checkpoint.empty() && std::filesystem::exists(options_.checkpoint))
+    kept = fmt::format(" The last good state is in '{}'.", options_.checkpoint.string());
+  raise<std::runtime_error>(
+      "train", "Epoch {}, batch {}: {}. A lower learning rate, a warm-up or gradient clipping may help.{}",
+      state_.epoch + 1, batch + 1, what, kept);
+}
+
+void Trainer::require_finite_weights() const {
+  for (const auto& [name, parameter] : learning_)
+    if (!at::isfinite(parameter.detach()).all().item<bool>())
+      stop(fmt::format("'{}' has a number that is not finite", name), state_.batch - 1);
+}
+
+}  // namespace inn

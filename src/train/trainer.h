@@ -1,0 +1,63 @@
+#pragma once
+// One training run.
+
+#include <torch/optim/optimizer.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "inn/data/batches.h"
+#include "inn/model/integral_model.h"
+#include "inn/train/recipe.h"
+#include "inn/train/train.h"
+#include "train/checkpoint.h"
+
+namespace inn {
+
+class Trainer {
+ public:
+  Trainer(NetworkModuleImpl& model, const Dataset& data, const Normalization& normalization,
+          const TrainOptions& options);
+
+  TrainResult run();
+
+ private:
+  /// Runs the rest of the epoch that the state stands in. False: Ctrl-C ended it.
+  bool run_epoch();
+  void step(const Batch& batch);
+  void finish_epoch();
+  /// Measures batch norm's statistics where the steps could not keep them.
+  void recalibrate_source();
+
+  std::map<std::string, at::Tensor> model_tensors() const;
+  std::map<std::string, std::string> run_description() const;
+  void save() const;
+  void resume();
+  /// Writes the epochs so far into the log, so that a line is there once however often the run was resumed.
+  void begin_log() const;
+  void append_log(const EpochRecord& record) const;
+  void check(const Checkpoint& kept) const;
+  void restore_optimizer(const Checkpoint& kept);
+  void restore_generators(const Checkpoint& kept);
+  [[noreturn]] void refuse(const std::string& why) const;
+  /// Raises what stops a run whose numbers have left the finite ones.
+  [[noreturn]] void stop(const std::string& what, int64_t batch) const;
+  void require_finite_weights() const;
+
+  NetworkModuleImpl& model_;
+  IntegralModelImpl* integral_;  // the same model, where it is one
+  Batches batches_;
+  const TrainOptions& options_;
+  int64_t classes_;
+  const LossEntry& loss_;
+  const OptimizerEntry& optimizer_entry_;
+  at::TensorOptions place_;
+  bool weights_learn_;  // not only grids
+  std::map<std::string, at::Tensor> learning_;
+  std::unique_ptr<torch::optim::Optimizer> optimizer_;
+  Checkpoint state_;  // counts and records; the tensors are gathered when it is written
+};
+
+}  // namespace inn

@@ -1,0 +1,171 @@
+// What a run writes down, and how it goes on from there.
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/ranges.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "inn/core/atomic_file.h"
+#include "inn/core/error.h"
+#include "train/generators.h"
+#include "train/trainer.h"
+
+namespace inn {
+
+std::map<std::string, at::Tensor> Trainer::model_tensors() const {
+  std::map<std::string, at::Tensor> tensors;
+  for (const auto& parameter : model_.named_parameters()) tensors.emplace(parameter.key(), parameter.value());
+  for (const auto& buffer : model_.named_buffers()) tensors.emplace(buffer.key(), buffer.value());
+  return tensors;
+}
+
+std::map<std::string, std::string> Trainer::run_description() const {
+  const auto text = [](const auto& value) { return fmt::format("{}", value); };
+  const auto& normalization = batches_.options().normalization;
+  std::map<std::string, std::string> run{
+      {"epochs", text(options_.epochs)},
+      {"batch_size", text(options_.batch_size)},
+      {"optimizer", options_.optimizer},
+      {"learning_rate", text(options_.learning_rate)},
+      {"momentum", text(options_.momentum)},
+      {"weight_decay", text(options_.weight_decay)},
+      {"schedule", options_.schedule},
+      {"warmup_epochs", text(options_.warmup_epochs)},
+      {"loss", options_.loss},
+      {"label_smoothing", text(options_.label_smoothing)},
+      {"clip_norm", text(options_.clip_norm)},
+      {"crop_padding", text(options_.crop_padding)},
+      {"flip", text(options_.flip)},
+      {"drop_last", text(options_.drop_last)},
+      {"seed", text(options_.seed)},
+      {"images", fmt::format("{}", fmt::join(batches_.dataset().images.sizes(), "x"))},
+      {"mean", fmt::format("{}", fmt::join(normalization.mean, ","))},
+      {"std", fmt::format("{}", fmt::join(normalization.std, ","))},
+  };
+  if (integral_ == nullptr) return run;
+  if (integral_->distribution()) run["widths"] = integral_->distribution()->text();
+  for (const auto& group : integral_->groups())
+    if (group.distribution()) run["widths of " + group.name()] = group.distribution()->text();
+  return run;
+}
+
+void Trainer::save() const {
+  if (options_.checkpoint.empty()) return;
+  Checkpoint written = state_;
+  written.model = model_tensors();
+  for (const auto& [name, parameter] : learning_)
+    if (auto kept = optimizer_entry_.state(*optimizer_, parameter); !kept.empty())
+      written.optimizer.emplace(name, std::move(kept));
+  for (const auto& [name, generator] : torch_generators(place_.device()))
+    written.generators.emplace(name, generator.get_state());
+  if (integral_ != nullptr) {
+    std::ostringstream text;
+    text << integral_->generator();
+    written.width_generator = text.str();
+  }
+  write_checkpoint(options_.checkpoint, written);
+}
+
+void Trainer::refuse(const std::string& why) const {
+  raise<std::runtime_error>("train", "Checkpoint '{}': {}.", options_.checkpoint.string(), why);
+}
+
+/// Everything is looked at before anything changes.
+void Trainer::check(const Checkpoint& kept) const {
+  for (const auto& [name, value] : state_.run) {
+    const auto found = kept.run.find(name);
+    const auto was = found == kept.run.end() ? "nothing" : found->second;
+    if (was != value)
+      refuse(fmt::format("{} was {} in the run that wrote it but is {} now", name, was, value));
+  }
+  for (const auto& [name, value] : kept.run)
+    if (!state_.run.contains(name))
+      refuse(fmt::format("{} was {} in the run that wrote it but is nothing now", name, value));
+  const auto compare = [&](const std::string& name, const at::Tensor& ours, const at::Tensor& theirs) {
+    if (ours.sizes() != theirs.sizes() || ours.scalar_type() != theirs.scalar_type())
+      refuse(fmt::format("tensor '{}' must be {} [{}] but is {} [{}]; it belongs to another model", name,
+                         c10::toString(ours.scalar_type()), fmt::join(ours.sizes(), ", "),
+                         c10::toString(theirs.scalar_type()), fmt::join(theirs.sizes(), ", ")));
+  };
+  const auto ours = model_tensors();
+  for (const auto& [name, tensor] : ours) {
+    const auto found = kept.model.find(name);
+    if (found == kept.model.end())
+      refuse(fmt::format("it has no tensor '{}'; it belongs to another model", name));
+    compare(name, tensor, found->second);
+  }
+  for (const auto& [name, tensor] : kept.model)
+    if (!ours.contains(name))
+      refuse(fmt::format("the model has no tensor '{}'; it belongs to another model", name));
+  for (const auto& [name, state] : kept.optimizer) {
+    const auto found = learning_.find(name);
+    if (found == learning_.end())
+      refuse(fmt::format("its optimizer knows '{}', which does not learn now", name));
+    for (const auto& [part, tensor] : state)
+      if (tensor.dim() > 0) compare(name + "/" + part, found->second, tensor);
+  }
+  if (kept.epoch < 0 || kept.epoch > options_.epochs || kept.batch < 0 || kept.batch >= batches_.size())
+    refuse(
+        fmt::format("it stands at epoch {}, batch {}, which this run does not have", kept.epoch, kept.batch));
+}
+
+void Trainer::restore_optimizer(const Checkpoint& kept) {
+  for (const auto& [name, state] : kept.optimizer) {
+    std::map<std::string, at::Tensor> moved;
+    for (const auto& [part, tensor] : state)
+      moved.emplace(part, tensor.dim() > 0 ? tensor.to(place_.device()) : tensor);
+    try {
+      optimizer_entry_.restore(*optimizer_, learning_.at(name), moved);
+    } catch (const std::out_of_range&) {
+      refuse(
+          fmt::format("what the optimizer '{}' keeps of '{}' is not complete", optimizer_entry_.name, name));
+    }
+  }
+}
+
+void Trainer::restore_generators(const Checkpoint& kept) {
+  try {
+    for (auto& [name, generator] : torch_generators(place_.device()))
+      if (const auto found = kept.generators.find(name); found != kept.generators.end())
+        at::Generator(generator).set_state(found->second);
+  } catch (const c10::Error& error) {
+    refuse(fmt::format("the state of a generator is damaged ({})", error.what_without_backtrace()));
+  }
+  if (integral_ == nullptr) return;
+  std::istringstream text(kept.width_generator);
+  std::mt19937_64 generator;
+  if (!(text >> generator)) refuse("the state of the generator of widths is damaged");
+  integral_->generator() = generator;
+}
+
+void Trainer::resume() {
+  const Checkpoint kept = read_checkpoint(options_.checkpoint);
+  check(kept);
+  restore_optimizer(kept);
+  restore_generators(kept);
+  const at::NoGradGuard no_grad;
+  for (auto& [name, tensor] : model_tensors()) at::Tensor(tensor).copy_(kept.model.at(name));
+  state_ = kept;
+  state_.model.clear();
+  state_.optimizer.clear();
+  state_.generators.clear();
+}
+
+void Trainer::begin_log() const {
+  if (options_.log.empty()) return;
+  std::string lines;
+  for (const auto& record : state_.records) lines += to_json(record) + "\n";
+  write_atomically(options_.log, lines);
+}
+
+void Trainer::append_log(const EpochRecord& record) const {
+  if (options_.log.empty()) return;
+  std::ofstream file(options_.log, std::ios::app);
+  file << to_json(record) << "\n" << std::flush;
+  require<std::runtime_error>(static_cast<bool>(file), "train", "Log '{}': it can't be written.",
+                              options_.log.string());
+}
+
+}  // namespace inn

@@ -1,0 +1,115 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include "inn/network/files.h"
+#include "network/archives.h"
+
+namespace inn {
+namespace {
+
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+std::filesystem::path temporary(const std::string& name) {
+  return std::filesystem::path(testing::TempDir()) / ("inn-" + std::to_string(getpid()) + "-" + name);
+}
+
+/// Saves a script that has the parameters weight [5, 3] and inner.bias [5].
+std::filesystem::path saved_script(const std::string& source) {
+  torch::jit::Module inner("__torch__.Inner"), module("__torch__.Outer");
+  inner.register_parameter("bias", at::arange(5, at::kFloat), false);
+  module.register_parameter("weight", at::arange(15, at::kFloat).reshape({5, 3}) / 7, false);
+  module.register_module("inner", inner);
+  module.define(source);
+  const auto path = temporary("script.pt");
+  module.save(path.string());
+  return path;
+}
+
+TEST(ReadTorchScript, GivesNamedStateAndTheSameOutputs) {
+  const auto path = saved_script(R"(
+def forward(self, x):
+    y = torch.relu(torch.linear(x, self.weight, self.inner.bias)) * 2.0
+    return y.view([x.size(0), -1]), torch.mean(y)
+)");
+  const auto network = read_torchscript(path, {at::randn({2, 3})});
+  ASSERT_EQ(network.state.size(), 2u);
+  EXPECT_EQ(network.state[network.find_state("inner.bias")].kind, StateEntry::Kind::parameter);
+  const auto x = at::randn({2, 3});
+  const auto expected = torch::jit::load(path.string()).forward({x}).toTuple()->elements().vec();
+  expect_equal_outputs(network.forward(std::vector<c10::IValue>{x}), expected);
+}
+
+TEST(ReadTorchScript, RefusesControlFlowByName) {
+  const auto loop = saved_script(R"(
+def forward(self, x):
+    for i in range(x.size(0)):
+        x = x + self.inner.bias.sum()
+    return x
+)");
+  EXPECT_THAT([&] { read_torchscript(loop, {at::randn({2, 3})}); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("prim::Loop")));
+  const auto branch = saved_script(R"(
+def forward(self, x):
+    if bool(x.sum() > 0):
+        x = x * 2.0
+    return x
+)");
+  EXPECT_THAT([&] { read_torchscript(branch, {at::randn({2, 3})}); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("prim::If")));
+}
+
+TEST(ReadTorchScript, NamesAMissingOrForeignFile) {
+  EXPECT_THAT([] { read_torchscript("/nowhere/x.pt", {}); },
+              ThrowsMessage<std::runtime_error>(HasSubstr("/nowhere/x.pt")));
+  const auto path = temporary("foreign.pt");
+  write_bytes(path, {'n', 'o', 't', ' ', 'a', ' ', 'z', 'i', 'p'});
+  EXPECT_THAT([&] { read_torchscript(path, {at::ones({1})}); },
+              ThrowsMessage<std::runtime_error>(HasSubstr(path.string())));
+}
+
+class WriteTorchScript : public testing::TestWithParam<std::string> {};
+
+TEST_P(WriteTorchScript, LoadsAndRunsWithEqualOutputs) {
+  const auto network = read_pt2(archive_path(GetParam()));
+  const auto path = temporary(GetParam() + ".pt");
+  write_torchscript(network, path);
+  for (const auto& example : examples_of(GetParam())) {
+    auto module = torch::jit::load(path.string());
+    for (const auto& entry : network.state) EXPECT_FALSE(entry.name.empty());
+    const auto result = module.forward(example.inputs);
+    expect_equal_outputs(result.isTuple() ? result.toTuple()->elements().vec() : std::vector<c10::IValue>{result},
+                         example.outputs);
+  }
+  std::filesystem::remove(path);
+}
+
+INSTANTIATE_TEST_SUITE_P(Archives, WriteTorchScript, testing::ValuesIn(archive_names()),
+                         [](const auto& info) { return info.param; });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(WriteTorchScript);
+
+TEST(WriteTorchScript, SizesFollowTheBatchAndNamesStay) {
+  const auto path = saved_script(R"(
+def forward(self, x):
+    return torch.linear(x, self.weight, self.inner.bias).view([10])
+)");
+  auto network = read_torchscript(path, {at::randn({2, 3})});
+  network.symbols = {{"batch", 2, SizeSymbol::Source{network.inputs[0], 0}}, {"width", 5, std::nullopt}};
+  auto& view = network.calls.back();
+  ASSERT_EQ(view.op, "aten::view");
+  view.arguments[1] = Argument::List{SizeExpression::symbol(0) * SizeExpression::symbol(1)};
+  const auto written = temporary("written.pt");
+  write_torchscript(network, written);
+  auto module = torch::jit::load(written.string());
+  const auto x = at::randn({7, 3});
+  EXPECT_TRUE(at::equal(module.forward({x}).toTensor(), network.forward(x)));
+  std::vector<std::string> names;
+  for (const auto& item : module.named_parameters()) names.push_back(item.name);
+  EXPECT_THAT(names, testing::UnorderedElementsAre("weight", "inner.bias"));
+  EXPECT_TRUE(at::equal(read_torchscript(written, {x}).forward(x), network.forward(x)));
+}
+
+}  // namespace
+}  // namespace inn

@@ -1,0 +1,172 @@
+#include <ATen/CPUGeneratorImpl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "inn/model/integral_model.h"
+#include "inn/train/recipe.h"
+#include "inn/train/train.h"
+#include "train/small_task.h"
+
+namespace inn {
+namespace {
+
+using testing::HasSubstr;
+
+const Normalization kNormalization{.mean = {0.3}, .std = {0.2}};
+
+enum class Kind { plain, integral };
+
+/// A module whose widths, where it is an integral model, are drawn anew in every step.
+std::shared_ptr<NetworkModuleImpl> make_model(Kind kind) {
+  if (kind == Kind::plain) return std::make_shared<NetworkModuleImpl>(small_network());
+  auto model = convert(small_network(), {.order = "none"});
+  model->set_distribution(Uniform{0.4, 1});
+  return model.ptr();
+}
+
+TrainOptions options_of(const std::string& optimizer, const TemporaryFolder& folder) {
+  return {.epochs = 3,
+          .batch_size = 16,
+          .optimizer = optimizer,
+          .learning_rate = optimizer == "sgd" ? 0.05 : 0.005,
+          .weight_decay = 0.01,
+          .warmup_epochs = 0.5,
+          .label_smoothing = 0.1,
+          .crop_padding = 1,
+          .flip = true,
+          .seed = 5,
+          .checkpoint = folder.path / (optimizer + ".ckpt"),
+          .log = folder.path / (optimizer + ".jsonl"),
+          .progress = false};
+}
+
+void expect_same_bits(const torch::nn::Module& a, const torch::nn::Module& b) {
+  const auto first = a.named_parameters(), second = b.named_parameters();
+  ASSERT_EQ(first.size(), second.size());
+  for (const auto& item : first) EXPECT_TRUE(at::equal(item.value(), second[item.key()])) << item.key();
+  const auto buffers = a.named_buffers(), others = b.named_buffers();
+  for (const auto& item : buffers) EXPECT_TRUE(at::equal(item.value(), others[item.key()])) << item.key();
+}
+
+template <class Call>
+std::string message_of(Call&& call) {
+  try {
+    call();
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return "no std::runtime_error";
+}
+
+size_t count_lines(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  size_t count = 0;
+  for (std::string line; std::getline(file, line);) ++count;
+  return count;
+}
+
+class EveryOptimizer : public testing::TestWithParam<std::tuple<std::string, Kind>> {};
+
+TEST_P(EveryOptimizer, EndsWithTheSameBitsWhenInterruptedAndResumed) {
+  const auto& [optimizer, kind] = GetParam();
+  const TemporaryFolder unbroken_folder, broken_folder;
+  const auto data = stripes(70, 1);
+  const auto unbroken = make_model(kind);
+  const auto whole = train(*unbroken, data, kNormalization, options_of(optimizer, unbroken_folder));
+
+  auto options = options_of(optimizer, broken_folder);
+  // In the middle of the second epoch, and at the last batch of the third.
+  for (const auto& [epoch, batch] : {std::pair{1, 2}, std::pair{2, 4}}) {
+    options.on_step = [at = std::pair{epoch, batch}](const StepRecord& step) {
+      if (step.epoch == at.first && step.batch == at.second) std::raise(SIGINT);
+    };
+    const auto broken = make_model(kind);
+    EXPECT_TRUE(train(*broken, data, kNormalization, options).interrupted);
+    options.resume = true;
+  }
+  options.on_step = nullptr;
+  const auto resumed = make_model(kind);
+  const auto result = train(*resumed, data, kNormalization, options);
+  EXPECT_FALSE(result.interrupted);
+  expect_same_bits(*unbroken, *resumed);
+  ASSERT_EQ(result.epochs.size(), whole.epochs.size());
+  for (size_t e = 0; e < whole.epochs.size(); ++e) {
+    EXPECT_EQ(result.epochs[e].loss, whole.epochs[e].loss);
+    EXPECT_EQ(result.epochs[e].accuracy, whole.epochs[e].accuracy);
+  }
+  EXPECT_EQ(count_lines(options.log), whole.epochs.size());
+}
+
+TEST_P(EveryOptimizer, EndsWithTheSameBitsWhenKilledBetweenCheckpoints) {
+  const auto& [optimizer, kind] = GetParam();
+  const TemporaryFolder folder;
+  const auto data = stripes(70, 1);
+  auto options = options_of(optimizer, folder);
+  options.checkpoint_interval = 2;
+  const auto unbroken = make_model(kind);
+  train(*unbroken, data, kNormalization, options);
+  options.checkpoint = folder.path / "killed.ckpt";
+  struct Killed {};
+  options.on_step = [](const StepRecord& step) {
+    if (step.epoch == 1 && step.batch == 2) throw Killed{};
+  };
+  EXPECT_THROW(train(*make_model(kind), data, kNormalization, options), Killed);
+  options.on_step = nullptr;
+  options.resume = true;
+  const auto resumed = make_model(kind);
+  train(*resumed, data, kNormalization, options);
+  expect_same_bits(*unbroken, *resumed);
+}
+
+std::vector<std::string> optimizer_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : optimizers()) names.push_back(entry.name);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Checkpoint, EveryOptimizer,
+                         testing::Combine(testing::ValuesIn(optimizer_names()),
+                                          testing::Values(Kind::plain, Kind::integral)),
+                         [](const auto& info) {
+                           return std::get<0>(info.param) +
+                                  (std::get<1>(info.param) == Kind::plain ? "Plain" : "Integral");
+                         });
+
+TEST(Checkpoint, IsRefusedByAnotherRunByAnotherModelAndWhenDamaged) {
+  const TemporaryFolder folder;
+  const auto data = stripes(40, 1);
+  auto options = options_of("adam", folder);
+  options.epochs = 1;
+  train(*make_model(Kind::plain), data, kNormalization, options);
+  options.resume = true;
+  const auto message = [&](const TrainOptions& changed, Kind kind = Kind::plain) {
+    const auto model = make_model(kind), untouched = make_model(kind);
+    const auto text = message_of([&] { train(*model, data, kNormalization, changed); });
+    expect_same_bits(*model, *untouched);
+    return text;
+  };
+  auto changed = options;
+  changed.batch_size = 8;
+  EXPECT_THAT(message(changed), HasSubstr("batch_size was 16 in the run that wrote it but is 8 now"));
+  EXPECT_THAT(message(options, Kind::integral), HasSubstr("widths was nothing in the run that wrote it"));
+
+  auto other = small_network();
+  other.state[other.find_state("norm.bias")].tensor = at::zeros({5});
+  EXPECT_THAT(
+      message_of([&] { train(*std::make_shared<NetworkModuleImpl>(other), data, kNormalization, options); }),
+      HasSubstr("tensor 'norm.bias' must be Float [5] but is Float [6]"));
+
+  std::ifstream file(options.checkpoint, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  for (const std::string& content :
+       {bytes.substr(0, bytes.size() / 2), std::string("no checkpoint"), std::string()}) {
+    std::ofstream(options.checkpoint, std::ios::binary) << content;
+    EXPECT_THAT(message(options), HasSubstr("the file is damaged or no checkpoint"));
+  }
+}
+
+}  // namespace
+}  // namespace inn

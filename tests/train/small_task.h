@@ -1,0 +1,72 @@
+#pragma once
+// A network and a task that train in a second.
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+
+#include <filesystem>
+#include <string>
+
+#include "inn/data/dataset.h"
+#include "inn/network/files.h"
+
+namespace inn {
+
+inline constexpr int64_t kClasses = 3;
+
+/// Noise with one bright stripe, whose place is the class.
+inline Dataset stripes(int64_t count, uint64_t seed) {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  Dataset data;
+  data.images = at::randint(0, 100, {count, 1, 8, 8}, generator, at::TensorOptions(at::kByte));
+  data.labels = at::randint(0, kClasses, {count}, generator, at::TensorOptions(at::kLong));
+  for (int64_t i = 0; i < count; ++i)
+    data.images[i][0].select(0, 1 + 2 * data.labels[i].item<int64_t>()).add_(120);
+  for (int64_t c = 0; c < kClasses; ++c) data.class_names.push_back(std::to_string(c));
+  data.source = "stripes";
+  return data;
+}
+
+/// Convolution, batch norm, ReLU, dropout, linear.
+class SmallModule : public torch::nn::Module {
+ public:
+  SmallModule() {
+    conv_ = register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(1, 6, 3).padding(1)));
+    norm_ = register_module("norm", torch::nn::BatchNorm2d(6));
+    mix_ = register_module("mix", torch::nn::Conv2d(torch::nn::Conv2dOptions(6, 8, 3).stride(2)));
+    fc_ = register_module("fc", torch::nn::Linear(8 * 9, kClasses));
+  }
+  at::Tensor forward(const at::Tensor& images) {
+    auto x = at::relu(norm_->forward(conv_->forward(images)));
+    x = at::dropout(at::relu(mix_->forward(x)), 0.2, is_training());
+    return fc_->forward(at::flatten(x, 1));
+  }
+
+ private:
+  torch::nn::Conv2d conv_{nullptr}, mix_{nullptr};
+  torch::nn::BatchNorm2d norm_{nullptr};
+  torch::nn::Linear fc_{nullptr};
+};
+
+inline Network small_network(uint64_t seed = 1) {
+  at::manual_seed(seed);
+  const auto module = std::make_shared<SmallModule>();
+  module->eval();
+  return trace(
+      *module, [&](const at::Tensor& x) { return module->forward(x); }, at::rand({5, 1, 8, 8}));
+}
+
+/// A folder of its own, removed at the end.
+struct TemporaryFolder {
+  std::filesystem::path path;
+  TemporaryFolder() {
+    auto pattern = (std::filesystem::temp_directory_path() / "inn-train-XXXXXX").string();
+    path = mkdtemp(pattern.data());
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path); }
+};
+
+}  // namespace inn
