@@ -7,6 +7,7 @@
 
 #include "inn/core/error.h"
 #include "inn/resampling/rows.h"
+#include "model/statistics.h"
 
 namespace inn {
 
@@ -129,11 +130,7 @@ std::map<GroupId, GroupMaps> IntegralModelImpl::maps() const {
 }
 
 std::vector<at::Tensor> IntegralModelImpl::sample() const {
-  const auto present = maps();
-  std::vector<at::Tensor> tensors;
-  for (size_t s = 0; s < network_.state.size(); ++s)
-    tensors.push_back(apply_maps(structure_, s, network_.state[s].tensor, present));
-  return tensors;
+  return apply_maps(structure_, network_, maps());
 }
 
 const std::vector<at::Tensor>& IntegralModelImpl::sampled() {
@@ -152,15 +149,14 @@ const std::vector<at::Tensor>& IntegralModelImpl::sampled() {
 
 std::vector<c10::IValue> IntegralModelImpl::run(const std::vector<c10::IValue>& inputs) {
   if (is_training()) draw_widths();
-  std::vector<int64_t> symbols;
-  for (const auto& symbol : network_.symbols) symbols.push_back(symbol.value);
-  for (const auto& group : groups_)
-    if (const auto found = structure_.group_symbols.find(group.id()); found != structure_.group_symbols.end())
-      symbols[found->second] = group.width();
   // What is sampled with gradients belongs to one step; without, it serves until something changes.
   const bool keep = !is_training() && !at::GradMode::is_enabled();
   if (!keep) cache_.reset();
-  const auto tensors = keep ? sampled() : sample();
+  auto tensors = keep ? sampled() : sample();
+  differentiate_statistics(network_, tensors);
+  std::map<GroupId, int64_t> widths;
+  for (const auto& group : groups_) widths.emplace(group.id(), group.width());
+  const auto symbols = symbol_values(structure_, network_, widths);
   return network_.forward(inputs, tensors, {.symbol_values = symbols});
 }
 

@@ -42,6 +42,21 @@ void for_each_constant_of(std::vector<Call>& calls, c10::TypeKind kind, const Ch
   }
 }
 
+/// Calls `change` for every missing argument of the type in calls that make a tensor of none.
+template <class Change>
+void for_each_factory_default(std::vector<Call>& calls, c10::TypeKind kind, const Change& change) {
+  for (auto& call : calls) {
+    bool reads_tensor = call.results.size() != 1 || call.results[0].is_list;
+    const auto& schema = find_schema(call.op, call.overload);
+    for (const auto& place : schema.arguments())
+      reads_tensor |= without_optional(place.type())->kind() == c10::TypeKind::TensorType;
+    if (reads_tensor) continue;
+    for (size_t i = 0; i < call.arguments.size(); ++i)
+      if (call.arguments[i].is_none() && without_optional(schema.arguments()[i].real_type())->kind() == kind)
+        change(call, call.arguments[i]);
+  }
+}
+
 /// Returns a tensor moved by `move` that is a leaf as the old one was.
 template <class Move>
 at::Tensor moved(const at::Tensor& tensor, const Move& move) {
@@ -67,8 +82,11 @@ void Network::to(c10::ScalarType dtype) {
   const auto first = std::find_if(state.begin(), state.end(),
                                   [](const StateEntry& entry) { return entry.tensor.is_floating_point(); });
   const auto old = first == state.end() ? c10::ScalarType::Float : first->tensor.scalar_type();
+  for_each_factory_default(calls, c10::TypeKind::ScalarTypeType, [&](const Call& call, Argument& argument) {
+    if (values[call.results[0].values[0]].dtype == old) argument = c10::IValue(static_cast<int64_t>(dtype));
+  });
   for (auto& value : values)
-    if (value.dtype == old) value.dtype = dtype;
+    if (value.kind == Value::Kind::tensor && value.dtype == old) value.dtype = dtype;
   for (auto& entry : state) {
     if (entry.tensor.scalar_type() != old) continue;
     entry.tensor = moved(entry.tensor, [&](const at::Tensor& tensor) { return tensor.to(dtype); });
@@ -82,6 +100,8 @@ void Network::to(c10::Device device) {
   const auto old = state.empty() ? c10::Device(c10::kCPU) : state.front().tensor.device();
   for (auto& entry : state)
     entry.tensor = moved(entry.tensor, [&](const at::Tensor& tensor) { return tensor.to(device); });
+  for_each_factory_default(calls, c10::TypeKind::DeviceObjType,
+                           [&](const Call&, Argument& argument) { argument = c10::IValue(device); });
   for_each_constant_of(calls, c10::TypeKind::DeviceObjType, [&](c10::IValue& constant) {
     if (constant.isDevice() && constant.toDevice().type() == old.type()) constant = device;
   });

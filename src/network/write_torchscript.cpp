@@ -25,8 +25,7 @@ class ScriptBuilder {
         symbols_(network.symbols.size(), nullptr) {}
 
   jit::Module build() {
-    std::vector<std::string> tops;
-    for (const auto& entry : network_.state) add_state(module_, entry.name, "", entry);
+    for (const auto& entry : network_.state) add_state(module_, entry.name, entry);
     auto* self = graph_->addInput("self");
     self->setType(module_._ivalue()->type());
     for (const auto input : network_.inputs) {
@@ -56,7 +55,7 @@ class ScriptBuilder {
   }
 
   /// Puts the tensor where its dotted name says, in submodules made on the way.
-  void add_state(jit::Module& module, const std::string& name, const std::string& prefix, const StateEntry& entry) {
+  void add_state(jit::Module& module, const std::string& name, const StateEntry& entry) {
     const auto dot = name.find('.');
     if (dot == std::string::npos) {
       const auto tensor = entry.tensor.detach().clone().set_requires_grad(entry.tensor.requires_grad());
@@ -67,15 +66,13 @@ class ScriptBuilder {
       }
       return;
     }
-    const auto part = name.substr(0, dot), path = prefix + part;
+    const auto part = name.substr(0, dot);
     if (!module.hasattr(part)) {
-      auto class_name = path;
-      std::replace(class_name.begin(), class_name.end(), '.', '_');
-      module.register_module(part, jit::Module(c10::QualifiedName("__torch__.inn.module_" + class_name),
-                                               module._ivalue()->compilation_unit()));
+      const auto class_name = fmt::format("__torch__.inn.Module{}", module_count_++);
+      module.register_module(part, jit::Module(c10::QualifiedName(class_name), module._ivalue()->compilation_unit()));
     }
     auto child = module.attr(part).toModule();
-    add_state(child, name.substr(dot + 1), path + ".", entry);
+    add_state(child, name.substr(dot + 1), entry);
   }
 
   jit::Value* read_state(jit::Value* object, const std::string& name) {
@@ -172,6 +169,7 @@ class ScriptBuilder {
   jit::Module module_;
   std::shared_ptr<jit::Graph> graph_;
   std::vector<jit::Value*> values_, symbols_;
+  int module_count_ = 0;
 };
 
 }  // namespace

@@ -1,6 +1,9 @@
 #include "inn/resampling/maps.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
+#include <set>
 #include <span>
 
 #include "inn/core/error.h"
@@ -122,17 +125,40 @@ at::Tensor apply_maps(const Groups& groups, size_t state, const at::Tensor& tens
   return sampled;
 }
 
+std::vector<at::Tensor> apply_maps(const Groups& groups, const Network& network, const std::map<GroupId, GroupMaps>& maps) {
+  std::vector<at::Tensor> tensors = network.tensors();
+  std::set<size_t> mapped;
+  for (const auto& [id, pair] : maps)
+    for (const auto& member : groups.groups.at(id).members) mapped.insert(member.state);
+  for (const auto state : mapped) tensors[state] = apply_maps(groups, state, tensors[state], maps);
+  return tensors;
+}
+
+std::map<GroupId, int64_t> widths_of(const std::map<GroupId, GroupMaps>& maps) {
+  std::map<GroupId, int64_t> widths;
+  for (const auto& [id, pair] : maps) widths.emplace(id, pair.produce.rows());
+  return widths;
+}
+
+std::vector<int64_t> symbol_values(const Groups& groups, const Network& network, const std::map<GroupId, int64_t>& widths) {
+  std::vector<int64_t> values;
+  for (const auto& symbol : network.symbols) values.push_back(symbol.value);
+  for (const auto& [group, symbol] : groups.group_symbols)
+    if (const auto found = widths.find(group); found != widths.end()) values.at(symbol) = found->second;
+  return values;
+}
+
 Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMaps>& maps) {
   check(source.groups, maps);
   std::vector<int64_t> widths;
   for (const auto& group : source.groups.groups) widths.push_back(group.width);
   for (const auto& [id, pair] : maps) widths[id] = pair.produce.rows();
 
+  at::NoGradGuard no_grad;
   Network result = source.network;
-  for (size_t s = 0; s < result.state.size(); ++s) {
-    const at::Tensor& tensor = source.network.state[s].tensor;
-    result.state[s].tensor = apply_maps(source.groups, s, tensor.detach(), maps).clone().requires_grad_(tensor.requires_grad());
-  }
+  const auto tensors = apply_maps(source.groups, source.network, maps);
+  for (size_t s = 0; s < result.state.size(); ++s)
+    result.state[s].tensor = tensors[s].detach().clone().requires_grad_(source.network.state[s].tensor.requires_grad());
   for (size_t v = 0; v < result.values.size(); ++v) {
     auto& value = result.values[v];
     const auto& axes = source.groups.value_axes[v];
@@ -142,7 +168,8 @@ Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMap
       value.sizes[d] = size;
     }
   }
-  for (const auto& [group, symbol] : source.groups.group_symbols) result.symbols.at(symbol).value = widths.at(group);
+  const auto values = symbol_values(source.groups, source.network, widths_of(maps));
+  for (size_t s = 0; s < values.size(); ++s) result.symbols[s].value = values[s];
   return result;
 }
 

@@ -14,10 +14,10 @@
 namespace inn {
 namespace {
 
-/// The outputs as one vector.
-at::Tensor flat_outputs(const Network& network, const std::vector<c10::IValue>& inputs) {
+/// The floating outputs as one vector.
+at::Tensor flat(const std::vector<c10::IValue>& outputs) {
   std::vector<at::Tensor> parts;
-  for (const auto& output : network.forward(inputs))
+  for (const auto& output : outputs)
     if (output.isTensor() && output.toTensor().is_floating_point()) parts.push_back(output.toTensor().flatten().to(at::kDouble));
   require(!parts.empty(), "resampling", "The network gives no floating point tensor to compare.");
   return at::cat(parts);
@@ -62,7 +62,7 @@ class Proof {
     source_.network.set_training(false);
     if (options.redraw) redraw(source_.network, source_.groups, options.seed);
     inputs_ = example_inputs(source_.network, options.seed);
-    expected_ = flat_outputs(source_.network, inputs_);
+    expected_ = run({});
   }
 
   GroupProof prove(GroupId id) {
@@ -78,12 +78,17 @@ class Proof {
   }
 
  private:
+  at::Tensor run(const std::map<GroupId, GroupMaps>& maps) const {
+    const auto symbols = symbol_values(source_.groups, source_.network, widths_of(maps));
+    return flat(source_.network.forward(inputs_, apply_maps(source_.groups, source_.network, maps), {.symbol_values = symbols}));
+  }
+
   void permute(GroupId id, GroupProof& proof) {
     if (proof.width < 2) return;
     const GroupMaps both = permutation_of(proof.width, generator_);
-    proof.permutation_error = relative_difference(flat_outputs(resample(source_, {{id, both}}), inputs_), expected_);
+    proof.permutation_error = relative_difference(run({{id, both}}), expected_);
     const GroupMaps producers{both.produce, AxisMap::identity(proof.width)};
-    proof.producer_effect = relative_difference(flat_outputs(resample(source_, {{id, producers}}), inputs_), expected_);
+    proof.producer_effect = relative_difference(run({{id, producers}}), expected_);
     if (!(proof.permutation_error <= options_.tolerance))
       proof.failure = fmt::format("permuting its channels changes the outputs by {:.2g}", proof.permutation_error);
   }
@@ -91,7 +96,7 @@ class Proof {
   void change_width(GroupId id, GroupProof& proof) {
     for (const int64_t width : std::set<int64_t>{1, std::max<int64_t>(1, proof.width / 2), 2 * proof.width}) {
       const auto maps = interpolation_maps(proof.width, uniform_points(width), find_kernel("linear"), find_quadrature("rectangle"));
-      const auto outputs = flat_outputs(resample(source_, {{id, maps}}), inputs_);
+      const auto outputs = run({{id, maps}});
       if (outputs.sizes() != expected_.sizes() && proof.failure.empty())
         proof.failure = fmt::format("at width {} the outputs have other sizes", width);
       proof.widths.push_back(width);

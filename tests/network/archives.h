@@ -5,9 +5,12 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/serialization/pickle.h>
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,25 +18,27 @@
 
 namespace inn {
 
-/// The folder that export_networks.py filled, empty where it has not run.
-inline std::filesystem::path archives_folder() {
-#ifdef INN_TEST_ARCHIVES
-  return INN_TEST_ARCHIVES;
-#else
-  const char* folder = std::getenv("INN_TEST_ARCHIVES");
-  return folder ? folder : "";
+// Where things are: a CMake definition, or an environment variable of the same name.
+#ifndef INN_TEST_ARCHIVES
+#define INN_TEST_ARCHIVES nullptr
 #endif
+#ifndef INN_TEST_WRITTEN
+#define INN_TEST_WRITTEN nullptr
+#endif
+#ifndef INN_SHARED_DATA
+#define INN_SHARED_DATA nullptr
+#endif
+
+inline std::filesystem::path place_of(const char* definition, const char* variable) {
+  const char* place = definition ? definition : std::getenv(variable);
+  return place ? place : "";
 }
 
+/// The folder that export_networks.py filled, empty where it has not run.
+inline std::filesystem::path archives_folder() { return place_of(INN_TEST_ARCHIVES, "INN_TEST_ARCHIVES"); }
+
 /// The folder with resnet20.pt2, empty where it is not there.
-inline std::filesystem::path shared_data_folder() {
-#ifdef INN_SHARED_DATA
-  return INN_SHARED_DATA;
-#else
-  const char* folder = std::getenv("INN_SHARED_DATA");
-  return folder ? folder : "";
-#endif
-}
+inline std::filesystem::path shared_data_folder() { return place_of(INN_SHARED_DATA, "INN_SHARED_DATA"); }
 
 inline std::vector<std::string> archive_names() {
   std::vector<std::string> names;
@@ -54,6 +59,37 @@ inline std::vector<char> file_bytes(const std::filesystem::path& path) {
 inline void write_bytes(const std::filesystem::path& path, const std::vector<char>& bytes) {
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
+
+/// A folder of this process, removed at the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / ("inn-network-" + std::to_string(getpid()))) {
+    std::filesystem::create_directories(path_);
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// Where written archives go: the folder that load_check.py reads afterwards, where there is one.
+class WrittenFolder {
+ public:
+  WrittenFolder() : path_(place_of(INN_TEST_WRITTEN, "INN_TEST_WRITTEN")) {
+    if (path_.empty()) path_ = temporary_.path();
+    std::filesystem::create_directories(path_);
+  }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  TemporaryFolder temporary_;
+  std::filesystem::path path_;
+};
 
 /// One run of the source in Python.
 struct Example {
@@ -83,6 +119,30 @@ inline void expect_equal_outputs(const std::vector<c10::IValue>& outputs, const 
     ASSERT_EQ(given.sizes(), wanted.sizes()) << "output " << i;
     ASSERT_EQ(given.scalar_type(), wanted.scalar_type()) << "output " << i;
     EXPECT_TRUE(at::allclose(given, wanted, tolerance, tolerance, true)) << "output " << i;
+  }
+}
+
+/// Writes pairs of inputs and of the network's outputs for load_check.py.
+inline void save_runs(const Network& network, const std::filesystem::path& path, const std::vector<at::Tensor>& inputs) {
+  c10::impl::GenericList runs(c10::AnyType::get());
+  for (const auto& input : inputs) {
+    runs.push_back(std::vector<at::Tensor>{input});
+    runs.push_back(std::vector<at::Tensor>{network.forward(input).detach()});
+  }
+  write_bytes(path, torch::jit::pickle_save(runs));
+}
+
+/// Runs the check for every archive. An exception fails it by the archive's name; the others are checked all the same.
+inline void for_each_archive(const std::function<void(const std::string&)>& check) {
+  const auto names = archive_names();
+  if (names.empty()) GTEST_SKIP() << "INN_TEST_ARCHIVES has no archives: run export_networks.py";
+  for (const auto& name : names) {
+    SCOPED_TRACE(name);
+    try {
+      check(name);
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << error.what();
+    }
   }
 }
 

@@ -3,7 +3,8 @@
     python export_networks.py FOLDER
 
 For each network NAME: FOLDER/NAME.pt2 and FOLDER/NAME.pt, a list [inputs, outputs, …] of pairs, the first at the exported
-sizes. The inputs and outputs are lists of tensors, of numbers and None.
+sizes. The inputs and outputs are lists of tensors, of numbers and None. For some NAME.torchscript too, by torch.jit.trace
+or torch.jit.script.
 """
 
 import pathlib
@@ -28,7 +29,7 @@ def export(**options):
 BATCH = Dim("batch", min=1, max=512)
 
 
-@export(inputs=(torch.randn(7, 6),))
+@export(inputs=(torch.randn(7, 6),), script="script")
 class Mlp(nn.Module):
     def __init__(self):
         super().__init__()
@@ -39,7 +40,7 @@ class Mlp(nn.Module):
 
 
 @export(inputs=(torch.randn(7, 3, 12, 10),), dynamic=({0: BATCH, 2: Dim("h", min=8, max=64), 3: Dim("w", min=8, max=64)},),
-        others=[(torch.randn(2, 3, 20, 9),)])
+        others=[(torch.randn(2, 3, 20, 9),)], script="trace")
 class ConvDynamic(nn.Module):
     def __init__(self):
         super().__init__()
@@ -56,7 +57,7 @@ class ConvDynamic(nn.Module):
         return self.head(x.view(x.shape[0], -1))
 
 
-@export(inputs=(torch.randn(7, 6),))
+@export(inputs=(torch.randn(7, 6),), script="trace")
 class Tied(nn.Module):
     def __init__(self):
         super().__init__()
@@ -87,7 +88,7 @@ class Constants(nn.Module):
         return torch.cat([x, self.empty]).masked_fill(x > 100, float("inf"))
 
 
-@export(inputs=(torch.randn(7, 2, 8, 8),))
+@export(inputs=(torch.randn(7, 2, 8, 8),), script="trace")
 class InPlace(nn.Module):
     def forward(self, x):
         y = x.clone()
@@ -146,7 +147,7 @@ class Training(nn.Module):
         return self.norm(self.linear(x))
 
 
-@export(inputs=(torch.randn(7, 5, 4),))
+@export(inputs=(torch.randn(7, 5, 4),), script="trace")
 class Recurrent(nn.Module):
     def __init__(self):
         super().__init__()
@@ -215,6 +216,9 @@ def main(folder):
             tensors = [leaf for leaf in (*inputs, *keywords.values()) if isinstance(leaf, torch.Tensor)]
             runs += [tensors, run(module, inputs, keywords)]
         torch.save(runs, folder / f"{name}.pt")
+        if script := options.get("script"):
+            file = torch.jit.script(module) if script == "script" else torch.jit.trace(module, options["inputs"])
+            torch.jit.save(file, folder / f"{name}.torchscript")
         print(name)
 
 

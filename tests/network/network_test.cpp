@@ -153,6 +153,25 @@ TEST(Network, ConvertsToFloat64) {
   EXPECT_TRUE(network.state[0].tensor.is_leaf() && network.state[0].tensor.requires_grad());
 }
 
+TEST(Network, FactoriesFollowDtypeAndDevice) {
+  Network network;
+  const auto value = add_tensor(network, "weight", {2});
+  network.state = {{"weight", StateEntry::Kind::parameter, value, at::ones({2}), {}}};
+  const auto none = c10::IValue();
+  const auto fresh = add_tensor(network, "fresh", {2}), count = add_tensor(network, "count", {2});
+  network.values[count].dtype = at::kLong;
+  network.calls = {
+      {"aten::zeros", "", {c10::IValue(std::vector<int64_t>{2}), none, none, none, none}, {{false, {fresh}}}, "", ""},
+      {"aten::arange", "", {c10::IValue(2), none, none, none, none}, {{false, {count}}}, "", ""}};
+  network.outputs = {ValueRef{fresh}, ValueRef{count}};
+  network.to(at::kDouble);
+  const auto outputs = network.forward(std::vector<c10::IValue>{});
+  EXPECT_EQ(outputs[0].toTensor().scalar_type(), at::kDouble);
+  EXPECT_EQ(outputs[1].toTensor().scalar_type(), at::kLong);
+  network.to(c10::Device(c10::kMeta));
+  for (const auto& output : network.forward(std::vector<c10::IValue>{})) EXPECT_TRUE(output.toTensor().is_meta());
+}
+
 TEST(Network, TrainingIsSetWhereStatisticsAreHeld) {
   Network network;
   network.inputs = {add_tensor(network, "x", {4, 3})};

@@ -4,6 +4,7 @@
 #include <torch/nn/modules.h>
 
 #include "inn/network/files.h"
+#include "network/archives.h"
 
 namespace inn {
 namespace {
@@ -115,6 +116,19 @@ TEST(Trace, RecordsInPlaceWritesInOrder) {
   const auto x = torch::randn({2, 3});
   EXPECT_TRUE(at::allclose(network.forward(x), call(x), kSameKernels, kSameKernels));
   EXPECT_TRUE(at::allclose(network.forward(x), call(x), kSameKernels, kSameKernels)) << "a second run differs";
+}
+
+TEST(Trace, IsWrittenForPython) {
+  const WrittenFolder folder;
+  Residual module;
+  module->eval();
+  const auto network = traced(module, torch::randn({2, 3, 5, 5}));
+  write_pt2(network, folder / "Traced.pt2");
+  save_runs(network, folder / "Traced.pt", {torch::randn({2, 3, 5, 5})});
+  const auto copy = read_pt2(folder / "Traced.pt2");
+  const auto x = torch::randn({2, 3, 5, 5});
+  EXPECT_TRUE(at::equal(copy.forward(x), network.forward(x)));
+  EXPECT_EQ(copy.calls[0].module_type, "torch::nn::Conv2dImpl");
 }
 
 TEST(Trace, RefusesWhatDependsOnData) {

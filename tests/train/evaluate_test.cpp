@@ -53,7 +53,7 @@ TEST(Evaluate, RefusesDataWithoutLabelsAndWithTooManyClasses) {
   auto data = stripes(4, 3);
   data.labels = at::full_like(data.labels, kClasses);
   EXPECT_THROW(evaluate(network, data, kNormalization), std::invalid_argument);
-  data.labels = {};
+  data.labels = at::Tensor();
   EXPECT_THROW(evaluate(network, data, kNormalization), std::invalid_argument);
 }
 

@@ -81,7 +81,8 @@ TEST(Training, TakesTheStepOfTheFormulaAndDecaysOnlyWeightsOfTwoAxes) {
     const auto expected = weight - options.learning_rate * (weight.grad() + decay * weight);
     const auto actual = stepped->named_parameters()[item.key()];
     EXPECT_LE((actual - expected).abs().max().item<double>(), kStepTolerance) << item.key();
-    EXPECT_FALSE(at::equal(actual, weight)) << item.key();
+    // A bias before batch norm has no gradient, and so no step.
+    EXPECT_EQ(at::equal(actual, weight), item.key() == "conv.bias") << item.key();
   }
 }
 
@@ -160,7 +161,7 @@ TEST(Training, RefusesOptionsAndDataThatCannotBe) {
   EXPECT_THAT(message([](auto& o) { o.resume = true; }), HasSubstr("checkpoint"));
   EXPECT_THAT(message([](auto& o) { o.checkpoint = "/nowhere/at/all.ckpt"; }), HasSubstr("runtime: "));
   auto unlabelled = data;
-  unlabelled.labels = {};
+  unlabelled.labels = at::Tensor();
   EXPECT_THAT(message_of([&] { train(*model, unlabelled, kNormalization, quick(1)); }),
               HasSubstr("no labels"));
   auto many = data;

@@ -33,6 +33,15 @@ GroupMaps compose(const GroupMaps& after, const GroupMaps& before);
 /// entry keep their channels. A running variance is kept between the least and greatest of its source. Differentiable.
 at::Tensor apply_maps(const Groups& groups, size_t state, const at::Tensor& tensor, const std::map<GroupId, GroupMaps>& maps);
 
+/// Returns the state with the maps applied: apply_maps for the tensors that have a mapped group, the others themselves.
+std::vector<at::Tensor> apply_maps(const Groups& groups, const Network& network, const std::map<GroupId, GroupMaps>& maps);
+
+/// Returns the widths that the maps lead to.
+std::map<GroupId, int64_t> widths_of(const std::map<GroupId, GroupMaps>& maps);
+
+/// Returns the values of the network's size symbols where groups have these widths, for Network::ForwardOptions.
+std::vector<int64_t> symbol_values(const Groups& groups, const Network& network, const std::map<GroupId, int64_t>& widths);
+
 /// Returns the network with the maps applied: new state, sizes that follow, a plain network. The source is untouched.
 /// Throws std::invalid_argument where a group is pinned or a map does not start at its width.
 Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMaps>& maps);

@@ -1,0 +1,55 @@
+#include "cli/general.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "cli/usage_error.h"
+#include "inn/core/error.h"
+
+namespace inn::cli {
+namespace {
+
+constexpr int kMostThreads = 4096;
+
+c10::Device read_device(const std::string& text) {
+  try {
+    return c10::Device(text);
+  } catch (const c10::Error&) {
+    raise<UsageError>("cli", "--device '{}': must be cpu, cuda or cuda:INDEX.", text);
+  }
+}
+
+}  // namespace
+
+void add_general_options(CLI::App& app, GeneralOptions& options) {
+  const std::string group = "General";
+  app.add_flag("--json", options.json, "Print one JSON document on stdout and nothing else")->group(group);
+  app.add_option("--seed", options.seed, "Seed of all that is random")->capture_default_str()->group(group);
+  app.add_option("--threads", options.threads, "Threads of the processor; as torch chooses without it")
+      ->check(CLI::Range(1, kMostThreads))
+      ->group(group);
+  app.add_option("--device", options.device, "cpu, cuda or cuda:INDEX")->capture_default_str()->group(group);
+}
+
+c10::Device start(const GeneralOptions& options) {
+  const auto device = read_device(options.device);
+  require<UsageError>(device.is_cpu() || device.is_cuda(), "cli", "--device '{}': must be cpu, cuda or cuda:INDEX.",
+                      options.device);
+  if (device.is_cuda()) {
+    const int count = at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
+    require<std::runtime_error>(std::max<int>(0, device.index()) < count, "cli",
+                                "Device '{}': there are {} CUDA devices here.", options.device, count);
+  }
+  if (options.threads > 0) at::set_num_threads(options.threads);
+  return device;
+}
+
+void print(const Json& document) {
+  std::cout << document.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
+}  // namespace inn::cli

@@ -1,0 +1,78 @@
+#include "cli/image_source.h"
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+
+#include "cli/general.h"
+#include "cli/usage_error.h"
+#include "inn/core/error.h"
+
+namespace inn::cli {
+namespace {
+
+constexpr const char* kRecord = "inn.json";
+
+void check(const char* option, const std::vector<double>& values, bool positive) {
+  for (const double value : values)
+    require<UsageError>(std::isfinite(value) && (!positive || value > 0), "cli", "{}: must be {} but got {}.", option,
+                        positive ? "finite numbers above 0" : "finite numbers", value);
+}
+
+/// What extra/inn.json says; an empty object where there is none.
+Json record_of(const Network& network) {
+  const auto found = network.extra.find(kRecord);
+  if (found == network.extra.end()) return Json::object();
+  auto record = Json::parse(found->second, nullptr, false);
+  require<std::runtime_error>(record.is_object(), "cli", "The model's extra/{} is damaged: it is no JSON object.", kRecord);
+  return record;
+}
+
+std::vector<double> numbers_of(const Json& record, const char* key, std::vector<double> otherwise) {
+  if (!record.contains(key)) return otherwise;
+  const Json& values = record[key];
+  bool numbers = values.is_array() && !values.empty();
+  for (const auto& value : values) numbers = numbers && value.is_number();
+  require<std::runtime_error>(numbers, "cli", "The model's extra/{} is damaged: '{}' must be a list of numbers.", kRecord, key);
+  return values.get<std::vector<double>>();
+}
+
+}  // namespace
+
+void add_normalization_options(CLI::App& app, NormalizationOptions& options) {
+  const auto add = [&](const char* name, std::vector<double>& values, const char* text) {
+    app.add_option(name, values, text)->delimiter(',')->expected(1, 16)->type_name("NUMBERS");
+  };
+  add("--mean", options.mean, "Mean of the images, scaled to [0,1]: one number or one a channel; default: the model's own, or 0");
+  add("--std", options.std, "Their standard deviation, likewise; default: the model's own, or 1");
+}
+
+Normalization normalization_of(const NormalizationOptions& options, const Network& network) {
+  check("--mean", options.mean, false);
+  check("--std", options.std, true);
+  const Json record = record_of(network);
+  Normalization normalization;
+  normalization.mean = options.mean.empty() ? numbers_of(record, "mean", normalization.mean) : options.mean;
+  normalization.std = options.std.empty() ? numbers_of(record, "std", normalization.std) : options.std;
+  return normalization;
+}
+
+void keep_normalization(Network& network, const Normalization& normalization) {
+  Json record = record_of(network);
+  record["mean"] = normalization.mean;
+  record["std"] = normalization.std;
+  network.extra[kRecord] = record.dump();
+}
+
+void add_calibration_options(CLI::App& app, CalibrationOptions& options) {
+  app.add_option("--calibration", options.data, "Images on which batch norm's statistics are measured anew; no labels needed")
+      ->type_name("DATA");
+  app.add_option("--samples", options.samples, "How many of them; 0: all")->capture_default_str()->check(CLI::NonNegativeNumber);
+}
+
+std::optional<Dataset> read_calibration(const CalibrationOptions& options) {
+  if (options.data.empty()) return std::nullopt;
+  const Dataset images = open_dataset(options.data, Split::any);
+  return options.samples == 0 ? images : images.first(std::min(options.samples, images.size()));
+}
+
+}  // namespace inn::cli

@@ -1,0 +1,44 @@
+#pragma once
+// Images that a command takes, and how their pixels become numbers.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "inn/data/batches.h"
+#include "inn/data/dataset.h"
+#include "inn/network/network.h"
+
+namespace CLI {
+class App;
+}
+
+namespace inn::cli {
+
+struct NormalizationOptions {
+  std::vector<double> mean = {}, std = {};
+};
+
+/// Declares --mean and --std.
+void add_normalization_options(CLI::App& app, NormalizationOptions& options);
+
+/// Returns what the options say; for what they leave open what the network's archive says (extra/inn.json), else 0 and 1.
+/// Throws UsageError for numbers that are none; std::runtime_error where the archive's file is damaged.
+Normalization normalization_of(const NormalizationOptions& options, const Network& network);
+
+/// Writes the normalization into the network's extra/inn.json, beside what stands there.
+void keep_normalization(Network& network, const Normalization& normalization);
+
+struct CalibrationOptions {
+  std::string data = {};
+  int64_t samples = 2048;  // 0: all
+};
+
+/// Declares --calibration and --samples.
+void add_calibration_options(CLI::App& app, CalibrationOptions& options);
+
+/// Returns the calibration images, or nothing where none are asked for.
+std::optional<Dataset> read_calibration(const CalibrationOptions& options);
+
+}  // namespace inn::cli

@@ -1,0 +1,48 @@
+#include "cli/output.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "cli/usage_error.h"
+#include "inn/core/error.h"
+#include "inn/network/files.h"
+
+namespace inn::cli {
+
+void add_output_option(CLI::App& app, std::filesystem::path& output) {
+  app.add_option("-o,--output", output, "The file to write")->required()->type_name("OUT");
+}
+
+void check_output(const std::filesystem::path& file) {
+  const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+  require<std::runtime_error>(std::filesystem::is_directory(folder), "cli", "File '{}' can't be written: there is no folder '{}'.",
+                              file.string(), folder.string());
+  require<std::runtime_error>(!std::filesystem::is_directory(file), "cli", "File '{}' can't be written: it is a folder.",
+                              file.string());
+  require<std::runtime_error>(access(folder.c_str(), W_OK | X_OK) == 0, "cli", "File '{}' can't be written: folder '{}': {}.",
+                              file.string(), folder.string(), std::strerror(errno));
+}
+
+void check_integral_output(const std::filesystem::path& file) {
+  require<UsageError>(file.extension() == ".pt2", "cli", "--output '{}': an integral model is written to a .pt2.", file.string());
+  check_output(file);
+}
+
+void check_network_output(const std::filesystem::path& file) {
+  require<UsageError>(file.extension() == ".pt2" || file.extension() == ".pt", "cli",
+                      "--output '{}': must end in .pt2, or in .pt for TorchScript.", file.string());
+  check_output(file);
+}
+
+void write_network(const Network& network, const std::filesystem::path& file, bool dynamic_batch) {
+  if (file.extension() == ".pt") {
+    write_torchscript(network, file);
+  } else {
+    write_pt2(network, file, {.dynamic_batch = dynamic_batch});
+  }
+}
+
+}  // namespace inn::cli

@@ -1,0 +1,75 @@
+#include "cli/program.h"
+
+#include <c10/util/Exception.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <new>
+
+#include "cli/command.h"
+#include "cli/usage_error.h"
+#include "inn/core/error.h"
+
+namespace inn::cli {
+namespace {
+
+constexpr int kSuccess = 0, kFailed = 1, kWrongUsage = 2;
+
+int fail(int code, const std::string& message) {
+  std::cerr << "inn: " << message.substr(0, message.find('\n')) << '\n';
+  return code;
+}
+
+void refuse_unknown_command(int argc, const char* const* argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> names;
+  for (const auto& command : commands()) {
+    if (command.name == argv[1]) return;
+    names.push_back(command.name);
+  }
+  raise<UsageError>("cli", "Command '{}': there is no such command.{}", argv[1], nearest_names(argv[1], names));
+}
+
+int parse_and_run(int argc, const char* const* argv) {
+  CLI::App app("Trained networks as integral models: one set of weights that gives plain networks of any width.", "inn");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string(INN_VERSION));
+  app.footer("MODEL is a .pt2 (network or integral model), a TorchScript .pt, or zoo:NAME.\n"
+             "'inn COMMAND --help' shows a command's options and examples.");
+  std::function<int()> chosen;
+  for (const auto& command : commands()) {
+    CLI::App* declared = app.add_subcommand(command.name, command.summary);
+    declared->footer("Examples:\n" + command.examples);
+    declared->callback([&chosen, run = command.declare(*declared)] { chosen = run; });
+  }
+  try {
+    refuse_unknown_command(argc, argv);
+    app.parse(argc, argv);
+  } catch (const CLI::Success& request) {  // --help, --version
+    return app.exit(request);
+  } catch (const CLI::ParseError& error) {
+    return fail(kWrongUsage, fmt::format("[cli] {} (see 'inn --help')", error.what()));
+  }
+  const int code = chosen();
+  std::cout.flush();
+  require<std::runtime_error>(std::cout.good(), "cli", "The output can't be written.");
+  return code;
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv) {
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const UsageError& error) {
+    return fail(kWrongUsage, error.what());
+  } catch (const c10::Error& error) {
+    return fail(kFailed, std::string("[torch] ") + error.what_without_backtrace());
+  } catch (const std::bad_alloc&) {
+    return fail(kFailed, "[cli] There is not enough memory.");
+  } catch (const std::exception& error) {
+    return fail(kFailed, error.what());
+  }
+}
+
+}  // namespace inn::cli

@@ -1,0 +1,152 @@
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "inn/grid/grid.h"
+#include "inn/resampling/importance.h"
+#include "inn/resampling/maps.h"
+#include "inn/resampling/proof.h"
+#include "inn/resampling/rows.h"
+#include "network_builder.h"
+
+namespace inn {
+namespace {
+
+using test::NetworkBuilder;
+
+constexpr double kRounding = 1e-12;  // float64, a few hundred operations
+
+/// conv(3→4) → batch norm → relu → conv(4→6) → relu → mean → linear(6→5).
+Network small_convolutional(int64_t seed = 0) {
+  NetworkBuilder b(seed);
+  auto x = b.input("x", {2, 3, 5, 5});
+  x = b.call("aten::conv2d", "", {x, b.parameter("conv1.weight", {4, 3, 3, 3}), b.parameter("conv1.bias", {4}), {1, 1}, {1, 1}, {1, 1}, 1});
+  x = b.batch_norm("bn1", x, 4);
+  x = b.call("aten::relu", "", {x});
+  x = b.call("aten::conv2d", "", {x, b.parameter("conv2.weight", {6, 4, 3, 3}), {}, {1, 1}, {1, 1}, {1, 1}, 1});
+  x = b.call("aten::relu", "", {x});
+  x = b.call("aten::mean", "dim", {x, {2, 3}, false, {}});
+  x = b.call("aten::linear", "", {x, b.parameter("fc.weight", {5, 6}), b.parameter("fc.bias", {5})});
+  return b.finish(x);
+}
+
+at::Tensor run(const Network& network) { return network.forward(example_inputs(network, 7)).at(0).toTensor(); }
+
+TEST(Maps, AtTheSourceWidthAreExactlyTheIdentity) {
+  for (const auto& kernel : kernel_names()) {
+    const auto maps = interpolation_maps(7, uniform_points(7), find_kernel(kernel), find_quadrature("simpson"));
+    EXPECT_TRUE(maps.produce.is_identity());
+    EXPECT_TRUE(maps.consume.is_identity());
+  }
+}
+
+TEST(Maps, ConsumeIsTheQuadratureOfTheInterpolatedWeightFunction) {
+  // ∫ F a over a smooth F and a: Q-weighted control points at n, resampled to m, must approximate the same integral.
+  const int64_t n = 65, m = 33;
+  const auto x = uniform_points(n), y = uniform_points(m);
+  const auto q = quadrature_weights(find_quadrature("trapezoid"), x);
+  const auto weights = q * at::sin(3 * x);
+  const auto maps = interpolation_maps(n, y, find_kernel("cubic"), find_quadrature("trapezoid"));
+  const double resampled = (maps.consume.apply(weights, 0) * at::exp(y)).sum().item<double>();
+  const double source = (weights * at::exp(x)).sum().item<double>();
+  constexpr double kTrapezoidError = 2e-3;  // h²/12 max|f''| with h = 1/32
+  EXPECT_NEAR(resampled, source, kTrapezoidError);
+}
+
+TEST(Resample, SelectionIsTheNetworkWrittenAtThatWidth) {
+  const auto source = analyse(small_convolutional());
+  const auto id = source.groups.find("conv1");
+  const std::vector<int64_t> kept{0, 2, 3};
+  const Network cut = resample(source, {{id, selection_maps(4, kept)}});
+  const auto at = [&](const Network& network, const char* name) { return network.state[network.find_state(name)].tensor; };
+  const auto index = at::tensor(kept);
+  EXPECT_TRUE(at::equal(at(cut, "conv1.weight"), at(source.network, "conv1.weight").index_select(0, index)));
+  EXPECT_TRUE(at::equal(at(cut, "bn1.running_var"), at(source.network, "bn1.running_var").index_select(0, index)));
+  EXPECT_TRUE(at::equal(at(cut, "conv2.weight"), at(source.network, "conv2.weight").index_select(1, index)));
+  EXPECT_EQ(at(source.network, "conv1.weight").size(0), 4);  // the source is untouched
+  cut.validate();
+}
+
+TEST(Resample, RemovingAChannelThatNobodyReadsChangesNothing) {
+  Network network = small_convolutional();
+  network.state[network.find_state("conv2.weight")].tensor.select(1, 1).zero_();
+  const auto source = analyse(network);
+  const Network cut = resample(source, {{source.groups.find("conv1"), selection_maps(4, {0, 2, 3})}});
+  EXPECT_LT((run(cut) - run(network)).abs().max().item<double>(), kRounding);
+}
+
+TEST(Resample, RefusesPinnedGroupsAndWrongWidths) {
+  const auto source = analyse(small_convolutional());
+  EXPECT_THROW(resample(source, {{source.groups.find("x"), selection_maps(3, {0, 1})}}), std::invalid_argument);
+  EXPECT_THROW(resample(source, {{source.groups.find("conv1"), selection_maps(5, {0, 1})}}), std::invalid_argument);
+}
+
+TEST(Resample, KeepsARunningVariancePositive) {
+  Network network = small_convolutional();
+  network.state[network.find_state("bn1.running_var")].tensor.copy_(at::tensor({5.0, 0.001, 0.001, 5.0}, at::kDouble));
+  const auto source = analyse(network);
+  const auto maps = interpolation_maps(4, uniform_points(9), find_kernel("cubic"), find_quadrature("trapezoid"));
+  const Network wide = resample(source, {{source.groups.find("conv1"), maps}});
+  EXPECT_GE(wide.state[wide.find_state("bn1.running_var")].tensor.min().item<double>(), 0.001);
+}
+
+TEST(Groups, OfASmallNetworkAreProved) {
+  const auto source = analyse(small_convolutional());
+  EXPECT_TRUE(source.groups.unknown_operators.empty());
+  const auto proofs = prove_groups(source, {});
+  ASSERT_EQ(proofs.size(), 2U);
+  for (const auto& proof : proofs) {
+    EXPECT_TRUE(proof.ok()) << proof.name << ": " << proof.failure;
+    EXPECT_GT(proof.producer_effect, 1e-6) << proof.name << " reaches no output";
+    EXPECT_EQ(proof.widths.size(), 3U);
+  }
+}
+
+TEST(Groups, AWrongGroupIsFound) {
+  auto source = analyse(small_convolutional());
+  // Forget that conv2 reads conv1's channels.
+  const auto id = source.groups.find("conv1");
+  const auto state = source.network.find_state("conv2.weight");
+  source.groups.axes[state][1] = Axis::of_constant(4);
+  const auto proofs = prove_groups(source, {});
+  EXPECT_FALSE(proofs.at(id == proofs.at(0).group ? 0 : 1).ok());
+}
+
+TEST(Importance, NormsAreThoseOfTheProducingSlices) {
+  const auto source = analyse(small_convolutional());
+  const auto id = source.groups.find("conv2");
+  const auto weight = source.network.state[source.network.find_state("conv2.weight")].tensor;
+  EXPECT_TRUE(at::allclose(find_importance("l1").score(source, id, 0), weight.abs().sum({1, 2, 3})));
+  EXPECT_TRUE(at::allclose(find_importance("l2").score(source, id, 0), weight.square().sum({1, 2, 3}).sqrt()));
+  EXPECT_TRUE(at::equal(find_importance("random").score(source, id, 3), find_importance("random").score(source, id, 3)));
+  EXPECT_THROW(find_importance("l3"), std::invalid_argument);
+}
+
+TEST(Importance, KeepsTheLargestInAscendingOrder) {
+  const auto scores = at::tensor({1.0, 5.0, 5.0, 0.0, 7.0}, at::kDouble);
+  EXPECT_EQ(most_important(scores, 3), (std::vector<int64_t>{1, 2, 4}));
+  EXPECT_EQ(most_important(scores, 2), (std::vector<int64_t>{1, 4}));
+  EXPECT_THROW(most_important(scores, 0), std::invalid_argument);
+  EXPECT_THROW(most_important(scores, 6), std::invalid_argument);
+}
+
+TEST(MemberRows, AreTheSlicesOfEachChannel) {
+  const auto source = analyse(small_convolutional());
+  const auto& group = source.groups.groups[source.groups.find("conv1")];
+  for (const auto& member : group.members) {
+    const auto& tensor = source.network.state[member.state].tensor;
+    const auto rows = member_rows(source.network, member, group.width);
+    for (int64_t c = 0; c < group.width; ++c)
+      EXPECT_TRUE(at::equal(rows[c], tensor.select(member.axis, c).flatten())) << member.tensor;
+  }
+}
+
+TEST(SmoothOrder, IsAPermutationThatShortensTheVariation) {
+  const auto source = analyse(small_convolutional());
+  const auto id = source.groups.find("conv2");
+  auto order = smooth_order(source, id, 0);
+  std::sort(order.begin(), order.end());
+  EXPECT_EQ(order, (std::vector<int64_t>{0, 1, 2, 3, 4, 5}));
+}
+
+}  // namespace
+}  // namespace inn
