@@ -2,7 +2,7 @@
 #
 #   inn_folder(NAME DEPENDS FOLDER...)   the folder's objects; DEPENDS are the folders it may include from
 #   inn_library()                        the library of all folders, and its installed package
-#   inn_folder_test(NAME)                the program NAME_test of tests/NAME, linked to the folder and what it stands on
+#   inn_folder_test(NAME DEFINITION...)  the program NAME_test of tests/NAME, linked to the folder and what it stands on
 #
 # A folder's test links no folder that it may not include from, so a wrong include fails to link.
 
@@ -17,13 +17,6 @@ if(INN_SANITIZE)
   # No vptr check: libtorch is built without the type information that it reads.
   target_compile_options(inn_flags INTERFACE -fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer)
   target_link_options(inn_flags INTERFACE -fsanitize=address,undefined)
-endif()
-
-find_program(INN_CCACHE ccache)
-if(INN_CCACHE)
-  # A precompiled header is compared by content, and -fpch-preprocess lets ccache see it.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${INN_CCACHE})
-  add_compile_options(-fpch-preprocess)
 endif()
 
 # ATen's headers cost 9 s a file; every file reuses this one compilation of them. Files that need torch::nn or the
@@ -67,8 +60,18 @@ function(inn_folder_test name)
       target_sources(${name}_test PRIVATE $<TARGET_OBJECTS:inn_${needed}>)
     endif()
   endforeach()
+  target_compile_definitions(${name}_test PRIVATE ${ARGN})
   target_link_libraries(${name}_test PRIVATE GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${name})
+  # Tests of real networks need what Python exports for them, and are no unit tests.
+  if(name STREQUAL network)
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${name} FIXTURES_REQUIRED network)
+  elseif(name STREQUAL resampling)
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "-*Torchvision*" PROPERTIES LABELS ${name})
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "*Torchvision*" TEST_LIST torchvision_tests
+                         PROPERTIES LABELS torchvision FIXTURES_REQUIRED torchvision TIMEOUT 300)
+  else()
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${name})
+  endif()
 endfunction()
 
 function(inn_library)
@@ -81,6 +84,17 @@ function(inn_library)
   target_compile_definitions(inn PUBLIC FMT_HEADER_ONLY=1)
   target_include_directories(inn PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-  target_link_libraries(inn PUBLIC $<BUILD_INTERFACE:inn_torch> $<INSTALL_INTERFACE:${TORCH_LIBRARIES}>
-                        PRIVATE $<BUILD_INTERFACE:ZLIB::ZLIB>)
+  target_link_libraries(inn PUBLIC $<BUILD_INTERFACE:inn_torch> $<INSTALL_INTERFACE:inn::libtorch> PRIVATE ZLIB::ZLIB)
+
+  include(CMakePackageConfigHelpers)
+  set(place ${CMAKE_INSTALL_LIBDIR}/cmake/inn)
+  get_filename_component(INN_TORCH_PREFIX "${Torch_DIR}/../.." ABSOLUTE)
+  configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/inn-config.cmake.in ${PROJECT_BINARY_DIR}/inn-config.cmake
+                                INSTALL_DESTINATION ${place})
+  write_basic_package_version_file(${PROJECT_BINARY_DIR}/inn-config-version.cmake COMPATIBILITY SameMinorVersion)
+  install(TARGETS inn EXPORT inn-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/inn DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  # inn::libtorch is made where the package is found: libtorch may lie elsewhere there.
+  install(EXPORT inn-targets NAMESPACE inn:: DESTINATION ${place})
+  install(FILES ${PROJECT_BINARY_DIR}/inn-config.cmake ${PROJECT_BINARY_DIR}/inn-config-version.cmake DESTINATION ${place})
 endfunction()

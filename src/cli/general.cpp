@@ -14,6 +14,7 @@ namespace inn::cli {
 namespace {
 
 constexpr int kMostThreads = 4096;
+constexpr const char* kGroup = "General";
 
 c10::Device read_device(const std::string& text) {
   try {
@@ -26,19 +27,21 @@ c10::Device read_device(const std::string& text) {
 }  // namespace
 
 void add_general_options(CLI::App& app, GeneralOptions& options) {
-  const std::string group = "General";
-  app.add_flag("--json", options.json, "Print one JSON document on stdout and nothing else")->group(group);
-  app.add_option("--seed", options.seed, "Seed of all that is random")->capture_default_str()->group(group);
+  app.add_flag("--json", options.json, "Print one JSON document on stdout and nothing else")->group(kGroup);
+  app.add_option("--seed", options.seed, "Seed of all that is random")->capture_default_str()->group(kGroup);
   app.add_option("--threads", options.threads, "Threads of the processor; as torch chooses without it")
       ->check(CLI::Range(1, kMostThreads))
-      ->group(group);
-  app.add_option("--device", options.device, "cpu, cuda or cuda:INDEX")->capture_default_str()->group(group);
+      ->group(kGroup);
+}
+
+void add_device_option(CLI::App& app, GeneralOptions& options) {
+  app.add_option("--device", options.device, "cpu, cuda or cuda:INDEX")->capture_default_str()->group(kGroup);
 }
 
 c10::Device start(const GeneralOptions& options) {
   const auto device = read_device(options.device);
-  require<UsageError>(device.is_cpu() || device.is_cuda(), "cli", "--device '{}': must be cpu, cuda or cuda:INDEX.",
-                      options.device);
+  require<UsageError>(device.is_cpu() || device.is_cuda(), "cli",
+                      "--device '{}': must be cpu, cuda or cuda:INDEX.", options.device);
   if (device.is_cuda()) {
     const int count = at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
     require<std::runtime_error>(std::max<int>(0, device.index()) < count, "cli",

@@ -23,8 +23,10 @@ struct GeneralOptions {
   std::string device = "cpu";
 };
 
-/// Declares --json, --seed, --threads and --device.
+/// Declares --json, --seed and --threads.
 void add_general_options(CLI::App& app, GeneralOptions& options);
+/// Declares --device, for commands that compute for long.
+void add_device_option(CLI::App& app, GeneralOptions& options);
 
 /// Sets the number of threads and returns the device. Throws UsageError for a text that names no device, and
 /// std::runtime_error for one that this machine lacks.

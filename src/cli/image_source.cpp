@@ -14,8 +14,8 @@ constexpr const char* kRecord = "inn.json";
 
 void check(const char* option, const std::vector<double>& values, bool positive) {
   for (const double value : values)
-    require<UsageError>(std::isfinite(value) && (!positive || value > 0), "cli", "{}: must be {} but got {}.", option,
-                        positive ? "finite numbers above 0" : "finite numbers", value);
+    require<UsageError>(std::isfinite(value) && (!positive || value > 0), "cli", "{}: must be {} but got {}.",
+                        option, positive ? "finite numbers above 0" : "finite numbers", value);
 }
 
 /// What extra/inn.json says; an empty object where there is none.
@@ -23,7 +23,8 @@ Json record_of(const Network& network) {
   const auto found = network.extra.find(kRecord);
   if (found == network.extra.end()) return Json::object();
   auto record = Json::parse(found->second, nullptr, false);
-  require<std::runtime_error>(record.is_object(), "cli", "The model's extra/{} is damaged: it is no JSON object.", kRecord);
+  require<std::runtime_error>(record.is_object(), "cli",
+                              "The model's extra/{} is damaged: it is no JSON object.", kRecord);
   return record;
 }
 
@@ -32,7 +33,8 @@ std::vector<double> numbers_of(const Json& record, const char* key, std::vector<
   const Json& values = record[key];
   bool numbers = values.is_array() && !values.empty();
   for (const auto& value : values) numbers = numbers && value.is_number();
-  require<std::runtime_error>(numbers, "cli", "The model's extra/{} is damaged: '{}' must be a list of numbers.", kRecord, key);
+  require<std::runtime_error>(
+      numbers, "cli", "The model's extra/{} is damaged: '{}' must be a list of numbers.", kRecord, key);
   return values.get<std::vector<double>>();
 }
 
@@ -42,7 +44,8 @@ void add_normalization_options(CLI::App& app, NormalizationOptions& options) {
   const auto add = [&](const char* name, std::vector<double>& values, const char* text) {
     app.add_option(name, values, text)->delimiter(',')->expected(1, 16)->type_name("NUMBERS");
   };
-  add("--mean", options.mean, "Mean of the images, scaled to [0,1]: one number or one a channel; default: the model's own, or 0");
+  add("--mean", options.mean,
+      "Mean of the images, scaled to [0,1]: one number or one a channel; default: the model's own, or 0");
   add("--std", options.std, "Their standard deviation, likewise; default: the model's own, or 1");
 }
 
@@ -64,9 +67,12 @@ void keep_normalization(Network& network, const Normalization& normalization) {
 }
 
 void add_calibration_options(CLI::App& app, CalibrationOptions& options) {
-  app.add_option("--calibration", options.data, "Images on which batch norm's statistics are measured anew; no labels needed")
+  app.add_option("--calibration", options.data,
+                 "Images on which batch norm's statistics are measured anew; no labels needed")
       ->type_name("DATA");
-  app.add_option("--samples", options.samples, "How many of them; 0: all")->capture_default_str()->check(CLI::NonNegativeNumber);
+  app.add_option("--samples", options.samples, "How many of them; 0: all")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
 }
 
 std::optional<Dataset> read_calibration(const CalibrationOptions& options) {

@@ -23,8 +23,9 @@ struct NormalizationOptions {
 /// Declares --mean and --std.
 void add_normalization_options(CLI::App& app, NormalizationOptions& options);
 
-/// Returns what the options say; for what they leave open what the network's archive says (extra/inn.json), else 0 and 1.
-/// Throws UsageError for numbers that are none; std::runtime_error where the archive's file is damaged.
+/// Returns what the options say; for what they leave open what the network's archive says (extra/inn.json),
+/// else 0 and 1. Throws UsageError for numbers that are none; std::runtime_error where the archive's file is
+/// damaged.
 Normalization normalization_of(const NormalizationOptions& options, const Network& network);
 
 /// Writes the normalization into the network's extra/inn.json, beside what stands there.

@@ -36,8 +36,9 @@ Network make_zoo(const std::string& name, uint64_t seed, const Dataset* images) 
   if (images != nullptr) {
     options.channels = images->images.size(1);
     options.image_size = images->images.size(2);
-    require(images->images.size(2) == images->images.size(3), "cli", "Data '{}': zoo networks take square images but got {}×{}.",
-            images->source, images->images.size(2), images->images.size(3));
+    require(images->images.size(2) == images->images.size(3), "cli",
+            "Data '{}': zoo networks take square images but got {}×{}.", images->source,
+            images->images.size(2), images->images.size(3));
     options.classes = static_cast<int64_t>(images->class_names.size());
   }
   return make_zoo_network(name, options);
@@ -47,7 +48,8 @@ Network make_zoo(const std::string& name, uint64_t seed, const Dataset* images) 
 
 void add_model_options(CLI::App& app, ModelOptions& options) {
   app.add_option("MODEL", options.source, "A .pt2, a TorchScript .pt, or zoo:NAME")->required();
-  app.add_option("--input-size", options.input_sizes, "Sizes of an input of a TorchScript file: 1,3,224,224; one for each")
+  app.add_option("--input-size", options.input_sizes,
+                 "Sizes of an input of a TorchScript file: 1,3,224,224; one for each")
       ->type_name("SIZES");
 }
 
@@ -58,17 +60,22 @@ Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* 
     return with_dynamic_batch(make_zoo(options.source.substr(kZoo.size()), seed, images));
 
   const std::filesystem::path path(options.source);
-  require<std::runtime_error>(std::filesystem::exists(path), "cli", "Model '{}': there is no such file.", options.source);
+  require<std::runtime_error>(std::filesystem::exists(path), "cli", "Model '{}': there is no such file.",
+                              options.source);
   Network network;
   if (path.extension() == ".pt") {
-    require<UsageError>(!examples.empty(), "cli", "Model '{}': a TorchScript file needs --input-size, as in 1,3,224,224.",
+    require<UsageError>(!examples.empty(), "cli",
+                        "Model '{}': a TorchScript file needs --input-size, as in 1,3,224,224.",
                         options.source);
     network = read_torchscript(path, examples);
   } else {
-    require(path.extension() == ".pt2", "cli", "Model '{}': must be a .pt2, a TorchScript .pt or zoo:NAME.", options.source);
+    require(path.extension() == ".pt2", "cli", "Model '{}': must be a .pt2, a TorchScript .pt or zoo:NAME.",
+            options.source);
     network = read_pt2(path);
   }
-  return options.dynamic_batch && !is_integral(network) ? with_dynamic_batch(analyse(std::move(network)).network) : network;
+  return options.dynamic_batch && !is_integral(network)
+             ? with_dynamic_batch(analyse(std::move(network)).network)
+             : network;
 }
 
 AnalysedNetwork Model::source() const {
@@ -96,6 +103,8 @@ Model open_model(Network network) {
   return model;
 }
 
-Model read_model(const ModelOptions& options, uint64_t seed) { return open_model(read_network(options, seed)); }
+Model read_model(const ModelOptions& options, uint64_t seed) {
+  return open_model(read_network(options, seed));
+}
 
 }  // namespace inn::cli

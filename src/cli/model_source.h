@@ -27,13 +27,13 @@ struct ModelOptions {
 /// Declares MODEL and --input-size.
 void add_model_options(CLI::App& app, ModelOptions& options);
 
-/// Reads what MODEL names: a .pt2 archive, a TorchScript .pt or zoo:NAME. A zoo network is made for `images` where they are
-/// given, and has a dynamic batch. Throws UsageError for a wrong --input-size.
+/// Reads what MODEL names: a .pt2 archive, a TorchScript .pt or zoo:NAME. A zoo network is made for `images`
+/// where they are given, and has a dynamic batch. Throws UsageError for a wrong --input-size.
 Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* images = nullptr);
 
 /// A plain network with its groups, or an integral model.
 struct Model {
-  AnalysedNetwork plain;           // empty where it is an integral model
+  AnalysedNetwork plain;  // empty where it is an integral model
   IntegralModel integral{nullptr};
 
   bool is_integral() const { return !integral.is_empty(); }

@@ -18,16 +18,19 @@ void add_output_option(CLI::App& app, std::filesystem::path& output) {
 
 void check_output(const std::filesystem::path& file) {
   const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
-  require<std::runtime_error>(std::filesystem::is_directory(folder), "cli", "File '{}' can't be written: there is no folder '{}'.",
-                              file.string(), folder.string());
-  require<std::runtime_error>(!std::filesystem::is_directory(file), "cli", "File '{}' can't be written: it is a folder.",
-                              file.string());
-  require<std::runtime_error>(access(folder.c_str(), W_OK | X_OK) == 0, "cli", "File '{}' can't be written: folder '{}': {}.",
-                              file.string(), folder.string(), std::strerror(errno));
+  require<std::runtime_error>(std::filesystem::is_directory(folder), "cli",
+                              "File '{}' can't be written: there is no folder '{}'.", file.string(),
+                              folder.string());
+  require<std::runtime_error>(!std::filesystem::is_directory(file), "cli",
+                              "File '{}' can't be written: it is a folder.", file.string());
+  require<std::runtime_error>(access(folder.c_str(), W_OK | X_OK) == 0, "cli",
+                              "File '{}' can't be written: folder '{}': {}.", file.string(), folder.string(),
+                              std::strerror(errno));
 }
 
 void check_integral_output(const std::filesystem::path& file) {
-  require<UsageError>(file.extension() == ".pt2", "cli", "--output '{}': an integral model is written to a .pt2.", file.string());
+  require<UsageError>(file.extension() == ".pt2", "cli",
+                      "--output '{}': an integral model is written to a .pt2.", file.string());
   check_output(file);
 }
 

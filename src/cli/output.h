@@ -15,8 +15,8 @@ namespace inn::cli {
 /// Declares -o,--output.
 void add_output_option(CLI::App& app, std::filesystem::path& output);
 
-/// Throws std::runtime_error where `file` could not be written: its folder is missing or read-only, or it is a folder
-/// itself. Asked before long work.
+/// Throws std::runtime_error where `file` could not be written: its folder is missing or read-only, or it is
+/// a folder itself. Asked before long work.
 void check_output(const std::filesystem::path& file);
 
 /// Throws UsageError unless the name ends in .pt2: an integral model is kept in nothing else.

@@ -27,15 +27,19 @@ void refuse_unknown_command(int argc, const char* const* argv) {
     if (command.name == argv[1]) return;
     names.push_back(command.name);
   }
-  raise<UsageError>("cli", "Command '{}': there is no such command.{}", argv[1], nearest_names(argv[1], names));
+  raise<UsageError>("cli", "Command '{}': there is no such command.{}", argv[1],
+                    nearest_names(argv[1], names));
 }
 
 int parse_and_run(int argc, const char* const* argv) {
-  CLI::App app("Trained networks as integral models: one set of weights that gives plain networks of any width.", "inn");
+  CLI::App app(
+      "Trained networks as integral models: one set of weights that gives plain networks of any width.",
+      "inn");
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string(INN_VERSION));
-  app.footer("MODEL is a .pt2 (network or integral model), a TorchScript .pt, or zoo:NAME.\n"
-             "'inn COMMAND --help' shows a command's options and examples.");
+  app.footer(
+      "MODEL is a .pt2 (network or integral model), a TorchScript .pt, or zoo:NAME.\n"
+      "'inn COMMAND --help' shows a command's options and examples.");
   std::function<int()> chosen;
   for (const auto& command : commands()) {
     CLI::App* declared = app.add_subcommand(command.name, command.summary);

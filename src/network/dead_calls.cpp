@@ -31,7 +31,8 @@ void remove_dead_number_calls(Network& network) {
   remove_unread(network, [&](const Call& call) {
     bool only_numbers = !call.results.empty();
     for (const auto& result : call.results)
-      for (const auto value : result.values) only_numbers &= network.values[value].kind != Value::Kind::tensor;
+      for (const auto value : result.values)
+        only_numbers &= network.values[value].kind != Value::Kind::tensor;
     return only_numbers;
   });
 }

@@ -34,9 +34,10 @@ Sizes run_at(const Network& network, int64_t batch) {
             "Dynamic batch: input '{}' has no axis 0.", value.name);
     auto sizes = value.sizes;
     sizes[0] = batch;
-    inputs.emplace_back(at::zeros(sizes, at::TensorOptions(value.dtype).device(
-                                             network.state.empty() ? c10::Device(c10::kCPU)
-                                                                   : network.state[0].tensor.device())));
+    inputs.emplace_back(at::zeros(
+        sizes,
+        at::TensorOptions(value.dtype)
+            .device(network.state.empty() ? c10::Device(c10::kCPU) : network.state[0].tensor.device())));
   }
   Sizes sizes(network.values.size());
   Network::ForwardOptions options;

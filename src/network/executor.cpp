@@ -65,7 +65,8 @@ std::string shapes_of(const std::vector<c10::IValue>& stack) {
   std::string shapes;
   const auto add = [&](const at::Tensor& tensor) {
     shapes += shapes.empty() ? "" : ", ";
-    shapes += tensor.defined() ? fmt::format("{}[{}]", c10::toString(tensor.scalar_type()), fmt::join(tensor.sizes(), ", "))
+    shapes += tensor.defined() ? fmt::format("{}[{}]", c10::toString(tensor.scalar_type()),
+                                             fmt::join(tensor.sizes(), ", "))
                                : "None";
   };
   for (const auto& value : stack) {
@@ -88,8 +89,8 @@ class Run {
   void set(ValueId id, c10::IValue value) {
     for (const auto& [symbol, axis] : plan_.symbols_of_value[id]) {
       require(value.isTensor() && axis < value.toTensor().dim(), "network",
-              "Value '{}': size symbol '{}' is its axis {}, which it does not have.", network_.values[id].name,
-              network_.symbols[symbol].name, axis);
+              "Value '{}': size symbol '{}' is its axis {}, which it does not have.",
+              network_.values[id].name, network_.symbols[symbol].name, axis);
       symbols_[symbol] = value.toTensor().size(axis);
     }
     values_[id] = std::move(value);
@@ -100,30 +101,20 @@ class Run {
     if (value.isDouble() && network_.values[id].kind == Value::Kind::integer)
       value = static_cast<int64_t>(value.toDouble());
     set(id, std::move(value));
-    if (observe_ && values_[id].isTensor() && values_[id].toTensor().defined()) observe_(id, values_[id].toTensor());
+    if (observe_ && values_[id].isTensor() && values_[id].toTensor().defined())
+      observe_(id, values_[id].toTensor());
   }
 
   void call(size_t index) {
     const auto& call = network_.calls[index];
     const auto& step = plan_.steps[index];
-    std::vector<c10::IValue> stack;
-    stack.reserve(call.arguments.size());
-    for (size_t i = 0; i < call.arguments.size(); ++i)
-      stack.push_back(convert(call.arguments[i], step.places[i], step.element_types[i]));
-    std::string shapes;
-    const auto fail = [&](std::string_view what) {
-      raise<std::runtime_error>("network", "Call '{}' in module '{}' on {}: {}", call.qualified_name(), call.module,
-                                shapes.empty() ? "no tensors" : shapes, what);
-    };
-    // The arguments are moved off the stack by the call, so the shapes are taken from the values if it fails.
+    auto stack = arguments(call, step);
     try {
       step.operation.run(stack);
     } catch (const c10::Error& error) {
-      shapes = shapes_of(arguments_again(call, step));
-      fail(error.what_without_backtrace());
+      fail(call, step, error.what_without_backtrace());
     } catch (const std::exception& error) {
-      shapes = shapes_of(arguments_again(call, step));
-      fail(error.what());
+      fail(call, step, error.what());
     }
     for (size_t r = 0; r < call.results.size(); ++r) keep(call, call.results[r], std::move(stack[r]));
     release(step.released);
@@ -140,11 +131,19 @@ class Run {
   }
 
  private:
-  std::vector<c10::IValue> arguments_again(const Call& call, const ExecutionPlan::Step& step) const {
+  std::vector<c10::IValue> arguments(const Call& call, const ExecutionPlan::Step& step) const {
     std::vector<c10::IValue> arguments;
+    arguments.reserve(call.arguments.size());
     for (size_t i = 0; i < call.arguments.size(); ++i)
       arguments.push_back(convert(call.arguments[i], step.places[i], step.element_types[i]));
     return arguments;
+  }
+
+  /// The operator took its arguments off the stack, so they are made once more for their shapes.
+  [[noreturn]] void fail(const Call& call, const ExecutionPlan::Step& step, std::string_view what) const {
+    const auto shapes = shapes_of(arguments(call, step));
+    raise<std::runtime_error>("network", "Call '{}' in module '{}' on {}: {}", call.qualified_name(),
+                              call.module, shapes.empty() ? "no tensors" : shapes, what);
   }
 
   void keep(const Call& call, const Call::Result& result, c10::IValue value) {
@@ -192,12 +191,14 @@ ExecutionPlan::ExecutionPlan(const Network& network)
   steps.reserve(network.calls.size());
   for (const auto& call : network.calls) steps.push_back(make_step(call));
   std::unordered_set<ValueId> later;  // read by an output or by a call after the one that is looked at
-  for (const auto& output : network.outputs) output.for_each_value([&](ValueId value) { later.insert(value); });
+  for (const auto& output : network.outputs)
+    output.for_each_value([&](ValueId value) { later.insert(value); });
   for (size_t i = network.calls.size(); i-- > 0;) {
     const auto release = [&](ValueId value) {
       if (later.insert(value).second) steps[i].released.push_back(value);
     };
-    for (const auto& result : network.calls[i].results) std::for_each(result.values.begin(), result.values.end(), release);
+    for (const auto& result : network.calls[i].results)
+      std::for_each(result.values.begin(), result.values.end(), release);
     for (const auto& argument : network.calls[i].arguments) argument.for_each_value(release);
   }
   for (const auto input : network.inputs)
@@ -226,14 +227,16 @@ uint64_t ExecutionPlan::fingerprint(const Network& network) {
   return print.value();
 }
 
-std::vector<c10::IValue> Network::forward(const std::vector<c10::IValue>& given, std::span<const at::Tensor> tensors,
+std::vector<c10::IValue> Network::forward(const std::vector<c10::IValue>& given,
+                                          std::span<const at::Tensor> tensors,
                                           const ForwardOptions& options) const {
-  require(given.size() == inputs.size(), "network", "forward: the network has {} inputs but got {}.", inputs.size(),
-          given.size());
-  require(tensors.size() == state.size(), "network", "forward: the state has {} tensors but got {}.", state.size(),
-          tensors.size());
+  require(given.size() == inputs.size(), "network", "forward: the network has {} inputs but got {}.",
+          inputs.size(), given.size());
+  require(tensors.size() == state.size(), "network", "forward: the state has {} tensors but got {}.",
+          state.size(), tensors.size());
   require(options.symbol_values.empty() || options.symbol_values.size() == symbols.size(), "network",
-          "forward: there are {} size symbols but got {} values.", symbols.size(), options.symbol_values.size());
+          "forward: there are {} size symbols but got {} values.", symbols.size(),
+          options.symbol_values.size());
   auto plan = plan_.load();
   if (!plan || plan->made_for != ExecutionPlan::fingerprint(*this)) {
     plan = std::make_shared<const ExecutionPlan>(*this);

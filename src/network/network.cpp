@@ -12,7 +12,8 @@ namespace {
 constexpr std::string_view kTrainingArguments[] = {"training", "train", "use_input_stats"};
 
 bool is_training_argument(const std::string& name) {
-  return std::find(std::begin(kTrainingArguments), std::end(kTrainingArguments), name) != std::end(kTrainingArguments);
+  return std::find(std::begin(kTrainingArguments), std::end(kTrainingArguments), name) !=
+         std::end(kTrainingArguments);
 }
 
 /// Says whether the call normalizes and holds no statistics to do it with: then it takes the batch's, always.
@@ -78,7 +79,8 @@ void Network::set_training(bool training) {
 }
 
 void Network::to(c10::ScalarType dtype) {
-  require(c10::isFloatingType(dtype), "network", "to: a floating dtype is wanted but got {}.", c10::toString(dtype));
+  require(c10::isFloatingType(dtype), "network", "to: a floating dtype is wanted but got {}.",
+          c10::toString(dtype));
   const auto first = std::find_if(state.begin(), state.end(),
                                   [](const StateEntry& entry) { return entry.tensor.is_floating_point(); });
   const auto old = first == state.end() ? c10::ScalarType::Float : first->tensor.scalar_type();
@@ -92,7 +94,8 @@ void Network::to(c10::ScalarType dtype) {
     entry.tensor = moved(entry.tensor, [&](const at::Tensor& tensor) { return tensor.to(dtype); });
   }
   for_each_constant_of(calls, c10::TypeKind::ScalarTypeType, [&](c10::IValue& constant) {
-    if (constant.isInt() && constant.toInt() == static_cast<int64_t>(old)) constant = static_cast<int64_t>(dtype);
+    if (constant.isInt() && constant.toInt() == static_cast<int64_t>(old))
+      constant = static_cast<int64_t>(dtype);
   });
 }
 

@@ -32,7 +32,9 @@ void refuse_control_flow(torch::jit::Block& block) {
 /// Without torch's graph optimizer, so that what runs is what the file says.
 class Unoptimized {
  public:
-  Unoptimized() : was_(torch::jit::getGraphExecutorOptimize()) { torch::jit::setGraphExecutorOptimize(false); }
+  Unoptimized() : was_(torch::jit::getGraphExecutorOptimize()) {
+    torch::jit::setGraphExecutorOptimize(false);
+  }
   ~Unoptimized() { torch::jit::setGraphExecutorOptimize(was_); }
 
  private:
@@ -50,8 +52,10 @@ Network recorded(torch::jit::Module module, const std::vector<at::Tensor>& examp
   Recorder recorder;
   for (const auto& item : module.named_parameters())
     recorder.add_state(item.name, StateEntry::Kind::parameter, item.value);
-  for (const auto& item : module.named_buffers()) recorder.add_state(item.name, StateEntry::Kind::buffer, item.value);
-  for (size_t i = 0; i < examples.size(); ++i) recorder.add_input(i == 0 ? "x" : fmt::format("x_{}", i), examples[i]);
+  for (const auto& item : module.named_buffers())
+    recorder.add_state(item.name, StateEntry::Kind::buffer, item.value);
+  for (size_t i = 0; i < examples.size(); ++i)
+    recorder.add_input(i == 0 ? "x" : fmt::format("x_{}", i), examples[i]);
   const Unoptimized unoptimized;
   const std::vector<c10::IValue> inputs(examples.begin(), examples.end());
   return recorder.record([&] { return module.forward(inputs); });
@@ -60,8 +64,8 @@ Network recorded(torch::jit::Module module, const std::vector<at::Tensor>& examp
 }  // namespace
 
 Network read_torchscript(const std::filesystem::path& path, const std::vector<at::Tensor>& examples) {
-  require<std::runtime_error>(std::filesystem::is_regular_file(path), "network", "File '{}': there is no such file.",
-                              path.string());
+  require<std::runtime_error>(std::filesystem::is_regular_file(path), "network",
+                              "File '{}': there is no such file.", path.string());
   const auto unmarked = [](std::string what) {
     constexpr std::string_view mark = "[network] ";
     return what.starts_with(mark) ? what.substr(mark.size()) : what;

@@ -17,14 +17,16 @@ namespace {
 thread_local Recorder* active = nullptr;
 
 // Operators whose result has no content yet.
-const std::set<std::string> kEmpty = {"aten::empty", "aten::empty_like", "aten::empty_strided", "aten::new_empty",
-                                      "aten::new_empty_strided"};
+const std::set<std::string> kEmpty = {"aten::empty", "aten::empty_like", "aten::empty_strided",
+                                      "aten::new_empty", "aten::new_empty_strided"};
 // Operators that give a program numbers to decide by.
-const std::set<std::string> kReadsNumber = {"aten::item", "aten::_local_scalar_dense", "aten::is_nonzero", "aten::equal",
-                                            "aten::allclose"};
+const std::set<std::string> kReadsNumber = {"aten::item", "aten::_local_scalar_dense", "aten::is_nonzero",
+                                            "aten::equal", "aten::allclose"};
 
 /// Says whether this thread is below autograd: so torch::tensor({…}) makes the memory that it then fills.
-bool is_below_autograd() { return c10::impl::tls_is_dispatch_key_excluded(c10::DispatchKey::AutogradFunctionality); }
+bool is_below_autograd() {
+  return c10::impl::tls_is_dispatch_key_excluded(c10::DispatchKey::AutogradFunctionality);
+}
 
 class Restored {
  public:
@@ -74,10 +76,11 @@ void Recorder::add_input(const std::string& name, const at::Tensor& tensor) {
 
 Network Recorder::record(const std::function<c10::IValue()>& function) {
   at::NoGradGuard no_grad;
-  const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(&RecorderCallbacks::start, &RecorderCallbacks::end)
-                                                     .needsInputs(true)
-                                                     .needsOutputs(true)
-                                                     .scopes({at::RecordScope::FUNCTION}));
+  const auto handle = at::addThreadLocalCallback(
+      at::RecordFunctionCallback(&RecorderCallbacks::start, &RecorderCallbacks::end)
+          .needsInputs(true)
+          .needsOutputs(true)
+          .scopes({at::RecordScope::FUNCTION}));
   const auto previous = std::exchange(active, this);
   started_below_autograd_ = is_below_autograd();
   c10::IValue result;
@@ -105,7 +108,7 @@ void Recorder::begin(const c10::OperatorName& name, c10::ArrayRef<const c10::IVa
     // TorchScript's interpreter shows its whole stack, with the arguments on top.
     inputs = inputs.slice(inputs.size() - schema.arguments().size());
     if (is_literal(inputs)) {
-      open_literal_ = true;
+      open_literal_ = schema.returns().size();
       return;
     }
     for (size_t i = 0; i < inputs.size(); ++i) {
@@ -119,8 +122,9 @@ void Recorder::begin(const c10::OperatorName& name, c10::ArrayRef<const c10::IVa
 }
 
 void Recorder::end(std::span<const c10::IValue> outputs) {
-  if (std::exchange(open_literal_, false)) {
-    for (const auto& output : outputs) {
+  if (const auto returned = std::exchange(open_literal_, std::nullopt);
+      returned && *returned <= outputs.size()) {
+    for (const auto& output : outputs.last(*returned)) {
       if (!output.isTensor()) continue;
       held_.push_back(output.toTensor());
       literals_.insert(held_.back().unsafeGetTensorImpl());
@@ -131,10 +135,15 @@ void Recorder::end(std::span<const c10::IValue> outputs) {
   auto call = std::move(*open_);
   open_.reset();
   try {
-    outputs = outputs.last(find_schema(call.op, call.overload).returns().size());
+    const auto returned = find_schema(call.op, call.overload).returns().size();
+    if (outputs.size() < returned) return;  // it threw
+    outputs = outputs.last(returned);
     if (kReadsNumber.contains(call.op) && depends(call))
-      raise("network", "Call '{}': the program reads a number out of a tensor that depends on its input, so what it does "
-            "depends on data, which is not supported.", call.qualified_name());
+      raise(
+          "network",
+          "Call '{}': the program reads a number out of a tensor that depends on its input, so what it does "
+          "depends on data, which is not supported.",
+          call.qualified_name());
     if (kEmpty.contains(call.op)) {
       held_.push_back(outputs[0].toTensor());
       unfilled_.insert_or_assign(held_.back().unsafeGetTensorImpl(), std::move(call));
@@ -178,7 +187,8 @@ Argument Recorder::argument_of(const c10::IValue& value, bool is_written) {
     for (const auto& item : items) list.push_back(argument_of(item, is_written));
     return list;
   }
-  const bool is_plain = value.isNone() || value.isScalar() || value.isBool() || value.isString() || value.isDevice();
+  const bool is_plain =
+      value.isNone() || value.isScalar() || value.isBool() || value.isString() || value.isDevice();
   require(is_plain, "network", "a trace can't hold an argument of type {}.", value.tagKind());
   return value;
 }
@@ -234,10 +244,13 @@ ValueId Recorder::result_of(const Call& call, const c10::IValue& value) {
     return define(fresh_name(call.op.substr(call.op.find("::") + 2)), value.toTensor(), depends(call));
   depends_on_input_.push_back(depends(call));
   if (value.isInt())
-    return network_.add_value({.name = fresh_name("number"), .kind = Value::Kind::integer,
-                               .dtype = c10::ScalarType::Long, .number = value.toInt()});
+    return network_.add_value({.name = fresh_name("number"),
+                               .kind = Value::Kind::integer,
+                               .dtype = c10::ScalarType::Long,
+                               .number = value.toInt()});
   const auto dtype = value.isBool() ? c10::ScalarType::Bool : c10::ScalarType::Double;
-  return network_.add_value({.name = value.isTensor() ? "" : fresh_name("number"), .kind = Value::Kind::other, .dtype = dtype});
+  return network_.add_value(
+      {.name = value.isTensor() ? "" : fresh_name("number"), .kind = Value::Kind::other, .dtype = dtype});
 }
 
 bool Recorder::depends(const Call& call) const {
@@ -262,7 +275,8 @@ void Recorder::add_outputs(const c10::IValue& value) {
   } else if (value.isGenericDict()) {
     for (const auto& item : value.toGenericDict()) add_outputs(item.value());
   } else {
-    require(value.isNone() || value.isInt(), "network", "a network can't give an output of type {}.", value.tagKind());
+    require(value.isNone() || value.isInt(), "network", "a network can't give an output of type {}.",
+            value.tagKind());
     network_.outputs.push_back(value);
   }
 }

@@ -17,8 +17,9 @@
 
 namespace inn {
 
-/// Records the operators that a function calls, those that users call (`conv2d`) and not those that these call in turn,
-/// as torch.export does. Sizes that the function computes are numbers then, like those of a static export.
+/// Records the operators that a function calls, those that users call (`conv2d`) and not those that these
+/// call in turn, as torch.export does. Sizes that the function computes are numbers then, like those of a
+/// static export.
 ///
 /// torch::jit::tracer would give `_convolution` for `conv2d`, and sizes read in C++ are numbers for it too.
 class Recorder {
@@ -27,9 +28,9 @@ class Recorder {
   void add_state(const std::string& name, StateEntry::Kind kind, const at::Tensor& tensor);
   void add_input(const std::string& name, const at::Tensor& tensor);
 
-  /// Runs the function, without gradients, and returns the network of what it did. Outputs are the tensors in the
-  /// value that the function gives: one, or those in tuples, lists and dictionaries.
-  /// Throws std::invalid_argument where a number is read out of a tensor that depends on an input.
+  /// Runs the function, without gradients, and returns the network of what it did. Outputs are the tensors in
+  /// the value that the function gives: one, or those in tuples, lists and dictionaries. Throws
+  /// std::invalid_argument where a number is read out of a tensor that depends on an input.
   Network record(const std::function<c10::IValue()>& function);
 
  private:
@@ -57,8 +58,9 @@ class Recorder {
   std::vector<bool> depends_on_input_;                          // by value
   std::unordered_map<std::string, int> name_counts_;
   int depth_ = 0;
-  bool paused_ = false, open_literal_ = false, started_below_autograd_ = false;
-  std::optional<Call> open_;
+  bool paused_ = false, started_below_autograd_ = false;
+  std::optional<Call> open_;            // the operator that runs now
+  std::optional<size_t> open_literal_;  // how many values it returns, where it makes a literal
   std::exception_ptr failure_;
 };
 

@@ -11,13 +11,16 @@ namespace inn {
 Operation find_operation(const std::string& op, const std::string& overload) {
   const c10::OperatorName name(op, overload);
   if (const auto handle = c10::Dispatcher::singleton().findSchema(name)) {
-    return {&handle->schema(), [handle = *handle](std::vector<c10::IValue>& stack) { handle.callBoxed(stack); }};
+    return {&handle->schema(),
+            [handle = *handle](std::vector<c10::IValue>& stack) { handle.callBoxed(stack); }};
   }
   const bool qualified = op.find("::") != std::string::npos;
   if (const auto found = qualified ? torch::jit::findOperatorFor(name) : nullptr) {
-    return {&found->schema(), [run = found->getOperation()](std::vector<c10::IValue>& stack) mutable { run(stack); }};
+    return {&found->schema(),
+            [run = found->getOperation()](std::vector<c10::IValue>& stack) mutable { run(stack); }};
   }
-  raise("network", "Operator '{}{}{}': this libtorch has no such operator.", op, overload.empty() ? "" : ".", overload);
+  raise("network", "Operator '{}{}{}': this libtorch has no such operator.", op, overload.empty() ? "" : ".",
+        overload);
 }
 
 const c10::FunctionSchema& find_schema(const std::string& op, const std::string& overload) {

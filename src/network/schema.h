@@ -10,13 +10,15 @@
 
 namespace inn {
 
-/// An operator found: its schema and a function that takes the arguments from a stack and leaves the returns there.
+/// An operator found: its schema and a function that takes the arguments from a stack and leaves the returns
+/// there.
 struct Operation {
   const c10::FunctionSchema* schema;
   std::function<void(std::vector<c10::IValue>&)> run;
 };
 
-/// Returns the operator from torch's dispatcher, or from TorchScript's registry. Throws std::invalid_argument by name.
+/// Returns the operator from torch's dispatcher, or from TorchScript's registry. Throws std::invalid_argument
+/// by name.
 Operation find_operation(const std::string& op, const std::string& overload);
 
 /// Returns T for T? and T itself for any other type.

@@ -46,7 +46,8 @@ void name_user_calls(Network& network) {
       const auto& sizes = network.values[call.arguments[0].value()].sizes;
       if (sizes.size() == 2) transposed[call.results[0].values[0]] = call.arguments[0];
     } else if (name == "aten::matmul") {
-      if (const auto* weight = matrix_of(call.arguments[1])) name_linear(call, call.arguments[0], *weight, Argument());
+      if (const auto* weight = matrix_of(call.arguments[1]))
+        name_linear(call, call.arguments[0], *weight, Argument());
     } else if (name == "aten::addmm" && is_one(call.arguments[3]) && is_one(call.arguments[4])) {
       const bool is_bias =
           call.arguments[0].is_value() && network.values[call.arguments[0].value()].sizes.size() == 1;

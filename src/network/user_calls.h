@@ -5,8 +5,9 @@
 
 namespace inn {
 
-/// Replaces `_convolution` (TorchScript) by `conv2d`, `conv_transpose2d.input` and their kin, and `addmm` or `matmul` with
-/// a transposed weight (the C++ Linear) by `linear`. The results are the same; there are fewer rules to know.
+/// Replaces `_convolution` (TorchScript) by `conv2d`, `conv_transpose2d.input` and their kin, and `addmm` or
+/// `matmul` with a transposed weight (the C++ Linear) by `linear`. The results are the same; there are fewer
+/// rules to know.
 void name_user_calls(Network& network);
 
 }  // namespace inn

@@ -19,14 +19,14 @@ class Validation {
       const auto& value = value_at(symbol.source->value, "size symbol '" + symbol.name + "'");
       const auto rank = static_cast<int64_t>(value.sizes.size());
       require(symbol.source->axis >= 0 && symbol.source->axis < rank, "network",
-              "Size symbol '{}': value '{}' has {} axes but the symbol is its axis {}.", symbol.name, value.name, rank,
-              symbol.source->axis);
+              "Size symbol '{}': value '{}' has {} axes but the symbol is its axis {}.", symbol.name,
+              value.name, rank, symbol.source->axis);
     }
   }
 
   const Value& value_at(ValueId id, const std::string& who) const {
-    require(id >= 0 && static_cast<size_t>(id) < network_.values.size(), "network", "{}: there is no value {} of {}.",
-            who, id, network_.values.size());
+    require(id >= 0 && static_cast<size_t>(id) < network_.values.size(), "network",
+            "{}: there is no value {} of {}.", who, id, network_.values.size());
     return network_.values[id];
   }
 
@@ -41,7 +41,8 @@ class Validation {
   void use(const Argument& argument, const std::string& who) const {
     if (argument.is_value()) {
       const auto& value = value_at(argument.value(), who);
-      require(defined_[argument.value()], "network", "{}: value '{}' is used before it is defined.", who, value.name);
+      require(defined_[argument.value()], "network", "{}: value '{}' is used before it is defined.", who,
+              value.name);
     }
     if (argument.is_list())
       for (const auto& item : argument.list()) use(item, who);
@@ -62,21 +63,24 @@ class Validation {
             "{}: the schema has {} arguments but the call has {}.", who, schema.arguments().size(),
             call.arguments.size());
     require(call.results.size() == schema.returns().size(), "network",
-            "{}: the schema has {} returns but the call has {}.", who, schema.returns().size(), call.results.size());
+            "{}: the schema has {} returns but the call has {}.", who, schema.returns().size(),
+            call.results.size());
     for (size_t i = 0; i < call.arguments.size(); ++i) {
       const auto& place = schema.arguments()[i];
       const auto& argument = call.arguments[i];
-      require(!argument.is_none() || is_optional(place.type()) || place.type()->kind() == c10::TypeKind::NoneType,
-              "network", "{}: argument '{}' is missing.", who, place.name());
-      require(!argument.is_list() || without_optional(place.type())->kind() == c10::TypeKind::ListType, "network",
-              "{}: argument '{}' is a list where one {} is wanted.", who, place.name(), place.type()->str());
+      require(
+          !argument.is_none() || is_optional(place.type()) || place.type()->kind() == c10::TypeKind::NoneType,
+          "network", "{}: argument '{}' is missing.", who, place.name());
+      require(!argument.is_list() || without_optional(place.type())->kind() == c10::TypeKind::ListType,
+              "network", "{}: argument '{}' is a list where one {} is wanted.", who, place.name(),
+              place.type()->str());
       use(argument, who);
     }
     for (size_t r = 0; r < call.results.size(); ++r) {
       const bool is_list = schema.returns()[r].type()->kind() == c10::TypeKind::ListType;
-      require(call.results[r].is_list == is_list && (is_list || call.results[r].values.size() == 1), "network",
-              "{}: result {} must be {} but has {} values.", who, r, is_list ? "a list" : "one value",
-              call.results[r].values.size());
+      require(call.results[r].is_list == is_list && (is_list || call.results[r].values.size() == 1),
+              "network", "{}: result {} must be {} but has {} values.", who, r,
+              is_list ? "a list" : "one value", call.results[r].values.size());
       for (const auto value : call.results[r].values) define(value, who);
     }
   }
@@ -93,12 +97,13 @@ void validate_state(const Network& network) {
     require(entry.tensor.defined(), "network", "State tensor '{}' is not defined.", entry.name);
     const auto& sizes = network.values[entry.value].sizes;
     require(entry.tensor.sizes() == at::IntArrayRef(sizes), "network",
-            "State tensor '{}': its value has sizes [{}] but the tensor has [{}].", entry.name, fmt::join(sizes, ", "),
-            fmt::join(entry.tensor.sizes(), ", "));
+            "State tensor '{}': its value has sizes [{}] but the tensor has [{}].", entry.name,
+            fmt::join(sizes, ", "), fmt::join(entry.tensor.sizes(), ", "));
     auto names = entry.aliases;
     names.push_back(entry.name);
     for (const auto& name : names)
-      require(owners.emplace(name, i).second, "network", "State tensor '{}': two tensors have this name.", name);
+      require(owners.emplace(name, i).second, "network", "State tensor '{}': two tensors have this name.",
+              name);
   }
 }
 

@@ -26,13 +26,18 @@ void write_state(const Network& network, ArchiveWriter& archive) {
   auto weights = Json::object(), constants = Json::object();
   size_t weight_count = 0, constant_count = 0;
   for (const auto& entry : network.state) {
-    const bool is_weight = entry.kind == StateEntry::Kind::parameter || entry.kind == StateEntry::Kind::buffer;
-    const auto file = is_weight ? fmt::format("weight_{}", weight_count++) : fmt::format("tensor_{}", constant_count++);
-    const auto tensor = entry.tensor.detach().cpu().contiguous().set_requires_grad(entry.tensor.requires_grad());
-    archive.write((is_weight ? "data/weights/" : "data/constants/") + file, tensor.data_ptr(), tensor.nbytes());
+    const bool is_weight =
+        entry.kind == StateEntry::Kind::parameter || entry.kind == StateEntry::Kind::buffer;
+    const auto file =
+        is_weight ? fmt::format("weight_{}", weight_count++) : fmt::format("tensor_{}", constant_count++);
+    const auto tensor =
+        entry.tensor.detach().cpu().contiguous().set_requires_grad(entry.tensor.requires_grad());
+    archive.write((is_weight ? "data/weights/" : "data/constants/") + file, tensor.data_ptr(),
+                  tensor.nbytes());
     auto names = entry.aliases;
     names.insert(names.begin(), entry.name);
-    for (const auto& name : names) (is_weight ? weights : constants)[name] = payload(tensor, entry.kind, file);
+    for (const auto& name : names)
+      (is_weight ? weights : constants)[name] = payload(tensor, entry.kind, file);
   }
   archive.write("data/weights/model_weights_config.json", Json{{"config", weights}}.dump());
   archive.write("data/constants/model_constants_config.json", Json{{"config", constants}}.dump());

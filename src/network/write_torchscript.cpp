@@ -69,7 +69,8 @@ class ScriptBuilder {
     const auto part = name.substr(0, dot);
     if (!module.hasattr(part)) {
       const auto class_name = fmt::format("__torch__.inn.Module{}", module_count_++);
-      module.register_module(part, jit::Module(c10::QualifiedName(class_name), module._ivalue()->compilation_unit()));
+      module.register_module(
+          part, jit::Module(c10::QualifiedName(class_name), module._ivalue()->compilation_unit()));
     }
     auto child = module.attr(part).toModule();
     add_state(child, name.substr(dot + 1), entry);
@@ -114,8 +115,8 @@ class ScriptBuilder {
     try {
       result = graph_->insert(c10::Symbol::fromQualString(op), positional, keywords);
     } catch (const std::exception& error) {
-      raise("network", "Call '{}' in module '{}': TorchScript does not take it: {}", call.qualified_name(), call.module,
-            error.what());
+      raise("network", "Call '{}' in module '{}': TorchScript does not take it: {}", call.qualified_name(),
+            call.module, error.what());
     }
     add_results(call, result);
   }
@@ -157,7 +158,8 @@ class ScriptBuilder {
     for (const auto& term : size.terms()) {
       auto* product = graph_->insertConstant(term.coefficient);
       for (const auto symbol : term.symbols) {
-        auto* factor = symbols_[symbol] ? symbols_[symbol] : graph_->insertConstant(network_.symbols[symbol].value);
+        auto* factor =
+            symbols_[symbol] ? symbols_[symbol] : graph_->insertConstant(network_.symbols[symbol].value);
         product = graph_->insert(c10::aten::mul, {product, factor});
       }
       sum = sum ? graph_->insert(c10::aten::add, {sum, product}) : product;

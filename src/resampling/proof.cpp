@@ -61,7 +61,7 @@ class Proof {
     source_.network.to(at::kDouble);
     source_.network.set_training(false);
     if (options.redraw) redraw(source_.network, source_.groups, options.seed);
-    inputs_ = example_inputs(source_.network, options.seed);
+    inputs_ = random_inputs(source_.network, options.seed);
     expected_ = run({});
   }
 
@@ -112,7 +112,7 @@ class Proof {
 
 }  // namespace
 
-std::vector<c10::IValue> example_inputs(const Network& network, uint64_t seed) {
+std::vector<c10::IValue> random_inputs(const Network& network, uint64_t seed) {
   auto generator = at::detail::createCPUGenerator(seed);
   std::vector<c10::IValue> inputs;
   for (const auto id : network.inputs) {

@@ -7,6 +7,7 @@ namespace inn::zoo_networks {
 
 ZooEntry mlp();
 ZooEntry lenet();
+ZooEntry small_cnn();
 ZooEntry nin();
 /// The residual network for CIFAR with 6·blocks + 2 layers.
 ZooEntry cifar_resnet(int64_t blocks);

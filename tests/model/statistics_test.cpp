@@ -45,7 +45,7 @@ IntegralModel make_model(bool affine) {
 }
 
 TEST(Statistics, GradientsOfTheGridArePassedThroughThemInEvaluationMode) {
-  const auto model = make_model(true);
+  auto model = make_model(true);
   model->eval();
   ASSERT_EQ(model->groups().size(), 1u);
   const auto x = at::rand({2, 2, 7, 6}, at::kDouble);
@@ -61,10 +61,11 @@ TEST(Statistics, GradientsOfTheGridArePassedThroughThemInEvaluationMode) {
 TEST(Statistics, GiveTheSameOutputsWithAndWithoutGradients) {
   constexpr double kRounding = 1e-12;  // float64, a few operations
   for (const bool affine : {true, false}) {
-    const auto model = make_model(affine);
+    auto model = make_model(affine);
     model->eval();
     model->tune_grids();
-    model->groups()[0].set_grid(std::make_shared<TrainableGrid>(at::tensor({0.3, -0.2, 0.1}, at::kDouble)));
+    model->groups()[0].set_grid(
+        std::make_shared<TrainableGrid>(at::tensor({0.3, -0.2, 0.1}, at::kDouble).requires_grad_()));
     const auto x = at::rand({2, 2, 7, 6}, at::kDouble);
     const auto with = model->forward(x);
     EXPECT_TRUE(with.requires_grad());
@@ -75,8 +76,9 @@ TEST(Statistics, GiveTheSameOutputsWithAndWithoutGradients) {
 }
 
 TEST(Statistics, AreWrittenAsEverInTrainingMode) {
-  const auto model = make_model(true);
-  model->groups()[0].set_grid(std::make_shared<TrainableGrid>(at::tensor({0.3, -0.2, 0.1}, at::kDouble)));
+  auto model = make_model(true);
+  model->groups()[0].set_grid(
+      std::make_shared<TrainableGrid>(at::tensor({0.3, -0.2, 0.1}, at::kDouble).requires_grad_()));
   model->train();
   const auto x = at::rand({2, 2, 7, 6}, at::kDouble);
   model->forward(x).sum().backward();

@@ -18,7 +18,7 @@
 
 namespace inn {
 
-// Where things are: a CMake definition, or an environment variable of the same name.
+// Where things are: an environment variable, or the CMake definition of the same name.
 #ifndef INN_TEST_ARCHIVES
 #define INN_TEST_ARCHIVES nullptr
 #endif
@@ -30,7 +30,8 @@ namespace inn {
 #endif
 
 inline std::filesystem::path place_of(const char* definition, const char* variable) {
-  const char* place = definition ? definition : std::getenv(variable);
+  const char* place = std::getenv(variable);
+  if (!place) place = definition;
   return place ? place : "";
 }
 
@@ -49,7 +50,9 @@ inline std::vector<std::string> archive_names() {
   return names;
 }
 
-inline std::filesystem::path archive_path(const std::string& name) { return archives_folder() / (name + ".pt2"); }
+inline std::filesystem::path archive_path(const std::string& name) {
+  return archives_folder() / (name + ".pt2");
+}
 
 inline std::vector<char> file_bytes(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -63,7 +66,8 @@ inline void write_bytes(const std::filesystem::path& path, const std::vector<cha
 /// A folder of this process, removed at the end.
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / ("inn-network-" + std::to_string(getpid()))) {
+  TemporaryFolder()
+      : path_(std::filesystem::temp_directory_path() / ("inn-network-" + std::to_string(getpid()))) {
     std::filesystem::create_directories(path_);
   }
   ~TemporaryFolder() {
@@ -107,8 +111,8 @@ inline std::vector<Example> examples_of(const std::string& name) {
 /// The same kernels run in the same order, but a batch of another size may be split otherwise.
 constexpr double kSameKernels = 1e-6;
 
-inline void expect_equal_outputs(const std::vector<c10::IValue>& outputs, const std::vector<c10::IValue>& expected,
-                                 double tolerance = kSameKernels) {
+inline void expect_equal_outputs(const std::vector<c10::IValue>& outputs,
+                                 const std::vector<c10::IValue>& expected, double tolerance = kSameKernels) {
   ASSERT_EQ(outputs.size(), expected.size());
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (!expected[i].isTensor()) {
@@ -123,7 +127,8 @@ inline void expect_equal_outputs(const std::vector<c10::IValue>& outputs, const 
 }
 
 /// Writes pairs of inputs and of the network's outputs for load_check.py.
-inline void save_runs(const Network& network, const std::filesystem::path& path, const std::vector<at::Tensor>& inputs) {
+inline void save_runs(const Network& network, const std::filesystem::path& path,
+                      const std::vector<at::Tensor>& inputs) {
   c10::impl::GenericList runs(c10::AnyType::get());
   for (const auto& input : inputs) {
     runs.push_back(std::vector<at::Tensor>{input});
@@ -132,7 +137,8 @@ inline void save_runs(const Network& network, const std::filesystem::path& path,
   write_bytes(path, torch::jit::pickle_save(runs));
 }
 
-/// Runs the check for every archive. An exception fails it by the archive's name; the others are checked all the same.
+/// Runs the check for every archive. An exception fails it by the archive's name; the others are checked all
+/// the same.
 inline void for_each_archive(const std::function<void(const std::string&)>& check) {
   const auto names = archive_names();
   if (names.empty()) GTEST_SKIP() << "INN_TEST_ARCHIVES has no archives: run export_networks.py";

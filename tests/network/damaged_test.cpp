@@ -51,7 +51,8 @@ class Damaged : public testing::Test {
   void TearDown() override { std::filesystem::remove(damaged_path()); }
 
   template <class Edit>
-  void expect_refused(const char* message, const char* record, const Edit& edit, const char* archive = "ConvDynamic") {
+  void expect_refused(const char* message, const char* record, const Edit& edit,
+                      const char* archive = "ConvDynamic") {
     auto records = records_of(archive_path(archive));
     auto json = Json::parse(records.at(record));
     edit(json);
@@ -66,7 +67,8 @@ class Damaged : public testing::Test {
       ADD_FAILURE() << "was read; wanted: " << message;
     } catch (const std::exception& error) {
       EXPECT_THAT(error.what(), AllOf(HasSubstr(damaged_path().string()), HasSubstr(message)));
-      const bool is_typed = dynamic_cast<const std::runtime_error*>(&error) || dynamic_cast<const std::invalid_argument*>(&error);
+      const bool is_typed = dynamic_cast<const std::runtime_error*>(&error) ||
+                            dynamic_cast<const std::invalid_argument*>(&error);
       EXPECT_TRUE(is_typed) << error.what();
     }
   }
@@ -121,7 +123,8 @@ TEST_F(Damaged, EveryFlippedWeightIsRefused) {
 }
 
 TEST_F(Damaged, ForeignFilesAreRefused) {
-  EXPECT_THAT([] { read_pt2("/nowhere/x.pt2"); }, ThrowsMessage<std::runtime_error>(HasSubstr("no such file")));
+  EXPECT_THAT([] { read_pt2("/nowhere/x.pt2"); },
+              ThrowsMessage<std::runtime_error>(HasSubstr("no such file")));
   EXPECT_THAT([] { read_pt2("/tmp"); }, ThrowsMessage<std::runtime_error>(HasSubstr("not a regular file")));
   write_bytes(damaged_path(), {});
   EXPECT_THROW(read_pt2(damaged_path()), std::runtime_error);
@@ -131,7 +134,8 @@ TEST_F(Damaged, ForeignFilesAreRefused) {
 }
 
 TEST_F(Damaged, MissingRecordsAreNamed) {
-  for (const char* name : {kModel, kWeights, "data/weights/weight_0", "data/constants/model_constants_config.json"}) {
+  for (const char* name :
+       {kModel, kWeights, "data/weights/weight_0", "data/constants/model_constants_config.json"}) {
     auto records = records_of(archive_path("ConvDynamic"));
     records.erase(name);
     expect_refused(name, records);
@@ -182,7 +186,8 @@ TEST_F(Damaged, GraphsThatAreNoProgramsAreRefused) {
     for (auto& input : nodes(program)[1]["inputs"])
       if (input["arg"].contains("as_tensor")) input["arg"]["as_tensor"]["name"] = "nothing";
   });
-  expect_refused("defined twice", kModel, [&](Json& program) { nodes(program).push_back(nodes(program)[0]); });
+  expect_refused("defined twice", kModel,
+                 [&](Json& program) { nodes(program).push_back(nodes(program)[0]); });
   expect_refused("this libtorch has no such operator", kModel,
                  [&](Json& program) { nodes(program)[0]["target"] = "torch.ops.aten.conv9d.default"; });
   expect_refused("quantized operators", kModel,
@@ -230,7 +235,8 @@ void mutate(Json& document, std::mt19937_64& random) {
     std::advance(child, static_cast<std::ptrdiff_t>(random() % place->size()));
     place = &*child;
   }
-  const Json values[] = {nullptr, -1, 0, int64_t{1} << 62, 1.5, "x", "Infinity", true, Json::array(), Json::object()};
+  const Json values[] = {nullptr, -1,         0,    int64_t{1} << 62, 1.5,
+                         "x",     "Infinity", true, Json::array(),    Json::object()};
   *place = values[random() % std::size(values)];
 }
 

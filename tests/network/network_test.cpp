@@ -24,11 +24,13 @@ Network affine() {
   const auto bias = at::arange(4, at::kFloat) - 2;
   for (const auto& [name, tensor] : {std::pair{"fc.weight", weight}, std::pair{"fc.bias", bias}}) {
     const auto value = add_tensor(network, name, tensor.sizes().vec());
-    network.state.push_back({name, StateEntry::Kind::parameter, value, tensor.clone().set_requires_grad(true), {}});
+    network.state.push_back(
+        {name, StateEntry::Kind::parameter, value, tensor.clone().set_requires_grad(true), {}});
   }
   const auto h = add_tensor(network, "h", {2, 4});
   const auto y = add_tensor(network, "y", {2, 4});
-  network.calls.push_back({"aten::linear", "", {ValueRef{x}, ValueRef{1}, ValueRef{2}}, {{false, {h}}}, "fc", "Linear"});
+  network.calls.push_back(
+      {"aten::linear", "", {ValueRef{x}, ValueRef{1}, ValueRef{2}}, {{false, {h}}}, "fc", "Linear"});
   network.calls.push_back({"aten::relu", "", {ValueRef{h}}, {{false, {y}}}, "", ""});
   network.outputs = {ValueRef{y}};
   return network;
@@ -62,7 +64,8 @@ TEST(Network, NoticesEditedCalls) {
   const auto x = at::randn({5, 3});
   network.forward(x);
   network.calls[1].op = "aten::neg";
-  EXPECT_TRUE(at::equal(network.forward(x), -at::linear(x, network.state[0].tensor, network.state[1].tensor)));
+  EXPECT_TRUE(
+      at::equal(network.forward(x), -at::linear(x, network.state[0].tensor, network.state[1].tensor)));
 }
 
 TEST(Network, ReleasesValuesAfterTheirLastUse) {
@@ -95,7 +98,8 @@ TEST(Network, SizeSymbolsFollowTheirAxis) {
   network.symbols = {{"batch", 2, SizeSymbol::Source{0, 0}}, {"width", 4, std::nullopt}};
   const auto z = add_tensor(network, "z", {8});
   const auto elements = SizeExpression::symbol(0) * SizeExpression::symbol(1);
-  network.calls.push_back({"aten::view", "", {ValueRef{4}, Argument::List{elements}}, {{false, {z}}}, "", ""});
+  network.calls.push_back(
+      {"aten::view", "", {ValueRef{4}, Argument::List{elements}}, {{false, {z}}}, "", ""});
   network.outputs = {ValueRef{z}};
   network.validate();
   EXPECT_EQ(network.forward(at::randn({5, 3})).sizes(), at::IntArrayRef({20}));
@@ -110,8 +114,10 @@ TEST(Network, IntegersAreCallsOfTorchScriptOperators) {
   const auto batch = network.add_value({.name = "batch", .kind = Value::Kind::integer});
   const auto elements = network.add_value({.name = "elements", .kind = Value::Kind::integer});
   const auto z = add_tensor(network, "z", {8});
-  network.calls.push_back({"aten::sym_size", "int", {ValueRef{0}, c10::IValue(0)}, {{false, {batch}}}, "", ""});
-  network.calls.push_back({"aten::mul", "int", {ValueRef{batch}, c10::IValue(4)}, {{false, {elements}}}, "", ""});
+  network.calls.push_back(
+      {"aten::sym_size", "int", {ValueRef{0}, c10::IValue(0)}, {{false, {batch}}}, "", ""});
+  network.calls.push_back(
+      {"aten::mul", "int", {ValueRef{batch}, c10::IValue(4)}, {{false, {elements}}}, "", ""});
   network.calls.push_back(
       {"aten::view", "", {ValueRef{4}, Argument::List{ValueRef{elements}}}, {{false, {z}}}, "", ""});
   network.outputs = {ValueRef{z}, ValueRef{elements}};
@@ -125,7 +131,8 @@ TEST(Network, NumbersStandForTensors) {
   auto network = affine();
   network.calls[1] = {"aten::mul", "Tensor", {ValueRef{3}, c10::IValue(3)}, {{false, {4}}}, "", ""};
   const auto x = at::randn({2, 3});
-  EXPECT_TRUE(at::equal(network.forward(x), 3 * at::linear(x, network.state[0].tensor, network.state[1].tensor)));
+  EXPECT_TRUE(
+      at::equal(network.forward(x), 3 * at::linear(x, network.state[0].tensor, network.state[1].tensor)));
 }
 
 TEST(Network, CloneSharesNothingAndCopiesShareTensors) {
@@ -140,10 +147,13 @@ TEST(Network, CloneSharesNothingAndCopiesShareTensors) {
 
 TEST(Network, ConvertsToFloat64) {
   auto network = affine();
-  network.calls.push_back({"aten::to", "dtype",
+  network.calls.push_back({"aten::to",
+                           "dtype",
                            {ValueRef{4}, c10::IValue(static_cast<int64_t>(at::kFloat)), c10::IValue(false),
                             c10::IValue(false), c10::IValue()},
-                           {{false, {add_tensor(network, "z", {2, 4})}}}, "", ""});
+                           {{false, {add_tensor(network, "z", {2, 4})}}},
+                           "",
+                           ""});
   network.outputs = {ValueRef{5}};
   const auto x = at::randn({2, 3}, at::kDouble);
   network.to(at::kDouble);
@@ -161,7 +171,12 @@ TEST(Network, FactoriesFollowDtypeAndDevice) {
   const auto fresh = add_tensor(network, "fresh", {2}), count = add_tensor(network, "count", {2});
   network.values[count].dtype = at::kLong;
   network.calls = {
-      {"aten::zeros", "", {c10::IValue(std::vector<int64_t>{2}), none, none, none, none}, {{false, {fresh}}}, "", ""},
+      {"aten::zeros",
+       "",
+       {c10::IValue(std::vector<int64_t>{2}), none, none, none, none},
+       {{false, {fresh}}},
+       "",
+       ""},
       {"aten::arange", "", {c10::IValue(2), none, none, none, none}, {{false, {count}}}, "", ""}};
   network.outputs = {ValueRef{fresh}, ValueRef{count}};
   network.to(at::kDouble);
@@ -169,7 +184,8 @@ TEST(Network, FactoriesFollowDtypeAndDevice) {
   EXPECT_EQ(outputs[0].toTensor().scalar_type(), at::kDouble);
   EXPECT_EQ(outputs[1].toTensor().scalar_type(), at::kLong);
   network.to(c10::Device(c10::kMeta));
-  for (const auto& output : network.forward(std::vector<c10::IValue>{})) EXPECT_TRUE(output.toTensor().is_meta());
+  for (const auto& output : network.forward(std::vector<c10::IValue>{}))
+    EXPECT_TRUE(output.toTensor().is_meta());
 }
 
 TEST(Network, TrainingIsSetWhereStatisticsAreHeld) {
@@ -180,16 +196,20 @@ TEST(Network, TrainingIsSetWhereStatisticsAreHeld) {
     network.state.push_back({name, StateEntry::Kind::buffer, value, at::ones({3}), {}});
   }
   const auto norm = [](Argument x, Argument mean, Argument variance, bool training, ValueId y) {
-    return Call{"aten::batch_norm", "",
+    return Call{"aten::batch_norm",
+                "",
                 {x, c10::IValue(), c10::IValue(), mean, variance, c10::IValue(training), c10::IValue(0.1),
                  c10::IValue(1e-5), c10::IValue(false)},
-                {{false, {y}}}, "", ""};
+                {{false, {y}}},
+                "",
+                ""};
   };
   const auto y = add_tensor(network, "y", {4, 3}), z = add_tensor(network, "z", {4, 3}),
              d = add_tensor(network, "d", {4, 3});
-  network.calls = {norm(ValueRef{0}, ValueRef{1}, ValueRef{2}, false, y),
-                   norm(ValueRef{y}, c10::IValue(), c10::IValue(), true, z),
-                   {"aten::dropout", "", {ValueRef{z}, c10::IValue(0.5), c10::IValue(false)}, {{false, {d}}}, "", ""}};
+  network.calls = {
+      norm(ValueRef{0}, ValueRef{1}, ValueRef{2}, false, y),
+      norm(ValueRef{y}, c10::IValue(), c10::IValue(), true, z),
+      {"aten::dropout", "", {ValueRef{z}, c10::IValue(0.5), c10::IValue(false)}, {{false, {d}}}, "", ""}};
   network.outputs = {ValueRef{d}};
   network.set_training(true);
   EXPECT_TRUE(network.calls[0].arguments[5].constant().toBool());
@@ -204,9 +224,12 @@ TEST(Network, TrainingIsSetWhereStatisticsAreHeld) {
 
 TEST(Network, FailsInACallByName) {
   const auto network = affine();
-  EXPECT_THAT([&] { network.forward(at::randn({2, 7})); },
-              ThrowsMessage<std::runtime_error>(AllOf(HasSubstr("aten::linear"), HasSubstr("module 'fc'"),
-                                                      HasSubstr("Float[2, 7]"), HasSubstr("Float[4, 3]"))));
+  EXPECT_THAT(
+      [&] {
+        network.forward(at::randn({2, 7}));
+      },
+      ThrowsMessage<std::runtime_error>(AllOf(HasSubstr("aten::linear"), HasSubstr("module 'fc'"),
+                                              HasSubstr("Float[2, 7]"), HasSubstr("Float[4, 3]"))));
   EXPECT_THAT([&] { network.forward(std::vector<c10::IValue>{}); },
               ThrowsMessage<std::invalid_argument>(HasSubstr("has 1 inputs but got 0")));
 }
@@ -217,7 +240,8 @@ TEST(Network, FindsStateByNameAndAlias) {
   EXPECT_EQ(network.find_state("tied"), 1u);
   EXPECT_EQ(network.state_of(1), 0u);
   EXPECT_EQ(network.state_of(0), std::nullopt);
-  EXPECT_THAT([&] { network.find_state("fc.wieght"); }, ThrowsMessage<std::invalid_argument>(HasSubstr("'fc.weight'")));
+  EXPECT_THAT([&] { network.find_state("fc.wieght"); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("'fc.weight'")));
 }
 
 TEST(Validate, RefusesWhatIsNotWellFormed) {

@@ -15,7 +15,8 @@ TEST(ReadPt2, GivesThePythonOutputs) {
 }
 
 TEST(ReadPt2, KeepsExtraFiles) {
-  for_each_archive([](const std::string& name) { EXPECT_EQ(read_pt2(archive_path(name)).extra.at("note.txt"), name); });
+  for_each_archive(
+      [](const std::string& name) { EXPECT_EQ(read_pt2(archive_path(name)).extra.at("note.txt"), name); });
 }
 
 TEST(ReadPt2, KnowsTheSizesThatTheExampleHas) {
@@ -55,12 +56,14 @@ TEST_F(ReadPt2Named, KnowsModulesRangesAndKindsOfState) {
   EXPECT_EQ(convolution->module, "conv");
   EXPECT_EQ(convolution->module_type, "torch.nn.modules.conv.Conv2d");
   ASSERT_EQ(dynamic.ranges.size(), 3u);
-  for (const auto& [symbol, range] : dynamic.ranges) EXPECT_TRUE(range.maximum == 512 || range.maximum == 64) << symbol;
+  for (const auto& [symbol, range] : dynamic.ranges)
+    EXPECT_TRUE(range.maximum == 512 || range.maximum == 64) << symbol;
   const auto constants = read_pt2(archive_path("Constants"));
   EXPECT_EQ(constants.state[constants.find_state("sliced")].kind, StateEntry::Kind::buffer);
   EXPECT_EQ(constants.state[constants.find_state("window")].kind, StateEntry::Kind::transient_buffer);
   EXPECT_EQ(constants.state.back().kind, StateEntry::Kind::constant);
-  EXPECT_TRUE(at::equal(constants.state[constants.find_state("window")].tensor, at::arange(2, 6, at::kFloat)));
+  EXPECT_TRUE(
+      at::equal(constants.state[constants.find_state("window")].tensor, at::arange(2, 6, at::kFloat)));
 }
 
 TEST_F(ReadPt2Named, RunsInTrainingModeAndInFloat64) {
@@ -80,7 +83,9 @@ TEST_F(ReadPt2Named, RunsInTrainingModeAndInFloat64) {
   EXPECT_TRUE(at::allclose(precise, expected.to(at::kDouble), kFloat32Rounding, kFloat32Rounding));
   auto recurrent = read_pt2(archive_path("Recurrent"));
   recurrent.to(at::kDouble);
-  EXPECT_EQ(recurrent.forward(std::vector<c10::IValue>{at::randn({7, 5, 4}, at::kDouble)})[0].toTensor().scalar_type(),
+  EXPECT_EQ(recurrent.forward(std::vector<c10::IValue>{at::randn({7, 5, 4}, at::kDouble)})[0]
+                .toTensor()
+                .scalar_type(),
             at::kDouble);
 }
 

@@ -49,16 +49,22 @@ def forward(self, x):
         x = x + self.inner.bias.sum()
     return x
 )");
-  EXPECT_THAT([&] { read_torchscript(loop, {at::randn({2, 3})}); },
-              ThrowsMessage<std::invalid_argument>(HasSubstr("prim::Loop")));
+  EXPECT_THAT(
+      [&] {
+        read_torchscript(loop, {at::randn({2, 3})});
+      },
+      ThrowsMessage<std::invalid_argument>(HasSubstr("prim::Loop")));
   const auto branch = saved_script(R"(
 def forward(self, x):
     if bool(x.sum() > 0):
         x = x * 2.0
     return x
 )");
-  EXPECT_THAT([&] { read_torchscript(branch, {at::randn({2, 3})}); },
-              ThrowsMessage<std::invalid_argument>(HasSubstr("prim::If")));
+  EXPECT_THAT(
+      [&] {
+        read_torchscript(branch, {at::randn({2, 3})});
+      },
+      ThrowsMessage<std::invalid_argument>(HasSubstr("prim::If")));
 }
 
 TEST(ReadTorchScript, NamesAMissingOrForeignFile) {
@@ -97,8 +103,9 @@ void check_written_script(const std::string& name) {
   for (const auto& example : examples_of(name)) {
     auto module = torch::jit::load(path.string());
     const auto result = module.forward(example.inputs);
-    expect_equal_outputs(result.isTuple() ? result.toTuple()->elements().vec() : std::vector<c10::IValue>{result},
-                         example.outputs);
+    expect_equal_outputs(
+        result.isTuple() ? result.toTuple()->elements().vec() : std::vector<c10::IValue>{result},
+        example.outputs);
   }
 }
 

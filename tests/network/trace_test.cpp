@@ -17,9 +17,11 @@ constexpr double kSameKernels = 1e-6;
 
 struct ResidualImpl : torch::nn::Module {
   ResidualImpl() {
-    conv1 = register_module("conv1", torch::nn::Conv2d(torch::nn::Conv2dOptions(3, 6, 3).padding(1).bias(false)));
+    conv1 =
+        register_module("conv1", torch::nn::Conv2d(torch::nn::Conv2dOptions(3, 6, 3).padding(1).bias(false)));
     bn1 = register_module("bn1", torch::nn::BatchNorm2d(6));
-    branch = register_module("branch", torch::nn::Sequential(torch::nn::Conv2d(6, 6, 1), torch::nn::ReLU(true)));
+    branch =
+        register_module("branch", torch::nn::Sequential(torch::nn::Conv2d(6, 6, 1), torch::nn::ReLU(true)));
     head = register_module("head", torch::nn::Linear(6, 4));
     unused = register_parameter("unused", torch::ones({2}));
     offsets = register_buffer("offsets", torch::arange(6, torch::kFloat));
@@ -40,7 +42,8 @@ struct ResidualImpl : torch::nn::Module {
 TORCH_MODULE(Residual);
 
 Network traced(Residual& module, const at::Tensor& example) {
-  return trace(*module, [&](const at::Tensor& x) { return module->forward(x); }, example);
+  return trace(
+      *module, [&](const at::Tensor& x) { return module->forward(x); }, example);
 }
 
 TEST(Trace, ComputesWhatTheModuleDoes) {
@@ -100,7 +103,8 @@ TEST(Trace, TiesTensorsThatHaveTwoNames) {
   torch::nn::Linear first(3, 3), second(3, 3);
   second->weight = second->register_parameter("weight_", first->weight);
   torch::nn::Sequential both(first, second);
-  const auto network = trace(*both, [&](const at::Tensor& x) { return both->forward(x); }, torch::randn({2, 3}));
+  const auto network = trace(
+      *both, [&](const at::Tensor& x) { return both->forward(x); }, torch::randn({2, 3}));
   EXPECT_EQ(network.find_state("0.weight"), network.find_state("1.weight_"));
 }
 
@@ -115,7 +119,8 @@ TEST(Trace, RecordsInPlaceWritesInOrder) {
   const auto network = trace(*module, call, torch::randn({2, 3}));
   const auto x = torch::randn({2, 3});
   EXPECT_TRUE(at::allclose(network.forward(x), call(x), kSameKernels, kSameKernels));
-  EXPECT_TRUE(at::allclose(network.forward(x), call(x), kSameKernels, kSameKernels)) << "a second run differs";
+  EXPECT_TRUE(at::allclose(network.forward(x), call(x), kSameKernels, kSameKernels))
+      << "a second run differs";
 }
 
 TEST(Trace, IsWrittenForPython) {
@@ -134,8 +139,11 @@ TEST(Trace, IsWrittenForPython) {
 TEST(Trace, RefusesWhatDependsOnData) {
   torch::nn::Linear module(3, 3);
   const auto call = [&](const at::Tensor& x) { return x.sum().item<float>() > 0 ? module(x) : -module(x); };
-  EXPECT_THAT([&] { trace(*module, call, torch::randn({2, 3})); },
-              ThrowsMessage<std::invalid_argument>(HasSubstr("aten::item")));
+  EXPECT_THAT(
+      [&] {
+        trace(*module, call, torch::randn({2, 3}));
+      },
+      ThrowsMessage<std::invalid_argument>(HasSubstr("aten::item")));
 }
 
 TEST(Trace, HoldsTransposedConvolutionsAndRecurrentNetworks) {

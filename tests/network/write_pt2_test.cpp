@@ -51,16 +51,30 @@ Network reshaping(std::string batch_formula) {
   const auto weight = network.add_value({.name = "fc.weight", .sizes = {5, 24}});
   const auto flat = network.add_value({.name = "view", .sizes = {7, 24}, .formulas = {batch_formula, ""}});
   const auto y = network.add_value({.name = "lambda", .sizes = {7, 5}, .formulas = {batch_formula, ""}});
-  const auto all = network.add_value({.name = "1 flat", .sizes = {35}, .formulas = {formula("Mul(Integer(5), Symbol('s5', positive=True, integer=True))")}});
+  const auto all = network.add_value(
+      {.name = "1 flat",
+       .sizes = {35},
+       .formulas = {formula("Mul(Integer(5), Symbol('s5', positive=True, integer=True))")}});
   network.inputs = {x};
-  network.state = {{"fc.weight", StateEntry::Kind::parameter, weight, at::arange(120, at::kFloat).reshape({5, 24}), {}}};
+  network.state = {
+      {"fc.weight", StateEntry::Kind::parameter, weight, at::arange(120, at::kFloat).reshape({5, 24}), {}}};
   network.symbols = {{"batch", 7, SizeSymbol::Source{x, 0}}, {"width", 6, std::nullopt}};
   const auto batch = SizeExpression::symbol(0), width = SizeExpression::symbol(1);
   const auto number = SizeExpression::constant;
   network.calls = {
       {"aten::view", "", {ValueRef{x}, Argument::List{batch, number(4) * width}}, {{false, {flat}}}, "", ""},
-      {"aten::linear", "", {ValueRef{flat}, ValueRef{weight}, c10::IValue()}, {{false, {y}}}, "fc", "my.Linear, 2"},
-      {"aten::view", "", {ValueRef{y}, Argument::List{number(3) * batch + number(2) * batch}}, {{false, {all}}}, "", ""}};
+      {"aten::linear",
+       "",
+       {ValueRef{flat}, ValueRef{weight}, c10::IValue()},
+       {{false, {y}}},
+       "fc",
+       "my.Linear, 2"},
+      {"aten::view",
+       "",
+       {ValueRef{y}, Argument::List{number(3) * batch + number(2) * batch}},
+       {{false, {all}}},
+       "",
+       ""}};
   network.outputs = {ValueRef{all}};
   if (!batch_formula.empty()) network.ranges["s5"] = {1, 64};
   return network;
@@ -114,16 +128,18 @@ TEST(WritePt2Sizes, CantBecomeDynamicWhereANumberIsBurnedIn) {
   const WrittenFolder folder;
   auto network = reshaping("");
   network.calls[0].arguments[1] = c10::IValue(std::vector<int64_t>{7, 24});
-  EXPECT_THAT([&] { write_pt2(network, folder / "never.pt2", {.dynamic_batch = true}); },
-              ThrowsMessage<std::invalid_argument>(AllOf(HasSubstr("batch size 3"), HasSubstr("aten::view"))));
+  EXPECT_THAT(
+      [&] { write_pt2(network, folder / "never.pt2", {.dynamic_batch = true}); },
+      ThrowsMessage<std::invalid_argument>(AllOf(HasSubstr("batch size 3"), HasSubstr("aten::view"))));
   EXPECT_FALSE(std::filesystem::exists(folder / "never.pt2"));
 }
 
 TEST(WritePt2Failure, LeavesNothingBehind) {
   const TemporaryFolder folder;
   const auto network = reshaping("");
-  EXPECT_THAT([&] { write_pt2(network, folder / "missing/x.pt2"); },
-              ThrowsMessage<std::runtime_error>(AllOf(HasSubstr("missing/x.pt2"), HasSubstr("No such file"))));
+  EXPECT_THAT(
+      [&] { write_pt2(network, folder / "missing/x.pt2"); },
+      ThrowsMessage<std::runtime_error>(AllOf(HasSubstr("missing/x.pt2"), HasSubstr("No such file"))));
   std::filesystem::create_directories(folder / "taken.pt2");
   EXPECT_THROW(write_pt2(network, folder / "taken.pt2"), std::runtime_error);
   std::filesystem::remove(folder / "taken.pt2");
@@ -159,7 +175,8 @@ TEST(Resnet20, GivesTheSameOutputsAfterARoundTrip) {
   if (shared_data_folder().empty()) GTEST_SKIP() << "INN_SHARED_DATA is not set";
   const WrittenFolder folder;
   const auto network = read_pt2(shared_data_folder() / "resnet20.pt2");
-  EXPECT_EQ(network.state.size(), 116u);  // 19 convolutions, 19 batch norms with 5 tensors each, a linear with 2
+  EXPECT_EQ(network.state.size(),
+            116u);  // 19 convolutions, 19 batch norms with 5 tensors each, a linear with 2
   write_pt2(network, folder / "Resnet20.pt2");
   const auto copy = read_pt2(folder / "Resnet20.pt2");
   const auto x = at::randn({5, 3, 32, 32});

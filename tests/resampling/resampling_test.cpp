@@ -29,7 +29,7 @@ Network small_convolutional(int64_t seed = 0) {
   return b.finish(x);
 }
 
-at::Tensor run(const Network& network) { return network.forward(example_inputs(network, 7)).at(0).toTensor(); }
+at::Tensor run(const Network& network) { return network.forward(random_inputs(network, 7)).at(0).toTensor(); }
 
 TEST(Maps, AtTheSourceWidthAreExactlyTheIdentity) {
   for (const auto& kernel : kernel_names()) {

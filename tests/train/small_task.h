@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
@@ -52,6 +53,7 @@ class SmallModule : public torch::nn::Module {
 };
 
 inline Network small_network(uint64_t seed = 1) {
+  at::set_num_threads(1);  // a step is less work than waking other threads on a busy machine
   at::manual_seed(seed);
   const auto module = std::make_shared<SmallModule>();
   module->eval();

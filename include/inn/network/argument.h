@@ -19,8 +19,8 @@ struct ValueRef {
   bool operator==(const ValueRef&) const = default;
 };
 
-/// One argument of a call: a constant (None, int, float, bool, string, dtype, device, lists of them), a value,
-/// a size that follows the widths, or a list in which any of these may stand.
+/// One argument of a call: a constant (None, int, float, bool, string, dtype, device, lists of them), a
+/// value, a size that follows the widths, or a list in which any of these may stand.
 struct Argument {
   using List = std::vector<Argument>;
   std::variant<c10::IValue, ValueRef, SizeExpression, List> content;

@@ -23,10 +23,11 @@ struct Value {
   std::string name = {};
   enum class Kind { tensor, integer, other } kind = Kind::tensor;
   c10::ScalarType dtype = c10::ScalarType::Float;  // of `other`: Double or Bool
-  /// Its sizes for the example inputs of the source, at the widths that the network has now. Empty for non-tensors.
-  /// -1 where the source could not know (how many indices `nonzero` finds).
+  /// Its sizes for the example inputs of the source, at the widths that the network has now. Empty for
+  /// non-tensors. -1 where the source could not know (how many indices `nonzero` finds).
   std::vector<int64_t> sizes = {};
-  /// For each axis the source's own formula where its size was dynamic ("Symbol('s77', …)"), "" where it was a number.
+  /// For each axis the source's own formula where its size was dynamic ("Symbol('s77', …)"), "" where it was
+  /// a number.
   std::vector<std::string> formulas = {};
   /// Of an integer: its value in the example, and its formula where it was dynamic.
   int64_t number = 0;
@@ -60,8 +61,9 @@ struct StateEntry {
   std::vector<std::string> aliases = {};  // further names of the same tensor (tied weights)
 };
 
-/// A number that sizes depend on. Either it is the size of an axis of a value, found anew in every run (a batch, an
-/// image's height), or it is fixed until the network is resampled (a width that stands in no shape by itself).
+/// A number that sizes depend on. Either it is the size of an axis of a value, found anew in every run (a
+/// batch, an image's height), or it is fixed until the network is resampled (a width that stands in no shape
+/// by itself).
 struct SizeSymbol {
   std::string name;
   int64_t value = 0;  // in the example; for a fixed symbol: now
@@ -72,7 +74,8 @@ struct SizeSymbol {
   std::optional<Source> source = {};
 };
 
-/// How Python calls the network: pytree specifications as torch.export writes them, and the names of the arguments.
+/// How Python calls the network: pytree specifications as torch.export writes them, and the names of the
+/// arguments.
 struct CallSignature {
   std::string in_spec, out_spec;
   std::vector<std::string> argument_names;
@@ -93,8 +96,8 @@ struct SizeRange {
 
 /// How a network's calls are carried out: the operators found, and when each value is released.
 ///
-/// Made at the first forward and made anew where a fingerprint of the calls says that they have been edited since, so
-/// whoever edits `calls` need tell nobody. Constant arguments are no part of it.
+/// Made at the first forward and made anew where a fingerprint of the calls says that they have been edited
+/// since, so whoever edits `calls` need tell nobody. Constant arguments are no part of it.
 class ExecutionPlan;
 
 /// Holds the plan last made. Threads may share a network and run it; copies of a network share the plan.
@@ -130,24 +133,27 @@ class Network {
   struct ForwardOptions {
     /// The values of the symbols without a source; those of the network where empty.
     std::span<const int64_t> symbol_values = {};
-    /// Called with each tensor as it is computed, for inputs too, before anything else reads it. Not for the state.
+    /// Called with each tensor as it is computed, for inputs too, before anything else reads it. Not for the
+    /// state.
     std::function<void(ValueId, const at::Tensor&)> observe = nullptr;
   };
 
   /// Returns the outputs for `inputs` with `tensors` in place of the state, one for each entry of `state`.
   ///
-  /// Every call goes through torch's dispatcher, so autograd, devices and dtypes are torch's own. Pure, but for what the
-  /// network itself writes: batch norm's running statistics in training mode, an in-place operator on an input.
-  /// A value is released after its last use. Throws std::invalid_argument where the count of inputs or tensors is wrong;
-  /// an error inside a call names the call, its module and the shapes it got.
-  std::vector<c10::IValue> forward(const std::vector<c10::IValue>& inputs, std::span<const at::Tensor> tensors,
-                                   const ForwardOptions& options) const;
+  /// Every call goes through torch's dispatcher, so autograd, devices and dtypes are torch's own. Pure, but
+  /// for what the network itself writes: batch norm's running statistics in training mode, an in-place
+  /// operator on an input. A value is released after its last use. Throws std::invalid_argument where the
+  /// count of inputs or tensors is wrong; an error inside a call names the call, its module and the shapes it
+  /// got.
+  std::vector<c10::IValue> forward(const std::vector<c10::IValue>& inputs,
+                                   std::span<const at::Tensor> tensors, const ForwardOptions& options) const;
   std::vector<c10::IValue> forward(const std::vector<c10::IValue>& inputs) const;
-  /// Returns the one tensor that the network gives for one tensor. Throws where it gives another number of them.
+  /// Returns the one tensor that the network gives for one tensor. Throws where it gives another number of
+  /// them.
   at::Tensor forward(const at::Tensor& input) const;
 
-  /// Sets the arguments named training/train of batch norm, dropout and their kin. A batch norm without running
-  /// statistics always normalizes by the batch, so its flag stays true.
+  /// Sets the arguments named training/train of batch norm, dropout and their kin. A batch norm without
+  /// running statistics always normalizes by the batch, so its flag stays true.
   void set_training(bool training);
 
   /// Moves the state, and the dtype and device arguments of calls that make tensors of the old ones.
@@ -159,23 +165,25 @@ class Network {
   /// Returns the tensors of the state in order.
   std::vector<at::Tensor> tensors() const;
 
-  /// Returns the index in `state` of the tensor named so (aliases count). Throws std::invalid_argument with the nearest names.
+  /// Returns the index in `state` of the tensor named so (aliases count). Throws std::invalid_argument with
+  /// the nearest names.
   size_t find_state(const std::string& name) const;
   /// Returns the index in `state` of the entry with that value, or nothing.
   std::optional<size_t> state_of(ValueId value) const;
 
   ValueId add_value(Value value);
 
-  /// Throws std::invalid_argument unless the network is well formed: every value is defined once and before its use,
-  /// every call names a known operator and has its schema's arguments, every state tensor has its value's sizes.
+  /// Throws std::invalid_argument unless the network is well formed: every value is defined once and before
+  /// its use, every call names a known operator and has its schema's arguments, every state tensor has its
+  /// value's sizes.
   void validate() const;
 
  private:
   mutable ExecutionPlanSlot plan_;
 };
 
-/// Resolves `op`.`overload` to its schema: first torch's dispatcher, then TorchScript's registry (integer arithmetic).
-/// Throws std::invalid_argument naming the operator where neither has it.
+/// Resolves `op`.`overload` to its schema: first torch's dispatcher, then TorchScript's registry (integer
+/// arithmetic). Throws std::invalid_argument naming the operator where neither has it.
 const c10::FunctionSchema& find_schema(const std::string& op, const std::string& overload);
 
 }  // namespace inn

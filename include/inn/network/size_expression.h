@@ -10,10 +10,11 @@ namespace inn {
 
 using SymbolId = int32_t;
 
-/// A polynomial in size symbols: Σ_t coefficient_t · Π symbols_t. `view(x, [2, 768])` becomes `view(x, [batch, 12·d])`.
+/// A polynomial in size symbols: Σ_t coefficient_t · Π symbols_t. `view(x, [2, 768])` becomes `view(x,
+/// [batch, 12·d])`.
 ///
-/// Normal form: terms sorted by their symbols, each symbol list sorted, no two terms with equal symbols, no zero
-/// coefficient. Two expressions are equal as polynomials if and only if they compare equal.
+/// Normal form: terms sorted by their symbols, each symbol list sorted, no two terms with equal symbols, no
+/// zero coefficient. Two expressions are equal as polynomials if and only if they compare equal.
 class SizeExpression {
  public:
   struct Term {
@@ -30,7 +31,8 @@ class SizeExpression {
   SizeExpression operator*(const SizeExpression& other) const;
   bool operator==(const SizeExpression&) const = default;
 
-  /// Returns the value where symbol s stands for `values[s]`. Throws std::out_of_range for a symbol without a value.
+  /// Returns the value where symbol s stands for `values[s]`. Throws std::out_of_range for a symbol without a
+  /// value.
   int64_t evaluate(std::span<const int64_t> values) const;
   bool is_constant() const { return terms_.empty() || (terms_.size() == 1 && terms_[0].symbols.empty()); }
   const std::vector<Term>& terms() const { return terms_; }

@@ -37,7 +37,7 @@ struct ProofOptions {
 };
 
 /// Returns random inputs of the network's example sizes: normal numbers for floating inputs, zeros for others.
-std::vector<c10::IValue> example_inputs(const Network& network, uint64_t seed);
+std::vector<c10::IValue> random_inputs(const Network& network, uint64_t seed);
 
 /// Proves every group that can be resized, in float64 on a copy of the network: permuting its channels changes no output;
 /// at widths 1, half and twice (by interpolation) the network runs and the outputs keep their sizes.

@@ -49,7 +49,8 @@ bool Archive::has(const std::string& record) const {
 size_t Archive::size(const std::string& record) const {
   if (!has(record)) fail("record '{}' is missing", record);
   const auto size = reader_->getRecordSize(record);
-  if (size > file_->size()) fail("record '{}' has {} bytes but the whole file has {}", record, size, file_->size());
+  if (size > file_->size())
+    fail("record '{}' has {} bytes but the whole file has {}", record, size, file_->size());
   return size;
 }
 
@@ -74,12 +75,14 @@ void Archive::check_crc(const std::string& record, const void* data, size_t size
   auto expected = read_little_endian<uint32_t>(header + kCrcOffset);
   if (read_little_endian<uint16_t>(header + kFlagsOffset) & kCrcFollowsData) {
     unsigned char descriptor[8];
-    file_->read(reader_->getRecordOffset(record) + size, descriptor, sizeof(descriptor), "zip data descriptor");
+    file_->read(reader_->getRecordOffset(record) + size, descriptor, sizeof(descriptor),
+                "zip data descriptor");
     if (read_little_endian<uint32_t>(descriptor) != kDescriptorMark) fail("record '{}' is damaged", record);
     expected = read_little_endian<uint32_t>(descriptor + 4);
   }
   // torch.serialization.set_crc32_options(False) writes none.
-  if (expected != 0 && crc_of(data, size) != expected) fail("record '{}' is damaged: its checksum differs", record);
+  if (expected != 0 && crc_of(data, size) != expected)
+    fail("record '{}' is damaged: its checksum differs", record);
 }
 
 }  // namespace inn::pt2

@@ -15,8 +15,8 @@ class ReadAdapterInterface;
 
 namespace inn::pt2 {
 
-/// Reads records. Every record is checked against the file's size before memory is taken for it, and against its CRC
-/// after: torch's own reader checks none.
+/// Reads records. Every record is checked against the file's size before memory is taken for it, and against
+/// its CRC after: torch's own reader checks none.
 class Archive {
  public:
   explicit Archive(const std::filesystem::path& path);

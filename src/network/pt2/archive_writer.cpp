@@ -9,7 +9,8 @@ constexpr uint64_t kZipVersion = 6;  // as torch.export.save asks for
 
 ArchiveWriter::ArchiveWriter(const std::filesystem::path& path)
     : file_(path),
-      // Torch's writer ends the archive in its destructor, where an error would end the program: it learns of none.
+      // Torch's writer ends the archive in its destructor, where an error would end the program: it learns of
+      // none.
       writer_([this](const void* data, size_t size) {
         file_.write(data, size);
         return size;

@@ -10,12 +10,15 @@
 
 namespace inn::pt2 {
 
-/// Writes records into a file beside `path`; `finish` renames it to `path`. Unfinished, it leaves nothing behind.
+/// Writes records into a file beside `path`; `finish` renames it to `path`. Unfinished, it leaves nothing
+/// behind.
 class ArchiveWriter {
  public:
   explicit ArchiveWriter(const std::filesystem::path& path);
   void write(const std::string& record, const void* data, size_t size);
-  void write(const std::string& record, const std::string& content) { write(record, content.data(), content.size()); }
+  void write(const std::string& record, const std::string& content) {
+    write(record, content.data(), content.size());
+  }
   void finish();
 
  private:

@@ -12,12 +12,12 @@ using c10::ScalarType;
 
 // torch/_export/serde/schema.py: ScalarType, MemoryFormat, Layout.
 constexpr std::pair<int64_t, ScalarType> kDtypes[] = {
-    {1, ScalarType::Byte},        {2, ScalarType::Char},           {3, ScalarType::Short},
-    {4, ScalarType::Int},         {5, ScalarType::Long},           {6, ScalarType::Half},
-    {7, ScalarType::Float},       {8, ScalarType::Double},         {9, ScalarType::ComplexHalf},
+    {1, ScalarType::Byte},          {2, ScalarType::Char},           {3, ScalarType::Short},
+    {4, ScalarType::Int},           {5, ScalarType::Long},           {6, ScalarType::Half},
+    {7, ScalarType::Float},         {8, ScalarType::Double},         {9, ScalarType::ComplexHalf},
     {10, ScalarType::ComplexFloat}, {11, ScalarType::ComplexDouble}, {12, ScalarType::Bool},
-    {13, ScalarType::BFloat16},   {28, ScalarType::UInt16},        {29, ScalarType::Float8_e4m3fn},
-    {30, ScalarType::Float8_e5m2}, {34, ScalarType::UInt32},       {35, ScalarType::UInt64}};
+    {13, ScalarType::BFloat16},     {28, ScalarType::UInt16},        {29, ScalarType::Float8_e4m3fn},
+    {30, ScalarType::Float8_e5m2},  {34, ScalarType::UInt32},        {35, ScalarType::UInt64}};
 constexpr std::pair<int64_t, MemoryFormat> kMemoryFormats[] = {{1, MemoryFormat::Contiguous},
                                                                {2, MemoryFormat::ChannelsLast},
                                                                {3, MemoryFormat::ChannelsLast3d},
@@ -43,7 +43,9 @@ int64_t to_code(const Table& table, Meaning wanted, const char* what) {
 ScalarType dtype_from_code(int64_t code) { return from_code(kDtypes, code, "dtype"); }
 int64_t code_of(ScalarType dtype) { return to_code(kDtypes, dtype, "dtype"); }
 
-MemoryFormat memory_format_from_code(int64_t code) { return from_code(kMemoryFormats, code, "memory format"); }
+MemoryFormat memory_format_from_code(int64_t code) {
+  return from_code(kMemoryFormats, code, "memory format");
+}
 int64_t code_of(MemoryFormat format) { return to_code(kMemoryFormats, format, "memory format"); }
 
 c10::Layout layout_from_code(int64_t code) {

@@ -1,5 +1,6 @@
 #pragma once
-// How the readers say what is wrong: messages without the file's name, which the entry point puts before them.
+// How the readers say what is wrong: messages without the file's name, which the entry point puts before
+// them.
 
 #include <fmt/format.h>
 

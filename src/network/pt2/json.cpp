@@ -80,7 +80,8 @@ std::vector<int64_t> integers(const Json& value) {
 }
 
 Tagged tagged(const Json& value) {
-  if (!value.is_object() || value.size() != 1) fail("JSON: one tagged value is wanted but there is {}", shown(value));
+  if (!value.is_object() || value.size() != 1)
+    fail("JSON: one tagged value is wanted but there is {}", shown(value));
   const auto only = value.begin();
   return {only.key(), only.value()};
 }

@@ -11,7 +11,8 @@ namespace inn::pt2 {
 
 using Json = nlohmann::ordered_json;
 
-/// Returns the document. Throws std::runtime_error naming `record` where it is no JSON, or nests deeper than 200.
+/// Returns the document. Throws std::runtime_error naming `record` where it is no JSON, or nests deeper than
+/// 200.
 Json parse_json(const std::string& text, const std::string& record);
 
 /// Returns the member. Throws where `object` is no object or has no such member.

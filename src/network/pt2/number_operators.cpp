@@ -28,10 +28,10 @@ const std::vector<NumberOperator>& number_operators() {
       const char *python, *op;
     };
     constexpr Family families[] = {
-        {"_operator.add", "aten::add"}, {"_operator.sub", "aten::sub"}, {"_operator.mul", "aten::mul"},
+        {"_operator.add", "aten::add"},       {"_operator.sub", "aten::sub"}, {"_operator.mul", "aten::mul"},
         {"_operator.mod", "aten::remainder"}, {"torch.sym_max", "prim::max"}, {"torch.sym_min", "prim::min"},
-        {"_operator.eq", "aten::eq"}, {"_operator.ne", "aten::ne"}, {"_operator.lt", "aten::lt"},
-        {"_operator.le", "aten::le"}, {"_operator.gt", "aten::gt"}, {"_operator.ge", "aten::ge"}};
+        {"_operator.eq", "aten::eq"},         {"_operator.ne", "aten::ne"},   {"_operator.lt", "aten::lt"},
+        {"_operator.le", "aten::le"},         {"_operator.gt", "aten::gt"},   {"_operator.ge", "aten::ge"}};
     for (const auto& [python, op] : families) {
       table.push_back({python, "ii", op, "int"});
       table.push_back({python, "ff", op, "float"});

@@ -26,9 +26,8 @@ Argument fitted(Argument argument, const c10::TypePtr& type) {
 }
 
 Argument list_of(std::vector<Argument> items, const c10::TypePtr& element) {
-  const bool constant = std::all_of(items.begin(), items.end(), [](const Argument& item) {
-    return item.is_constant() && !item.is_none();
-  });
+  const bool constant = std::all_of(
+      items.begin(), items.end(), [](const Argument& item) { return item.is_constant() && !item.is_none(); });
   if (!constant || !element) return items;
   c10::impl::GenericList list(element);
   for (const auto& item : items) list.push_back(item.constant());
@@ -59,9 +58,11 @@ Argument read_scalar(const std::string& tag, const Json& value, const Scope& sco
   if (tag == "as_float") return c10::IValue(number(value));
   if (tag == "as_bool") return c10::IValue(boolean(value));
   if (tag == "as_string") return c10::IValue(text(value));
-  if (tag == "as_sym_int" || tag == "as_sym_float" || tag == "as_sym_bool") return read_symbolic(value, scope);
+  if (tag == "as_sym_int" || tag == "as_sym_float" || tag == "as_sym_bool")
+    return read_symbolic(value, scope);
   if (tag == "as_scalar_type") return c10::IValue(static_cast<int64_t>(dtype_from_code(integer(value))));
-  if (tag == "as_memory_format") return c10::IValue(static_cast<int64_t>(memory_format_from_code(integer(value))));
+  if (tag == "as_memory_format")
+    return c10::IValue(static_cast<int64_t>(memory_format_from_code(integer(value))));
   if (tag == "as_layout") return c10::IValue(static_cast<int64_t>(layout_from_code(integer(value))));
   if (tag == "as_device") return c10::IValue(device_from_json(value));
   if (tag == "as_optional_tensor") return read_optional_tensor(value, scope);
@@ -97,11 +98,13 @@ Argument read_argument(const Json& value, const c10::TypePtr& declared, const Sc
   const auto element = element_type(type);
   const auto item_type = element ? without_optional(element) : nullptr;
   std::vector<Argument> items;
-  for (const auto& item : array(content)) items.push_back(fitted(read_scalar(items_are, item, scope), item_type));
+  for (const auto& item : array(content))
+    items.push_back(fitted(read_scalar(items_are, item, scope), item_type));
   return list_of(std::move(items), element);
 }
 
-std::vector<Argument> read_arguments(const Json& inputs, const c10::FunctionSchema& schema, const Scope& scope) {
+std::vector<Argument> read_arguments(const Json& inputs, const c10::FunctionSchema& schema,
+                                     const Scope& scope) {
   std::map<std::string, const Json*> given;
   for (const auto& input : array(inputs)) {
     const auto& name = text(member(input, "name"));
@@ -118,7 +121,8 @@ std::vector<Argument> read_arguments(const Json& inputs, const c10::FunctionSche
     }
     auto argument = read_argument(*found->second, place.type(), scope);
     const auto element = element_type(without_optional(place.type()));
-    const bool one_for_list = element && argument.is_constant() && !argument.is_none() && !argument.constant().isList();
+    const bool one_for_list =
+        element && argument.is_constant() && !argument.is_none() && !argument.constant().isList();
     if (one_for_list) {
       const std::vector<Argument> items(place.N().value_or(1), fitted(argument, element));
       argument = list_of(items, element);

@@ -24,11 +24,12 @@ class Scope {
   std::map<std::string, Argument> meanings_;
 };
 
-/// Returns the argument that a tagged JSON value is, for a place of the given type (null where there is no schema).
-/// A list of constants alone becomes one constant of the type.
+/// Returns the argument that a tagged JSON value is, for a place of the given type (null where there is no
+/// schema). A list of constants alone becomes one constant of the type.
 Argument read_argument(const Json& value, const c10::TypePtr& type, const Scope& scope);
 
 /// Returns arguments for all places of the schema, defaults filled in.
-std::vector<Argument> read_arguments(const Json& inputs, const c10::FunctionSchema& schema, const Scope& scope);
+std::vector<Argument> read_arguments(const Json& inputs, const c10::FunctionSchema& schema,
+                                     const Scope& scope);
 
 }  // namespace inn::pt2

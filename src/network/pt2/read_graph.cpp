@@ -16,11 +16,14 @@ namespace {
 constexpr int kDeepestSubgraph = 16;
 
 // Checks of the source that say nothing about the result.
-const std::set<std::string> kAssertions = {
-    "torch.ops.aten._assert_tensor_metadata.default", "torch.ops.aten._assert_scalar.default",
-    "torch.ops.aten._assert_async.msg", "torch.ops.aten._assert_async.default",
-    "torch.ops.aten.sym_constrain_range.default", "torch.ops.aten.sym_constrain_range_for_size.default"};
-const std::set<std::string> kControlFlow = {"cond", "while_loop", "map_impl", "map", "scan", "associative_scan"};
+const std::set<std::string> kAssertions = {"torch.ops.aten._assert_tensor_metadata.default",
+                                           "torch.ops.aten._assert_scalar.default",
+                                           "torch.ops.aten._assert_async.msg",
+                                           "torch.ops.aten._assert_async.default",
+                                           "torch.ops.aten.sym_constrain_range.default",
+                                           "torch.ops.aten.sym_constrain_range_for_size.default"};
+const std::set<std::string> kControlFlow = {"cond", "while_loop", "map_impl",
+                                            "map",  "scan",       "associative_scan"};
 
 /// Reads the nodes of a graph and of the subgraphs in it into one list of calls.
 class GraphReader {
@@ -50,8 +53,8 @@ class GraphReader {
     return fmt::format("call '{}' in module '{}': {}", target, owner.module, what);
   }
 
-  void read_node(const Json& graph, const Json& node, const std::string& target, const Owner& owner, Scope& scope,
-                 int depth) {
+  void read_node(const Json& graph, const Json& node, const std::string& target, const Owner& owner,
+                 Scope& scope, int depth) {
     constexpr std::string_view prefix = "torch.ops.", higher = "torch.ops.higher_order.";
     if (kAssertions.contains(target)) return;
     if (target.starts_with(higher)) return inline_subgraph(node, target.substr(higher.size()), scope, depth);
@@ -59,8 +62,10 @@ class GraphReader {
     if (!target.starts_with(prefix)) refuse("it is no operator of torch");
     const auto name = target.substr(prefix.size());
     const auto first = name.find('.'), second = name.find('.', first + 1);
-    if (first == std::string::npos || second == std::string::npos) fail("it does not name an operator and an overload");
-    Call call{name.substr(0, first) + "::" + name.substr(first + 1, second - first - 1), name.substr(second + 1)};
+    if (first == std::string::npos || second == std::string::npos)
+      fail("it does not name an operator and an overload");
+    Call call{name.substr(0, first) + "::" + name.substr(first + 1, second - first - 1),
+              name.substr(second + 1)};
     if (call.overload == "default") call.overload.clear();
     if (call.op.starts_with("quantized")) refuse("quantized operators are not supported");
     const auto& schema = known_schema(call);
@@ -79,9 +84,11 @@ class GraphReader {
     }
   }
 
-  void add_results(const Json& graph, const Json& outputs, const c10::FunctionSchema& schema, Call& call, Scope& scope) {
+  void add_results(const Json& graph, const Json& outputs, const c10::FunctionSchema& schema, Call& call,
+                   Scope& scope) {
     const auto& returns = schema.returns();
-    if (outputs.size() != returns.size()) fail("{} results are declared but it gives {}", outputs.size(), returns.size());
+    if (outputs.size() != returns.size())
+      fail("{} results are declared but it gives {}", outputs.size(), returns.size());
     for (size_t i = 0; i < returns.size(); ++i) {
       const auto [tag, content] = tagged(outputs[i]);
       Call::Result result;
@@ -117,7 +124,8 @@ class GraphReader {
     return argument.constant().isInt() ? 'i' : argument.constant().isBool() ? 'b' : 'f';
   }
 
-  void read_number(const Json& graph, const Json& node, const std::string& target, const Owner& owner, Scope& scope) {
+  void read_number(const Json& graph, const Json& node, const std::string& target, const Owner& owner,
+                   Scope& scope) {
     std::vector<Argument> arguments;
     std::string kinds;
     for (const auto& input : array(member(node, "inputs"))) {
@@ -140,7 +148,8 @@ class GraphReader {
   void inline_subgraph(const Json& node, const std::string& name, Scope& scope, int depth) {
     if (kControlFlow.contains(name)) refuse("control flow is not supported");
     const bool is_autocast = name == "wrap_with_autocast";
-    if (!is_autocast && name != "wrap_with_set_grad_enabled") refuse("this higher order operator is not supported");
+    if (!is_autocast && name != "wrap_with_set_grad_enabled")
+      refuse("this higher order operator is not supported");
     if (depth >= kDeepestSubgraph) fail("subgraphs nest deeper than {}", kDeepestSubgraph);
     const auto& inputs = array(member(node, "inputs"));
     const size_t settings = is_autocast ? 4 : 1;
@@ -149,10 +158,12 @@ class GraphReader {
       refuse("autocast is not supported; export the network in the dtype that it is to run in");
     const auto& graph = member(member(member(inputs[settings], "arg"), "as_graph"), "graph");
     const auto& parameters = array(member(graph, "inputs"));
-    if (parameters.size() != inputs.size() - settings - 1) fail("its subgraph has {} inputs", parameters.size());
+    if (parameters.size() != inputs.size() - settings - 1)
+      fail("its subgraph has {} inputs", parameters.size());
     Scope inner;
     for (size_t i = 0; i < parameters.size(); ++i)
-      inner.define(name_of(parameters[i]), read_argument(member(inputs[settings + 1 + i], "arg"), nullptr, scope));
+      inner.define(name_of(parameters[i]),
+                   read_argument(member(inputs[settings + 1 + i], "arg"), nullptr, scope));
     read(graph, inner, depth + 1);
     std::vector<std::string> outer;
     for (const auto& output : array(member(node, "outputs"))) {
@@ -164,7 +175,8 @@ class GraphReader {
       }
     }
     const auto& outputs = array(member(graph, "outputs"));
-    if (outputs.size() != outer.size()) fail("its subgraph has {} outputs, not {}", outputs.size(), outer.size());
+    if (outputs.size() != outer.size())
+      fail("its subgraph has {} outputs, not {}", outputs.size(), outer.size());
     for (size_t i = 0; i < outer.size(); ++i)
       if (!outer[i].empty()) scope.define(outer[i], read_argument(outputs[i], nullptr, inner));
   }

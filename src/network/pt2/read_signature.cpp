@@ -14,7 +14,8 @@ using Kind = StateEntry::Kind;
 
 class InputReader {
  public:
-  InputReader(const Json& graph, TensorFolder& weights, TensorFolder& constants, Network& network, Scope& scope)
+  InputReader(const Json& graph, TensorFolder& weights, TensorFolder& constants, Network& network,
+              Scope& scope)
       : graph_(graph), weights_(weights), constants_(constants), network_(network), scope_(scope) {}
 
   void read(const Json& spec, const Json& input) {
@@ -23,8 +24,8 @@ class InputReader {
       add_state(content, text(member(content, "parameter_name")), Kind::parameter, input);
     } else if (kind == "buffer") {
       const bool persistent = boolean(member(content, "persistent"));
-      add_state(content, text(member(content, "buffer_name")), persistent ? Kind::buffer : Kind::transient_buffer,
-                input);
+      add_state(content, text(member(content, "buffer_name")),
+                persistent ? Kind::buffer : Kind::transient_buffer, input);
     } else if (kind == "tensor_constant") {
       add_state(content, text(member(content, "tensor_constant_name")), Kind::constant, input);
     } else if (kind == "user_input") {
@@ -53,11 +54,13 @@ class InputReader {
     network_.state.push_back({name, kind, id, held.tensor, {}});
   }
 
-  void check(const at::Tensor& tensor, const std::string& name, Kind kind, const std::string& value_name) const {
+  void check(const at::Tensor& tensor, const std::string& name, Kind kind,
+             const std::string& value_name) const {
     const auto value = read_value(graph_, "as_tensor", value_name);
     if (tensor.sizes() != at::IntArrayRef(value.sizes) || tensor.scalar_type() != value.dtype)
-      fail("tensor '{}': the graph says {}[{}] but the archive holds {}[{}]", name, c10::toString(value.dtype),
-           fmt::join(value.sizes, ", "), c10::toString(tensor.scalar_type()), fmt::join(tensor.sizes(), ", "));
+      fail("tensor '{}': the graph says {}[{}] but the archive holds {}[{}]", name,
+           c10::toString(value.dtype), fmt::join(value.sizes, ", "), c10::toString(tensor.scalar_type()),
+           fmt::join(tensor.sizes(), ", "));
     const bool is_learnt = kind == Kind::parameter || kind == Kind::buffer;
     if (is_learnt && tensor.is_floating_point() && at::isnan(tensor.detach()).any().item<bool>())
       fail("tensor '{}': it holds NaN", name);
@@ -124,7 +127,8 @@ void read_inputs(const Json& graph_module, TensorFolder& weights, TensorFolder& 
 void read_outputs(const Json& graph_module, Network& network, const Scope& scope) {
   const auto& outputs = array(member(member(graph_module, "graph"), "outputs"));
   const auto& specs = array(member(member(graph_module, "signature"), "output_specs"));
-  if (outputs.size() != specs.size()) fail("{} outputs but the signature has {}", outputs.size(), specs.size());
+  if (outputs.size() != specs.size())
+    fail("{} outputs but the signature has {}", outputs.size(), specs.size());
   for (size_t i = 0; i < specs.size(); ++i) {
     const auto [kind, content] = tagged(specs[i]);
     const auto argument = read_argument(outputs[i], nullptr, scope);

@@ -27,7 +27,8 @@ std::vector<c10::IValue> sample_leaves(const Network& network) {
   return leaves;
 }
 
-/// Lays leaves out as a pytree specification says. Containers other than tuples, lists and dictionaries are tuples.
+/// Lays leaves out as a pytree specification says. Containers other than tuples, lists and dictionaries are
+/// tuples.
 c10::IValue laid_out(const Json& spec, const std::vector<c10::IValue>& leaves, size_t& next) {
   const auto& type = member(spec, "type");
   if (type.is_null()) {
@@ -35,22 +36,24 @@ c10::IValue laid_out(const Json& spec, const std::vector<c10::IValue>& leaves, s
     return leaves[next++];
   }
   std::vector<c10::IValue> children;
-  for (const auto& child : array(member(spec, "children_spec"))) children.push_back(laid_out(child, leaves, next));
+  for (const auto& child : array(member(spec, "children_spec")))
+    children.push_back(laid_out(child, leaves, next));
   if (type == "builtins.dict") {
     const auto keys = parse_json(text(member(spec, "context")), "in_spec");
     c10::impl::GenericDict dictionary(c10::StringType::get(), c10::AnyType::get());
-    for (size_t i = 0; i < children.size() && i < keys.size(); ++i) dictionary.insert(text(keys[i]), children[i]);
+    for (size_t i = 0; i < children.size() && i < keys.size(); ++i)
+      dictionary.insert(text(keys[i]), children[i]);
     return dictionary;
   }
   return c10::ivalue::Tuple::create(std::move(children));
 }
 
-/// Returns a torch.save archive of the value. torch::pickle_save would tag dictionaries with their type, which Python
-/// then does not load without asking for trust.
+/// Returns a torch.save archive of the value. torch::pickle_save would tag dictionaries with their type,
+/// which Python then does not load without asking for trust.
 std::string pickled(const c10::IValue& value) {
   std::string stream, archive;
-  torch::jit::Pickler pickler([&](const char* data, size_t size) { stream.append(data, size); }, nullptr, nullptr,
-                              nullptr, {}, /*tag_aggregates=*/false);
+  torch::jit::Pickler pickler([&](const char* data, size_t size) { stream.append(data, size); }, nullptr,
+                              nullptr, nullptr, {}, /*tag_aggregates=*/false);
   pickler.protocol();
   pickler.pushIValue(value);
   pickler.stop();

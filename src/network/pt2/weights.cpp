@@ -33,7 +33,8 @@ uint64_t span_of(const std::vector<int64_t>& sizes, const std::vector<int64_t>& 
   for (size_t i = 0; i < sizes.size(); ++i) {
     if (sizes[i] == 0) return 0;
     uint64_t step = 0;
-    overflows |= c10::mul_overflows(static_cast<uint64_t>(sizes[i] - 1), static_cast<uint64_t>(strides[i]), &step);
+    overflows |=
+        c10::mul_overflows(static_cast<uint64_t>(sizes[i] - 1), static_cast<uint64_t>(strides[i]), &step);
     overflows |= c10::add_overflows(span, step, &span);
   }
   overflows |= c10::add_overflows(span, uint64_t{1}, &span);
@@ -58,14 +59,16 @@ TensorFolder::TensorFolder(const Archive& archive, std::string folder, const std
 HeldTensor TensorFolder::read(const std::string& name) {
   const auto& held = optional_member(config_, name);
   if (held.is_null()) fail("tensor '{}' is missing in {}", name, folder_);
-  if (boolean(member(held, "use_pickle"))) refuse("tensor '{}' is a pickled object, not a plain tensor", name);
+  if (boolean(member(held, "use_pickle")))
+    refuse("tensor '{}' is a pickled object, not a plain tensor", name);
   const auto& meta = member(held, "tensor_meta");
   layout_from_code(integer(member(meta, "layout")));
   const auto dtype = dtype_from_code(integer(member(meta, "dtype")));
   const auto sizes = fixed_sizes(member(meta, "sizes"), name);
   const auto strides = fixed_sizes(member(meta, "strides"), name);
   const auto offset = fixed_size(member(meta, "storage_offset"), name);
-  if (sizes.size() != strides.size()) fail("tensor '{}': {} sizes but {} strides", name, sizes.size(), strides.size());
+  if (sizes.size() != strides.size())
+    fail("tensor '{}': {} sizes but {} strides", name, sizes.size(), strides.size());
 
   const auto record = folder_ + text(member(held, "path_name"));
   const auto bytes = archive_.size(record);
@@ -78,11 +81,12 @@ HeldTensor TensorFolder::read(const std::string& name) {
   auto tensor = at::empty({0}, at::TensorOptions(dtype));
   tensor.set_(storages_.at(record), span == 0 ? 0 : static_cast<int64_t>(offset), sizes, strides);
   if (boolean(member(meta, "requires_grad"))) {
-    if (!tensor.is_floating_point() && !tensor.is_complex()) fail("tensor '{}': integers have no gradient", name);
+    if (!tensor.is_floating_point() && !tensor.is_complex())
+      fail("tensor '{}': integers have no gradient", name);
     tensor.set_requires_grad(true);
   }
-  return {tensor, fmt::format("{} {} {} [{}] [{}]", record, c10::toString(dtype), offset, fmt::join(sizes, ","),
-                              fmt::join(strides, ","))};
+  return {tensor, fmt::format("{} {} {} [{}] [{}]", record, c10::toString(dtype), offset,
+                              fmt::join(sizes, ","), fmt::join(strides, ","))};
 }
 
 }  // namespace inn::pt2

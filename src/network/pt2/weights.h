@@ -24,7 +24,8 @@ class TensorFolder {
   /// `folder` is "data/weights/" or "data/constants/"; `config` a record in it.
   TensorFolder(const Archive& archive, std::string folder, const std::string& config);
 
-  /// Throws std::runtime_error naming the tensor where its sizes, strides and offset do not lie within its record.
+  /// Throws std::runtime_error naming the tensor where its sizes, strides and offset do not lie within its
+  /// record.
   HeldTensor read(const std::string& name);
 
  private:

@@ -24,21 +24,24 @@ Json write_constant(const c10::IValue& constant, TypeKind kind) {
   if (constant.isString()) return {{"as_string", constant.toStringRef()}};
   // An archive is for the CPU, wherever the network is now.
   if (constant.isDevice())
-    return {{"as_device", to_json(constant.toDevice().is_meta() ? c10::Device(c10::kMeta) : c10::Device(c10::kCPU))}};
+    return {{"as_device",
+             to_json(constant.toDevice().is_meta() ? c10::Device(c10::kMeta) : c10::Device(c10::kCPU))}};
   if (constant.isComplexDouble()) {
     const auto value = constant.toComplexDouble();
     return {{"as_complex", {{"real", write_double(value.real())}, {"imag", write_double(value.imag())}}}};
   }
   if (!constant.isInt()) refuse("a constant of type {} can't be written", constant.tagKind());
   const auto number = constant.toInt();
-  if (kind == TypeKind::ScalarTypeType) return {{"as_scalar_type", code_of(static_cast<c10::ScalarType>(number))}};
+  if (kind == TypeKind::ScalarTypeType)
+    return {{"as_scalar_type", code_of(static_cast<c10::ScalarType>(number))}};
   if (kind == TypeKind::LayoutType) return {{"as_layout", code_of(static_cast<c10::Layout>(number))}};
   if (kind == TypeKind::MemoryFormatType)
     return {{"as_memory_format", code_of(static_cast<c10::MemoryFormat>(number))}};
   return {{"as_int", number}};
 }
 
-Json write_list(const std::vector<Argument>& items, const c10::TypePtr& element, const ArgumentContext& context) {
+Json write_list(const std::vector<Argument>& items, const c10::TypePtr& element,
+                const ArgumentContext& context) {
   const auto kind = element ? without_optional(element)->kind() : TypeKind::AnyType;
   Json written = Json::array();
   std::string tag;
@@ -50,15 +53,15 @@ Json write_list(const std::vector<Argument>& items, const c10::TypePtr& element,
   }
   if (kind == TypeKind::TensorType) {
     Json tensors = Json::array();
-    for (auto& item : written)
-      tensors.push_back(has_none ? item : member(item, "as_tensor"));
+    for (auto& item : written) tensors.push_back(has_none ? item : member(item, "as_tensor"));
     return {{has_none ? "as_optional_tensors" : "as_tensors", tensors}};
   }
   const char* name = kind == TypeKind::FloatType    ? "float"
                      : kind == TypeKind::BoolType   ? "bool"
                      : kind == TypeKind::StringType ? "string"
                                                     : "int";
-  // In a symbolic list each item is {"as_int": 3} or {"as_name": "n"}; in a plain one it is the number itself.
+  // In a symbolic list each item is {"as_int": 3} or {"as_name": "n"}; in a plain one it is the number
+  // itself.
   Json values = Json::array();
   for (const auto& item : written) {
     const auto [item_tag, content] = tagged(item);
@@ -77,16 +80,16 @@ Json write_value(ValueId id, const ArgumentContext& context) {
   const auto& value = context.network.values[id];
   const auto& name = context.names[id];
   if (value.kind == Value::Kind::tensor) return {{"as_tensor", {{"name", name}}}};
-  const char* tag = value.kind == Value::Kind::integer             ? "as_sym_int"
+  const char* tag = value.kind == Value::Kind::integer     ? "as_sym_int"
                     : value.dtype == c10::ScalarType::Bool ? "as_sym_bool"
-                                                                   : "as_sym_float";
+                                                           : "as_sym_float";
   return {{tag, {{"as_name", name}}}};
 }
 
 Json write_argument(const Argument& argument, const c10::TypePtr& declared, const ArgumentContext& context) {
   const auto type = declared ? without_optional(declared) : nullptr;
-  const auto element = type && type->kind() == TypeKind::ListType ? type->castRaw<c10::ListType>()->getElementType()
-                                                                  : nullptr;
+  const auto element =
+      type && type->kind() == TypeKind::ListType ? type->castRaw<c10::ListType>()->getElementType() : nullptr;
   if (argument.is_value()) return write_value(argument.value(), context);
   if (argument.is_list()) return write_list(argument.list(), element, context);
   if (argument.is_size()) {

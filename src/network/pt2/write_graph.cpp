@@ -62,7 +62,8 @@ class NodeWriter {
       }
     }
     const bool one = call.results.size() == 1 && !call.results[0].is_list;
-    const auto name = one ? names_[call.results[0].values[0]] : fresh_name(schema.name().substr(schema.name().find("::") + 2));
+    const auto name = one ? names_[call.results[0].values[0]]
+                          : fresh_name(schema.name().substr(schema.name().find("::") + 2));
     add_node(target, std::move(arguments), std::move(outputs), write_metadata(call, types_), name);
   }
 
@@ -78,7 +79,8 @@ class NodeWriter {
                        call.overload.empty() ? "default" : call.overload);
   }
 
-  void add_node(const std::string& target, Json arguments, Json outputs, Json metadata, const std::string& name) {
+  void add_node(const std::string& target, Json arguments, Json outputs, Json metadata,
+                const std::string& name) {
     nodes_.push_back({{"target", target},
                       {"inputs", std::move(arguments)},
                       {"outputs", std::move(outputs)},
@@ -140,10 +142,10 @@ class NodeWriter {
     const auto axis = static_cast<size_t>(symbol.source->axis);
     const auto size = value.sizes.at(axis);
     if (axis >= value.formulas.size() || value.formulas[axis].empty()) return {{size}};
-    Json arguments = {
-        {{"name", "self"}, {"arg", write_value(symbol.source->value, context())}, {"kind", 1}},
-        {{"name", "dim"}, {"arg", {{"as_int", symbol.source->axis}}}, {"kind", 1}}};
-    return add_integer("torch.ops.aten.sym_size.int", "sym_size_int", std::move(arguments), {size, value.formulas[axis]});
+    Json arguments = {{{"name", "self"}, {"arg", write_value(symbol.source->value, context())}, {"kind", 1}},
+                      {{"name", "dim"}, {"arg", {{"as_int", symbol.source->axis}}}, {"kind", 1}}};
+    return add_integer("torch.ops.aten.sym_size.int", "sym_size_int", std::move(arguments),
+                       {size, value.formulas[axis]});
   }
 
   Json symbolic(const SizeExpression& size) {
@@ -187,17 +189,15 @@ Json write_program(const Network& network) {
   const auto context = writer.context();
   auto signature = write_signature(network, context);
   // Written after the outputs, which may be sizes that need nodes.
-  Json graph = {{"inputs", signature.inputs},
-                {"outputs", signature.outputs},
-                {"nodes", std::move(writer.nodes_)},
-                {"sym_int_values", std::move(writer.integers_)},
-                {"is_single_tensor_return", false},
-                {"custom_obj_values", Json::object()}};
+  Json graph = {{"inputs", signature.inputs},        {"outputs", signature.outputs},
+                {"nodes", std::move(writer.nodes_)}, {"sym_int_values", std::move(writer.integers_)},
+                {"is_single_tensor_return", false},  {"custom_obj_values", Json::object()}};
   write_tables(network, context.names, graph);
   for (auto& [name, meta] : signature.alias_values.items()) graph["tensor_values"][name] = meta;
   Json ranges = Json::object();
   for (const auto& [symbol, range] : network.ranges)
-    ranges[symbol] = {{"min_val", range.minimum}, {"max_val", range.maximum ? Json(*range.maximum) : Json(nullptr)}};
+    ranges[symbol] = {{"min_val", range.minimum},
+                      {"max_val", range.maximum ? Json(*range.maximum) : Json(nullptr)}};
   return {{"graph_module",
            {{"graph", std::move(graph)},
             {"signature", signature.specs},

@@ -19,7 +19,8 @@ Json tuple_spec(const std::vector<Json>& children) {
 Json state_spec(Kind kind, const std::string& name, const std::string& value_name) {
   const Json argument = {{"name", value_name}};
   if (kind == Kind::parameter) return {{"parameter", {{"arg", argument}, {"parameter_name", name}}}};
-  if (kind == Kind::constant) return {{"tensor_constant", {{"arg", argument}, {"tensor_constant_name", name}}}};
+  if (kind == Kind::constant)
+    return {{"tensor_constant", {{"arg", argument}, {"tensor_constant_name", name}}}};
   return {{"buffer", {{"arg", argument}, {"buffer_name", name}, {"persistent", kind == Kind::buffer}}}};
 }
 
@@ -52,7 +53,8 @@ void write_user_inputs(const Network& network, const ArgumentContext& context, W
   auto constant = network.signature.constants.begin();
   size_t position = 0;
   const auto write_constants = [&] {
-    for (; constant != network.signature.constants.end() && constant->position == position; ++constant, ++position) {
+    for (; constant != network.signature.constants.end() && constant->position == position;
+         ++constant, ++position) {
       auto value = write_argument(constant->value, nullptr, context);
       written.inputs.push_back(value);
       const auto name = constant->name.empty() ? fmt::format("constant_{}", position) : constant->name;

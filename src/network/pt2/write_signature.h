@@ -16,8 +16,8 @@ WrittenSignature write_signature(const Network& network, const ArgumentContext& 
 
 Json write_module_call_graph(const Network& network);
 
-/// Returns pytree specifications: the network's own, or for a network without them one tuple of its inputs and
-/// outputs.
+/// Returns pytree specifications: the network's own, or for a network without them one tuple of its inputs
+/// and outputs.
 std::string in_spec(const Network& network);
 std::string out_spec(const Network& network);
 

@@ -25,12 +25,9 @@ Json meta(c10::ScalarType dtype, const std::vector<Size>& sizes, bool requires_g
     written_sizes.push_back(to_json(sizes[i]));
     written_strides.push_back(to_json(strides[i]));
   }
-  return {{"dtype", code_of(dtype)},
-          {"sizes", written_sizes},
-          {"requires_grad", requires_grad},
-          {"device", to_json(c10::Device(c10::kCPU))},
-          {"strides", written_strides},
-          {"storage_offset", {{"as_int", 0}}},
+  return {{"dtype", code_of(dtype)},        {"sizes", written_sizes},
+          {"requires_grad", requires_grad}, {"device", to_json(c10::Device(c10::kCPU))},
+          {"strides", written_strides},     {"storage_offset", {{"as_int", 0}}},
           {"layout", kStridedLayout}};
 }
 
@@ -72,7 +69,8 @@ Json write_tensor_meta(const at::Tensor& tensor) {
 
 Json write_metadata(const Call& call, const std::map<std::string, std::string>& types) {
   const auto root = types.find("");
-  std::string stack = "L__self__,," + (root == types.end() ? "torch.nn.modules.module.Module" : stack_part(root->second));
+  std::string stack =
+      "L__self__,," + (root == types.end() ? "torch.nn.modules.module.Module" : stack_part(root->second));
   const auto add = [&](const std::string& module, const std::string& type) {
     stack += fmt::format(";L__self__{0},{0},{1}", stack_part(module), stack_part(type));
   };

@@ -22,7 +22,8 @@ Json write_tensor_meta(const Value& value);
 /// Returns the metadata of a contiguous tensor that the archive holds.
 Json write_tensor_meta(const at::Tensor& tensor);
 
-/// Returns a node's metadata: the modules around the call, outermost first. `types` are the modules' known classes.
+/// Returns a node's metadata: the modules around the call, outermost first. `types` are the modules' known
+/// classes.
 Json write_metadata(const Call& call, const std::map<std::string, std::string>& types);
 
 }  // namespace inn::pt2

@@ -1,0 +1,87 @@
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "cli/command.h"
+#include "cli/conversion.h"
+#include "cli/general.h"
+#include "cli/image_source.h"
+#include "cli/model_source.h"
+#include "cli/output.h"
+#include "inn/core/error.h"
+#include "inn/report/table.h"
+
+namespace inn::cli {
+namespace {
+
+struct Options {
+  GeneralOptions general;
+  ModelOptions model;
+  ConversionOptions conversion;
+  NormalizationOptions normalization;
+  std::filesystem::path output;
+};
+
+Json document(const IntegralModelImpl& model, const std::filesystem::path& output) {
+  Json groups = Json::array();
+  for (const auto& group : model.groups())
+    groups.push_back({{"name", group.name()},
+                      {"source_width", group.source_width()},
+                      {"width", group.width()},
+                      {"kernel", group.kernel()},
+                      {"quadrature", group.quadrature()}});
+  return {{"output", output.string()}, {"groups", std::move(groups)}};
+}
+
+void print_table(const IntegralModelImpl& model, const std::filesystem::path& output) {
+  Table table({"group", "width", "kernel", "quadrature"});
+  for (const auto& group : model.groups())
+    table.add_row({group.name(), std::to_string(group.source_width()), group.kernel(), group.quadrature()});
+  std::cout << table
+            << fmt::format("Wrote {}: an integral model of {} continuous groups.\n", output.string(),
+                           model.groups().size());
+}
+
+int run(const Options& options) {
+  start(options.general);
+  check_integral_output(options.output);
+  const auto converted = convert_options(options.conversion, options.general.seed);
+  Network network = read_network(options.model, options.general.seed);
+  require(!is_integral(network), "cli", "Model '{}': it is an integral model already.", options.model.source);
+  if (!options.normalization.mean.empty() || !options.normalization.std.empty())
+    keep_normalization(network, normalization_of(options.normalization, network));
+  network.set_training(false);
+  IntegralModel model = convert(network, converted);
+  model->eval();
+  save(*model, options.output);
+  if (options.general.json) {
+    print(document(*model, options.output));
+  } else {
+    print_table(*model, options.output);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command convert_command() {
+  return {
+      .name = "convert",
+      .summary = "Turns a trained network into an integral model, with the same outputs at its own widths",
+      .examples =
+          "  inn convert resnet20.pt2 -o integral.pt2\n"
+          "  inn convert resnet20.pt2 -o integral.pt2 --groups 'layer3.*' --kernel linear\n"
+          "  inn convert net.pt2 -o integral.pt2 --dims dims.json --order none",
+      .declare = [](CLI::App& app) -> std::function<int()> {
+        auto options = std::make_shared<Options>();
+        add_model_options(app, options->model);
+        add_output_option(app, options->output);
+        add_conversion_options(app, options->conversion);
+        add_normalization_options(app, options->normalization);
+        app.add_flag("--dynamic-batch", options->model.dynamic_batch,
+                     "Make the batch dynamic where the source's was not");
+        add_general_options(app, options->general);
+        return [options] { return run(*options); };
+      }};
+}
+
+}  // namespace inn::cli

@@ -1,0 +1,127 @@
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <iostream>
+
+#include "cli/command.h"
+#include "cli/general.h"
+#include "cli/image_source.h"
+#include "cli/model_source.h"
+#include "cli/usage_error.h"
+#include "inn/core/error.h"
+#include "inn/report/table.h"
+#include "inn/train/evaluate.h"
+
+namespace inn::cli {
+namespace {
+
+struct Options {
+  GeneralOptions general;
+  ModelOptions model;
+  CalibrationOptions calibration;
+  NormalizationOptions normalization;
+  std::string data;
+  std::string split = "test";
+  std::vector<double> widths;
+  int64_t batch_size = 256;
+};
+
+/// All channels that the integral groups have now over all that they have in the source; 1 for a plain
+/// network.
+double present_width(const Model& model) {
+  if (!model.is_integral()) return 1;
+  int64_t now = 0, source = 0;
+  for (const auto& group : model.integral->groups()) {
+    now += group.width();
+    source += group.source_width();
+  }
+  return static_cast<double>(now) / static_cast<double>(source);
+}
+
+std::vector<WidthResult> results_of(const Model& model, const Options& options, const Dataset& images,
+                                    const std::optional<Dataset>& calibration,
+                                    const Normalization& normalization) {
+  const EvalOptions eval{.batch_size = options.batch_size, .progress = true};
+  if (!options.widths.empty())
+    return evaluate_widths(*model.integral, images, normalization, options.widths,
+                           {.eval = eval, .calibration = calibration});
+  Network network = model.present();
+  if (calibration) recalibrate(network, *calibration, normalization, options.batch_size);
+  return {{present_width(model), evaluate(network, images, normalization, eval)}};
+}
+
+void report(const std::vector<WidthResult>& results, bool json) {
+  if (json) {
+    Json list = Json::array();
+    for (const auto& [width, result] : results)
+      list.push_back({{"width", width},
+                      {"accuracy", result.accuracy},
+                      {"correct", result.correct},
+                      {"count", result.count},
+                      {"loss", result.loss}});
+    print({{"results", std::move(list)}});
+    return;
+  }
+  Table table({"width", "accuracy", "correct", "images", "loss"});
+  for (const auto& [width, result] : results)
+    table.add_row({fmt::format("{:.4g}", width), format_percent(result.accuracy),
+                   std::to_string(result.correct), std::to_string(result.count),
+                   fmt::format("{:.4f}", result.loss)});
+  std::cout << table;
+}
+
+int run(const Options& options) {
+  const auto device = start(options.general);
+  for (const double width : options.widths)
+    require<UsageError>(std::isfinite(width) && width > 0, "cli",
+                        "--widths: must be fractions above 0 but got {}.", width);
+  const std::map<std::string, Split> splits{
+      {"test", Split::test}, {"train", Split::train}, {"any", Split::any}};
+  Network network = read_network(options.model, options.general.seed);
+  const Normalization normalization = normalization_of(options.normalization, network);
+  Model model = open_model(std::move(network));
+  require(options.widths.empty() || model.is_integral(), "cli",
+          "Model '{}': it is a plain network, which has one width; --widths is for integral models (see 'inn "
+          "convert').",
+          options.model.source);
+  const Dataset images = open_dataset(options.data, splits.at(options.split));
+  const auto calibration = read_calibration(options.calibration);
+  model.to(device);
+  report(results_of(model, options, images, calibration, normalization), options.general.json);
+  return 0;
+}
+
+}  // namespace
+
+Command eval_command() {
+  return {
+      .name = "eval",
+      .summary = "Accuracy and loss on a data set, of an integral model at several widths",
+      .examples =
+          "  inn eval lenet.pt2 --data fashion-mnist\n"
+          "  inn eval resnet20.pt2 --data cifar-10/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225\n"
+          "  inn eval integral.pt2 --data fashion-mnist --widths 1,0.75,0.5,0.25 --calibration fashion-mnist",
+      .declare = [](CLI::App& app) -> std::function<int()> {
+        auto options = std::make_shared<Options>();
+        add_model_options(app, options->model);
+        app.add_option("--data", options->data, "The images: a folder, or fashion-mnist")
+            ->required()
+            ->type_name("DATA");
+        app.add_option("--split", options->split, "test, train or any")
+            ->check(CLI::IsMember({"test", "train", "any"}))
+            ->capture_default_str();
+        app.add_option("--widths", options->widths,
+                       "Of an integral model: fractions of the source widths, as 1,0.5,0.25")
+            ->delimiter(',')
+            ->type_name("F,F,…");
+        app.add_option("--batch-size", options->batch_size, "Images at once")
+            ->capture_default_str()
+            ->check(CLI::PositiveNumber);
+        add_calibration_options(app, options->calibration);
+        add_normalization_options(app, options->normalization);
+        add_general_options(app, options->general);
+        add_device_option(app, options->general);
+        return [options] { return run(*options); };
+      }};
+}
+
+}  // namespace inn::cli

@@ -1,0 +1,90 @@
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "cli/command.h"
+#include "cli/general.h"
+#include "cli/model_source.h"
+#include "inn/report/table.h"
+
+namespace inn::cli {
+namespace {
+
+struct Options {
+  GeneralOptions general;
+  ModelOptions model;
+};
+
+Json member_json(const Member& member) {
+  return {{"tensor", member.tensor},
+          {"axis", member.axis},
+          {"role", member.role == Role::produce ? "produce" : "consume"},
+          {"offset", member.offset},
+          {"outer", member.outer},
+          {"outer_stride", member.outer_stride},
+          {"inner", member.inner}};
+}
+
+Json groups_json(const Groups& groups) {
+  Json list = Json::array();
+  for (const auto& group : groups.groups) {
+    Json members = Json::array();
+    for (const auto& member : group.members) members.push_back(member_json(member));
+    list.push_back({{"name", group.name},
+                    {"width", group.width},
+                    {"pinned", group.pinned ? Json(*group.pinned) : Json()},
+                    {"members", std::move(members)}});
+  }
+  return {{"groups", std::move(list)}, {"unknown_operators", groups.unknown_operators}};
+}
+
+/// "layer1.0.conv1.weight[0] layer1.0.bn1.bias[0]", at most three of them.
+std::string members_text(const Group& group, Role role) {
+  constexpr size_t kShown = 3;
+  std::string text;
+  size_t count = 0;
+  for (const auto& member : group.members) {
+    if (member.role != role || ++count > kShown) continue;
+    text += fmt::format("{}{}[{}]", text.empty() ? "" : " ", member.tensor, member.axis);
+  }
+  return count > kShown ? text + fmt::format(" and {} more", count - kShown) : text;
+}
+
+void print_table(const Groups& groups) {
+  Table table({"group", "width", "produced by", "consumed by", "pinned"});
+  for (const auto& group : groups.groups)
+    table.add_row({group.name, std::to_string(group.width), members_text(group, Role::produce),
+                   members_text(group, Role::consume), group.pinned.value_or("")});
+  std::cout << table;
+  for (const auto& [name, count] : groups.unknown_operators)
+    std::cout << fmt::format("Operator {} has no rule ({} calls): what it touches is pinned.\n", name, count);
+}
+
+int run(const Options& options) {
+  start(options.general);
+  const auto groups = read_model(options.model, options.general.seed).source().groups;
+  if (options.general.json) {
+    print(groups_json(groups));
+  } else {
+    print_table(groups);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command groups_command() {
+  return {.name = "groups",
+          .summary = "The groups of a model: axes of tensors that must have one width",
+          .examples =
+              "  inn groups resnet20.pt2\n"
+              "  inn groups zoo:resnet18 --json\n"
+              "  inn groups scripted.pt --input-size 1,3,224,224",
+          .declare = [](CLI::App& app) -> std::function<int()> {
+            auto options = std::make_shared<Options>();
+            add_model_options(app, options->model);
+            add_general_options(app, options->general);
+            return [options] { return run(*options); };
+          }};
+}
+
+}  // namespace inn::cli

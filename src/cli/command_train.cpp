@@ -1,0 +1,114 @@
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "cli/command.h"
+#include "cli/conversion.h"
+#include "cli/general.h"
+#include "cli/image_source.h"
+#include "cli/model_source.h"
+#include "cli/output.h"
+#include "cli/training.h"
+#include "cli/usage_error.h"
+#include "inn/core/error.h"
+#include "inn/network/files.h"
+
+namespace inn::cli {
+namespace {
+
+struct Options {
+  GeneralOptions general;
+  ModelOptions model;
+  ConversionOptions conversion;
+  NormalizationOptions normalization;
+  TrainingOptions training;
+  std::string widths;
+  std::filesystem::path output;
+};
+
+/// Returns the trained weights in a file: an integral model where widths were drawn or it was one before.
+TrainResult train_integral(IntegralModel& model, const Options& options,
+                           const std::optional<FractionDistribution>& widths, const Dataset& images,
+                           const Normalization& normalization, const TrainOptions& recipe,
+                           c10::Device device) {
+  if (widths) model->set_distribution(*widths);
+  model->to(device);
+  const auto result = train(*model, images, normalization, recipe);
+  finish(options.training, recipe, result);
+  model->clear_distributions();
+  model->to(c10::Device(c10::kCPU));
+  save(*model, options.output);
+  return result;
+}
+
+TrainResult train_plain(Network network, const Options& options, const Dataset& images,
+                        const Normalization& normalization, const TrainOptions& recipe, c10::Device device) {
+  NetworkModule module(std::move(network));
+  module->to(device);
+  const auto result = train(*module, images, normalization, recipe);
+  finish(options.training, recipe, result);
+  module->to(c10::Device(c10::kCPU));
+  Network trained = module->network();
+  trained.set_training(false);
+  write_pt2(trained, options.output);
+  return result;
+}
+
+int run(const Options& options) {
+  const auto device = start(options.general);
+  std::optional<FractionDistribution> widths;
+  if (!options.widths.empty()) widths = as_usage([&] { return FractionDistribution::parse(options.widths); });
+  require<UsageError>(widths || (options.conversion.groups.empty() && options.conversion.dims.empty()), "cli",
+                      "--groups and --dims say what gets random widths; --widths is missing.");
+  check_integral_output(options.output);
+  const TrainOptions recipe = recipe_of(options.training, options.output, options.general.seed);
+  const auto converted = convert_options(options.conversion, options.general.seed);
+
+  const Dataset images = open_dataset(options.training.data, Split::train);
+  Network network = read_network(options.model, options.general.seed, &images);
+  const Normalization normalization = normalization_of(options.normalization, network);
+  keep_normalization(network, normalization);
+  Model model = open_model(std::move(network));
+  if (widths && !model.is_integral()) model.integral = convert(model.plain.network, converted);
+  const TrainResult result =
+      model.is_integral()
+          ? train_integral(model.integral, options, widths, images, normalization, recipe, device)
+          : train_plain(std::move(model.plain.network), options, images, normalization, recipe, device);
+  if (options.general.json) {
+    print(training_json(result, options.output));
+  } else {
+    print_training(result, options.output);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command train_command() {
+  return {
+      .name = "train",
+      .summary = "Trains a network, or an integral model at random widths",
+      .examples =
+          "  inn train zoo:lenet -o lenet.pt2 --data fashion-mnist --epochs 5 --mean 0.286 --std 0.353\n"
+          "  inn train lenet.pt2 -o integral.pt2 --data fashion-mnist --widths uniform:0.25,1\n"
+          "  inn train zoo:resnet20 -o resnet20.pt2 --data cifar-10/ --epochs 100 --crop-padding 4 --flip\n"
+          "  inn train zoo:resnet20 -o resnet20.pt2 --data cifar-10/ --epochs 100 --resume",
+      .declare = [](CLI::App& app) -> std::function<int()> {
+        auto options = std::make_shared<Options>();
+        add_model_options(app, options->model);
+        add_output_option(app, options->output);
+        add_training_options(app, options->training);
+        app.add_option("--widths", options->widths,
+                       "Draw a fraction of all widths each step: uniform:0.25,1 or choice:1,0.5,0.25; makes "
+                       "an integral model")
+            ->type_name("LAW");
+        add_conversion_options(app, options->conversion);
+        add_normalization_options(app, options->normalization);
+        app.add_flag("--dynamic-batch", options->model.dynamic_batch,
+                     "Make the batch dynamic where the source's was not");
+        add_general_options(app, options->general);
+        add_device_option(app, options->general);
+        return [options] { return run(*options); };
+      }};
+}
+
+}  // namespace inn::cli

@@ -1,0 +1,85 @@
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "cli/command.h"
+#include "cli/conversion.h"
+#include "cli/general.h"
+#include "cli/image_source.h"
+#include "cli/model_source.h"
+#include "cli/output.h"
+#include "cli/training.h"
+#include "cli/width_choice.h"
+
+namespace inn::cli {
+namespace {
+
+struct Options {
+  GeneralOptions general;
+  ModelOptions model;
+  ConversionOptions conversion;
+  WidthChoice widths;
+  NormalizationOptions normalization;
+  TrainingOptions training;
+  std::filesystem::path output;
+};
+
+int run(const Options& options) {
+  const auto device = start(options.general);
+  check(options.widths);
+  check_integral_output(options.output);
+  const TrainOptions recipe = recipe_of(options.training, options.output, options.general.seed);
+  const auto converted = convert_options(options.conversion, options.general.seed);
+
+  const Dataset images = open_dataset(options.training.data, Split::train);
+  Network network = read_network(options.model, options.general.seed, &images);
+  const Normalization normalization = normalization_of(options.normalization, network);
+  keep_normalization(network, normalization);
+  Model model = open_model(std::move(network));
+  if (!model.is_integral()) model.integral = convert(model.plain.network, converted);
+
+  const AnalysedNetwork source = model.source();
+  for (const auto& [id, width] : widths_of(model, source, options.widths))
+    model.integral->group(source.groups.groups[id].name).resize(width);
+  model.integral->tune_grids();
+  model.to(device);
+  const TrainResult result = train(*model.integral, images, normalization, recipe);
+  finish(options.training, recipe, result);
+  model.to(c10::Device(c10::kCPU));
+  save(*model.integral, options.output);
+  if (options.general.json) {
+    print(training_json(result, options.output));
+  } else {
+    print_training(result, options.output);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command tune_command() {
+  return {.name = "tune",
+          .summary = "Grid tuning: the points at which the groups are sampled learn, and nothing else",
+          .examples =
+              "  inn tune integral.pt2 -o tuned.pt2 --data fashion-mnist --keep 0.5 --epochs 1\n"
+              "  inn tune integral.pt2 -o tuned.pt2 --data cifar-10/ --width layer1.0.conv1=8 "
+              "--learning-rate 0.01",
+          .declare = [](CLI::App& app) -> std::function<int()> {
+            auto options = std::make_shared<Options>();
+            options->training.train.epochs = 1;
+            options->training.train.optimizer = "adam";
+            options->training.train.learning_rate = 0.01;
+            add_model_options(app, options->model);
+            add_output_option(app, options->output);
+            add_width_options(app, options->widths);
+            add_training_options(app, options->training);
+            add_kernel_options(app, options->conversion);
+            add_normalization_options(app, options->normalization);
+            app.add_flag("--dynamic-batch", options->model.dynamic_batch,
+                         "Make the batch dynamic where the source's was not");
+            add_general_options(app, options->general);
+            add_device_option(app, options->general);
+            return [options] { return run(*options); };
+          }};
+}
+
+}  // namespace inn::cli

@@ -1,0 +1,135 @@
+#include "cli/demo.h"
+
+#include "cli/image_source.h"
+#include "cli/model_source.h"
+#include "cli/resampled.h"
+#include "inn/core/error.h"
+#include "inn/core/interrupt.h"
+#include "inn/cost/cost.h"
+#include "inn/train/evaluate.h"
+#include "inn/train/train.h"
+#include "inn/zoo/zoo.h"
+#include "network/dynamic_batch.h"
+
+namespace inn::cli {
+namespace {
+
+constexpr const char* kNetwork = "small_cnn";
+constexpr int64_t kBatch = 128, kCalibrationBatch = 256;
+constexpr int64_t kCalibrationImages = 8192;
+constexpr int64_t kQuickImages = 1280;
+constexpr double kLearningRate = 0.004, kIntegralLearningRate = 0.002;
+constexpr const char* kWidths = "uniform:0.25,1";
+
+/// Mean and standard deviation of all pixels of Fashion-MNIST's training images.
+const Normalization& pixels() {
+  static const Normalization normalization{{0.2860}, {0.3530}};
+  return normalization;
+}
+
+class Demo {
+ public:
+  Demo(const DemoImages& images, const DemoOptions& options) : images_(images), options_(options) {}
+
+  DemoOutcome run() {
+    const Network ordinary = train_plain(1);
+    Model trained = open_model(ordinary);
+    outcome_.integral = train_integral(ordinary);
+    Model integral;
+    integral.integral = outcome_.integral;
+    for (const double width : demo_widths()) {
+      add("integral", "interpolate", width, at_width(integral, "interpolate", width));
+      add("ordinary", "l1", width, width == 1 ? ordinary : at_width(trained, "l1", width));
+      add("ordinary", "interpolate", width, width == 1 ? ordinary : at_width(trained, "interpolate", width));
+      add("separate", "none", width, width == 1 ? ordinary : train_plain(width));
+    }
+    return std::move(outcome_);
+  }
+
+ private:
+  TrainOptions recipe(int64_t epochs, double learning_rate) const {
+    return {.epochs = epochs,
+            .batch_size = kBatch,
+            .optimizer = "adamw",
+            .learning_rate = learning_rate,
+            .weight_decay = 0.01,
+            .warmup_epochs = 0.1 * static_cast<double>(epochs),
+            .seed = options_.seed};
+  }
+
+  void train_module(NetworkModuleImpl& module, int64_t epochs, double learning_rate) const {
+    const auto result = train(module, images_.train, pixels(), recipe(epochs, learning_rate));
+    require<std::runtime_error>(!result.interrupted, "cli", "The demo was interrupted.");
+  }
+
+  Network train_plain(double width) const {
+    Network network = with_dynamic_batch(make_zoo_network(kNetwork, {.width = width, .seed = options_.seed}));
+    keep_normalization(network, pixels());
+    NetworkModule module(std::move(network));
+    train_module(*module, options_.epochs, kLearningRate);
+    Network trained = module->network().clone();
+    trained.set_training(false);
+    return trained;
+  }
+
+  IntegralModel train_integral(const Network& ordinary) const {
+    IntegralModel model = convert(ordinary, {.seed = options_.seed});
+    model->set_distribution(FractionDistribution::parse(kWidths));
+    train_module(*model, options_.integral_epochs, kIntegralLearningRate);
+    model->clear_distributions();
+    return model;
+  }
+
+  Network at_width(const Model& model, const std::string& method, double width) const {
+    const AnalysedNetwork source = model.source();
+    std::map<GroupId, int64_t> widths;
+    for (const auto id : source.groups.select({}))
+      widths[id] = fraction_width(width, source.groups.groups[id].width);
+    Network network = resampled(
+        model, widths, {.method = method, .conversion = {.seed = options_.seed}, .seed = options_.seed});
+    recalibrate(network, images_.calibration, pixels(), kCalibrationBatch);
+    return network;
+  }
+
+  void add(const char* network, const char* method, double width, Network made) {
+    const CostReport cost = cost_of(made);
+    const EvalResult result = evaluate(made, images_.test, pixels());
+    outcome_.networks.push_back(
+        {network, method, width, result.accuracy, cost.parameters, cost.macs, std::move(made)});
+  }
+
+  const DemoImages& images_;
+  const DemoOptions& options_;
+  DemoOutcome outcome_;
+};
+
+}  // namespace
+
+const std::vector<double>& demo_widths() {
+  static const std::vector<double> widths{1, 0.75, 0.5, 0.25};
+  return widths;
+}
+
+std::string demo_label(const std::string& network, const std::string& method) {
+  if (network == "integral") return "integral model, resampled";
+  if (network == "separate") return "trained separately";
+  return method == "l1" ? "ordinary, cut by L1" : "ordinary, converted and resampled";
+}
+
+DemoImages read_demo_images(const DemoOptions& options) {
+  DemoImages images{.train = open_dataset(options.data, Split::train),
+                    .test = open_dataset(options.data, Split::test)};
+  if (options.quick) {
+    images.train = images.train.first(std::min(kQuickImages, images.train.size()));
+    images.test = images.test.first(std::min(kQuickImages, images.test.size()));
+  }
+  images.calibration = images.train.first(std::min(kCalibrationImages, images.train.size()));
+  return images;
+}
+
+DemoOutcome run_demo(const DemoImages& images, const DemoOptions& options) {
+  const InterruptGuard interrupts;
+  return Demo(images, options).run();
+}
+
+}  // namespace inn::cli

@@ -1,0 +1,120 @@
+#include "cli/training.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "cli/output.h"
+#include "cli/usage_error.h"
+#include "inn/core/error.h"
+#include "inn/report/table.h"
+#include "inn/train/recipe.h"
+
+namespace inn::cli {
+namespace {
+
+template <class Entries>
+std::string names_of(const Entries& entries) {
+  std::string text;
+  for (const auto& entry : entries) text += (text.empty() ? "" : ", ") + entry.name;
+  return text;
+}
+
+void add_recipe(CLI::App& app, TrainOptions& train) {
+  const std::string group = "Recipe";
+  const auto number = [&](const char* name, auto& value, const char* text) {
+    app.add_option(name, value, text)->capture_default_str()->check(CLI::NonNegativeNumber)->group(group);
+  };
+  number("--epochs", train.epochs, "How often all images are seen");
+  app.add_option("--batch-size", train.batch_size, "Images a step")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->group(group);
+  app.add_option("--optimizer", train.optimizer, "One of " + names_of(optimizers()))
+      ->capture_default_str()
+      ->group(group);
+  number("--learning-rate", train.learning_rate, "The learning rate after the warm-up");
+  app.add_option("--momentum", train.momentum, "Of sgd")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0))
+      ->group(group);
+  number("--weight-decay", train.weight_decay, "Of parameters of two axes and more");
+  app.add_option("--schedule", train.schedule, "One of " + names_of(schedules()))
+      ->capture_default_str()
+      ->group(group);
+  number("--warmup-epochs", train.warmup_epochs,
+         "Epochs in which the learning rate rises; may be a fraction");
+  app.add_option("--label-smoothing", train.label_smoothing, "In [0, 1)")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0))
+      ->group(group);
+  number("--clip-norm", train.clip_norm, "The greatest norm of a gradient; 0: any");
+  number("--crop-padding", train.crop_padding,
+         "Images are padded by so many pixels and cut at a random place");
+  app.add_flag("--flip", train.flip, "Images are mirrored at random")->group(group);
+}
+
+}  // namespace
+
+void add_training_options(CLI::App& app, TrainingOptions& options) {
+  app.add_option("--data", options.data, "The images: a folder, or fashion-mnist")
+      ->required()
+      ->type_name("DATA");
+  app.add_option("--checkpoint", options.train.checkpoint,
+                 "Written after every epoch and on Ctrl-C; default: OUT.checkpoint")
+      ->type_name("FILE");
+  app.add_option("--checkpoint-interval", options.train.checkpoint_interval,
+                 "Written every N batches too; 0: not")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_flag("--resume", options.train.resume, "Go on from the checkpoint, where there is one");
+  app.add_option("--log", options.train.log, "A file of JSON lines, one an epoch")->type_name("FILE");
+  add_recipe(app, options.train);
+}
+
+TrainOptions recipe_of(const TrainingOptions& options, const std::filesystem::path& output, uint64_t seed) {
+  TrainOptions recipe = options.train;
+  as_usage([&] {
+    find_optimizer(recipe.optimizer);
+    find_schedule(recipe.schedule);
+    return 0;
+  });
+  require<UsageError>(recipe.momentum < 1 && recipe.label_smoothing < 1, "cli",
+                      "--momentum and --label-smoothing must be below 1 but are {} and {}.", recipe.momentum,
+                      recipe.label_smoothing);
+  recipe.seed = seed;
+  if (recipe.checkpoint.empty()) recipe.checkpoint = output.string() + ".checkpoint";
+  check_output(recipe.checkpoint);
+  if (!recipe.log.empty()) check_output(recipe.log);
+  return recipe;
+}
+
+void finish(const TrainingOptions& options, const TrainOptions& recipe, const TrainResult& result) {
+  if (result.interrupted)
+    raise<std::runtime_error>("cli",
+                              "Interrupted in epoch {}. The same command with --resume goes on from '{}'.",
+                              result.epochs.size() + 1, recipe.checkpoint.string());
+  std::error_code ignored;
+  if (options.train.checkpoint.empty()) std::filesystem::remove(recipe.checkpoint, ignored);
+}
+
+Json training_json(const TrainResult& result, const std::filesystem::path& output) {
+  Json epochs = Json::array();
+  for (const auto& epoch : result.epochs)
+    epochs.push_back({{"epoch", epoch.epoch + 1},
+                      {"loss", epoch.loss},
+                      {"accuracy", epoch.accuracy},
+                      {"learning_rate", epoch.learning_rate},
+                      {"seconds", epoch.seconds}});
+  return {{"output", output.string()}, {"epochs", std::move(epochs)}};
+}
+
+void print_training(const TrainResult& result, const std::filesystem::path& output) {
+  Table table({"epoch", "loss", "accuracy", "seconds"});
+  for (const auto& epoch : result.epochs)
+    table.add_row({std::to_string(epoch.epoch + 1), fmt::format("{:.4f}", epoch.loss),
+                   format_percent(epoch.accuracy), fmt::format("{:.1f}", epoch.seconds)});
+  std::cout << table << fmt::format("Wrote {}.\n", output.string());
+}
+
+}  // namespace inn::cli

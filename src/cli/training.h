@@ -1,0 +1,36 @@
+#pragma once
+// The options of a training run, as train and tune take them.
+
+#include <string>
+
+#include "cli/general.h"
+#include "inn/train/train.h"
+
+namespace CLI {
+class App;
+}
+
+namespace inn::cli {
+
+struct TrainingOptions {
+  std::string data = {};
+  TrainOptions train = {};
+};
+
+/// Declares --data, --epochs and the rest of the recipe, --checkpoint, --resume and --log.
+void add_training_options(CLI::App& app, TrainingOptions& options);
+
+/// Returns the recipe with the checkpoint's name filled in (that of the output with ".checkpoint" behind it)
+/// and the files' folders checked. Throws UsageError for a name that no optimizer or schedule has.
+TrainOptions recipe_of(const TrainingOptions& options, const std::filesystem::path& output, uint64_t seed);
+
+/// Throws where Ctrl-C ended the run, saying how to go on; else removes the checkpoint that had no name of
+/// its own.
+void finish(const TrainingOptions& options, const TrainOptions& recipe, const TrainResult& result);
+
+/// {"output", "epochs": [{"epoch", "loss", "accuracy", "learning_rate", "seconds"}]}
+Json training_json(const TrainResult& result, const std::filesystem::path& output);
+/// Prints a table of the epochs.
+void print_training(const TrainResult& result, const std::filesystem::path& output);
+
+}  // namespace inn::cli

@@ -1,0 +1,229 @@
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/program_run.h"
+#include "inn/cost/cost.h"
+#include "inn/network/files.h"
+#include "inn/zoo/zoo.h"
+
+namespace inn {
+namespace {
+
+using nlohmann::json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+/// Interpolation and quadrature in float32.
+constexpr double kTolerance = 1e-5;
+
+class Program : public testing::Test {
+ protected:
+  ScratchFolder folder;
+
+  /// Runs and wants success.
+  std::string output_of(const std::string& arguments) const {
+    const auto run = folder.run(arguments);
+    EXPECT_EQ(run.code, 0) << arguments << "\n" << run.err;
+    EXPECT_EQ(run.err, "") << arguments;
+    return run.out;
+  }
+  json json_of(const std::string& arguments) const { return json::parse(output_of(arguments + " --json")); }
+};
+
+int64_t width_of(const json& groups, const std::string& name) {
+  for (const auto& group : groups.at("groups"))
+    if (group.at("name") == name) return group.at("width");
+  return -1;
+}
+
+TEST_F(Program, ShowsExamplesInTheHelpOfEveryCommand) {
+  const auto all = output_of("--help");
+  for (const std::string name :
+       {"groups", "check", "convert", "resample", "train", "tune", "eval", "cost", "demo"}) {
+    EXPECT_THAT(all, HasSubstr(name));
+    EXPECT_THAT(output_of(name + " --help"),
+                AllOf(HasSubstr("Examples:"), HasSubstr("inn " + name), HasSubstr("--json")));
+  }
+  EXPECT_THAT(output_of("--version"), HasSubstr("."));
+}
+
+TEST_F(Program, GroupsListsMembersThatAddUpToTheirAxes) {
+  const auto groups = json_of("groups zoo:lenet");
+  EXPECT_EQ(width_of(groups, "conv2"), 16);
+  EXPECT_TRUE(groups.at("unknown_operators").empty());
+  bool flattened = false;  // conv2's channels are 25 columns each of fc1's weight
+  for (const auto& group : groups.at("groups")) {
+    if (group.at("name") != "conv2") continue;
+    EXPECT_TRUE(group.at("pinned").is_null());
+    for (const auto& member : group.at("members"))
+      flattened |= member.at("tensor") == "fc1.weight" && member.at("axis") == 1 &&
+                   member.at("role") == "consume" && member.at("inner") == 25 && member.at("offset") == 0;
+  }
+  EXPECT_TRUE(flattened);
+  EXPECT_THAT(output_of("groups zoo:lenet"), AllOf(HasSubstr("conv2"), HasSubstr("fc1.weight[1]")));
+}
+
+TEST_F(Program, CheckProvesTheGroupsOfAResidualNetwork) {
+  const auto proof = json_of("check zoo:resnet20");
+  EXPECT_EQ(proof.at("ok"), true);
+  EXPECT_GT(proof.at("groups").size(), 9u);
+  for (const auto& group : proof.at("groups")) {
+    EXPECT_EQ(group.at("ok"), true) << group;
+    EXPECT_GT(group.at("producer_effect"), 0) << group;
+  }
+}
+
+TEST_F(Program, CostCountsWhatTheLibraryCounts) {
+  const auto cost = json_of("cost zoo:lenet --latency 3 --threads 1");
+  const auto expected = cost_of(make_zoo_network("lenet"));
+  EXPECT_EQ(cost.at("parameters"), expected.parameters);
+  EXPECT_EQ(cost.at("macs"), expected.macs);
+  EXPECT_EQ(cost.at("layers").size(), 5u);
+  EXPECT_LE(cost.at("latency").at("p10"), cost.at("latency").at("median"));
+  EXPECT_LE(cost.at("latency").at("median"), cost.at("latency").at("p90"));
+}
+
+TEST_F(Program, ConvertKeepsTheOutputsAndResampleHalvesTheWidths) {
+  const at::NoGradGuard no_grad;
+  output_of("convert zoo:lenet -o integral.pt2 --seed 5");
+  const auto images = at::linspace(-1, 1, 7 * 784).reshape({7, 1, 28, 28});
+  const auto expected = make_zoo_network("lenet", {.seed = 5}).forward(images);
+  const auto outputs = read_pt2(folder / "integral.pt2").forward(images);
+  EXPECT_LE((outputs - expected).abs().max().item<double>(), kTolerance);
+
+  const auto done = json_of("resample integral.pt2 -o half.pt2 --keep 0.5");
+  EXPECT_EQ(width_of(done, "conv2"), 8);
+  const auto half = read_pt2(folder / "half.pt2");
+  EXPECT_FALSE(half.extra.contains("integral.json"));
+  EXPECT_EQ(half.state[half.find_state("conv2.weight")].tensor.sizes(), (std::vector<int64_t>{8, 3, 5, 5}));
+  EXPECT_EQ(half.state[half.find_state("fc1.weight")].tensor.sizes(), (std::vector<int64_t>{60, 8 * 25}));
+  EXPECT_EQ(half.forward(images).sizes(), (std::vector<int64_t>{7, 10}));
+  EXPECT_EQ(done.at("parameters").at("after"), json_of("cost half.pt2").at("parameters"));
+}
+
+TEST_F(Program, ResamplesByEveryMethodAndByName) {
+  for (const std::string method : {"interpolate", "l1", "l2", "random"}) {
+    const auto done = json_of("resample zoo:mlp -o out.pt2 --keep 0.5 --width fc1=7 --method " + method);
+    EXPECT_EQ(done.at("method"), method);
+    EXPECT_EQ(width_of(done, "fc1"), 7) << done;
+  }
+  const auto rounded = json_of("resample zoo:lenet -o out.pt2 --keep 0.7 --groups 'fc*' --round-to 8");
+  EXPECT_EQ(rounded.at("groups").size(), 2u);
+  EXPECT_EQ(width_of(rounded, "fc1"), 88);  // 0.7·120 = 84
+  EXPECT_EQ(width_of(rounded, "fc2"), 56);  // 0.7·84 = 59
+}
+
+TEST_F(Program, ResampleByL1KeepsTheLargestRows) {
+  const at::NoGradGuard no_grad;
+  output_of("resample zoo:mlp -o out.pt2 --width fc1=3 --method l1 --seed 2");
+  const auto source = make_zoo_network("mlp", {.seed = 2});
+  const auto weight = source.state[source.find_state("fc1.weight")].tensor.detach();
+  const auto kept = std::get<0>(std::get<1>(weight.abs().sum(1).topk(3)).sort());
+  const auto cut = read_pt2(folder / "out.pt2");
+  EXPECT_TRUE(at::equal(cut.state[cut.find_state("fc1.weight")].tensor, weight.index_select(0, kept)));
+}
+
+TEST_F(Program, WritesAndReadsTorchScript) {
+  output_of("resample zoo:lenet -o half.pt --keep 0.5");
+  const auto groups = json_of("groups half.pt --input-size 2,1,28,28");
+  EXPECT_EQ(width_of(groups, "conv2"), 8);
+  const auto run = folder.run("groups half.pt");
+  EXPECT_EQ(run.code, 2);
+  EXPECT_THAT(run.err, HasSubstr("needs --input-size"));
+}
+
+class Training : public Program {
+ protected:
+  void SetUp() override { write_idx_folder(folder.path() / "data", 96, 28); }
+};
+
+TEST_F(Training, TrainsKeepsTheNormalizationAndEvaluates) {
+  const auto run =
+      json_of("train zoo:mlp -o net.pt2 --data data --epochs 3 --learning-rate 0.05 --mean 0.3 --std 0.25");
+  ASSERT_EQ(run.at("epochs").size(), 3u);
+  EXPECT_LT(run.at("epochs")[2].at("loss"), run.at("epochs")[0].at("loss"));
+  const auto kept = json::parse(read_pt2(folder / "net.pt2").extra.at("inn.json"));
+  EXPECT_EQ(kept.at("mean"), json::array({0.3}));
+  EXPECT_EQ(kept.at("std"), json::array({0.25}));
+
+  const auto result = json_of("eval net.pt2 --data data").at("results").at(0);
+  EXPECT_EQ(result.at("count"), 96);
+  EXPECT_EQ(result.at("width"), 1);
+  EXPECT_GT(result.at("accuracy"), 0.9);
+  EXPECT_DOUBLE_EQ(result.at("accuracy"), result.at("correct").get<double>() / 96);
+  EXPECT_EQ(json_of("eval net.pt2 --data data --mean 0.3 --std 0.25").at("results").at(0), result);
+  EXPECT_NE(json_of("eval net.pt2 --data data --mean 0 --std 1").at("results").at(0).at("loss"),
+            result.at("loss"));
+
+  output_of("convert net.pt2 -o integral.pt2");
+  const auto converted = json_of("eval integral.pt2 --data data").at("results").at(0);
+  EXPECT_EQ(converted.at("correct"), result.at("correct"));
+  EXPECT_EQ(folder.files(), (std::vector<std::string>{"data", "integral.pt2", "net.pt2"}));
+}
+
+TEST_F(Training, TrainsAtRandomWidthsAndEvaluatesAtEach) {
+  output_of(
+      "train zoo:small_cnn -o integral.pt2 --data data --epochs 2 --batch-size 32 --widths uniform:0.25,1");
+  const auto results =
+      json_of("eval integral.pt2 --data data --widths 1,0.5 --calibration data").at("results");
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_EQ(results[0].at("width"), 1.0);
+  EXPECT_EQ(results[1].at("width"), 0.5);
+  EXPECT_EQ(results[1].at("count"), 96);
+
+  output_of("resample integral.pt2 -o half.pt2 --keep 0.5 --calibration data");
+  const auto half = json_of("eval half.pt2 --data data").at("results").at(0);
+  EXPECT_EQ(half.at("correct"), results[1].at("correct"));
+
+  const auto tuned = json_of("tune integral.pt2 -o tuned.pt2 --data data --keep 0.5 --learning-rate 0.05");
+  EXPECT_EQ(tuned.at("epochs").size(), 1u);
+  EXPECT_NEAR(json_of("eval tuned.pt2 --data data").at("results").at(0).at("width"), 0.5, kTolerance);
+}
+
+TEST_F(Training, EndsOnCtrlCAndResumesToTheWeightsOfAnUnbrokenRun) {
+  const std::vector<std::string> run{"train",    "zoo:mlp", "--data",       "data",
+                                     "--epochs", "6",       "--batch-size", "2"};
+  const auto arguments = [&](const std::vector<std::string>& more) {
+    std::string text;
+    for (const auto& part : run) text += part + " ";
+    for (const auto& part : more) text += part + " ";
+    return text;
+  };
+  output_of(arguments({"-o", "whole.pt2"}));
+  auto interrupted = run;
+  interrupted.insert(interrupted.end(), {"-o", "part.pt2"});
+  // The checkpoint is written before the first of some hundred steps.
+  const auto stopped = folder.run_until(interrupted, "part.pt2.checkpoint");
+  EXPECT_EQ(stopped.code, 1);
+  EXPECT_THAT(stopped.err, AllOf(HasSubstr("Interrupted in epoch"), HasSubstr("--resume")));
+  EXPECT_FALSE(std::filesystem::exists(folder / "part.pt2"));
+
+  output_of(arguments({"-o", "part.pt2", "--resume"}));
+  EXPECT_FALSE(std::filesystem::exists(folder / "part.pt2.checkpoint"));
+  const auto whole = read_pt2(folder / "whole.pt2"), part = read_pt2(folder / "part.pt2");
+  for (size_t s = 0; s < whole.state.size(); ++s)
+    EXPECT_TRUE(at::equal(whole.state[s].tensor, part.state[s].tensor)) << whole.state[s].name;
+}
+
+TEST_F(Training, DemoWritesTheSameFiguresForTheSameSeed) {
+  const auto first = json_of("demo --quick --data data --output a --seed 3");
+  const auto again = json_of("demo --quick --data data --output b --seed 3");
+  EXPECT_EQ(first, again);
+  EXPECT_EQ(first, json::parse(content_of(folder / "a/results.json")));
+  ASSERT_EQ(first.at("results").size(), 16u);
+  for (const auto& result : first.at("results")) {
+    EXPECT_EQ(result.size(), 6u);
+    EXPECT_GE(result.at("accuracy"), 0);
+    EXPECT_GT(result.at("macs"), 0);
+  }
+  for (const std::string name : {"integral.pt2", "integral_interpolate_0.50.pt2", "ordinary_l1_0.25.pt2",
+                                 "separate_0.75.pt2", "accuracy.svg", "accuracy.png"})
+    EXPECT_TRUE(std::filesystem::exists(folder.path() / "a" / name)) << name;
+  const auto half = json_of("cost a/integral_interpolate_0.50.pt2");
+  for (const auto& result : first.at("results"))
+    if (result.at("width") == 0.5) EXPECT_EQ(result.at("parameters"), half.at("parameters"));
+}
+
+}  // namespace
+}  // namespace inn

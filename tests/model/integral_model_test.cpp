@@ -1,0 +1,273 @@
+#include "inn/model/integral_model.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "inn/model/batch_norm.h"
+#include "inn/network/files.h"
+#include "inn/resampling/proof.h"
+#include "network_builder.h"
+
+namespace inn {
+namespace {
+
+using test::NetworkBuilder;
+
+constexpr double kRounding = 1e-10;          // float64, sums of some tens of terms
+constexpr double kFiniteDifference = 1e-6;   // central differences with step 1e-6 in float64
+
+/// conv(3→8) → batch norm → relu → conv(8→6) → relu → flatten → linear(6·9→5).
+Network small_convolutional() {
+  NetworkBuilder b(1);
+  auto x = b.input("x", {2, 3, 3, 3});
+  x = b.call("aten::conv2d", "", {x, b.parameter("conv1.weight", {8, 3, 3, 3}), {}, {1, 1}, {1, 1}, {1, 1}, 1});
+  x = b.batch_norm("bn1", x, 8);
+  x = b.call("aten::relu", "", {x});
+  x = b.call("aten::conv2d", "", {x, b.parameter("conv2.weight", {6, 8, 3, 3}), b.parameter("conv2.bias", {6}), {1, 1}, {1, 1}, {1, 1}, 1});
+  x = b.call("aten::relu", "", {x});
+  x = b.call("aten::flatten", "using_ints", {x, 1});
+  x = b.call("aten::linear", "", {x, b.parameter("fc.weight", {5, 54}), b.parameter("fc.bias", {5})});
+  Network network = b.finish(x);
+  for (auto& entry : network.state)
+    if (entry.kind == StateEntry::Kind::parameter) entry.tensor.requires_grad_();
+  return network;
+}
+
+at::Tensor input() { return random_inputs(small_convolutional(), 3).at(0).toTensor(); }
+
+double difference(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
+
+TEST(IntegralModel, EqualsItsNetworkAtTheSourceWidth) {
+  const Network network = small_convolutional();
+  for (const auto* order : {"path", "none"}) {
+    auto model = convert(network, {.order = order});
+    model->eval();
+    EXPECT_LT(difference(model->forward(input()), network.forward(input())), kRounding) << order;
+  }
+}
+
+TEST(IntegralModel, WithoutOrderingKeepsEveryBitAtTheSourceWidth) {
+  const Network network = small_convolutional();
+  auto model = convert(network, {.order = "none"});
+  model->eval();
+  model->resize(0.5);
+  model->restore();
+  EXPECT_TRUE(at::equal(model->forward(input()), network.forward(input())));
+}
+
+TEST(IntegralModel, RunsAndDiscretizesAtAnyWidth) {
+  auto model = convert(small_convolutional());
+  model->eval();
+  for (const double fraction : {0.1, 0.25, 0.5, 0.75, 2.0}) {
+    model->resize(fraction);
+    const Network plain = model->discretize();
+    plain.validate();
+    EXPECT_EQ(model->group("conv1").width(), fraction_width(fraction, 8));
+    EXPECT_EQ(plain.state[plain.find_state("conv1.weight")].tensor.size(0), fraction_width(fraction, 8));
+    EXPECT_LT(difference(model->forward(input()), plain.forward(input())), kRounding);
+  }
+}
+
+TEST(IntegralModel, RepeatedResizingStartsFromTheSource) {
+  auto model = convert(small_convolutional());
+  model->eval();
+  model->resize(0.5);
+  const auto once = model->forward(input());
+  model->resize(0.25);
+  model->resize(1.0);
+  model->resize(0.5);
+  EXPECT_TRUE(at::equal(model->forward(input()), once));
+}
+
+TEST(IntegralModel, DimsNameGroupsByTensorAndAxis) {
+  auto model = convert(small_convolutional(), {.dims = {{"conv2.weight", {1}}}});
+  ASSERT_EQ(model->groups().size(), 1U);
+  EXPECT_EQ(model->groups()[0].name(), "conv1");
+  EXPECT_THROW(convert(small_convolutional(), {.dims = {{"conv1.weight", {1}}}}), std::invalid_argument);  // the input's channels
+  EXPECT_THROW(convert(small_convolutional(), {.dims = {{"conv1.weight", {2}}}}), std::invalid_argument);  // kernel taps
+  EXPECT_THROW(convert(small_convolutional(), {.dims = {{"conv1.weight", {4}}}}), std::invalid_argument);
+  EXPECT_THROW(convert(small_convolutional(), {.dims = {{"conv9.weight", {0}}}}), std::invalid_argument);
+}
+
+TEST(IntegralModel, NamesTheNearestGroups) {
+  auto model = convert(small_convolutional());
+  try {
+    model->group("conv3");
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("Did you mean 'conv1'"), std::string::npos) << error.what();
+  }
+  EXPECT_THROW(model->group("conv1").resize(0), std::invalid_argument);
+  EXPECT_THROW(model->group("conv1").resize(65), std::invalid_argument);
+  EXPECT_EQ(model->group("conv1").width(), 8);
+}
+
+/// Compares the gradient of a scalar of the model's output in `tensor` with central differences.
+void expect_gradient(IntegralModel& model, at::Tensor tensor, const std::string& name) {
+  const auto loss = [&] { return model->forward(input()).square().sum(); };
+  model->zero_grad();
+  loss().backward();
+  const auto gradient = tensor.grad().clone();
+  constexpr double kStep = 1e-6;
+  at::NoGradGuard no_grad;
+  auto flat = tensor.detach().view({-1});
+  const int64_t stride = std::max<int64_t>(1, flat.size(0) / 7);
+  for (int64_t i = 0; i < flat.size(0); i += stride) {
+    const double value = flat[i].item<double>();
+    flat[i] = value + kStep;
+    const double above = loss().item<double>();
+    flat[i] = value - kStep;
+    const double below = loss().item<double>();
+    flat[i] = value;
+    const double numeric = (above - below) / (2 * kStep), analytic = gradient.view({-1})[i].item<double>();
+    EXPECT_NEAR(analytic, numeric, kFiniteDifference * std::max(1.0, std::abs(numeric)) * 10) << name << "[" << i << "]";
+  }
+}
+
+TEST(IntegralModel, GradientsOfControlPointsAreThoseOfFiniteDifferences) {
+  for (const auto* kernel : {"linear", "cubic", "bspline"}) {
+    auto model = convert(small_convolutional(), {.kernel = kernel});
+    model->eval();
+    model->resize(0.6);
+    for (auto& parameter : model->named_parameters()) expect_gradient(model, parameter.value(), parameter.key());
+  }
+}
+
+TEST(IntegralModel, GradientsOfGridsAreThoseOfFiniteDifferences) {
+  auto model = convert(small_convolutional());
+  model->eval();
+  model->resize(0.6);
+  model->tune_grids();
+  int64_t grids = 0;
+  for (auto& parameter : model->named_parameters()) {
+    if (!parameter.value().requires_grad()) continue;
+    // Off the control points, where the kernel has a derivative.
+    {
+      at::NoGradGuard no_grad;
+      parameter.value().add_(at::linspace(0, 0.3, parameter.value().size(0), at::kDouble));
+    }
+    expect_gradient(model, parameter.value(), parameter.key());
+    ++grids;
+  }
+  EXPECT_EQ(grids, 2);
+}
+
+TEST(IntegralModel, DrawsWidthsOnlyWhileTraining) {
+  auto model = convert(small_convolutional());
+  model->set_distribution(FractionDistribution(Uniform{0.25, 1}));
+  model->eval();
+  model->forward(input());
+  EXPECT_EQ(model->group("conv1").width(), 8);
+  model->train();
+  std::set<int64_t> seen;
+  for (int i = 0; i < 30; ++i) {
+    model->forward(input());
+    seen.insert(model->group("conv1").width());
+  }
+  EXPECT_GT(seen.size(), 3U);
+  EXPECT_GE(*seen.begin(), 2);
+  EXPECT_LE(*seen.rbegin(), 8);
+}
+
+TEST(IntegralModel, AGroupMayHaveADistributionOfItsOwn) {
+  auto model = convert(small_convolutional());
+  model->groups()[0].set_distribution(Uniform{3, 5});
+  EXPECT_THROW(model->groups()[0].set_distribution(Uniform{3, 500}), std::invalid_argument);
+  model->train();
+  for (int i = 0; i < 10; ++i) {
+    model->forward(input());
+    EXPECT_GE(model->groups()[0].width(), 3);
+    EXPECT_LE(model->groups()[0].width(), 5);
+    EXPECT_EQ(model->groups()[1].width(), model->groups()[1].source_width());
+  }
+}
+
+TEST(IntegralModel, EvaluationFollowsEveryChangeOfAParameter) {
+  auto model = convert(small_convolutional());
+  model->eval();
+  model->resize(0.5);
+  at::NoGradGuard no_grad;
+  const auto before = model->forward(input());
+  EXPECT_TRUE(at::equal(model->forward(input()), before));
+  model->named_parameters()["conv2.weight"].mul_(2);
+  EXPECT_GT(difference(model->forward(input()), before), 1e-3);
+}
+
+TEST(IntegralModel, SavedAndLoadedIsTheSame) {
+  const auto path = std::filesystem::temp_directory_path() / "inn_integral_model_test.pt2";
+  auto model = convert(small_convolutional(), {.kernel = "bspline"});
+  model->eval();
+  for (const double fraction : {1.0, 0.5}) {
+    model->resize(fraction);
+    save(*model, path);
+    auto loaded = load_integral(path);
+    EXPECT_EQ(loaded->group("conv1").width(), fraction_width(fraction, 8));
+    EXPECT_LT(difference(loaded->forward(input()), model->forward(input())), kRounding);
+    loaded->resize(0.75);
+    auto other = model->clone_model();
+    other->eval();
+    other->resize(0.75);
+    EXPECT_LT(difference(loaded->forward(input()), other->forward(input())), kRounding);
+    // Read as a plain network it has the present width.
+    const Network plain = read_pt2(path);
+    EXPECT_EQ(plain.state[plain.find_state("conv1.weight")].tensor.size(0), fraction_width(fraction, 8));
+  }
+  std::filesystem::remove(path);
+}
+
+TEST(IntegralModel, AClonedModelSharesNothing) {
+  auto model = convert(small_convolutional());
+  model->eval();
+  auto copy = model->clone_model();
+  const auto before = model->forward(input());
+  {
+    at::NoGradGuard no_grad;
+    for (auto& parameter : copy->parameters()) parameter.zero_();
+  }
+  copy->resize(0.5);
+  EXPECT_TRUE(at::equal(model->forward(input()), before));
+}
+
+TEST(IntegralModel, RunsInFloat32AfterTo) {
+  auto model = convert(small_convolutional());
+  model->eval();
+  const auto exact = model->forward(input());
+  model->to(at::kFloat);
+  EXPECT_LT(difference(model->forward(input().to(at::kFloat)).to(at::kDouble), exact), 1e-3 * exact.abs().max().item<double>());
+}
+
+TEST(FoldBatchNorm, ChangesNoOutput) {
+  const Network network = small_convolutional();
+  const Network folded = fold_batch_norm(network);
+  EXPECT_EQ(folded.calls.size(), network.calls.size() - 1);
+  folded.validate();
+  EXPECT_LT(difference(folded.forward(input()), network.forward(input())), kRounding);
+}
+
+TEST(RecalibrateBatchNorm, GivesTheMeansOverAllBatches) {
+  Network network = small_convolutional();
+  std::vector<at::Tensor> seen;
+  const auto weight = network.state[network.find_state("conv1.weight")].tensor.detach();
+  int left = 3;
+  const auto generator = at::detail::createCPUGenerator(5);
+  recalibrate_batch_norm(network, [&]() -> std::optional<at::Tensor> {
+    if (left-- == 0) return std::nullopt;
+    const auto batch = at::randn({4, 3, 3, 3}, generator, at::TensorOptions(at::kDouble));
+    seen.push_back(at::conv2d(batch, weight, {}, 1, 1));
+    return batch;
+  });
+  const auto mean = network.state[network.find_state("bn1.running_mean")].tensor;
+  const auto variance = network.state[network.find_state("bn1.running_var")].tensor;
+  EXPECT_LT(difference(mean, at::cat(seen).mean({0, 2, 3})), kRounding);
+  std::vector<at::Tensor> variances;
+  for (const auto& batch : seen) variances.push_back(batch.transpose(0, 1).flatten(1).var(1));
+  EXPECT_LT(difference(variance, at::stack(variances).mean(0)), kRounding);
+  EXPECT_THROW(recalibrate_batch_norm(network, [] { return std::nullopt; }), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace inn

@@ -1,0 +1,102 @@
+// The groups of torchvision's networks, proved: see export_torchvision.py.
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/jit/serialization/pickle.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "inn/grid/grid.h"
+#include "inn/network/files.h"
+#include "inn/resampling/maps.h"
+#include "inn/resampling/proof.h"
+
+namespace inn {
+namespace {
+
+#ifndef INN_TEST_ARCHIVES
+#define INN_TEST_ARCHIVES ""
+#endif
+#ifndef INN_TEST_WRITTEN
+#define INN_TEST_WRITTEN ""
+#endif
+
+class Torchvision : public testing::TestWithParam<const char*> {
+ protected:
+  std::filesystem::path archive() const {
+    return std::filesystem::path(INN_TEST_ARCHIVES) / "torchvision" / (std::string(GetParam()) + ".pt2");
+  }
+  void SetUp() override {
+    if (!std::filesystem::exists(archive())) GTEST_SKIP() << "no archive: torchvision is not installed";
+  }
+};
+
+TEST_P(Torchvision, EveryGroupIsProvedAndOnlyInputAndClassesArePinned) {
+  const auto source = analyse(read_pt2(archive()));
+  EXPECT_TRUE(source.groups.unknown_operators.empty());
+  std::vector<std::string> reasons;
+  for (const auto& group : source.groups.groups)
+    if (group.pinned) reasons.push_back(*group.pinned);
+  EXPECT_EQ(reasons, (std::vector<std::string>{"it is axis 1 of the input 'x'", "it is axis 1 of output 0"}));
+  // Through some hundred layers rounding grows; a wrong group differs in the first digits.
+  for (const auto& proof : prove_groups(source, {.tolerance = 1e-9})) {
+    EXPECT_TRUE(proof.ok()) << proof.name << ": " << proof.failure;
+    EXPECT_GT(proof.producer_effect, 1e-9) << proof.name << " reaches no output, so nothing was proved";
+  }
+}
+
+TEST_P(Torchvision, CutToHalfRunsAndIsWrittenForPython) {
+  const auto source = analyse(read_pt2(archive()));
+  std::map<GroupId, GroupMaps> maps;
+  for (const auto id : source.groups.select({})) {
+    const int64_t width = source.groups.groups[id].width, half = std::max<int64_t>(1, width / 2);
+    std::vector<int64_t> kept;
+    for (int64_t k = 0; k < half; ++k) kept.push_back(2 * k + (2 * k + 1 < width ? 1 : 0));
+    maps.emplace(id, selection_maps(width, kept));
+  }
+  const Network half = resample(source, maps);
+  half.validate();
+  at::NoGradGuard no_grad;
+  const auto inputs = random_inputs(half, 1);
+  const auto outputs = half.forward(inputs);
+  ASSERT_EQ(outputs.at(0).toTensor().size(1), 10);
+
+  const auto folder = std::filesystem::path(INN_TEST_WRITTEN) / "torchvision";
+  std::filesystem::create_directories(folder);
+  write_pt2(half, folder / (std::string(GetParam()) + ".pt2"));
+  // What load_check.py compares with: [inputs, outputs].
+  c10::List<at::Tensor> given, wanted;
+  for (const auto& input : inputs) given.push_back(input.toTensor());
+  for (const auto& output : outputs) wanted.push_back(output.toTensor());
+  c10::impl::GenericList all(c10::AnyType::get());
+  all.push_back(given);
+  all.push_back(wanted);
+  const auto bytes = torch::jit::pickle_save(all);
+  std::ofstream(folder / (std::string(GetParam()) + ".pt"), std::ios::binary).write(bytes.data(), static_cast<int64_t>(bytes.size()));
+
+  // Read again it is the same network.
+  const auto again = read_pt2(folder / (std::string(GetParam()) + ".pt2")).forward(inputs);
+  EXPECT_TRUE(at::allclose(again.at(0).toTensor(), outputs.at(0).toTensor(), 1e-5, 1e-6));
+}
+
+TEST_P(Torchvision, RunsAtOtherBatchSizesThanItWasExportedAt) {
+  const auto source = analyse(read_pt2(archive()));
+  at::NoGradGuard no_grad;
+  auto sizes = source.network.values[source.network.inputs[0]].sizes;
+  sizes[0] = 3;
+  const auto images = at::randn(sizes);
+  const auto all = source.network.forward(images);
+  ASSERT_EQ(all.size(0), 3);
+  const auto one = source.network.forward(images.narrow(0, 1, 1));
+  EXPECT_LT((all.narrow(0, 1, 1) - one).abs().max().item<double>(), 1e-4 * all.abs().max().item<double>());
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, Torchvision,
+                         testing::Values("resnet18", "vgg11_bn", "densenet121", "mobilenet_v2", "mobilenet_v3_small",
+                                         "efficientnet_b0", "squeezenet1_1", "googlenet", "inception_v3", "alexnet"),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace inn
