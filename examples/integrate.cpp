@@ -12,7 +12,8 @@ int main() {
   const double exact = (1 - std::cos(10 * std::numbers::pi)) / 10;  // 0: ten half waves cancel
   for (const auto* rule : {"trapezoid", "simpson", "gauss-legendre", "sobol"}) {
     const auto value =
-        inn::integrate(f, {.lower = {0}, .upper = {std::numbers::pi}, .counts = {100}, .rule = rule}).item<double>();
+        inn::integrate(f, {.lower = {0}, .upper = {std::numbers::pi}, .counts = {100}, .rule = rule})
+            .item<double>();
     std::printf("%-15s %12.3e   error %8.1e\n", rule, value, std::abs(value - exact));
   }
 }

@@ -35,7 +35,8 @@ int main() {
   SmallNet module;
   module.eval();
   const auto images = at::randn({2, 3, 8, 8});
-  const inn::Network network = inn::trace(module, [&](const at::Tensor& x) { return module.forward(x); }, images);
+  const inn::Network network = inn::trace(
+      module, [&](const at::Tensor& x) { return module.forward(x); }, images);
 
   const auto source = inn::analyse(network);
   for (const auto& group : source.groups.groups) {
@@ -50,10 +51,12 @@ int main() {
   for (const auto id : source.groups.select({})) {
     const int64_t width = source.groups.groups[id].width;
     const auto scores = inn::find_importance("l1").score(source, id, 0);
-    maps.emplace(id, inn::selection_maps(width, inn::most_important(scores, inn::fraction_width(0.5, width))));
+    maps.emplace(id,
+                 inn::selection_maps(width, inn::most_important(scores, inn::fraction_width(0.5, width))));
   }
   const inn::Network pruned = inn::resample(source, maps);
-  std::printf("parameters: %ld before, %ld after; outputs [%ld, %ld]\n", static_cast<long>(inn::cost_of(network).parameters),
-              static_cast<long>(inn::cost_of(pruned).parameters), static_cast<long>(pruned.forward(images).size(0)),
-              static_cast<long>(pruned.forward(images).size(1)));
+  std::printf(
+      "parameters: %ld before, %ld after; outputs [%ld, %ld]\n",
+      static_cast<long>(inn::cost_of(network).parameters), static_cast<long>(inn::cost_of(pruned).parameters),
+      static_cast<long>(pruned.forward(images).size(0)), static_cast<long>(pruned.forward(images).size(1)));
 }

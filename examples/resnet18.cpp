@@ -1,4 +1,5 @@
-// ResNet-18 with two integral axes: converted, trained for a few steps at random widths, resized, made plain again.
+// ResNet-18 with two integral axes: converted, trained for a few steps at random widths, resized, made plain
+// again.
 
 #include <inn/model/integral_model.h>
 #include <inn/network/files.h>
@@ -14,7 +15,8 @@ int main() {
   const inn::Network network = inn::make_zoo_network("resnet18", {.image_size = 64, .seed = 0});
 
   // Continuous axes by tensor: output channels are axis 0 of a convolution's weight, input channels axis 1.
-  auto model = inn::convert(network, {.dims = {{"layer4.0.conv1.weight", {0}}, {"layer4.1.conv1.weight", {0, 1}}}});
+  auto model =
+      inn::convert(network, {.dims = {{"layer4.0.conv1.weight", {0}}, {"layer4.1.conv1.weight", {0, 1}}}});
   for (const auto& group : model->groups())
     std::printf("%-16s %4ld channels\n", group.name().c_str(), static_cast<long>(group.source_width()));
 
@@ -36,7 +38,8 @@ int main() {
     const auto loss = torch::nn::functional::cross_entropy(model->forward(images), at::tensor({1, 2}));
     loss.backward();
     optimizer.step();
-    std::printf("step %d: width %2ld, loss %.3f\n", step, static_cast<long>(model->groups()[0].width()), loss.item<double>());
+    std::printf("step %d: width %2ld, loss %.3f\n", step, static_cast<long>(model->groups()[0].width()),
+                loss.item<double>());
   }
 
   // Any width from the same weights.
@@ -46,8 +49,9 @@ int main() {
     model->groups()[0].resize(width);
     const inn::Network plain = model->discretize();
     const auto& weight = plain.state[plain.find_state("layer4.0.conv1.weight")].tensor;
-    std::printf("at width %ld: layer4.0.conv1.weight is [%ld, %ld, %ld, %ld], outputs [%ld, %ld]\n", static_cast<long>(width),
-                static_cast<long>(weight.size(0)), static_cast<long>(weight.size(1)), static_cast<long>(weight.size(2)),
+    std::printf("at width %ld: layer4.0.conv1.weight is [%ld, %ld, %ld, %ld], outputs [%ld, %ld]\n",
+                static_cast<long>(width), static_cast<long>(weight.size(0)),
+                static_cast<long>(weight.size(1)), static_cast<long>(weight.size(2)),
                 static_cast<long>(weight.size(3)), static_cast<long>(plain.forward(images).size(0)),
                 static_cast<long>(plain.forward(images).size(1)));
     inn::write_pt2(plain, "resnet18_" + std::to_string(width) + ".pt2");

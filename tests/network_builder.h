@@ -19,7 +19,8 @@ class NetworkBuilder {
  public:
   explicit NetworkBuilder(uint64_t seed = 0) : generator_(at::detail::createCPUGenerator(seed)) {}
 
-  /// What may stand as an argument: nothing (None), a value, a number, a flag, a word, a list of numbers or of values.
+  /// What may stand as an argument: nothing (None), a value, a number, a flag, a word, a list of numbers or
+  /// of values.
   struct Given {
     Argument argument;
     Given() = default;
@@ -29,7 +30,8 @@ class NetworkBuilder {
     Given(double number) : argument(c10::IValue(number)) {}
     Given(bool flag) : argument(c10::IValue(flag)) {}
     Given(const char* word) : argument(c10::IValue(std::string(word))) {}
-    Given(std::initializer_list<int> numbers) : argument(c10::IValue(std::vector<int64_t>(numbers.begin(), numbers.end()))) {
+    Given(std::initializer_list<int> numbers)
+        : argument(c10::IValue(std::vector<int64_t>(numbers.begin(), numbers.end()))) {
       if (numbers.size() == 0) argument = Argument();  // {} is None
     }
     Given(const std::vector<ValueRef>& values) : argument(Argument::List(values.begin(), values.end())) {}
@@ -52,7 +54,8 @@ class NetworkBuilder {
     return {id};
   }
 
-  /// Adds a call with arguments in the schema's order; what is not given is the schema's default. Returns its results.
+  /// Adds a call with arguments in the schema's order; what is not given is the schema's default. Returns its
+  /// results.
   std::vector<ValueRef> calls(const std::string& op, const std::string& overload, std::vector<Given> given) {
     const auto& schema = find_schema(op, overload);
     Call call{.op = op, .overload = overload};
@@ -69,7 +72,8 @@ class NetworkBuilder {
       Call::Result slot;
       if (result.isTensorList()) {
         slot.is_list = true;
-        for (const at::Tensor& tensor : result.toTensorVector()) slot.values.push_back(add(fresh_name(op), tensor));
+        for (const at::Tensor& tensor : result.toTensorVector())
+          slot.values.push_back(add(fresh_name(op), tensor));
       } else {
         slot.values.push_back(add(fresh_name(op), result.toTensor()));
       }
@@ -88,7 +92,8 @@ class NetworkBuilder {
     const auto positive = [&] { return at::rand({channels}, generator_, at::kDouble) + 0.5; };
     const auto gain = state(name + ".weight", positive(), StateEntry::Kind::parameter);
     const auto bias = parameter(name + ".bias", {channels});
-    const auto mean = state(name + ".running_mean", at::randn({channels}, generator_, at::kDouble), StateEntry::Kind::buffer);
+    const auto mean = state(name + ".running_mean", at::randn({channels}, generator_, at::kDouble),
+                            StateEntry::Kind::buffer);
     const auto variance = state(name + ".running_var", positive(), StateEntry::Kind::buffer);
     return call("aten::batch_norm", "", {x, gain, bias, mean, variance, false, 0.1, 1e-5, false});
   }
@@ -113,7 +118,8 @@ class NetworkBuilder {
         std::vector<at::Tensor> tensors;
         for (const auto& item : argument.list()) tensors.push_back(values_[item.value()]);
         stack.emplace_back(tensors);
-      } else if (argument.constant().isInt() && schema.arguments()[a].type()->kind() == c10::TypeKind::ListType) {
+      } else if (argument.constant().isInt() &&
+                 schema.arguments()[a].type()->kind() == c10::TypeKind::ListType) {
         stack.emplace_back(std::vector<int64_t>(static_cast<size_t>(schema.arguments()[a].N().value_or(1)),
                                                 argument.constant().toInt()));
       } else {
@@ -129,7 +135,9 @@ class NetworkBuilder {
     return network_.add_value({.name = name, .dtype = tensor.scalar_type(), .sizes = tensor.sizes().vec()});
   }
 
-  std::string fresh_name(const std::string& op) { return op.substr(op.rfind(':') + 1) + "_" + std::to_string(values_.size()); }
+  std::string fresh_name(const std::string& op) {
+    return op.substr(op.rfind(':') + 1) + "_" + std::to_string(values_.size());
+  }
 
   Network network_;
   std::vector<at::Tensor> values_;

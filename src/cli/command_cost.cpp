@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/general.h"
+#include "cli/limits.h"
 #include "cli/model_source.h"
 #include "inn/cost/cost.h"
 #include "inn/cost/latency.h"
@@ -87,10 +88,10 @@ Command cost_command() {
             add_model_options(app, options->model);
             app.add_option("--latency", options->repetitions, "Measure it by so many runs")
                 ->type_name("N")
-                ->check(CLI::PositiveNumber);
+                ->check(at_least(1));
             app.add_option("--batch", options->batch, "The batch of the latency's runs")
                 ->type_name("N")
-                ->check(CLI::PositiveNumber)
+                ->check(at_least(1))
                 ->capture_default_str();
             add_general_options(app, options->general);
             add_device_option(app, options->general);

@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/demo.h"
 #include "cli/general.h"
+#include "cli/limits.h"
 #include "cli/output.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
@@ -147,11 +148,11 @@ Command demo_command() {
         app.add_option("--data", options->demo.data, "The images: 28×28 or larger, grey")
             ->capture_default_str();
         app.add_option("--epochs", options->demo.epochs, "Of the ordinary network and of the separate ones")
-            ->check(CLI::PositiveNumber)
+            ->check(at_least(1))
             ->capture_default_str();
         app.add_option("--integral-epochs", options->demo.integral_epochs,
                        "Of the integral model, after those")
-            ->check(CLI::PositiveNumber)
+            ->check(at_least(1))
             ->capture_default_str();
         app.add_flag("--quick", options->demo.quick,
                      "1280 images and one epoch: shows that it runs, no more");

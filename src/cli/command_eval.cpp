@@ -1,12 +1,12 @@
 #include <CLI/CLI.hpp>
-#include <cmath>
 #include <iostream>
 
 #include "cli/command.h"
 #include "cli/general.h"
 #include "cli/image_source.h"
+#include "cli/limits.h"
 #include "cli/model_source.h"
-#include "cli/usage_error.h"
+#include "cli/width_choice.h"
 #include "inn/core/error.h"
 #include "inn/report/table.h"
 #include "inn/train/evaluate.h"
@@ -71,9 +71,7 @@ void report(const std::vector<WidthResult>& results, bool json) {
 
 int run(const Options& options) {
   const auto device = start(options.general);
-  for (const double width : options.widths)
-    require<UsageError>(std::isfinite(width) && width > 0, "cli",
-                        "--widths: must be fractions above 0 but got {}.", width);
+  for (const double width : options.widths) check_fraction("--widths", width);
   const std::map<std::string, Split> splits{
       {"test", Split::test}, {"train", Split::train}, {"any", Split::any}};
   Network network = read_network(options.model, options.general.seed);
@@ -115,7 +113,7 @@ Command eval_command() {
             ->type_name("F,F,…");
         app.add_option("--batch-size", options->batch_size, "Images at once")
             ->capture_default_str()
-            ->check(CLI::PositiveNumber);
+            ->check(at_least(1));
         add_calibration_options(app, options->calibration);
         add_normalization_options(app, options->normalization);
         add_general_options(app, options->general);

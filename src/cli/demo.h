@@ -39,7 +39,8 @@ std::string demo_label(const std::string& network, const std::string& method);
 
 /// The images of the demo.
 struct DemoImages {
-  Dataset train, test, calibration;
+  Dataset train, test;
+  Dataset calibration = {};
 };
 DemoImages read_demo_images(const DemoOptions& options);
 

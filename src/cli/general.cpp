@@ -7,13 +7,13 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "cli/limits.h"
 #include "cli/usage_error.h"
 #include "inn/core/error.h"
 
 namespace inn::cli {
 namespace {
 
-constexpr int kMostThreads = 4096;
 constexpr const char* kGroup = "General";
 
 c10::Device read_device(const std::string& text) {
@@ -30,7 +30,7 @@ void add_general_options(CLI::App& app, GeneralOptions& options) {
   app.add_flag("--json", options.json, "Print one JSON document on stdout and nothing else")->group(kGroup);
   app.add_option("--seed", options.seed, "Seed of all that is random")->capture_default_str()->group(kGroup);
   app.add_option("--threads", options.threads, "Threads of the processor; as torch chooses without it")
-      ->check(CLI::Range(1, kMostThreads))
+      ->check(at_least(1))
       ->group(kGroup);
 }
 

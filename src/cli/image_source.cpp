@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cli/general.h"
+#include "cli/limits.h"
 #include "cli/usage_error.h"
 #include "inn/core/error.h"
 
@@ -72,7 +73,7 @@ void add_calibration_options(CLI::App& app, CalibrationOptions& options) {
       ->type_name("DATA");
   app.add_option("--samples", options.samples, "How many of them; 0: all")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
 }
 
 std::optional<Dataset> read_calibration(const CalibrationOptions& options) {

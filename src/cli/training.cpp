@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "cli/limits.h"
 #include "cli/output.h"
 #include "cli/usage_error.h"
 #include "inn/core/error.h"
@@ -22,12 +23,12 @@ std::string names_of(const Entries& entries) {
 void add_recipe(CLI::App& app, TrainOptions& train) {
   const std::string group = "Recipe";
   const auto number = [&](const char* name, auto& value, const char* text) {
-    app.add_option(name, value, text)->capture_default_str()->check(CLI::NonNegativeNumber)->group(group);
+    app.add_option(name, value, text)->capture_default_str()->check(at_least(0))->group(group);
   };
   number("--epochs", train.epochs, "How often all images are seen");
   app.add_option("--batch-size", train.batch_size, "Images a step")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->group(group);
   app.add_option("--optimizer", train.optimizer, "One of " + names_of(optimizers()))
       ->capture_default_str()
@@ -65,7 +66,7 @@ void add_training_options(CLI::App& app, TrainingOptions& options) {
   app.add_option("--checkpoint-interval", options.train.checkpoint_interval,
                  "Written every N batches too; 0: not")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->capture_default_str();
   app.add_flag("--resume", options.train.resume, "Go on from the checkpoint, where there is one");
   app.add_option("--log", options.train.log, "A file of JSON lines, one an epoch")->type_name("FILE");

@@ -5,12 +5,16 @@
 #include <cmath>
 #include <set>
 
+#include "cli/limits.h"
 #include "cli/usage_error.h"
 #include "inn/core/error.h"
 #include "inn/grid/distribution.h"
 
 namespace inn::cli {
 namespace {
+
+/// No group grows beyond this: an integral model's does not, and pruning cuts.
+constexpr double kLargestFraction = 8;
 
 struct NamedWidth {
   std::string name;
@@ -61,7 +65,13 @@ void add_width_options(CLI::App& app, WidthChoice& choice) {
   app.add_option("--round-to", choice.round_to, "Makes what --keep gives a multiple of N")
       ->type_name("N")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
+}
+
+void check_fraction(const char* option, double fraction) {
+  require<UsageError>(fraction > 0 && fraction <= kLargestFraction, "cli",
+                      "{}: must be a fraction above 0 and at most {} but got {}.", option, kLargestFraction,
+                      fraction);
 }
 
 void check(const WidthChoice& choice) {
@@ -69,9 +79,7 @@ void check(const WidthChoice& choice) {
                       "A width is needed: --keep F or --width NAME=N.");
   require<UsageError>(choice.keep || choice.groups.empty(), "cli",
                       "--groups says what --keep is for; --keep is missing.");
-  if (choice.keep)
-    require<UsageError>(std::isfinite(*choice.keep) && *choice.keep > 0, "cli",
-                        "--keep: must be a fraction above 0 but got {}.", *choice.keep);
+  if (choice.keep) check_fraction("--keep", *choice.keep);
   for (const auto& text : choice.widths) read_width(text);
 }
 

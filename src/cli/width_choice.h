@@ -25,6 +25,9 @@ struct WidthChoice {
 /// Declares --keep, --width, --groups and --round-to.
 void add_width_options(CLI::App& app, WidthChoice& choice);
 
+/// Throws UsageError unless the fraction of a width is above 0 and at most 8.
+void check_fraction(const char* option, double fraction);
+
 /// Throws UsageError for what the command line alone shows: no width at all, a width or a fraction that is
 /// none.
 void check(const WidthChoice& choice);

@@ -9,7 +9,9 @@ namespace inn {
 namespace {
 
 /// Returns the factors of a product, or the axis itself as its only factor.
-std::vector<Axis> factors_of(const Axis& axis) { return axis.is_product() ? axis.parts : std::vector<Axis>{axis}; }
+std::vector<Axis> factors_of(const Axis& axis) {
+  return axis.is_product() ? axis.parts : std::vector<Axis>{axis};
+}
 
 bool contains(const Axis& axis, VariableId variable) {
   bool found = false;
@@ -173,7 +175,8 @@ bool Algebra::unify_products(std::vector<Axis> a, std::vector<Axis> b, const std
   return true;
 }
 
-std::optional<std::pair<Axis, Axis>> Algebra::cut(const Axis& unresolved, int64_t position, const std::string& site) {
+std::optional<std::pair<Axis, Axis>> Algebra::cut(const Axis& unresolved, int64_t position,
+                                                  const std::string& site) {
   const Axis axis = resolve(unresolved);
   if (position < 0 || position > axis.size) return std::nullopt;
   if (position == 0) return std::pair{Axis::of_constant(0), axis};
@@ -252,7 +255,8 @@ bool Algebra::unify_sums(std::vector<Axis> a, std::vector<Axis> b, const std::st
   return all;
 }
 
-bool Algebra::unify_product_with_sum(const Axis& product, const std::vector<Axis>& terms, const std::string& site) {
+bool Algebra::unify_product_with_sum(const Axis& product, const std::vector<Axis>& terms,
+                                     const std::string& site) {
   const std::vector<Axis> rest(std::next(product.parts.begin()), product.parts.end());
   const Axis& outer = product.parts[0];
   const int64_t inner = product.size / outer.size;

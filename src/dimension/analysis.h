@@ -1,8 +1,8 @@
 #pragma once
 // The state of one analysis: what rules read and write through RuleContext.
 
-#include <optional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,11 +44,11 @@ class Analysis {
   const Network& network;
   const RuleTable& rules;
   Algebra algebra;
-  std::vector<std::optional<Axes>> axes;                    // by value
-  std::vector<std::optional<Axis>> integers;                // by value
-  std::vector<std::vector<std::vector<Origin>>> origins;    // by value, by axis: the parameters it is a view of
-  std::vector<bool> bounded;                                // by state: see Groups::bounded
-  std::vector<bool> of_parameters;                          // by value: computed of parameters alone
+  std::vector<std::optional<Axes>> axes;                  // by value
+  std::vector<std::optional<Axis>> integers;              // by value
+  std::vector<std::vector<std::vector<Origin>>> origins;  // by value, by axis: the parameters it is a view of
+  std::vector<bool> bounded;                              // by state: see Groups::bounded
+  std::vector<bool> of_parameters;                        // by value: computed of parameters alone
   std::vector<SizeSite> sizes;
   std::vector<ConstantSite> constants;
   std::vector<Consumption> consumptions;

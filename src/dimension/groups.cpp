@@ -39,8 +39,9 @@ void walk(const Axis& axis, Place at, Visit&& visit) {
       int64_t inner = axis.size, outer = 1;
       for (const auto& factor : axis.parts) {
         inner /= factor.size;
-        // The repetitions of what stands around (at.outer) and of the factors before this one: one stride holds for both
-        // where the blocks of the first are without gaps; else each of the former is listed by itself.
+        // The repetitions of what stands around (at.outer) and of the factors before this one: one stride
+        // holds for both where the blocks of the first are without gaps; else each of the former is listed by
+        // itself.
         const int64_t block = factor.size * inner * at.inner;
         if (at.outer == 1) {
           walk(factor, {at.offset, outer, block, inner * at.inner}, visit);
@@ -103,18 +104,19 @@ class Collector {
     const auto& axes = *analysis_.axes[network_.state[state].value];
     for (size_t d = 0; d < axes.size(); ++d) {
       const auto axis = static_cast<int64_t>(d);
-      walk(analysis_.algebra.resolve(axes[d]), {0, 1, axes[d].size, 1}, [&](const Axis& leaf, const Place& place) {
-        if (analysis_.algebra.is_fixed(leaf.variable)) return;
-        const auto [found, is_new] = ids_.try_emplace(leaf.variable, result_.groups.size());
-        if (is_new) {
-          result_.groups.push_back({"", leaf.size, analysis_.algebra.pinned(leaf.variable), {}});
-          result_.variables.push_back(leaf.variable);
-        }
-        const bool consumed = consumed_.contains({Analysis::Origin{state, axis}, leaf.variable});
-        result_.groups[found->second].members.push_back({state, network_.state[state].name, axis,
-                                                         consumed ? Role::consume : Role::produce, place.offset,
-                                                         place.outer, place.outer_stride, place.inner});
-      });
+      walk(analysis_.algebra.resolve(axes[d]), {0, 1, axes[d].size, 1},
+           [&](const Axis& leaf, const Place& place) {
+             if (analysis_.algebra.is_fixed(leaf.variable)) return;
+             const auto [found, is_new] = ids_.try_emplace(leaf.variable, result_.groups.size());
+             if (is_new) {
+               result_.groups.push_back({"", leaf.size, analysis_.algebra.pinned(leaf.variable), {}});
+               result_.variables.push_back(leaf.variable);
+             }
+             const bool consumed = consumed_.contains({Analysis::Origin{state, axis}, leaf.variable});
+             result_.groups[found->second].members.push_back(
+                 {state, network_.state[state].name, axis, consumed ? Role::consume : Role::produce,
+                  place.offset, place.outer, place.outer_stride, place.inner});
+           });
     }
   }
 
@@ -245,8 +247,8 @@ std::vector<GroupId> Groups::select(const std::vector<std::string>& patterns) co
     }
     if (any) continue;
     if (pinned)
-      raise("dimension", "Group '{}': it is pinned at width {}, since {}.", groups[*pinned].name, groups[*pinned].width,
-            *groups[*pinned].pinned);
+      raise("dimension", "Group '{}': it is pinned at width {}, since {}.", groups[*pinned].name,
+            groups[*pinned].width, *groups[*pinned].pinned);
     raise("dimension", "Pattern '{}': it matches no group.{}", pattern, nearest_names(pattern, names));
   }
   return {chosen.begin(), chosen.end()};

@@ -7,13 +7,16 @@
 
 namespace inn {
 
-RuleContext::RuleContext(Analysis& analysis, size_t call_index) : analysis_(analysis), call_index_(call_index) {
+RuleContext::RuleContext(Analysis& analysis, size_t call_index)
+    : analysis_(analysis), call_index_(call_index) {
   site_ = call().qualified_name();
   if (!call().module.empty()) site_ += " (" + call().module + ")";
-  for (const auto& result : call().results) results_.insert(results_.end(), result.values.begin(), result.values.end());
+  for (const auto& result : call().results)
+    results_.insert(results_.end(), result.values.begin(), result.values.end());
   of_parameters_ = true;
   for (const auto& argument : call().arguments)
-    argument.for_each_value([&](ValueId id) { of_parameters_ = of_parameters_ && analysis_.of_parameters[id]; });
+    argument.for_each_value(
+        [&](ValueId id) { of_parameters_ = of_parameters_ && analysis_.of_parameters[id]; });
   for (const auto id : results_) analysis_.of_parameters[id] = of_parameters_;
 }
 
@@ -49,28 +52,32 @@ int64_t RuleContext::integer(const std::string& name, int64_t fallback) const {
   if (!has(name)) return fallback;
   const auto& value = argument(name);
   if (value.is_value() && analysis_.integers[value.value()]) return analysis_.integers[value.value()]->size;
-  require(value.is_constant() && value.constant().isInt(), "dimension", "{}: '{}' must be a constant integer.", site_, name);
+  require(value.is_constant() && value.constant().isInt(), "dimension",
+          "{}: '{}' must be a constant integer.", site_, name);
   return value.constant().toInt();
 }
 
 double RuleContext::number(const std::string& name, double fallback) const {
   if (!has(name)) return fallback;
   const auto& value = argument(name);
-  require(value.is_constant() && value.constant().isScalar(), "dimension", "{}: '{}' must be a constant number.", site_, name);
+  require(value.is_constant() && value.constant().isScalar(), "dimension",
+          "{}: '{}' must be a constant number.", site_, name);
   return value.constant().toScalar().toDouble();
 }
 
 bool RuleContext::flag(const std::string& name, bool fallback) const {
   if (!has(name)) return fallback;
   const auto& value = argument(name);
-  require(value.is_constant() && value.constant().isBool(), "dimension", "{}: '{}' must be a constant bool.", site_, name);
+  require(value.is_constant() && value.constant().isBool(), "dimension", "{}: '{}' must be a constant bool.",
+          site_, name);
   return value.constant().toBool();
 }
 
 std::string RuleContext::text(const std::string& name, const std::string& fallback) const {
   if (!has(name)) return fallback;
   const auto& value = argument(name);
-  require(value.is_constant() && value.constant().isString(), "dimension", "{}: '{}' must be a string.", site_, name);
+  require(value.is_constant() && value.constant().isString(), "dimension", "{}: '{}' must be a string.",
+          site_, name);
   return value.constant().toStringRef();
 }
 
@@ -84,7 +91,8 @@ std::vector<int64_t> RuleContext::integers(const std::string& name) const {
     return numbers;
   }
   if (value.is_constant() && value.constant().isInt()) return {value.constant().toInt()};
-  require(value.is_constant() && value.constant().isIntList(), "dimension", "{}: '{}' must be a list of integers.", site_, name);
+  require(value.is_constant() && value.constant().isIntList(), "dimension",
+          "{}: '{}' must be a list of integers.", site_, name);
   return value.constant().toIntVector();
 }
 
@@ -105,7 +113,8 @@ std::vector<std::string> RuleContext::tensor_arguments() const {
 Axes RuleContext::axes(const std::string& name) const {
   require(is_tensor(name), "dimension", "{}: argument '{}' must be a tensor.", site_, name);
   Axes resolved;
-  for (const auto& axis : *analysis_.axes[argument(name).value()]) resolved.push_back(analysis_.algebra.resolve(axis));
+  for (const auto& axis : *analysis_.axes[argument(name).value()])
+    resolved.push_back(analysis_.algebra.resolve(axis));
   return resolved;
 }
 
@@ -115,7 +124,8 @@ std::vector<Axes> RuleContext::list_axes(const std::string& name) const {
   for (const auto& item : argument(name).list()) {
     if (!item.is_value() || !analysis_.axes[item.value()]) continue;
     Axes resolved;
-    for (const auto& axis : *analysis_.axes[item.value()]) resolved.push_back(analysis_.algebra.resolve(axis));
+    for (const auto& axis : *analysis_.axes[item.value()])
+      resolved.push_back(analysis_.algebra.resolve(axis));
     all.push_back(std::move(resolved));
   }
   return all;
@@ -160,7 +170,8 @@ void RuleContext::pin(const Axis& axis, const std::string& reason) { analysis_.a
 void RuleContext::fix(const Axis& axis) { analysis_.algebra.fix(axis); }
 
 void RuleContext::unify(const Axes& a, const Axes& b) {
-  require(a.size() == b.size(), "dimension", "{}: {} axes can't be those of a tensor with {}.", site_, a.size(), b.size());
+  require(a.size() == b.size(), "dimension", "{}: {} axes can't be those of a tensor with {}.", site_,
+          a.size(), b.size());
   for (size_t d = 0; d < a.size(); ++d) unify(a[d], b[d]);
 }
 
@@ -200,7 +211,9 @@ void RuleContext::keep_bounds(const std::string& name) {
     for (const auto& origin : axis) analysis_.bounded[origin.state] = true;
 }
 
-void RuleContext::set_result(Axes axes, size_t index) { analysis_.axes[results_.at(index)] = std::move(axes); }
+void RuleContext::set_result(Axes axes, size_t index) {
+  analysis_.axes[results_.at(index)] = std::move(axes);
+}
 
 void RuleContext::carry(const std::string& name, int64_t from, int64_t to, size_t index) {
   if (!of_parameters_) return;
@@ -212,7 +225,9 @@ void RuleContext::carry(const std::string& name, int64_t from, int64_t to, size_
   target[to].insert(target[to].end(), moved.begin(), moved.end());
 }
 
-void RuleContext::set_integer(const Axis& axis, size_t index) { analysis_.integers[results_.at(index)] = axis; }
+void RuleContext::set_integer(const Axis& axis, size_t index) {
+  analysis_.integers[results_.at(index)] = axis;
+}
 
 int64_t RuleContext::normalize(int64_t axis, size_t rank) const {
   const auto count = static_cast<int64_t>(rank);

@@ -18,7 +18,8 @@ class SizeDerivation {
     find_sources();
     for (const auto& site : analysis_.sizes) needed_from(site);
     for (const auto& site : analysis_.sizes) rewrite(site);
-    for (const auto& site : analysis_.constants) network_.calls[site.call].arguments[site.argument] = Argument(site.value);
+    for (const auto& site : analysis_.constants)
+      network_.calls[site.call].arguments[site.argument] = Argument(site.value);
     for (GroupId g = 0; g < groups_.groups.size(); ++g)
       if (const auto symbol = symbols_.find(groups_.variables[g]); symbol != symbols_.end())
         groups_.group_symbols[g] = symbol->second;
@@ -35,7 +36,8 @@ class SizeDerivation {
     const auto& axes = *analysis_.axes[id];
     for (size_t d = 0; d < axes.size(); ++d) {
       const Axis axis = analysis_.algebra.resolve(axes[d]);
-      if (axis.is_variable()) sources_.try_emplace(axis.variable, Found{{id, static_cast<int64_t>(d)}, position});
+      if (axis.is_variable())
+        sources_.try_emplace(axis.variable, Found{{id, static_cast<int64_t>(d)}, position});
     }
   }
 
@@ -47,16 +49,19 @@ class SizeDerivation {
         for (const auto id : result.values) note(id, static_cast<int64_t>(c));
   }
 
-  /// A symbol whose size shows only after a call that needs it has no source: its value is kept in the network.
+  /// A symbol whose size shows only after a call that needs it has no source: its value is kept in the
+  /// network.
   void needed_from(const Analysis::SizeSite& site) {
     analysis_.algebra.resolve(site.axis).for_each_variable([&](const Axis& leaf) {
       const auto found = sources_.find(leaf.variable);
-      if (found != sources_.end() && found->second.position >= static_cast<int64_t>(site.call)) sources_.erase(found);
+      if (found != sources_.end() && found->second.position >= static_cast<int64_t>(site.call))
+        sources_.erase(found);
     });
   }
 
   SymbolId symbol_of(const Axis& leaf) {
-    const auto [found, is_new] = symbols_.try_emplace(leaf.variable, static_cast<SymbolId>(network_.symbols.size()));
+    const auto [found, is_new] =
+        symbols_.try_emplace(leaf.variable, static_cast<SymbolId>(network_.symbols.size()));
     if (is_new) {
       SizeSymbol symbol{.name = fmt::format("s{}", leaf.variable), .value = leaf.size, .source = {}};
       if (const auto source = sources_.find(leaf.variable); source != sources_.end())

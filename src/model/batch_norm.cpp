@@ -1,8 +1,8 @@
 #include "inn/model/batch_norm.h"
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
 #include <ATen/core/function_schema.h>
+#include <ATen/core/grad_mode.h>
 
 #include <map>
 #include <set>
@@ -12,20 +12,24 @@
 namespace inn {
 namespace {
 
-/// The places of batch_norm's schema: input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn.
+/// The places of batch_norm's schema: input, weight, bias, running_mean, running_var, training, momentum,
+/// eps, cudnn.
 enum BatchNorm { kInput, kWeight, kBias, kMean, kVariance, kTraining, kMomentum, kEpsilon };
 
 bool has_statistics(const Call& call) {
-  return call.op == "aten::batch_norm" && call.arguments[kMean].is_value() && call.arguments[kVariance].is_value();
+  return call.op == "aten::batch_norm" && call.arguments[kMean].is_value() &&
+         call.arguments[kVariance].is_value();
 }
 
-/// The convolution or linear layer that alone makes what `norm` normalizes and makes it for `norm` alone, or nothing.
+/// The convolution or linear layer that alone makes what `norm` normalizes and makes it for `norm` alone, or
+/// nothing.
 class Folding {
  public:
   explicit Folding(const Network& network) : network_(network) {
     uses_.resize(network.values.size());
     for (size_t c = 0; c < network.calls.size(); ++c) {
-      for (const auto& argument : network.calls[c].arguments) argument.for_each_value([&](ValueId id) { ++uses_[id]; });
+      for (const auto& argument : network.calls[c].arguments)
+        argument.for_each_value([&](ValueId id) { ++uses_[id]; });
       for (const auto& result : network.calls[c].results)
         for (const auto id : result.values) made_by_[id] = c;
     }
@@ -37,13 +41,14 @@ class Folding {
     const auto made = made_by_.find(norm.arguments[kInput].value());
     if (made == made_by_.end() || uses_[made->first] != 1) return std::nullopt;
     const Call& layer = network_.calls[made->second];
-    const bool known = layer.op == "aten::linear" || layer.op == "aten::conv1d" || layer.op == "aten::conv2d" ||
-                       layer.op == "aten::conv3d";
+    const bool known = layer.op == "aten::linear" || layer.op == "aten::conv1d" ||
+                       layer.op == "aten::conv2d" || layer.op == "aten::conv3d";
     if (!known) return std::nullopt;
     for (const size_t place : {size_t{1}, size_t{2}}) {
       const auto& tensor = layer.arguments[place];
       if (tensor.is_none() && place == 2) continue;
-      if (!tensor.is_value() || !network_.state_of(tensor.value()) || uses_[tensor.value()] != 1) return std::nullopt;
+      if (!tensor.is_value() || !network_.state_of(tensor.value()) || uses_[tensor.value()] != 1)
+        return std::nullopt;
     }
     for (const size_t place : {kWeight, kBias, kMean, kVariance}) {
       const auto& tensor = norm.arguments[place];
@@ -64,7 +69,8 @@ void drop_calls(Network& network, const std::vector<bool>& dropped) {
   std::vector<Call> kept;
   for (size_t c = 0; c < network.calls.size(); ++c) {
     auto& values = dropped[c] ? of_dropped : of_kept;
-    for (const auto& argument : network.calls[c].arguments) argument.for_each_value([&](ValueId id) { values.insert(id); });
+    for (const auto& argument : network.calls[c].arguments)
+      argument.for_each_value([&](ValueId id) { values.insert(id); });
     if (!dropped[c]) kept.push_back(std::move(network.calls[c]));
   }
   network.calls = std::move(kept);
@@ -112,12 +118,14 @@ Network fold_batch_norm(const Network& source) {
       const auto& weight_name = network.state[network.state_of(layer.arguments[1].value()).value()].name;
       const auto dot = weight_name.rfind('.');
       const auto name = (dot == std::string::npos ? "" : weight_name.substr(0, dot + 1)) + "bias";
-      const ValueId value = network.add_value({.name = "p_" + name, .dtype = weight.scalar_type(), .sizes = {new_bias.size(0)}});
+      const ValueId value = network.add_value(
+          {.name = "p_" + name, .dtype = weight.scalar_type(), .sizes = {new_bias.size(0)}});
       network.state.push_back({.name = name, .kind = StateEntry::Kind::parameter, .value = value});
       network.state.back().tensor = new_bias.clone().requires_grad_(learns);
       layer.arguments[2] = Argument(ValueRef{value});
     } else {
-      network.state[network.state_of(layer.arguments[2].value()).value()].tensor = new_bias.clone().requires_grad_(learns);
+      network.state[network.state_of(layer.arguments[2].value()).value()].tensor =
+          new_bias.clone().requires_grad_(learns);
     }
     layer.results = norm.results;
     dropped[c] = true;

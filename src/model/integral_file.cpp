@@ -18,7 +18,8 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kRecord = "integral.json";
-constexpr const char* kSource = "integral_source.pt2";  // the network at its source width, where it is at another now
+constexpr const char* kSource =
+    "integral_source.pt2";  // the network at its source width, where it is at another now
 constexpr int64_t kFormat = 1;
 
 json grid_json(const Grid& grid) {
@@ -47,11 +48,13 @@ std::shared_ptr<Grid> read_grid(const json& record, const std::string& name) {
   const auto values = record.at("points").get<std::vector<double>>();
   require<std::runtime_error>(!values.empty(), "model", "Group '{}': its grid has no points.", name);
   for (size_t i = 0; i < values.size(); ++i)
-    require<std::runtime_error>(std::isfinite(values[i]) && values[i] >= 0 && values[i] <= 1 && (i == 0 || values[i] > values[i - 1]),
-                                "model", "Group '{}': the points of its grid must increase within [0, 1].", name);
+    require<std::runtime_error>(
+        std::isfinite(values[i]) && values[i] >= 0 && values[i] <= 1 && (i == 0 || values[i] > values[i - 1]),
+        "model", "Group '{}': the points of its grid must increase within [0, 1].", name);
   const auto points = at::tensor(values, at::kDouble);
   if (kind == "uniform") return std::make_shared<UniformGrid>(points.size(0));
-  if (kind == "trainable" && values.size() > 1) return std::make_shared<TrainableGrid>(TrainableGrid::at_points(points));
+  if (kind == "trainable" && values.size() > 1)
+    return std::make_shared<TrainableGrid>(TrainableGrid::at_points(points));
   if (kind == "trainable") return std::make_shared<TrainableGrid>(1);
   return std::make_shared<FixedGrid>(points, kind);
 }
@@ -121,7 +124,8 @@ IntegralModel load_integral(Network network) {
   try {
     const json record = json::parse(found->second);
     require<std::runtime_error>(record.at("format").get<int64_t>() == kFormat, "model",
-                                "extra/{}: format must be {} but is {}.", kRecord, kFormat, record.at("format").dump());
+                                "extra/{}: format must be {} but is {}.", kRecord, kFormat,
+                                record.at("format").dump());
     auto extra = network.extra;
     if (const auto nested = extra.find(kSource); nested != extra.end()) {
       const TemporaryFile file(unique_path(std::filesystem::temp_directory_path()));
@@ -140,8 +144,8 @@ IntegralModel load_integral(Network network) {
       const auto name = group.at("name").get<std::string>();
       const auto width = source.groups.groups[source.groups.find(name)].width;
       require<std::runtime_error>(width == group.at("source_width").get<int64_t>(), "model",
-                                  "Group '{}': its source width is {} in extra/{} but {} in the network.", name,
-                                  group.at("source_width").dump(), kRecord, width);
+                                  "Group '{}': its source width is {} in extra/{} but {} in the network.",
+                                  name, group.at("source_width").dump(), kRecord, width);
       options.group_names.push_back(name);
     }
     auto model = std::make_shared<IntegralModelImpl>(std::move(source), options);

@@ -8,13 +8,14 @@ namespace {
 constexpr int64_t kLargestGrowth = 8;
 
 void check_width(const std::string& name, int64_t width, int64_t source_width) {
-  require(width >= 1 && width <= kLargestGrowth * source_width, "model", "Group '{}': width must be in [1, {}] but got {}.",
-          name, kLargestGrowth * source_width, width);
+  require(width >= 1 && width <= kLargestGrowth * source_width, "model",
+          "Group '{}': width must be in [1, {}] but got {}.", name, kLargestGrowth * source_width, width);
 }
 
 }  // namespace
 
-IntegralGroup::IntegralGroup(GroupId id, std::string name, int64_t source_width, std::string kernel, std::string quadrature)
+IntegralGroup::IntegralGroup(GroupId id, std::string name, int64_t source_width, std::string kernel,
+                             std::string quadrature)
     : id_(id),
       name_(std::move(name)),
       source_width_(source_width),
@@ -22,7 +23,8 @@ IntegralGroup::IntegralGroup(GroupId id, std::string name, int64_t source_width,
       quadrature_(find_quadrature(quadrature).name),
       grid_(std::make_shared<UniformGrid>(source_width)) {
   require(find_quadrature(quadrature_).points == Quadrature::Points::any, "model",
-          "Quadrature '{}': an integral model needs a rule that takes any points, such as 'trapezoid'.", quadrature_);
+          "Quadrature '{}': an integral model needs a rule that takes any points, such as 'trapezoid'.",
+          quadrature_);
 }
 
 void IntegralGroup::resize(int64_t width) {
@@ -43,7 +45,8 @@ void IntegralGroup::set_distribution(SizeDistribution distribution) {
 }
 
 GroupMaps IntegralGroup::maps() const {
-  return interpolation_maps(source_width_, grid_->points(), find_kernel(kernel_), find_quadrature(quadrature_));
+  return interpolation_maps(source_width_, grid_->points(), find_kernel(kernel_),
+                            find_quadrature(quadrature_));
 }
 
 }  // namespace inn

@@ -11,7 +11,8 @@
 
 namespace inn {
 
-/// The tensors last sampled, and what they were sampled of: valid while no width and no parameter has changed.
+/// The tensors last sampled, and what they were sampled of: valid while no width and no parameter has
+/// changed.
 struct IntegralModelImpl::Cache {
   std::vector<at::Tensor> tensors;
   std::vector<const Grid*> grids;
@@ -39,13 +40,14 @@ std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertO
     const auto& structure = source.groups.axes.at(state);
     for (const auto axis : axes) {
       const auto rank = static_cast<int64_t>(structure.size());
-      require(axis >= -rank && axis < rank, "model", "Tensor '{}': axis must be in [{}, {}) but got {}.", name, -rank, rank, axis);
+      require(axis >= -rank && axis < rank, "model", "Tensor '{}': axis must be in [{}, {}) but got {}.",
+              name, -rank, rank, axis);
       bool any = false;
       structure[axis < 0 ? axis + rank : axis].for_each_variable([&](const Axis& leaf) {
         const auto& group = source.groups.groups.at(leaf.variable);
         if (group.pinned)
-          raise("model", "Tensor '{}', axis {}: its group '{}' is pinned at width {}, since {}.", name, axis, group.name,
-                group.width, *group.pinned);
+          raise("model", "Tensor '{}', axis {}: its group '{}' is pinned at width {}, since {}.", name, axis,
+                group.name, group.width, *group.pinned);
         any = true;
         chosen.insert(static_cast<GroupId>(leaf.variable));
       });
@@ -63,7 +65,8 @@ IntegralModelImpl::IntegralModelImpl(AnalysedNetwork source, ConvertOptions opti
       options_(std::move(options)),
       generator_(options_.seed) {
   for (const auto id : chosen_groups({network_, structure_}, options_))
-    groups_.emplace_back(id, structure_.groups[id].name, structure_.groups[id].width, options_.kernel, options_.quadrature);
+    groups_.emplace_back(id, structure_.groups[id].name, structure_.groups[id].width, options_.kernel,
+                         options_.quadrature);
   require(!groups_.empty(), "model", "The network has no group that can be resized.");
 }
 
@@ -77,7 +80,8 @@ IntegralGroup& IntegralModelImpl::group(const std::string& name) {
 }
 
 void IntegralModelImpl::register_grid(const IntegralGroup& group) {
-  for (const auto& theta : group.grid().parameters()) register_dotted(grid_parameter_name(group.name()), theta);
+  for (const auto& theta : group.grid().parameters())
+    register_dotted(grid_parameter_name(group.name()), theta);
 }
 
 void IntegralModelImpl::set_grid(const std::string& name, std::shared_ptr<Grid> grid) {
@@ -87,7 +91,8 @@ void IntegralModelImpl::set_grid(const std::string& name, std::shared_ptr<Grid> 
 }
 
 void IntegralModelImpl::resize(double fraction) {
-  for (const auto& group : groups_) fraction_width(fraction, group.source_width());  // throws before anything changes
+  for (const auto& group : groups_)
+    fraction_width(fraction, group.source_width());  // throws before anything changes
   for (auto& group : groups_) group.resize(fraction_width(fraction, group.source_width()));
 }
 
@@ -95,7 +100,9 @@ void IntegralModelImpl::restore() {
   for (auto& group : groups_) group.resize(group.source_width());
 }
 
-void IntegralModelImpl::set_distribution(FractionDistribution distribution) { distribution_ = std::move(distribution); }
+void IntegralModelImpl::set_distribution(FractionDistribution distribution) {
+  distribution_ = std::move(distribution);
+}
 
 void IntegralModelImpl::clear_distributions() {
   distribution_.reset();
@@ -107,8 +114,9 @@ void IntegralModelImpl::tune_grids() {
   for (auto& parameter : parameters()) parameter.requires_grad_(false);
   for (auto& group : groups_) {
     const auto points = group.grid().points();
-    const auto grid = points.size(0) < 2 ? std::make_shared<TrainableGrid>(points.size(0))
-                                         : std::make_shared<TrainableGrid>(TrainableGrid::at_points(points.detach()));
+    const auto grid = points.size(0) < 2
+                          ? std::make_shared<TrainableGrid>(points.size(0))
+                          : std::make_shared<TrainableGrid>(TrainableGrid::at_points(points.detach()));
     group.set_grid(grid);
     register_grid(group);
   }
@@ -129,9 +137,7 @@ std::map<GroupId, GroupMaps> IntegralModelImpl::maps() const {
   return maps;
 }
 
-std::vector<at::Tensor> IntegralModelImpl::sample() const {
-  return apply_maps(structure_, network_, maps());
-}
+std::vector<at::Tensor> IntegralModelImpl::sample() const { return apply_maps(structure_, network_, maps()); }
 
 const std::vector<at::Tensor>& IntegralModelImpl::sampled() {
   std::vector<const Grid*> grids;
@@ -181,15 +187,16 @@ std::shared_ptr<IntegralModelImpl> IntegralModelImpl::clone_model() const {
 }
 
 IntegralModel convert(const Network& network, const ConvertOptions& options) {
-  require(options.order == "path" || options.order == "none", "model", "Order: must be 'path' or 'none' but got '{}'.",
-          options.order);
+  require(options.order == "path" || options.order == "none", "model",
+          "Order: must be 'path' or 'none' but got '{}'.", options.order);
   find_kernel(options.kernel);
   find_quadrature(options.quadrature);
   AnalysedNetwork source = analyse(network.clone());
   if (options.order == "path") {
     std::map<GroupId, GroupMaps> permutations;
     for (const auto id : chosen_groups(source, options))
-      permutations.emplace(id, selection_maps(source.groups.groups[id].width, smooth_order(source, id, options.seed)));
+      permutations.emplace(
+          id, selection_maps(source.groups.groups[id].width, smooth_order(source, id, options.seed)));
     source.network = resample(source, permutations);
   }
   return IntegralModel(std::make_shared<IntegralModelImpl>(std::move(source), options));

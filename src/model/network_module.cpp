@@ -18,15 +18,18 @@ class Scope : public torch::nn::Module {
 
 }  // namespace
 
-NetworkModuleImpl::NetworkModuleImpl(Network network) : torch::nn::Module("Network"), network_(std::move(network)) {
+NetworkModuleImpl::NetworkModuleImpl(Network network)
+    : torch::nn::Module("Network"), network_(std::move(network)) {
   for (auto& entry : network_.state) {
     // A tensor that is computed of others can't be a parameter.
-    if (entry.tensor.requires_grad() && !entry.tensor.is_leaf()) entry.tensor = entry.tensor.detach().requires_grad_();
+    if (entry.tensor.requires_grad() && !entry.tensor.is_leaf())
+      entry.tensor = entry.tensor.detach().requires_grad_();
     register_dotted(entry.name, entry.tensor, entry.kind);
   }
 }
 
-void NetworkModuleImpl::register_dotted(const std::string& name, const at::Tensor& tensor, StateEntry::Kind kind) {
+void NetworkModuleImpl::register_dotted(const std::string& name, const at::Tensor& tensor,
+                                        StateEntry::Kind kind) {
   torch::nn::Module* module = this;
   size_t begin = 0;
   for (size_t dot = name.find('.'); dot != std::string::npos; begin = dot + 1, dot = name.find('.', begin)) {
@@ -44,12 +47,15 @@ void NetworkModuleImpl::register_dotted(const std::string& name, const at::Tenso
   }
 }
 
-std::vector<c10::IValue> NetworkModuleImpl::run(const std::vector<c10::IValue>& inputs) { return network_.forward(inputs); }
+std::vector<c10::IValue> NetworkModuleImpl::run(const std::vector<c10::IValue>& inputs) {
+  return network_.forward(inputs);
+}
 
 at::Tensor NetworkModuleImpl::forward(const at::Tensor& input) {
   const auto outputs = run({input});
   require(outputs.size() == 1 && outputs[0].isTensor(), "model",
-          "The network gives {} outputs; forward(tensor) is for networks that give one tensor. Use run().", outputs.size());
+          "The network gives {} outputs; forward(tensor) is for networks that give one tensor. Use run().",
+          outputs.size());
   return outputs[0].toTensor();
 }
 
@@ -58,7 +64,8 @@ void NetworkModuleImpl::train(bool on) {
   network_.set_training(on);
 }
 
-// torch moves each tensor in place, so the network's handles move along; its calls may name dtype and device too.
+// torch moves each tensor in place, so the network's handles move along; its calls may name dtype and device
+// too.
 void NetworkModuleImpl::to(torch::Device device, torch::Dtype dtype, bool non_blocking) {
   to(dtype, non_blocking);
   to(device, non_blocking);

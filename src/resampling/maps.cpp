@@ -26,7 +26,8 @@ class AxisMapOf {
       case Axis::Kind::variable: {
         const auto found = maps_.find(static_cast<GroupId>(axis.variable));
         if (axis.variable < 0 || found == maps_.end()) return AxisMap::identity(axis.size);
-        return groups_.role(state_, axis_, found->first) == Role::consume ? found->second.consume : found->second.produce;
+        return groups_.role(state_, axis_, found->first) == Role::consume ? found->second.consume
+                                                                          : found->second.produce;
       }
       case Axis::Kind::sum: {
         std::vector<AxisMap> parts;
@@ -61,26 +62,29 @@ class AxisMapOf {
 void check(const Groups& groups, const std::map<GroupId, GroupMaps>& maps) {
   for (const auto& [id, pair] : maps) {
     const auto& group = groups.groups.at(id);
-    if (pair.produce.is_identity() && pair.consume.is_identity() && pair.produce.cols() == group.width) continue;
+    if (pair.produce.is_identity() && pair.consume.is_identity() && pair.produce.cols() == group.width)
+      continue;
     if (group.pinned)
-      raise("resampling", "Group '{}': it is pinned at width {}, since {}.", group.name, group.width, *group.pinned);
+      raise("resampling", "Group '{}': it is pinned at width {}, since {}.", group.name, group.width,
+            *group.pinned);
     require(pair.produce.cols() == group.width && pair.consume.cols() == group.width, "resampling",
             "Group '{}': maps must start at its width {} but start at {} and {}.", group.name, group.width,
             pair.produce.cols(), pair.consume.cols());
     require(pair.produce.rows() == pair.consume.rows(), "resampling",
-            "Group '{}': both maps must end at one width but end at {} and {}.", group.name, pair.produce.rows(),
-            pair.consume.rows());
+            "Group '{}': both maps must end at one width but end at {} and {}.", group.name,
+            pair.produce.rows(), pair.consume.rows());
   }
 }
 
 }  // namespace
 
-GroupMaps interpolation_maps(int64_t source_width, const at::Tensor& points, const InterpolationKernel& kernel,
-                             const Quadrature& quadrature) {
+GroupMaps interpolation_maps(int64_t source_width, const at::Tensor& points,
+                             const InterpolationKernel& kernel, const Quadrature& quadrature) {
   const AxisMap produce = interpolation_map(kernel, source_width, points);
   if (produce.is_identity()) return {produce, produce};
   const auto source = quadrature_weights(quadrature, uniform_points(source_width));
-  return {produce, produce.scale_columns(source.reciprocal()).scale_rows(quadrature_weights(quadrature, points))};
+  return {produce,
+          produce.scale_columns(source.reciprocal()).scale_rows(quadrature_weights(quadrature, points))};
 }
 
 GroupMaps selection_maps(int64_t source_width, const std::vector<int64_t>& indices) {
@@ -125,7 +129,8 @@ at::Tensor apply_maps(const Groups& groups, size_t state, const at::Tensor& tens
   return sampled;
 }
 
-std::vector<at::Tensor> apply_maps(const Groups& groups, const Network& network, const std::map<GroupId, GroupMaps>& maps) {
+std::vector<at::Tensor> apply_maps(const Groups& groups, const Network& network,
+                                   const std::map<GroupId, GroupMaps>& maps) {
   std::vector<at::Tensor> tensors = network.tensors();
   std::set<size_t> mapped;
   for (const auto& [id, pair] : maps)
@@ -140,7 +145,8 @@ std::map<GroupId, int64_t> widths_of(const std::map<GroupId, GroupMaps>& maps) {
   return widths;
 }
 
-std::vector<int64_t> symbol_values(const Groups& groups, const Network& network, const std::map<GroupId, int64_t>& widths) {
+std::vector<int64_t> symbol_values(const Groups& groups, const Network& network,
+                                   const std::map<GroupId, int64_t>& widths) {
   std::vector<int64_t> values;
   for (const auto& symbol : network.symbols) values.push_back(symbol.value);
   for (const auto& [group, symbol] : groups.group_symbols)
@@ -158,7 +164,8 @@ Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMap
   Network result = source.network;
   const auto tensors = apply_maps(source.groups, source.network, maps);
   for (size_t s = 0; s < result.state.size(); ++s)
-    result.state[s].tensor = tensors[s].detach().clone().requires_grad_(source.network.state[s].tensor.requires_grad());
+    result.state[s].tensor =
+        tensors[s].detach().clone().requires_grad_(source.network.state[s].tensor.requires_grad());
   for (size_t v = 0; v < result.values.size(); ++v) {
     auto& value = result.values[v];
     const auto& axes = source.groups.value_axes[v];

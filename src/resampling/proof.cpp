@@ -18,7 +18,8 @@ namespace {
 at::Tensor flat(const std::vector<c10::IValue>& outputs) {
   std::vector<at::Tensor> parts;
   for (const auto& output : outputs)
-    if (output.isTensor() && output.toTensor().is_floating_point()) parts.push_back(output.toTensor().flatten().to(at::kDouble));
+    if (output.isTensor() && output.toTensor().is_floating_point())
+      parts.push_back(output.toTensor().flatten().to(at::kDouble));
   require(!parts.empty(), "resampling", "The network gives no floating point tensor to compare.");
   return at::cat(parts);
 }
@@ -39,7 +40,9 @@ void redraw(Network& network, const Groups& groups, uint64_t seed) {
     if (groups.bounded[s]) {
       drawn = at::rand(entry.tensor.sizes(), generator, options) + 0.5;
     } else if (entry.tensor.dim() > 1) {
-      drawn = drawn / std::sqrt(static_cast<double>(std::max<int64_t>(1, entry.tensor.numel() / entry.tensor.size(0))));
+      drawn =
+          drawn /
+          std::sqrt(static_cast<double>(std::max<int64_t>(1, entry.tensor.numel() / entry.tensor.size(0))));
     } else {
       drawn = 1 + 0.3 * drawn;
     }
@@ -57,7 +60,9 @@ GroupMaps permutation_of(int64_t width, at::Generator& generator) {
 class Proof {
  public:
   Proof(const AnalysedNetwork& source, const ProofOptions& options)
-      : source_{source.network.clone(), source.groups}, options_(options), generator_(at::detail::createCPUGenerator(options.seed)) {
+      : source_{source.network.clone(), source.groups},
+        options_(options),
+        generator_(at::detail::createCPUGenerator(options.seed)) {
     source_.network.to(at::kDouble);
     source_.network.set_training(false);
     if (options.redraw) redraw(source_.network, source_.groups, options.seed);
@@ -80,7 +85,8 @@ class Proof {
  private:
   at::Tensor run(const std::map<GroupId, GroupMaps>& maps) const {
     const auto symbols = symbol_values(source_.groups, source_.network, widths_of(maps));
-    return flat(source_.network.forward(inputs_, apply_maps(source_.groups, source_.network, maps), {.symbol_values = symbols}));
+    return flat(source_.network.forward(inputs_, apply_maps(source_.groups, source_.network, maps),
+                                        {.symbol_values = symbols}));
   }
 
   void permute(GroupId id, GroupProof& proof) {
@@ -90,12 +96,14 @@ class Proof {
     const GroupMaps producers{both.produce, AxisMap::identity(proof.width)};
     proof.producer_effect = relative_difference(run({{id, producers}}), expected_);
     if (!(proof.permutation_error <= options_.tolerance))
-      proof.failure = fmt::format("permuting its channels changes the outputs by {:.2g}", proof.permutation_error);
+      proof.failure =
+          fmt::format("permuting its channels changes the outputs by {:.2g}", proof.permutation_error);
   }
 
   void change_width(GroupId id, GroupProof& proof) {
     for (const int64_t width : std::set<int64_t>{1, std::max<int64_t>(1, proof.width / 2), 2 * proof.width}) {
-      const auto maps = interpolation_maps(proof.width, uniform_points(width), find_kernel("linear"), find_quadrature("rectangle"));
+      const auto maps = interpolation_maps(proof.width, uniform_points(width), find_kernel("linear"),
+                                           find_quadrature("rectangle"));
       const auto outputs = run({{id, maps}});
       if (outputs.sizes() != expected_.sizes() && proof.failure.empty())
         proof.failure = fmt::format("at width {} the outputs have other sizes", width);
@@ -117,8 +125,8 @@ std::vector<c10::IValue> random_inputs(const Network& network, uint64_t seed) {
   std::vector<c10::IValue> inputs;
   for (const auto id : network.inputs) {
     const auto& value = network.values[id];
-    require(value.kind == Value::Kind::tensor, "resampling", "Input '{}' is no tensor; examples are made of tensors only.",
-            value.name);
+    require(value.kind == Value::Kind::tensor, "resampling",
+            "Input '{}' is no tensor; examples are made of tensors only.", value.name);
     const bool floating = c10::isFloatingType(value.dtype);
     inputs.emplace_back(floating ? at::randn(value.sizes, generator, at::TensorOptions(value.dtype))
                                  : at::zeros(value.sizes, at::TensorOptions(value.dtype)));

@@ -27,8 +27,8 @@ struct Checkpoint {
   std::string width_generator;                   // as std::mt19937_64 writes itself
 };
 
-/// Writes it as a file that torch.load reads too: {"meta": JSON, "model": …, "optimizer": …, "generators":
-/// …}. The file is there whole or not at all. Throws std::runtime_error.
+/// Writes it as a file that torch.load(…, weights_only=False) reads too: {"meta": JSON, "model": …,
+/// "optimizer": …, "generators": …}. The file is there whole or not at all. Throws std::runtime_error.
 void write_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
 
 /// Throws std::runtime_error, naming the file, where it is missing, damaged or no checkpoint.

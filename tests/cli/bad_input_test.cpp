@@ -62,14 +62,15 @@ TEST_F(BadInput, WidthsThatAreNone) {
   expect_refused(2, resample + "--width fc1=2.5", "but got '2.5'");
   expect_refused(2, resample + "--width fc1=99999999999999999999", "--width");
   expect_refused(2, resample + "--width fc1", "must be NAME=N");
-  expect_refused(2, resample + "--keep 0", "must be a fraction above 0 but got 0");
-  expect_refused(2, resample + "--keep=-0.5", "must be a fraction above 0 but got -0.5");
+  expect_refused(2, resample + "--keep 0", "must be a fraction above 0 and at most 8 but got 0");
+  expect_refused(2, resample + "--keep=-0.5", "but got -0.5");
   expect_refused(2, resample + "--keep half", "--keep");
   expect_refused(2, resample + "--keep nan", "--keep");
   expect_refused(2, resample + "--keep inf", "--keep");
   expect_refused(1, resample + "--width fc1=961", "width must be in [1, 960] but got 961");
   expect_refused(1, resample + "--width fc1=121 --method l1", "must be in [1, 120] but got 121");
-  expect_refused(1, resample + "--keep 1e12", "");
+  expect_refused(2, resample + "--keep 1e30",
+                 "--keep: must be a fraction above 0 and at most 8 but got 1e+30.");
 }
 
 TEST_F(BadInput, GroupsThatAreNone) {

@@ -54,7 +54,8 @@ TEST(Algebra, SplitsALongerFactor) {
 
 TEST(Algebra, FactorsThatDoNotDivideArePinnedNamingBoth) {
   Algebra algebra;
-  const Axis a = algebra.fresh(4), b = algebra.fresh(6), c = algebra.fresh(6), d = algebra.fresh(4), other = algebra.fresh(6);
+  const Axis a = algebra.fresh(4), b = algebra.fresh(6), c = algebra.fresh(6), d = algebra.fresh(4),
+             other = algebra.fresh(6);
   algebra.unify(b, other, "first operator");
   EXPECT_FALSE(algebra.unify(product({a, b}), product({c, d}), "second operator"));
   const Axis left = algebra.resolve(a);

@@ -17,17 +17,25 @@ namespace {
 
 using test::NetworkBuilder;
 
-constexpr double kRounding = 1e-10;          // float64, sums of some tens of terms
-constexpr double kFiniteDifference = 1e-6;   // central differences with step 1e-6 in float64
+constexpr double kRounding = 1e-10;         // float64, sums of some tens of terms
+constexpr double kFiniteDifference = 1e-6;  // central differences with step 1e-6 in float64
 
 /// conv(3→8) → batch norm → relu → conv(8→6) → relu → flatten → linear(6·9→5).
 Network small_convolutional() {
   NetworkBuilder b(1);
   auto x = b.input("x", {2, 3, 3, 3});
-  x = b.call("aten::conv2d", "", {x, b.parameter("conv1.weight", {8, 3, 3, 3}), {}, {1, 1}, {1, 1}, {1, 1}, 1});
+  x = b.call("aten::conv2d", "",
+             {x, b.parameter("conv1.weight", {8, 3, 3, 3}), {}, {1, 1}, {1, 1}, {1, 1}, 1});
   x = b.batch_norm("bn1", x, 8);
   x = b.call("aten::relu", "", {x});
-  x = b.call("aten::conv2d", "", {x, b.parameter("conv2.weight", {6, 8, 3, 3}), b.parameter("conv2.bias", {6}), {1, 1}, {1, 1}, {1, 1}, 1});
+  x = b.call("aten::conv2d", "",
+             {x,
+              b.parameter("conv2.weight", {6, 8, 3, 3}),
+              b.parameter("conv2.bias", {6}),
+              {1, 1},
+              {1, 1},
+              {1, 1},
+              1});
   x = b.call("aten::relu", "", {x});
   x = b.call("aten::flatten", "using_ints", {x, 1});
   x = b.call("aten::linear", "", {x, b.parameter("fc.weight", {5, 54}), b.parameter("fc.bias", {5})});
@@ -87,8 +95,10 @@ TEST(IntegralModel, DimsNameGroupsByTensorAndAxis) {
   auto model = convert(small_convolutional(), {.dims = {{"conv2.weight", {1}}}});
   ASSERT_EQ(model->groups().size(), 1U);
   EXPECT_EQ(model->groups()[0].name(), "conv1");
-  EXPECT_THROW(convert(small_convolutional(), {.dims = {{"conv1.weight", {1}}}}), std::invalid_argument);  // the input's channels
-  EXPECT_THROW(convert(small_convolutional(), {.dims = {{"conv1.weight", {2}}}}), std::invalid_argument);  // kernel taps
+  EXPECT_THROW(convert(small_convolutional(), {.dims = {{"conv1.weight", {1}}}}),
+               std::invalid_argument);  // the input's channels
+  EXPECT_THROW(convert(small_convolutional(), {.dims = {{"conv1.weight", {2}}}}),
+               std::invalid_argument);  // kernel taps
   EXPECT_THROW(convert(small_convolutional(), {.dims = {{"conv1.weight", {4}}}}), std::invalid_argument);
   EXPECT_THROW(convert(small_convolutional(), {.dims = {{"conv9.weight", {0}}}}), std::invalid_argument);
 }
@@ -124,7 +134,8 @@ void expect_gradient(IntegralModel& model, at::Tensor tensor, const std::string&
     const double below = loss().item<double>();
     flat[i] = value;
     const double numeric = (above - below) / (2 * kStep), analytic = gradient.view({-1})[i].item<double>();
-    EXPECT_NEAR(analytic, numeric, kFiniteDifference * std::max(1.0, std::abs(numeric)) * 10) << name << "[" << i << "]";
+    EXPECT_NEAR(analytic, numeric, kFiniteDifference * std::max(1.0, std::abs(numeric)) * 10)
+        << name << "[" << i << "]";
   }
 }
 
@@ -133,7 +144,8 @@ TEST(IntegralModel, GradientsOfControlPointsAreThoseOfFiniteDifferences) {
     auto model = convert(small_convolutional(), {.kernel = kernel});
     model->eval();
     model->resize(0.6);
-    for (auto& parameter : model->named_parameters()) expect_gradient(model, parameter.value(), parameter.key());
+    for (auto& parameter : model->named_parameters())
+      expect_gradient(model, parameter.value(), parameter.key());
   }
 }
 
@@ -237,7 +249,8 @@ TEST(IntegralModel, RunsInFloat32AfterTo) {
   model->eval();
   const auto exact = model->forward(input());
   model->to(at::kFloat);
-  EXPECT_LT(difference(model->forward(input().to(at::kFloat)).to(at::kDouble), exact), 1e-3 * exact.abs().max().item<double>());
+  EXPECT_LT(difference(model->forward(input().to(at::kFloat)).to(at::kDouble), exact),
+            1e-3 * exact.abs().max().item<double>());
 }
 
 TEST(FoldBatchNorm, ChangesNoOutput) {

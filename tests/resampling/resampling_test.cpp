@@ -19,10 +19,18 @@ constexpr double kRounding = 1e-12;  // float64, a few hundred operations
 Network small_convolutional(int64_t seed = 0) {
   NetworkBuilder b(seed);
   auto x = b.input("x", {2, 3, 5, 5});
-  x = b.call("aten::conv2d", "", {x, b.parameter("conv1.weight", {4, 3, 3, 3}), b.parameter("conv1.bias", {4}), {1, 1}, {1, 1}, {1, 1}, 1});
+  x = b.call("aten::conv2d", "",
+             {x,
+              b.parameter("conv1.weight", {4, 3, 3, 3}),
+              b.parameter("conv1.bias", {4}),
+              {1, 1},
+              {1, 1},
+              {1, 1},
+              1});
   x = b.batch_norm("bn1", x, 4);
   x = b.call("aten::relu", "", {x});
-  x = b.call("aten::conv2d", "", {x, b.parameter("conv2.weight", {6, 4, 3, 3}), {}, {1, 1}, {1, 1}, {1, 1}, 1});
+  x = b.call("aten::conv2d", "",
+             {x, b.parameter("conv2.weight", {6, 4, 3, 3}), {}, {1, 1}, {1, 1}, {1, 1}, 1});
   x = b.call("aten::relu", "", {x});
   x = b.call("aten::mean", "dim", {x, {2, 3}, false, {}});
   x = b.call("aten::linear", "", {x, b.parameter("fc.weight", {5, 6}), b.parameter("fc.bias", {5})});
@@ -33,14 +41,16 @@ at::Tensor run(const Network& network) { return network.forward(random_inputs(ne
 
 TEST(Maps, AtTheSourceWidthAreExactlyTheIdentity) {
   for (const auto& kernel : kernel_names()) {
-    const auto maps = interpolation_maps(7, uniform_points(7), find_kernel(kernel), find_quadrature("simpson"));
+    const auto maps =
+        interpolation_maps(7, uniform_points(7), find_kernel(kernel), find_quadrature("simpson"));
     EXPECT_TRUE(maps.produce.is_identity());
     EXPECT_TRUE(maps.consume.is_identity());
   }
 }
 
 TEST(Maps, ConsumeIsTheQuadratureOfTheInterpolatedWeightFunction) {
-  // ∫ F a over a smooth F and a: Q-weighted control points at n, resampled to m, must approximate the same integral.
+  // ∫ F a over a smooth F and a: Q-weighted control points at n, resampled to m, must approximate the same
+  // integral.
   const int64_t n = 65, m = 33;
   const auto x = uniform_points(n), y = uniform_points(m);
   const auto q = quadrature_weights(find_quadrature("trapezoid"), x);
@@ -57,10 +67,13 @@ TEST(Resample, SelectionIsTheNetworkWrittenAtThatWidth) {
   const auto id = source.groups.find("conv1");
   const std::vector<int64_t> kept{0, 2, 3};
   const Network cut = resample(source, {{id, selection_maps(4, kept)}});
-  const auto at = [&](const Network& network, const char* name) { return network.state[network.find_state(name)].tensor; };
+  const auto at = [&](const Network& network, const char* name) {
+    return network.state[network.find_state(name)].tensor;
+  };
   const auto index = at::tensor(kept);
   EXPECT_TRUE(at::equal(at(cut, "conv1.weight"), at(source.network, "conv1.weight").index_select(0, index)));
-  EXPECT_TRUE(at::equal(at(cut, "bn1.running_var"), at(source.network, "bn1.running_var").index_select(0, index)));
+  EXPECT_TRUE(
+      at::equal(at(cut, "bn1.running_var"), at(source.network, "bn1.running_var").index_select(0, index)));
   EXPECT_TRUE(at::equal(at(cut, "conv2.weight"), at(source.network, "conv2.weight").index_select(1, index)));
   EXPECT_EQ(at(source.network, "conv1.weight").size(0), 4);  // the source is untouched
   cut.validate();
@@ -76,15 +89,19 @@ TEST(Resample, RemovingAChannelThatNobodyReadsChangesNothing) {
 
 TEST(Resample, RefusesPinnedGroupsAndWrongWidths) {
   const auto source = analyse(small_convolutional());
-  EXPECT_THROW(resample(source, {{source.groups.find("x"), selection_maps(3, {0, 1})}}), std::invalid_argument);
-  EXPECT_THROW(resample(source, {{source.groups.find("conv1"), selection_maps(5, {0, 1})}}), std::invalid_argument);
+  EXPECT_THROW(resample(source, {{source.groups.find("x"), selection_maps(3, {0, 1})}}),
+               std::invalid_argument);
+  EXPECT_THROW(resample(source, {{source.groups.find("conv1"), selection_maps(5, {0, 1})}}),
+               std::invalid_argument);
 }
 
 TEST(Resample, KeepsARunningVariancePositive) {
   Network network = small_convolutional();
-  network.state[network.find_state("bn1.running_var")].tensor.copy_(at::tensor({5.0, 0.001, 0.001, 5.0}, at::kDouble));
+  network.state[network.find_state("bn1.running_var")].tensor.copy_(
+      at::tensor({5.0, 0.001, 0.001, 5.0}, at::kDouble));
   const auto source = analyse(network);
-  const auto maps = interpolation_maps(4, uniform_points(9), find_kernel("cubic"), find_quadrature("trapezoid"));
+  const auto maps =
+      interpolation_maps(4, uniform_points(9), find_kernel("cubic"), find_quadrature("trapezoid"));
   const Network wide = resample(source, {{source.groups.find("conv1"), maps}});
   EXPECT_GE(wide.state[wide.find_state("bn1.running_var")].tensor.min().item<double>(), 0.001);
 }
@@ -116,8 +133,10 @@ TEST(Importance, NormsAreThoseOfTheProducingSlices) {
   const auto id = source.groups.find("conv2");
   const auto weight = source.network.state[source.network.find_state("conv2.weight")].tensor;
   EXPECT_TRUE(at::allclose(find_importance("l1").score(source, id, 0), weight.abs().sum({1, 2, 3})));
-  EXPECT_TRUE(at::allclose(find_importance("l2").score(source, id, 0), weight.square().sum({1, 2, 3}).sqrt()));
-  EXPECT_TRUE(at::equal(find_importance("random").score(source, id, 3), find_importance("random").score(source, id, 3)));
+  EXPECT_TRUE(
+      at::allclose(find_importance("l2").score(source, id, 0), weight.square().sum({1, 2, 3}).sqrt()));
+  EXPECT_TRUE(at::equal(find_importance("random").score(source, id, 3),
+                        find_importance("random").score(source, id, 3)));
   EXPECT_THROW(find_importance("l3"), std::invalid_argument);
 }
 

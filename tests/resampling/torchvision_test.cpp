@@ -74,7 +74,8 @@ TEST_P(Torchvision, CutToHalfRunsAndIsWrittenForPython) {
   all.push_back(given);
   all.push_back(wanted);
   const auto bytes = torch::jit::pickle_save(all);
-  std::ofstream(folder / (std::string(GetParam()) + ".pt"), std::ios::binary).write(bytes.data(), static_cast<int64_t>(bytes.size()));
+  std::ofstream(folder / (std::string(GetParam()) + ".pt"), std::ios::binary)
+      .write(bytes.data(), static_cast<int64_t>(bytes.size()));
 
   // Read again it is the same network.
   const auto again = read_pt2(folder / (std::string(GetParam()) + ".pt2")).forward(inputs);
@@ -94,8 +95,9 @@ TEST_P(Torchvision, RunsAtOtherBatchSizesThanItWasExportedAt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, Torchvision,
-                         testing::Values("resnet18", "vgg11_bn", "densenet121", "mobilenet_v2", "mobilenet_v3_small",
-                                         "efficientnet_b0", "squeezenet1_1", "googlenet", "inception_v3", "alexnet"),
+                         testing::Values("resnet18", "vgg11_bn", "densenet121", "mobilenet_v2",
+                                         "mobilenet_v3_small", "efficientnet_b0", "squeezenet1_1",
+                                         "googlenet", "inception_v3", "alexnet"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

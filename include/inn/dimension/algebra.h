@@ -12,8 +12,8 @@ namespace inn {
 
 /// Variables and what has been learned of them. Equations are stated by `unify`; every equation only refines.
 ///
-/// A variable is free, bound to an axis, or one with another variable. A pinned variable keeps its size for good, with the
-/// reason for the user. Sizes equal by chance never unify anything: only an equation does.
+/// A variable is free, bound to an axis, or one with another variable. A pinned variable keeps its size for
+/// good, with the reason for the user. Sizes equal by chance never unify anything: only an equation does.
 class Algebra {
  public:
   /// Returns a new free variable as an axis. A size of 0 gives the constant 0.
@@ -21,13 +21,13 @@ class Algebra {
 
   /// States that `a` and `b` are the same axis, as `site` (an operator's name and place) demands.
   ///
-  /// Variables are merged, bound, or split into factors or parts where the other side is finer, so that what results is the
-  /// coarsest structure that both have. Where there is none (neither refines the other), both are pinned with the names of
-  /// both sites, and false is returned.
+  /// Variables are merged, bound, or split into factors or parts where the other side is finer, so that what
+  /// results is the coarsest structure that both have. Where there is none (neither refines the other), both
+  /// are pinned with the names of both sites, and false is returned.
   bool unify(const Axis& a, const Axis& b, const std::string& site);
 
-  /// Cuts `axis` at `position` into the part before and the part after, splitting a variable or an outermost factor.
-  /// Returns nothing where the cut falls inside what can't be split (and changes nothing then).
+  /// Cuts `axis` at `position` into the part before and the part after, splitting a variable or an outermost
+  /// factor. Returns nothing where the cut falls inside what can't be split (and changes nothing then).
   std::optional<std::pair<Axis, Axis>> cut(const Axis& axis, int64_t position, const std::string& site);
 
   /// Pins every variable of `axis`. The first reason stays.

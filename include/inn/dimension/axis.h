@@ -11,8 +11,9 @@ using VariableId = int32_t;
 
 /// The structure of an axis: `[3·h·d]`, `[g1 ⊕ g2]`, `[(g1 ⊕ g2)·49]`.
 ///
-/// A tree. Leaves are variables (whose size may change) and constants (whose may not); inner nodes are products, ordered
-/// with the outermost factor first as memory is, and sums (concatenations), in order. `size` is the size now.
+/// A tree. Leaves are variables (whose size may change) and constants (whose may not); inner nodes are
+/// products, ordered with the outermost factor first as memory is, and sums (concatenations), in order.
+/// `size` is the size now.
 struct Axis {
   enum class Kind { variable, constant, product, sum } kind = Kind::constant;
   int64_t size = 1;
@@ -21,8 +22,8 @@ struct Axis {
 
   static Axis of_variable(VariableId variable, int64_t size);
   static Axis of_constant(int64_t size);
-  /// Returns the product in normal form: no product inside it, no factor 1, neighbouring constants multiplied, an
-  /// outermost sum distributed over the rest: (a ⊕ b)·r = a·r ⊕ b·r.
+  /// Returns the product in normal form: no product inside it, no factor 1, neighbouring constants
+  /// multiplied, an outermost sum distributed over the rest: (a ⊕ b)·r = a·r ⊕ b·r.
   static Axis of_product(std::vector<Axis> factors);
   /// Returns the sum in normal form: no sum inside it, no part of size 0, neighbouring constants added.
   static Axis of_sum(std::vector<Axis> terms);

@@ -43,11 +43,13 @@ class Groups {
   std::vector<std::vector<Axis>> axes;
   /// consumed[s][d]: the groups that the network sums over there.
   std::vector<std::vector<std::vector<GroupId>>> consumed;
-  /// by state: whether its values have bounds that interpolation must not leave (a running variance is never negative).
+  /// by state: whether its values have bounds that interpolation must not leave (a running variance is never
+  /// negative).
   std::vector<bool> bounded;
   /// Operators without a rule, and how many calls of each there are.
   std::map<std::string, int64_t> unknown_operators;
-  /// axes of every value, in terms of the same ids where those are groups, else of negative ids (batch, image sizes).
+  /// axes of every value, in terms of the same ids where those are groups, else of negative ids (batch, image
+  /// sizes).
   std::vector<std::vector<Axis>> value_axes;
   /// The algebra's variable of each group, by which value_axes and sizes were made.
   std::vector<VariableId> variables;
@@ -57,13 +59,14 @@ class Groups {
   Role role(size_t state, int64_t axis, GroupId group) const;
   /// Returns the group named so. Throws std::invalid_argument with the nearest names.
   GroupId find(const std::string& name) const;
-  /// Returns the groups whose names match any of the globs (`*`, `?`, `[…]`), pinned ones left out; all that can be resized
-  /// where `patterns` is empty. Throws std::invalid_argument for a pattern that matches no group, or only pinned ones (why).
+  /// Returns the groups whose names match any of the globs (`*`, `?`, `[…]`), pinned ones left out; all that
+  /// can be resized where `patterns` is empty. Throws std::invalid_argument for a pattern that matches no
+  /// group, or only pinned ones (why).
   std::vector<GroupId> select(const std::vector<std::string>& patterns) const;
 };
 
-/// Returns the size that `axis` (of `axes` or `value_axes`) has where group g has width `widths[g]`; what is no group
-/// keeps its size.
+/// Returns the size that `axis` (of `axes` or `value_axes`) has where group g has width `widths[g]`; what is
+/// no group keeps its size.
 int64_t size_at(const Axis& axis, const std::vector<int64_t>& widths);
 
 /// A network with its groups; its sizes follow widths, batch and image size from now on.
@@ -74,7 +77,8 @@ struct AnalysedNetwork {
 
 /// Finds the groups of `network`, and replaces sizes burned into its calls by what they stand for.
 ///
-/// Linear in the number of calls. Throws nothing for operators it does not know: what they touch is pinned, by name.
+/// Linear in the number of calls. Throws nothing for operators it does not know: what they touch is pinned,
+/// by name.
 AnalysedNetwork analyse(Network network, const RuleTable& rules = RuleTable::standard());
 
 }  // namespace inn

@@ -16,9 +16,11 @@ class Analysis;
 /// The axes of one tensor.
 using Axes = std::vector<Axis>;
 
-/// One call as a rule sees it: its arguments by name, the axes of its tensors, and the equations that it may state.
+/// One call as a rule sees it: its arguments by name, the axes of its tensors, and the equations that it may
+/// state.
 ///
-/// A rule sets the axes of every tensor result (`set_result`). What it leaves unset is a fault of the rule and throws.
+/// A rule sets the axes of every tensor result (`set_result`). What it leaves unset is a fault of the rule
+/// and throws.
 class RuleContext {
  public:
   RuleContext(Analysis& analysis, size_t call_index);
@@ -49,10 +51,12 @@ class RuleContext {
   const std::vector<int64_t>& result_sizes(size_t index = 0) const;
   size_t result_count() const { return results_.size(); }
 
-  /// Returns the axis that the integer argument `name` (element `element` of a list) stands for: what is known of it where
-  /// the network computes it; else a new variable of size `actual`, which the argument follows from now on.
+  /// Returns the axis that the integer argument `name` (element `element` of a list) stands for: what is
+  /// known of it where the network computes it; else a new variable of size `actual`, which the argument
+  /// follows from now on.
   Axis size_argument(const std::string& name, int64_t actual, std::optional<size_t> element = std::nullopt);
-  /// The integer argument is the size of `axis` and follows it. A negative constant (-1: "whatever is left") stays.
+  /// The integer argument is the size of `axis` and follows it. A negative constant (-1: "whatever is left")
+  /// stays.
   void follow(const std::string& name, const Axis& axis, std::optional<size_t> element = std::nullopt);
 
   // ---- equations ----
@@ -64,12 +68,14 @@ class RuleContext {
   void fix(const Axis& axis);
   std::optional<std::pair<Axis, Axis>> cut(const Axis& axis, int64_t position);
   bool is_pinned(const Axis& axis) const;  // every variable of it
-  /// Returns a new axis of positions that are no channels: what a window, a sort or a lookup leaves. Never a group.
+  /// Returns a new axis of positions that are no channels: what a window, a sort or a lookup leaves. Never a
+  /// group.
   Axis positions(int64_t size);
   /// The argument becomes this constant: what a default that depends on a width was at the source's width.
   void set_constant(const std::string& name, c10::IValue value);
 
-  /// States that the call sums over axis `axis` of the tensor argument `name`, so that tensors read there are consumers.
+  /// States that the call sums over axis `axis` of the tensor argument `name`, so that tensors read there are
+  /// consumers.
   void consume(const std::string& name, int64_t axis);
   /// The same for the factor or part `part` of that axis only.
   void consume_part(const std::string& name, int64_t axis, const Axis& part);
@@ -79,8 +85,8 @@ class RuleContext {
 
   /// The axes of result `index`.
   void set_result(Axes axes, size_t index = 0);
-  /// Axis `to` of result `index` is made of axis `from` of argument `name` by position: where the argument is a parameter or
-  /// computed of parameters alone, what consumes the result there consumes the parameter.
+  /// Axis `to` of result `index` is made of axis `from` of argument `name` by position: where the argument is
+  /// a parameter or computed of parameters alone, what consumes the result there consumes the parameter.
   void carry(const std::string& name, int64_t from, int64_t to, size_t index = 0);
   /// What is known of the integer that the call computes.
   void set_integer(const Axis& axis, size_t index = 0);
@@ -102,7 +108,8 @@ class RuleContext {
 
 /// A rule with its line of documentation.
 struct Rule {
-  std::string op;   // "aten::conv2d": all overloads and the in-place form; or "aten::add.Tensor" for one of them
+  std::string
+      op;  // "aten::conv2d": all overloads and the in-place form; or "aten::add.Tensor" for one of them
   std::string doc;  // "out [n, o, h', w'] = input [n, g·i, h, w], weight [g·o, i, kh, kw]; i consumed"
   std::function<void(RuleContext&)> apply;
 };
@@ -116,9 +123,10 @@ class RuleTable {
   /// Throws std::invalid_argument where the operator has a rule already.
   void add(Rule rule);
   /// Several operators under one rule.
-  void add(const std::vector<std::string>& ops, const std::string& doc, const std::function<void(RuleContext&)>& apply);
-  /// Returns the rule for a call: that of its overload, else of its operator, else of the operator it is the in-place form
-  /// of; nullptr where there is none.
+  void add(const std::vector<std::string>& ops, const std::string& doc,
+           const std::function<void(RuleContext&)>& apply);
+  /// Returns the rule for a call: that of its overload, else of its operator, else of the operator it is the
+  /// in-place form of; nullptr where there is none.
   const Rule* find(const Call& call) const;
   const std::map<std::string, Rule>& rules() const { return rules_; }
 

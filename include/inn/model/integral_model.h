@@ -24,7 +24,8 @@ struct ConvertOptions {
   std::vector<std::string> groups = {};
   /// Names of groups, exactly: beside `groups`, for names that hold what globs treat as special.
   std::vector<std::string> group_names = {};
-  /// Continuous axes by tensor, as TorchIntegral takes them: {"layer4.0.conv1.weight": {0}}. Names the groups that stand there.
+  /// Continuous axes by tensor, as TorchIntegral takes them: {"layer4.0.conv1.weight": {0}}. Names the groups
+  /// that stand there.
   std::map<std::string, std::vector<int64_t>> dims = {};
   std::string kernel = "cubic";
   std::string quadrature = "trapezoid";
@@ -36,7 +37,8 @@ struct ConvertOptions {
 /// One group of an integral model: a continuous axis with its grid.
 class IntegralGroup {
  public:
-  IntegralGroup(GroupId id, std::string name, int64_t source_width, std::string kernel, std::string quadrature);
+  IntegralGroup(GroupId id, std::string name, int64_t source_width, std::string kernel,
+                std::string quadrature);
 
   GroupId id() const { return id_; }
   const std::string& name() const { return name_; }
@@ -46,12 +48,13 @@ class IntegralGroup {
   const std::string& quadrature() const { return quadrature_; }
   const Grid& grid() const { return *grid_; }
 
-  /// Samples the axis at `width` uniform points from now on. Throws std::invalid_argument unless 1 ≤ width ≤ 8·source_width.
+  /// Samples the axis at `width` uniform points from now on. Throws std::invalid_argument unless 1 ≤ width ≤
+  /// 8·source_width.
   void resize(int64_t width);
   /// Takes any grid: trainable, Gauss-Legendre, one's own.
   void set_grid(std::shared_ptr<Grid> grid);
-  /// In training mode each forward draws a width from it. Throws std::invalid_argument where it can draw one that `resize`
-  /// refuses.
+  /// In training mode each forward draws a width from it. Throws std::invalid_argument where it can draw one
+  /// that `resize` refuses.
   void set_distribution(SizeDistribution distribution);
   void clear_distribution() { distribution_.reset(); }
   const std::optional<SizeDistribution>& distribution() const { return distribution_; }
@@ -68,11 +71,13 @@ class IntegralGroup {
   std::optional<SizeDistribution> distribution_;
 };
 
-/// A network whose chosen groups are continuous: its parameters are the values of weight functions at control points.
+/// A network whose chosen groups are continuous: its parameters are the values of weight functions at control
+/// points.
 ///
-/// A parameter W is kept multiplied by the quadrature weights of its source grid, W = Q·F. So at the source width the
-/// network runs with W itself, bit for bit, an ordinary optimizer sees the gradients that it sees in ordinary training, and
-/// another width is the linear map diag(q')·Φ·diag(1/Q) of W (MATH: "Another width").
+/// A parameter W is kept multiplied by the quadrature weights of its source grid, W = Q·F. So at the source
+/// width the network runs with W itself, bit for bit, an ordinary optimizer sees the gradients that it sees
+/// in ordinary training, and another width is the linear map diag(q')·Φ·diag(1/Q) of W (MATH: "Another
+/// width").
 class IntegralModelImpl : public NetworkModuleImpl {
  public:
   IntegralModelImpl(AnalysedNetwork source, ConvertOptions options);
@@ -90,7 +95,8 @@ class IntegralModelImpl : public NetworkModuleImpl {
   void resize(double fraction);
   /// All groups to their source width.
   void restore();
-  /// All groups: in training mode each forward draws one fraction f and gives every group width max(1, round(f·n)).
+  /// All groups: in training mode each forward draws one fraction f and gives every group width max(1,
+  /// round(f·n)).
   void set_distribution(FractionDistribution distribution);
   const std::optional<FractionDistribution>& distribution() const { return distribution_; }
   /// No widths are drawn any more, neither by groups nor by all together.
@@ -98,10 +104,12 @@ class IntegralModelImpl : public NetworkModuleImpl {
   /// Every group gets a grid of its present width whose points learn, and nothing else learns (grid tuning).
   void tune_grids();
 
-  /// Draws new widths where distributions are set (in training mode); runs the network with tensors sampled at the grids.
+  /// Draws new widths where distributions are set (in training mode); runs the network with tensors sampled
+  /// at the grids.
   std::vector<c10::IValue> run(const std::vector<c10::IValue>& inputs) override;
 
-  /// Returns the state sampled at the present grids, in the network's order. Differentiable in parameters and grids.
+  /// Returns the state sampled at the present grids, in the network's order. Differentiable in parameters and
+  /// grids.
   std::vector<at::Tensor> sample() const;
   /// Returns a plain network at the present widths. Shares no tensor with the model.
   Network discretize() const;
@@ -130,12 +138,15 @@ class IntegralModelImpl : public NetworkModuleImpl {
 TORCH_MODULE(IntegralModel);
 
 /// Converts a network: finds its groups, orders their channels, makes the chosen ones continuous.
-/// The outputs at the source width equal the network's. Throws std::invalid_argument for unknown or pinned groups.
+/// The outputs at the source width equal the network's. Throws std::invalid_argument for unknown or pinned
+/// groups.
 IntegralModel convert(const Network& network, const ConvertOptions& options = {});
 
-/// Writes a .pt2 that torch.export.load reads as the network at its present widths, with extra/integral.json beside it.
+/// Writes a .pt2 that torch.export.load reads as the network at its present widths, with extra/integral.json
+/// beside it.
 void save(const IntegralModelImpl& model, const std::filesystem::path& path);
-/// Reads what `save` wrote. Throws std::runtime_error for a damaged file, and for a .pt2 without extra/integral.json.
+/// Reads what `save` wrote. Throws std::runtime_error for a damaged file, and for a .pt2 without
+/// extra/integral.json.
 IntegralModel load_integral(const std::filesystem::path& path);
 /// True where the archive holds an integral model.
 bool is_integral(const Network& network);

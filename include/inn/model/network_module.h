@@ -14,11 +14,12 @@ namespace inn {
 
 /// A network whose state is the parameters and buffers of a module, under their own dotted names.
 ///
-/// What torch's optimizers, `train()`, `eval()`, `to()`, `named_parameters()` do to a module, they do to this one.
-/// The network's tensors and the module's are the same tensors.
+/// What torch's optimizers, `train()`, `eval()`, `to()`, `named_parameters()` do to a module, they do to this
+/// one. The network's tensors and the module's are the same tensors.
 class NetworkModuleImpl : public torch::nn::Module {
  public:
-  /// Takes the network's own tensors, not copies. Floating parameters get requires_grad as the network has it.
+  /// Takes the network's own tensors, not copies. Floating parameters get requires_grad as the network has
+  /// it.
   explicit NetworkModuleImpl(Network network);
 
   /// Returns the network's outputs. In training mode batch norm, dropout and their kin behave as in training.

@@ -13,15 +13,17 @@
 
 namespace inn {
 
-/// What gives a group of width n the width m: producing axes become produce·W, consuming axes W·consumeᵀ. Both m×n.
+/// What gives a group of width n the width m: producing axes become produce·W, consuming axes W·consumeᵀ.
+/// Both m×n.
 struct GroupMaps {
   AxisMap produce, consume;
 };
 
-/// Integral network: produce = Φ, consume = diag(q)·Φ·diag(1/Q); q are the quadrature's weights at `points` [m], Q those at
-/// the n uniform source points. Identities, exactly, where the points are the source's. Differentiable in `points`.
-GroupMaps interpolation_maps(int64_t source_width, const at::Tensor& points, const InterpolationKernel& kernel,
-                             const Quadrature& quadrature);
+/// Integral network: produce = Φ, consume = diag(q)·Φ·diag(1/Q); q are the quadrature's weights at `points`
+/// [m], Q those at the n uniform source points. Identities, exactly, where the points are the source's.
+/// Differentiable in `points`.
+GroupMaps interpolation_maps(int64_t source_width, const at::Tensor& points,
+                             const InterpolationKernel& kernel, const Quadrature& quadrature);
 
 /// Selection of channels `indices` (in that order): pruning, and permutation where all are there.
 GroupMaps selection_maps(int64_t source_width, const std::vector<int64_t>& indices);
@@ -29,21 +31,27 @@ GroupMaps selection_maps(int64_t source_width, const std::vector<int64_t>& indic
 /// `after` applied to what `before` gives: produce and consume composed alike.
 GroupMaps compose(const GroupMaps& after, const GroupMaps& before);
 
-/// Returns state tensor `state` with the maps of its groups applied along its axes, smallest result first. Groups without an
-/// entry keep their channels. A running variance is kept between the least and greatest of its source. Differentiable.
-at::Tensor apply_maps(const Groups& groups, size_t state, const at::Tensor& tensor, const std::map<GroupId, GroupMaps>& maps);
+/// Returns state tensor `state` with the maps of its groups applied along its axes, smallest result first.
+/// Groups without an entry keep their channels. A running variance is kept between the least and greatest of
+/// its source. Differentiable.
+at::Tensor apply_maps(const Groups& groups, size_t state, const at::Tensor& tensor,
+                      const std::map<GroupId, GroupMaps>& maps);
 
-/// Returns the state with the maps applied: apply_maps for the tensors that have a mapped group, the others themselves.
-std::vector<at::Tensor> apply_maps(const Groups& groups, const Network& network, const std::map<GroupId, GroupMaps>& maps);
+/// Returns the state with the maps applied: apply_maps for the tensors that have a mapped group, the others
+/// themselves.
+std::vector<at::Tensor> apply_maps(const Groups& groups, const Network& network,
+                                   const std::map<GroupId, GroupMaps>& maps);
 
 /// Returns the widths that the maps lead to.
 std::map<GroupId, int64_t> widths_of(const std::map<GroupId, GroupMaps>& maps);
 
-/// Returns the values of the network's size symbols where groups have these widths, for Network::ForwardOptions.
-std::vector<int64_t> symbol_values(const Groups& groups, const Network& network, const std::map<GroupId, int64_t>& widths);
+/// Returns the values of the network's size symbols where groups have these widths, for
+/// Network::ForwardOptions.
+std::vector<int64_t> symbol_values(const Groups& groups, const Network& network,
+                                   const std::map<GroupId, int64_t>& widths);
 
-/// Returns the network with the maps applied: new state, sizes that follow, a plain network. The source is untouched.
-/// Throws std::invalid_argument where a group is pinned or a map does not start at its width.
+/// Returns the network with the maps applied: new state, sizes that follow, a plain network. The source is
+/// untouched. Throws std::invalid_argument where a group is pinned or a map does not start at its width.
 Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMaps>& maps);
 
 }  // namespace inn

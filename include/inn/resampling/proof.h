@@ -16,9 +16,11 @@ struct GroupProof {
   GroupId group;
   std::string name;
   int64_t width;
-  /// The greatest relative difference of the outputs after the group's channels were permuted in all its members.
+  /// The greatest relative difference of the outputs after the group's channels were permuted in all its
+  /// members.
   double permutation_error = 0;
-  /// The same after permuting its producers alone: 0 means that the group reaches no output, and so nothing was proved.
+  /// The same after permuting its producers alone: 0 means that the group reaches no output, and so nothing
+  /// was proved.
   double producer_effect = 0;
   /// The widths at which the network ran: 1, half, twice.
   std::vector<int64_t> widths = {};
@@ -36,12 +38,13 @@ struct ProofOptions {
   std::function<void(size_t, size_t)> progress = nullptr;
 };
 
-/// Returns random inputs of the network's example sizes: normal numbers for floating inputs, zeros for others.
+/// Returns random inputs of the network's example sizes: normal numbers for floating inputs, zeros for
+/// others.
 std::vector<c10::IValue> random_inputs(const Network& network, uint64_t seed);
 
-/// Proves every group that can be resized, in float64 on a copy of the network: permuting its channels changes no output;
-/// at widths 1, half and twice (by interpolation) the network runs and the outputs keep their sizes.
-/// A failure is reported, not thrown. Source: the laws of tied axes (docs/dimension.md).
+/// Proves every group that can be resized, in float64 on a copy of the network: permuting its channels
+/// changes no output; at widths 1, half and twice (by interpolation) the network runs and the outputs keep
+/// their sizes. A failure is reported, not thrown. Source: the laws of tied axes (docs/dimension.md).
 std::vector<GroupProof> prove_groups(const AnalysedNetwork& source, const ProofOptions& options);
 
 }  // namespace inn

@@ -13,9 +13,9 @@ namespace inn {
 /// Returns what tensor `member.tensor` holds of each channel: [width, everything else]. A copy, no gradient.
 at::Tensor member_rows(const Network& network, const Member& member, int64_t width);
 
-/// Returns a permutation of the group's channels that makes its tensors smooth, π: new channel k is old channel π_k
-/// (MATH: "Ordering"). Deterministic by seed. The choice for one group does not depend on the order of the others, since
-/// permuting another axis of a tensor changes no distance between its slices.
+/// Returns a permutation of the group's channels that makes its tensors smooth, π: new channel k is old
+/// channel π_k (MATH: "Ordering"). Deterministic by seed. The choice for one group does not depend on the
+/// order of the others, since permuting another axis of a tensor changes no distance between its slices.
 std::vector<int64_t> smooth_order(const AnalysedNetwork& source, GroupId group, uint64_t seed);
 
 }  // namespace inn

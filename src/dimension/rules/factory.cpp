@@ -23,10 +23,11 @@ void count_up(RuleContext& context) {
 }  // namespace
 
 void add_factory(RuleTable& table) {
-  table.add({"aten::zeros", "aten::ones", "aten::empty", "aten::full", "aten::rand", "aten::randn", "aten::new_zeros",
-             "aten::new_ones", "aten::new_empty", "aten::new_full"},
+  table.add({"aten::zeros", "aten::ones", "aten::empty", "aten::full", "aten::rand", "aten::randn",
+             "aten::new_zeros", "aten::new_ones", "aten::new_empty", "aten::new_full"},
             "the axes of the result are the sizes", fill_sizes);
-  table.add({"aten::zeros_like", "aten::ones_like", "aten::empty_like", "aten::full_like", "aten::rand_like", "aten::randn_like"},
+  table.add({"aten::zeros_like", "aten::ones_like", "aten::empty_like", "aten::full_like", "aten::rand_like",
+             "aten::randn_like"},
             "result = self, axis by axis", same_axes);
   table.add({"aten::arange"}, "positions: no channels", count_up);
   table.add({"aten::scalar_tensor"}, "a number", [](RuleContext& context) { context.set_result({}); });

@@ -29,9 +29,10 @@ void add_integer(RuleTable& table) {
   table.add({"aten::add.int"}, "a ⊕ b", [](RuleContext& context) {
     combine(context, [](const Axis& a, const Axis& b) { return Axis::of_sum({a, b}); });
   });
-  table.add({"aten::sub.int", "aten::floordiv.int", "aten::remainder.int", "aten::neg.int", "prim::max.int", "prim::min.int",
-             "aten::div.int", "aten::eq.int", "aten::ne.int", "aten::lt.int", "aten::le.int", "aten::gt.int", "aten::ge.int",
-             "aten::Int", "prim::NumToTensor", "aten::numel", "aten::sym_numel", "aten::sym_stride", "aten::sym_storage_offset"},
+  table.add({"aten::sub.int", "aten::floordiv.int", "aten::remainder.int", "aten::neg.int", "prim::max.int",
+             "prim::min.int", "aten::div.int", "aten::eq.int", "aten::ne.int", "aten::lt.int", "aten::le.int",
+             "aten::gt.int", "aten::ge.int", "aten::Int", "prim::NumToTensor", "aten::numel",
+             "aten::sym_numel", "aten::sym_stride", "aten::sym_storage_offset"},
             "a number that no axis is known to have", nothing_known);
 }
 

@@ -16,7 +16,8 @@ void embed(RuleContext& context) {
 }  // namespace
 
 void add_lookup(RuleTable& table) {
-  table.add({"aten::embedding"}, "result […, e] of weight [vocabulary, e] and indices […]; the vocabulary is told apart", embed);
+  table.add({"aten::embedding"},
+            "result […, e] of weight [vocabulary, e] and indices […]; the vocabulary is told apart", embed);
 }
 
 }  // namespace inn::rules

@@ -35,7 +35,8 @@ void swap_axes(RuleContext& context, const std::string& first, const std::string
   const size_t rank = context.axes("self").size();
   auto order = identity_order(rank);
   if (rank > 0)
-    std::swap(order[context.normalize(context.integer(first), rank)], order[context.normalize(context.integer(second), rank)]);
+    std::swap(order[context.normalize(context.integer(first), rank)],
+              order[context.normalize(context.integer(second), rank)]);
   arrange(context, order);
 }
 
@@ -55,7 +56,8 @@ void squeeze(RuleContext& context) {
   }
   std::vector<int64_t> order;
   for (const auto axis : identity_order(from.size())) {
-    const bool dropped = from[axis].size == 1 && std::find(chosen.begin(), chosen.end(), axis) != chosen.end();
+    const bool dropped =
+        from[axis].size == 1 && std::find(chosen.begin(), chosen.end(), axis) != chosen.end();
     if (dropped) context.pin(from[axis], context.site() + " drops it, being 1");
     if (!dropped) order.push_back(axis);
   }

@@ -11,7 +11,8 @@ void per_channel(RuleContext& context) {
     if (context.is_tensor(name)) context.unify(context.axes(name).at(0), input.at(1));
   if (context.is_tensor("running_var")) context.keep_bounds("running_var");
   context.set_result(input);
-  for (size_t d = 0; d < input.size(); ++d) context.carry("input", static_cast<int64_t>(d), static_cast<int64_t>(d));
+  for (size_t d = 0; d < input.size(); ++d)
+    context.carry("input", static_cast<int64_t>(d), static_cast<int64_t>(d));
 }
 
 void per_shape(RuleContext& context) {
@@ -45,8 +46,10 @@ void add_normalization(RuleTable& table) {
   table.add({"aten::batch_norm", "aten::instance_norm"},
             "result = input [n, c, …]; weight, bias, running_mean, running_var [c]", per_channel);
   table.add({"aten::layer_norm", "aten::rms_norm"},
-            "result = input […, normalized_shape]; weight and bias have the axes of normalized_shape", per_shape);
-  table.add({"aten::group_norm"}, "result = input [n, num_groups·c, …]; weight and bias [num_groups·c]", per_group);
+            "result = input […, normalized_shape]; weight and bias have the axes of normalized_shape",
+            per_shape);
+  table.add({"aten::group_norm"}, "result = input [n, num_groups·c, …]; weight and bias [num_groups·c]",
+            per_group);
 }
 
 }  // namespace inn::rules

@@ -58,7 +58,8 @@ void split_evenly(RuleContext& context) {
     parts.assign(count, part);
   } else {
     context.pin(self[along], context.site() + " cuts it into parts that are not equal");
-    for (size_t r = 0; r < context.result_count(); ++r) parts.push_back(context.positions(context.result_sizes(r).at(along)));
+    for (size_t r = 0; r < context.result_count(); ++r)
+      parts.push_back(context.positions(context.result_sizes(r).at(along)));
   }
   set_parts(context, self, along, parts);
 }
@@ -113,7 +114,9 @@ void slice(RuleContext& context) {
              (at_end = context.cut(whole, end)) && (at_start = context.cut(at_end->first, start))) {
     result[along] = at_start->second;
     if (start_burned > 0) context.follow("start", at_start->first);
-    if (start_burned < 0) context.pin(Axis::of_sum({at_start->second, at_end->second}), context.site() + " counts it from the end");
+    if (start_burned < 0)
+      context.pin(Axis::of_sum({at_start->second, at_end->second}),
+                  context.site() + " counts it from the end");
     if (context.has("end") && end_burned >= 0 && end_burned <= size)
       context.follow("end", Axis::of_sum({at_start->first, at_start->second}));
     if (end_burned < 0) context.pin(at_end->second, context.site() + " counts it from the end");
@@ -122,7 +125,8 @@ void slice(RuleContext& context) {
     result[along] = context.positions(context.result_sizes().at(along));
   }
   context.set_result(result);
-  for (size_t d = 0; d < self.size(); ++d) context.carry("self", static_cast<int64_t>(d), static_cast<int64_t>(d));
+  for (size_t d = 0; d < self.size(); ++d)
+    context.carry("self", static_cast<int64_t>(d), static_cast<int64_t>(d));
 }
 
 void narrow(RuleContext& context) {
@@ -184,16 +188,20 @@ void pad(RuleContext& context) {
 }  // namespace
 
 void add_partition(RuleTable& table) {
-  table.add({"aten::cat", "aten::concat", "aten::concatenate"}, "axis dim of the result is the sum of those of the tensors",
-            concatenate);
+  table.add({"aten::cat", "aten::concat", "aten::concatenate"},
+            "axis dim of the result is the sum of those of the tensors", concatenate);
   table.add({"aten::stack"}, "the tensors have equal axes; the result has a new one for their number", stack);
-  table.add({"aten::chunk", "aten::split.Tensor", "aten::tensor_split.sections"}, "axis dim of self is count·part", split_evenly);
+  table.add({"aten::chunk", "aten::split.Tensor", "aten::tensor_split.sections"},
+            "axis dim of self is count·part", split_evenly);
   table.add({"aten::split_with_sizes", "aten::split.sizes"}, "axis dim of self is the sum of the parts",
             [](RuleContext& context) { split_at(context, "split_sizes"); });
-  table.add({"aten::slice"}, "axis dim of self is [before ⊕ result ⊕ after]; with a step its positions are told apart", slice);
+  table.add({"aten::slice"},
+            "axis dim of self is [before ⊕ result ⊕ after]; with a step its positions are told apart", slice);
   table.add({"aten::narrow"}, "axis dim of self is [before ⊕ result ⊕ after]", narrow);
-  table.add({"aten::select", "aten::unbind"}, "the axis dim goes; its positions are told apart", take_positions);
-  table.add({"aten::pad", "aten::constant_pad_nd"}, "an axis padded by a constant is [before ⊕ self ⊕ after]", pad);
+  table.add({"aten::select", "aten::unbind"}, "the axis dim goes; its positions are told apart",
+            take_positions);
+  table.add({"aten::pad", "aten::constant_pad_nd"}, "an axis padded by a constant is [before ⊕ self ⊕ after]",
+            pad);
 }
 
 }  // namespace inn::rules

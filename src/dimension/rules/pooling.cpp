@@ -52,8 +52,8 @@ void interpolate(RuleContext& context) {
   for (size_t d = first; d < input.size(); ++d) {
     const int64_t size = context.result_sizes().at(d);
     context.pin(input[d], context.site() + " interpolates along it");
-    const Axis axis =
-        context.has("output_size") ? context.size_argument("output_size", size, d - first) : context.fresh(size);
+    const Axis axis = context.has("output_size") ? context.size_argument("output_size", size, d - first)
+                                                 : context.fresh(size);
     context.fix(axis);
     result.push_back(axis);
   }
@@ -63,17 +63,18 @@ void interpolate(RuleContext& context) {
 }  // namespace
 
 void add_pooling(RuleTable& table) {
-  table.add({"aten::max_pool1d", "aten::max_pool2d", "aten::max_pool3d", "aten::avg_pool1d", "aten::avg_pool2d",
-             "aten::avg_pool3d", "aten::lp_pool2d", "aten::max_pool2d_with_indices", "aten::max_pool1d_with_indices",
-             "aten::max_pool3d_with_indices"},
+  table.add({"aten::max_pool1d", "aten::max_pool2d", "aten::max_pool3d", "aten::avg_pool1d",
+             "aten::avg_pool2d", "aten::avg_pool3d", "aten::lp_pool2d", "aten::max_pool2d_with_indices",
+             "aten::max_pool1d_with_indices", "aten::max_pool3d_with_indices"},
             "result [n, c, windows…] of input [n, c, …]", pool);
   table.add({"aten::adaptive_avg_pool1d", "aten::adaptive_avg_pool2d", "aten::adaptive_avg_pool3d",
              "aten::adaptive_max_pool1d", "aten::adaptive_max_pool2d", "aten::adaptive_max_pool3d",
              "aten::_adaptive_avg_pool2d", "aten::_adaptive_avg_pool3d"},
             "result [n, c, output_size] of input [n, c, …]", pool_to_size);
-  table.add({"aten::upsample_nearest1d", "aten::upsample_nearest2d", "aten::upsample_nearest3d", "aten::upsample_linear1d",
-             "aten::upsample_bilinear2d", "aten::upsample_bicubic2d", "aten::upsample_trilinear3d",
-             "aten::_upsample_nearest_exact2d", "aten::_upsample_bicubic2d_aa", "aten::_upsample_bilinear2d_aa"},
+  table.add({"aten::upsample_nearest1d", "aten::upsample_nearest2d", "aten::upsample_nearest3d",
+             "aten::upsample_linear1d", "aten::upsample_bilinear2d", "aten::upsample_bicubic2d",
+             "aten::upsample_trilinear3d", "aten::_upsample_nearest_exact2d", "aten::_upsample_bicubic2d_aa",
+             "aten::_upsample_bilinear2d_aa"},
             "result [n, c, output_size] of input [n, c, …]", interpolate);
 }
 

@@ -35,7 +35,8 @@ void multiply(RuleContext& context, const std::string& left, const std::string& 
     const Axis* in_b = d + batch_b >= batch ? &b[d + batch_b - batch] : nullptr;
     if (in_a && in_b && in_a->size == in_b->size && !in_a->is_constant() && !in_b->is_constant())
       context.unify(*in_a, *in_b);
-    const bool take_a = in_a && (!in_b || in_b->size == 1 || !in_a->is_constant()) && !(in_b && in_a->size < in_b->size);
+    const bool take_a =
+        in_a && (!in_b || in_b->size == 1 || !in_a->is_constant()) && !(in_b && in_a->size < in_b->size);
     result.push_back(take_a ? *in_a : *in_b);
   }
   if (a.size() > 1) {
@@ -61,8 +62,10 @@ void multiply_and_add(RuleContext& context, const std::string& left, const std::
 }  // namespace
 
 void add_product(RuleTable& table) {
-  table.add({"aten::linear"}, "result […, o] = input […, i] · weight [o, i]ᵀ + bias [o]; i is consumed", linear);
-  table.add({"aten::matmul", "aten::__matmul__"}, "result […, n, m] = self […, n, k] · other […, k, m]; k is consumed",
+  table.add({"aten::linear"}, "result […, o] = input […, i] · weight [o, i]ᵀ + bias [o]; i is consumed",
+            linear);
+  table.add({"aten::matmul", "aten::__matmul__"},
+            "result […, n, m] = self […, n, k] · other […, k, m]; k is consumed",
             [](RuleContext& context) { multiply(context, "self", "other"); });
   table.add({"aten::mm", "aten::bmm"}, "result […, n, m] = self […, n, k] · mat2 […, k, m]; k is consumed",
             [](RuleContext& context) { multiply(context, "self", "mat2"); });

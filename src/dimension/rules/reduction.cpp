@@ -46,21 +46,39 @@ void ordered(RuleContext& context) {
   for (const auto* argument : {"dim", "dims"}) {
     if (!context.has(argument)) continue;
     for (const auto axis : context.integers(argument))
-      context.pin(axes.at(context.normalize(axis, axes.size())), context.site() + " treats its positions unlike");
+      context.pin(axes.at(context.normalize(axis, axes.size())),
+                  context.site() + " treats its positions unlike");
   }
 }
 
 }  // namespace
 
 void add_reduction(RuleTable& table) {
-  table.add({"aten::mean", "aten::sum", "aten::amax", "aten::amin", "aten::var", "aten::std", "aten::var_mean", "aten::std_mean",
-             "aten::prod", "aten::logsumexp", "aten::linalg_vector_norm", "aten::norm", "aten::all", "aten::any",
-             "aten::max", "aten::min", "aten::median", "aten::nanmean", "aten::nansum", "aten::aminmax"},
+  table.add({"aten::mean",
+             "aten::sum",
+             "aten::amax",
+             "aten::amin",
+             "aten::var",
+             "aten::std",
+             "aten::var_mean",
+             "aten::std_mean",
+             "aten::prod",
+             "aten::logsumexp",
+             "aten::linalg_vector_norm",
+             "aten::norm",
+             "aten::all",
+             "aten::any",
+             "aten::max",
+             "aten::min",
+             "aten::median",
+             "aten::nanmean",
+             "aten::nansum",
+             "aten::aminmax"},
             "result = self without the axes `dim`, which are consumed", reduce);
   table.add({"aten::softmax", "aten::_softmax", "aten::log_softmax", "aten::_log_softmax", "aten::softmin"},
             "result = self; normalized over `dim`, whose channels may still be permuted and cut", same_axes);
-  table.add({"aten::cumsum", "aten::cumprod", "aten::flip", "aten::roll"}, "result = self; the positions of `dim` are told apart",
-            ordered);
+  table.add({"aten::cumsum", "aten::cumprod", "aten::flip", "aten::roll"},
+            "result = self; the positions of `dim` are told apart", ordered);
 }
 
 }  // namespace inn::rules

@@ -1,14 +1,16 @@
-// Operators that read the same elements in the same order under other sizes: one list of products equals another.
+// Operators that read the same elements in the same order under other sizes: one list of products equals
+// another.
 
 #include "dimension/rules/rules.h"
 
 namespace inn::rules {
 namespace {
 
-/// Equates two lists of axes that hold the same elements in the same order, piece by piece: a piece is the shortest run of
-/// axes on either side with as many elements. Axes of size 1 at the end of a piece belong to it.
-void equate(RuleContext& context, const Axes& from, const std::string& name, size_t first_from, const Axes& to,
-            size_t first_to) {
+/// Equates two lists of axes that hold the same elements in the same order, piece by piece: a piece is the
+/// shortest run of axes on either side with as many elements. Axes of size 1 at the end of a piece belong to
+/// it.
+void equate(RuleContext& context, const Axes& from, const std::string& name, size_t first_from,
+            const Axes& to, size_t first_to) {
   size_t i = 0, j = 0;
   while (i < from.size() || j < to.size()) {
     const size_t begin_i = i, begin_j = j;
@@ -30,7 +32,8 @@ void equate(RuleContext& context, const Axes& from, const std::string& name, siz
     };
     if (j == to.size() && only_ones_left(from, i)) i = from.size();
     if (i == from.size() && only_ones_left(to, j)) j = to.size();
-    const Axes piece_from(from.begin() + static_cast<int64_t>(begin_i), from.begin() + static_cast<int64_t>(i));
+    const Axes piece_from(from.begin() + static_cast<int64_t>(begin_i),
+                          from.begin() + static_cast<int64_t>(i));
     const Axes piece_to(to.begin() + static_cast<int64_t>(begin_j), to.begin() + static_cast<int64_t>(j));
     context.unify(Axis::of_product(piece_from), Axis::of_product(piece_to));
     for (size_t a = begin_i; a < i; ++a)
@@ -39,7 +42,8 @@ void equate(RuleContext& context, const Axes& from, const std::string& name, siz
   }
 }
 
-/// The axes that a list of sizes stands for: -1 is what is left, an integer that the network computes is known.
+/// The axes that a list of sizes stands for: -1 is what is left, an integer that the network computes is
+/// known.
 Axes target_axes(RuleContext& context, const std::string& sizes, size_t first) {
   Axes to;
   const auto burned = context.integers(sizes);
@@ -60,7 +64,8 @@ void flatten(RuleContext& context) {
   const auto first = context.normalize(context.integer("start_dim", 0), from.size());
   const auto last = context.normalize(context.integer("end_dim", -1), from.size());
   Axes result(from.begin(), from.begin() + first);
-  result.push_back(Axis::of_product(Axes(from.begin() + first, from.empty() ? from.end() : from.begin() + last + 1)));
+  result.push_back(
+      Axis::of_product(Axes(from.begin() + first, from.empty() ? from.end() : from.begin() + last + 1)));
   if (!from.empty()) result.insert(result.end(), from.begin() + last + 1, from.end());
   for (int64_t d = 0; d < static_cast<int64_t>(from.size()); ++d)
     context.carry("self", d, d < first ? d : d <= last ? first : d - (last - first));
@@ -84,7 +89,8 @@ void unflatten(RuleContext& context) {
 }  // namespace
 
 void add_reshape(RuleTable& table) {
-  table.add({"aten::view", "aten::_unsafe_view"}, "the product of the sizes equals the product of self's axes, factor by factor",
+  table.add({"aten::view", "aten::_unsafe_view"},
+            "the product of the sizes equals the product of self's axes, factor by factor",
             [](RuleContext& context) { reshape(context, "size"); });
   table.add({"aten::reshape"}, "the product of the shape equals the product of self's axes, factor by factor",
             [](RuleContext& context) { reshape(context, "shape"); });
