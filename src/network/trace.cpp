@@ -22,7 +22,9 @@ Network trace(const torch::nn::Module& module, const std::function<at::Tensor(co
   at::NoGradGuard no_grad;
   for (auto& [buffer, before] : buffers) buffer.copy_(before);
   std::map<std::string, std::string> types;
-  for (const auto& item : module.named_modules()) types[item.key()] = item.value()->name();
+  // Without the module itself, so that one on the stack can be traced too.
+  for (const auto& item : module.named_modules("", /*include_self=*/false))
+    types[item.key()] = item.value()->name();
   for (auto& made : network.calls)
     if (const auto found = types.find(made.module); found != types.end() && !made.module.empty())
       made.module_type = found->second;

@@ -54,6 +54,15 @@ TEST(Trace, ComputesWhatTheModuleDoes) {
   EXPECT_TRUE(at::allclose(network.forward(x), module->forward(x), kSameKernels, kSameKernels));
 }
 
+TEST(Trace, TakesAModuleThatNoPointerOwns) {
+  ResidualImpl module;
+  module.eval();
+  const auto x = torch::randn({2, 3, 5, 5});
+  const auto network = trace(
+      module, [&](const at::Tensor& input) { return module.forward(input); }, x);
+  EXPECT_TRUE(at::allclose(network.forward(x), module.forward(x), kSameKernels, kSameKernels));
+}
+
 TEST(Trace, NamesStateAndCallsAsTheModuleDoes) {
   Residual module;
   module->eval();
