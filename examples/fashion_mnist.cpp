@@ -1,6 +1,6 @@
 // An MLP trained as an integral model from scratch, and LeNet made integral after ordinary training.
 //
-//   example_fashion_mnist [images]      how many training images an epoch has (6000)
+//   example_fashion_mnist [images]      how many training images an epoch has (20000)
 
 #include <inn/data/dataset.h>
 #include <inn/model/integral_model.h>
@@ -25,7 +25,7 @@ void print_widths(const char* title, const inn::IntegralModelImpl& model, const 
 }  // namespace
 
 int main(int count, char** arguments) {
-  const int64_t images = count > 1 ? std::atoll(arguments[1]) : 6000;
+  const int64_t images = count > 1 ? std::atoll(arguments[1]) : 20000;
   const auto train = inn::open_dataset("fashion-mnist", inn::Split::train).first(images);
   const auto test = inn::open_dataset("fashion-mnist", inn::Split::test);
   const inn::TrainOptions options{.epochs = 2, .optimizer = "adamw", .learning_rate = 1e-3};

@@ -35,7 +35,8 @@ int main() {
   torch::optim::SGD optimizer(model->parameters(), torch::optim::SGDOptions(1e-3).momentum(0.9));
   for (int step = 0; step < 3; ++step) {
     optimizer.zero_grad();
-    const auto loss = torch::nn::functional::cross_entropy(model->forward(images), at::tensor({1, 2}));
+    const auto loss =
+        torch::nn::functional::cross_entropy(model->forward(images), at::tensor({1, 2}, at::kLong));
     loss.backward();
     optimizer.step();
     std::printf("step %d: width %2ld, loss %.3f\n", step, static_cast<long>(model->groups()[0].width()),
