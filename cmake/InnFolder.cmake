@@ -68,7 +68,7 @@ function(inn_folder_test name)
   elseif(name STREQUAL resampling)
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "-*Torchvision*" PROPERTIES LABELS ${name})
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "*Torchvision*" TEST_LIST torchvision_tests
-                         PROPERTIES LABELS torchvision FIXTURES_REQUIRED torchvision TIMEOUT 300)
+                         PROPERTIES LABELS torchvision FIXTURES_REQUIRED torchvision TIMEOUT 900)
   else()
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${name})
   endif()
