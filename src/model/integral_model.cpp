@@ -15,8 +15,9 @@ namespace inn {
 /// changed.
 struct IntegralModelImpl::Cache {
   std::vector<at::Tensor> tensors;
-  std::vector<const Grid*> grids;
-  std::vector<int64_t> versions;
+  std::vector<std::shared_ptr<const Grid>>
+      grids;                      // kept alive, so that no new grid has the address of an old one
+  std::vector<int64_t> versions;  // of parameters, and the widths
 };
 
 namespace {
@@ -140,10 +141,11 @@ std::map<GroupId, GroupMaps> IntegralModelImpl::maps() const {
 std::vector<at::Tensor> IntegralModelImpl::sample() const { return apply_maps(structure_, network_, maps()); }
 
 const std::vector<at::Tensor>& IntegralModelImpl::sampled() {
-  std::vector<const Grid*> grids;
+  std::vector<std::shared_ptr<const Grid>> grids;
   std::vector<int64_t> versions;
   for (const auto& group : groups_) {
-    grids.push_back(&group.grid());
+    grids.push_back(group.shared_grid());
+    versions.push_back(group.width());
     for (const auto& parameter : group.grid().parameters()) versions.push_back(parameter._version());
   }
   for (const auto& entry : network_.state) versions.push_back(entry.tensor._version());

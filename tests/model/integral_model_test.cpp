@@ -91,6 +91,22 @@ TEST(IntegralModel, RepeatedResizingStartsFromTheSource) {
   EXPECT_TRUE(at::equal(model->forward(input()), once));
 }
 
+TEST(IntegralModel, EvaluationFollowsEveryChangeOfWidth) {
+  auto model = convert(small_convolutional());
+  model->eval();
+  at::NoGradGuard no_grad;
+  for (const double fraction : {0.5, 0.25, 0.75, 0.4, 1.0, 0.25}) {
+    model->resize(0.9);  // a grid that is never run
+    model->resize(fraction);
+    EXPECT_LT(difference(model->forward(input()), model->discretize().forward(input())), kRounding)
+        << fraction;
+    model->resize(0.6);
+    model->resize(fraction / 2);
+    EXPECT_LT(difference(model->forward(input()), model->discretize().forward(input())), kRounding)
+        << fraction;
+  }
+}
+
 TEST(IntegralModel, DimsNameGroupsByTensorAndAxis) {
   auto model = convert(small_convolutional(), {.dims = {{"conv2.weight", {1}}}});
   ASSERT_EQ(model->groups().size(), 1U);

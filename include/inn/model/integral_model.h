@@ -47,6 +47,7 @@ class IntegralGroup {
   const std::string& kernel() const { return kernel_; }
   const std::string& quadrature() const { return quadrature_; }
   const Grid& grid() const { return *grid_; }
+  std::shared_ptr<const Grid> shared_grid() const { return grid_; }
 
   /// Samples the axis at `width` uniform points from now on. Throws std::invalid_argument unless 1 ≤ width ≤
   /// 8·source_width.
