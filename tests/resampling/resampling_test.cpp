@@ -118,6 +118,50 @@ TEST(Groups, OfASmallNetworkAreProved) {
   }
 }
 
+TEST(Groups, OfAUNetAreProved) {
+  NetworkBuilder b(2);
+  const auto convolve = [&](ValueRef x, const std::string& name, int64_t in, int64_t out) {
+    const auto weight = b.parameter(name + ".weight", {out, in, 3, 3});
+    return b.call("aten::relu", "", {b.call("aten::conv2d", "", {x, weight, {}, {1, 1}, {1, 1}, {1, 1}, 1})});
+  };
+  const auto down = convolve(b.input("x", {2, 3, 8, 8}), "down", 3, 4);
+  const auto middle = convolve(b.call("aten::max_pool2d", "", {down, {2, 2}}), "middle", 4, 6);
+  const auto up =
+      b.call("aten::conv_transpose2d", "input",
+             {middle, b.parameter("up.weight", {6, 5, 2, 2}), b.parameter("up.bias", {5}), {2, 2}});
+  const auto joined = b.call("aten::cat", "", {std::vector<ValueRef>{down, up}, 1});
+  const Network network = b.finish(convolve(joined, "head", 9, 2));
+  const auto source = analyse(network);
+  const auto& head = source.groups.axes[source.network.find_state("head.weight")][1];
+  ASSERT_TRUE(head.is_sum());  // [down ⊕ up]
+  EXPECT_EQ(head.parts[0].variable, static_cast<VariableId>(source.groups.find("down")));
+  EXPECT_EQ(head.parts[1].variable, static_cast<VariableId>(source.groups.find("up")));
+  const auto proofs = prove_groups(source, {});
+  ASSERT_EQ(proofs.size(), 3U);
+  for (const auto& proof : proofs) EXPECT_TRUE(proof.ok()) << proof.name << ": " << proof.failure;
+}
+
+TEST(Groups, ARuleOfOnesOwnFreesWhatAnUnknownOperatorPins) {
+  NetworkBuilder b(3);
+  const auto hidden = b.call("aten::linear", "", {b.input("x", {2, 3}), b.parameter("first.weight", {4, 3})});
+  const auto network =
+      b.finish(b.call("aten::linear", "",
+                      {b.call("aten::special_expit", "", {hidden}), b.parameter("second.weight", {2, 4})}));
+  const auto without = analyse(network);
+  EXPECT_EQ(without.groups.unknown_operators.at("aten::special_expit"), 1);
+  const auto& pinned = without.groups.groups[without.groups.find("first")].pinned;
+  ASSERT_TRUE(pinned.has_value());
+  EXPECT_NE(pinned->find("aten::special_expit"), std::string::npos) << *pinned;
+
+  auto rules = RuleTable::standard();
+  rules.add({"aten::special_expit", "result = self, element by element",
+             [](RuleContext& context) { context.set_result(context.axes("self")); }});
+  const auto with = analyse(network, rules);
+  EXPECT_TRUE(with.groups.unknown_operators.empty());
+  EXPECT_FALSE(with.groups.groups[with.groups.find("first")].pinned.has_value());
+  EXPECT_TRUE(prove_groups(with, {}).at(0).ok());
+}
+
 TEST(Groups, AWrongGroupIsFound) {
   auto source = analyse(small_convolutional());
   // Forget that conv2 reads conv1's channels.
