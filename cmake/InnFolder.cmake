@@ -88,7 +88,7 @@ function(inn_library)
 
   include(CMakePackageConfigHelpers)
   set(place ${CMAKE_INSTALL_LIBDIR}/cmake/inn)
-  get_filename_component(INN_TORCH_PREFIX "${Torch_DIR}/../.." ABSOLUTE)
+  get_filename_component(INN_TORCH_PREFIX "${Torch_DIR}/.." ABSOLUTE)
   configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/inn-config.cmake.in ${PROJECT_BINARY_DIR}/inn-config.cmake
                                 INSTALL_DESTINATION ${place})
   write_basic_package_version_file(${PROJECT_BINARY_DIR}/inn-config-version.cmake COMPATIBILITY SameMinorVersion)
