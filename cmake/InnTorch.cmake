@@ -3,7 +3,7 @@
 # In order: Torch_DIR or CMAKE_PREFIX_PATH as given; INN_PYTHON; the repository's own .venv; the python3 on the path.
 set(INN_PYTHON "" CACHE FILEPATH "A Python that has torch, asked for libtorch's place")
 
-if(NOT Torch_DIR)
+if(NOT Torch_DIR OR NOT INN_FOUND_PYTHON)
   foreach(python IN ITEMS "${INN_PYTHON}" "${PROJECT_SOURCE_DIR}/.venv/bin/python" python3)
     if(python STREQUAL "")
       continue()
@@ -12,7 +12,7 @@ if(NOT Torch_DIR)
                     OUTPUT_VARIABLE prefix RESULT_VARIABLE failed OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
     if(NOT failed)
       list(APPEND CMAKE_PREFIX_PATH ${prefix})
-      set(INN_FOUND_PYTHON ${python} CACHE INTERNAL "The Python whose torch it is")
+      set(INN_FOUND_PYTHON ${python} CACHE INTERNAL "A Python that has torch: the tests hand archives to it")
       break()
     endif()
   endforeach()
