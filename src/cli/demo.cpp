@@ -18,7 +18,10 @@ constexpr const char* kNetwork = "small_cnn";
 constexpr int64_t kBatch = 128, kCalibrationBatch = 256;
 constexpr int64_t kCalibrationImages = 8192;
 constexpr int64_t kQuickImages = 1280;
-constexpr double kLearningRate = 0.004, kIntegralLearningRate = 0.002;
+constexpr double kLearningRate = 0.004;
+/// Of the integral model: a function that is trained to be sampled anywhere does best between straight lines.
+/// A network that was not is resampled with the library's own kernel, which does better on it.
+constexpr const char* kKernel = "linear";
 constexpr const char* kWidths = "uniform:0.25,1";
 
 /// Mean and standard deviation of all pixels of Fashion-MNIST's training images.
@@ -47,18 +50,18 @@ class Demo {
   }
 
  private:
-  TrainOptions recipe(int64_t epochs, double learning_rate) const {
+  TrainOptions recipe(int64_t epochs) const {
     return {.epochs = epochs,
             .batch_size = kBatch,
             .optimizer = "adamw",
-            .learning_rate = learning_rate,
+            .learning_rate = kLearningRate,
             .weight_decay = 0.01,
             .warmup_epochs = 0.1 * static_cast<double>(epochs),
             .seed = options_.seed};
   }
 
-  void train_module(NetworkModuleImpl& module, int64_t epochs, double learning_rate) const {
-    const auto result = train(module, images_.train, pixels(), recipe(epochs, learning_rate));
+  void train_module(NetworkModuleImpl& module, int64_t epochs) const {
+    const auto result = train(module, images_.train, pixels(), recipe(epochs));
     require<std::runtime_error>(!result.interrupted, "cli", "The demo was interrupted.");
   }
 
@@ -66,16 +69,16 @@ class Demo {
     Network network = with_dynamic_batch(make_zoo_network(kNetwork, {.width = width, .seed = options_.seed}));
     keep_normalization(network, pixels());
     NetworkModule module(std::move(network));
-    train_module(*module, options_.epochs, kLearningRate);
+    train_module(*module, options_.epochs);
     Network trained = module->network().clone();
     trained.set_training(false);
     return trained;
   }
 
   IntegralModel train_integral(const Network& ordinary) const {
-    IntegralModel model = convert(ordinary, {.seed = options_.seed});
+    IntegralModel model = convert(ordinary, {.kernel = kKernel, .seed = options_.seed});
     model->set_distribution(FractionDistribution::parse(kWidths));
-    train_module(*model, options_.integral_epochs, kIntegralLearningRate);
+    train_module(*model, options_.integral_epochs);
     model->clear_distributions();
     return model;
   }

@@ -48,7 +48,7 @@ void add(std::vector<Entry>& table, Entry entry) {
                             known);
 }
 
-Dataset read(const fs::path& path, Split split) {
+Dataset read_any(const fs::path& path, Split split) {
   for (const auto& format : formats()) {
     if (format.recognizes(path)) return format.read(path, split);
   }
@@ -83,7 +83,7 @@ Dataset open_dataset(const std::string& path_or_name, Split split) {
     require<std::runtime_error>(fs::is_directory(named.folder), "data",
                                 "Data set '{}': folder '{}' is missing; on Debian: apt install {}",
                                 named.name, named.folder.string(), named.package);
-    Dataset dataset = read(named.folder, split);
+    Dataset dataset = read_any(named.folder, split);
     if (dataset.class_names.size() <= named.class_names.size()) dataset.class_names = named.class_names;
     dataset.source = named.name;
     return dataset;
@@ -94,7 +94,7 @@ Dataset open_dataset(const std::string& path_or_name, Split split) {
     raise<std::runtime_error>("data", "'{}' is neither a folder, a file, nor the name of a data set.{}",
                               path_or_name, nearest_names(path_or_name, known));
   }
-  Dataset dataset = read(path_or_name, split);
+  Dataset dataset = read_any(path_or_name, split);
   dataset.source = path_or_name;
   return dataset;
 }

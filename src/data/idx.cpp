@@ -105,14 +105,14 @@ bool is_idx_file(const fs::path& path) {
          magic[2] == kUnsignedByte && (magic[3] == 3 || magic[3] == 4);
 }
 
-bool recognizes(const fs::path& path) {
+bool recognizes_idx(const fs::path& path) {
   if (fs::is_regular_file(path)) return is_idx_file(path);
   if (!fs::is_directory(path)) return false;
   const auto names = file_names(path);
   return find_prefix(names, Split::train) || find_prefix(names, Split::test);
 }
 
-Dataset read(const fs::path& path, Split split) {
+Dataset read_idx_dataset(const fs::path& path, Split split) {
   if (fs::is_regular_file(path)) return {.images = read_images(path)};
   const auto names = file_names(path);
   const Split chosen = split_to_read(split, find_prefix(names, Split::train).has_value());
@@ -137,8 +137,8 @@ DatasetFormat idx_format() {
           .contents =
               "train-images-idx3-ubyte, train-labels-idx1-ubyte; the test split's names begin with t10k- or "
               "test-; each plain or .gz",
-          .recognizes = recognizes,
-          .read = read};
+          .recognizes = recognizes_idx,
+          .read = read_idx_dataset};
 }
 
 }  // namespace inn

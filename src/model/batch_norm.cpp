@@ -8,13 +8,12 @@
 #include <set>
 
 #include "inn/core/error.h"
+#include "model/batch_norm_arguments.h"
 
 namespace inn {
 namespace {
 
-/// The places of batch_norm's schema: input, weight, bias, running_mean, running_var, training, momentum,
-/// eps, cudnn.
-enum BatchNorm { kInput, kWeight, kBias, kMean, kVariance, kTraining, kMomentum, kEpsilon };
+using namespace batch_norm;
 
 bool has_statistics(const Call& call) {
   return call.op == "aten::batch_norm" && call.arguments[kMean].is_value() &&

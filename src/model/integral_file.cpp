@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -59,32 +58,6 @@ std::shared_ptr<Grid> read_grid(const json& record, const std::string& name) {
   return std::make_shared<FixedGrid>(points, kind);
 }
 
-/// A file that is gone with its owner.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(std::filesystem::path path) : path_(std::move(path)) {}
-  ~TemporaryFile() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-std::string bytes_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  content << file.rdbuf();
-  return std::move(content).str();
-}
-
-std::filesystem::path unique_path(const std::filesystem::path& folder) {
-  static std::atomic<uint64_t> count{0};
-  return folder / fmt::format(".inn-{}-{}.pt2", static_cast<int64_t>(::getpid()), count++);
-}
-
 }  // namespace
 
 bool is_integral(const Network& network) { return network.extra.contains(kRecord); }
@@ -108,10 +81,9 @@ void save(const IntegralModelImpl& model, const std::filesystem::path& path) {
   source.set_training(false);
   Network present = at_source ? source : model.discretize();
   if (!at_source) {
-    const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-    const TemporaryFile nested(unique_path(folder));
-    write_pt2(source, nested.path());
-    present.extra[kSource] = bytes_of(nested.path());
+    std::ostringstream nested;
+    write_pt2(source, nested, path.string());
+    present.extra[kSource] = std::move(nested).str();
   }
   present.extra[kRecord] = record.dump(1);
   write_pt2(present, path);
@@ -128,9 +100,8 @@ IntegralModel load_integral(Network network) {
                                 record.at("format").dump());
     auto extra = network.extra;
     if (const auto nested = extra.find(kSource); nested != extra.end()) {
-      const TemporaryFile file(unique_path(std::filesystem::temp_directory_path()));
-      std::ofstream(file.path(), std::ios::binary) << nested->second;
-      network = read_pt2(file.path());
+      std::istringstream source(std::move(nested->second));
+      network = read_pt2(source, fmt::format("extra/{}", kSource));
     }
     extra.erase(kRecord);
     extra.erase(kSource);

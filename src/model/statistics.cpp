@@ -6,11 +6,12 @@
 #include <cmath>
 #include <optional>
 
+#include "model/batch_norm_arguments.h"
+
 namespace inn {
 namespace {
 
-/// The places of batch_norm's schema.
-enum Place : size_t { kWeight = 1, kBias, kMean, kVariance, kTraining, kMomentum, kEpsilon };
+using namespace batch_norm;
 
 std::optional<size_t> state_at(const Network& network, const Call& call, Place place) {
   const auto& argument = call.arguments.at(place);

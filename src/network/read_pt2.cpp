@@ -1,4 +1,5 @@
 #include <c10/util/Exception.h>
+#include <caffe2/serialize/istream_adapter.h>
 
 #include "inn/core/error.h"
 #include "inn/network/files.h"
@@ -50,20 +51,31 @@ std::string unmarked(std::string what) {
   return what.starts_with(mark) ? what.substr(mark.size()) : what;
 }
 
-}  // namespace
-
-Network read_pt2(const std::filesystem::path& path) {
+/// Reads the archive that `open` gives; messages call it `name`.
+template <class Open>
+Network read_named(const std::string& name, const Open& open) {
   try {
-    auto network = read_archive(Archive(path));
+    auto network = read_archive(open());
     network.validate();
     return network;
   } catch (const Unsupported& error) {
-    raise("network", "File '{}': {}", path.string(), error.what());
+    raise("network", "File '{}': {}", name, error.what());
   } catch (const c10::Error& error) {
-    raise<std::runtime_error>("network", "File '{}': {}", path.string(), error.what_without_backtrace());
+    raise<std::runtime_error>("network", "File '{}': {}", name, error.what_without_backtrace());
   } catch (const std::exception& error) {
-    raise<std::runtime_error>("network", "File '{}': {}", path.string(), unmarked(error.what()));
+    raise<std::runtime_error>("network", "File '{}': {}", name, unmarked(error.what()));
   }
+}
+
+}  // namespace
+
+Network read_pt2(const std::filesystem::path& path) {
+  return read_named(path.string(), [&] { return Archive(path); });
+}
+
+Network read_pt2(std::istream& stream, const std::string& name) {
+  return read_named(name,
+                    [&] { return Archive(std::make_shared<caffe2::serialize::IStreamAdapter>(&stream)); });
 }
 
 }  // namespace inn

@@ -2,6 +2,7 @@
 #include <c10/util/Exception.h>
 
 #include "dynamic_batch.h"
+#include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
 #include "inn/network/files.h"
 #include "pt2/archive_writer.h"
@@ -43,10 +44,10 @@ void write_state(const Network& network, ArchiveWriter& archive) {
   archive.write("data/constants/model_constants_config.json", Json{{"config", constants}}.dump());
 }
 
-void write_archive(const Network& network, const std::filesystem::path& path) {
+void write_archive(const Network& network, std::ostream& stream) {
   const auto program = write_program(network).dump();
   const auto samples = sample_inputs(network);
-  ArchiveWriter archive(path);
+  ArchiveWriter archive(stream);
   write_state(network, archive);
   archive.write("models/model.json", program);
   archive.write("data/sample_inputs/model.pt", samples);
@@ -57,19 +58,30 @@ void write_archive(const Network& network, const std::filesystem::path& path) {
   archive.finish();
 }
 
+/// Messages call the archive `name`.
+void write_named(const Network& network, const WritePt2Options& options, std::ostream& stream,
+                 const std::string& name) {
+  try {
+    write_archive(options.dynamic_batch ? with_dynamic_batch(network) : network, stream);
+  } catch (const Unsupported& error) {
+    raise("network", "File '{}': {}", name, error.what());
+  } catch (const c10::Error& error) {
+    raise<std::runtime_error>("network", "File '{}': {}", name, error.what_without_backtrace());
+  } catch (const std::runtime_error& error) {
+    raise<std::runtime_error>("network", "File '{}': {}", name, error.what());
+  }
+}
+
 }  // namespace
 
 void write_pt2(const Network& network, const std::filesystem::path& path, const WritePt2Options& options) {
   network.validate();
-  try {
-    write_archive(options.dynamic_batch ? with_dynamic_batch(network) : network, path);
-  } catch (const Unsupported& error) {
-    raise("network", "File '{}': {}", path.string(), error.what());
-  } catch (const c10::Error& error) {
-    raise<std::runtime_error>("network", "File '{}': {}", path.string(), error.what_without_backtrace());
-  } catch (const std::runtime_error& error) {
-    raise<std::runtime_error>("network", "File '{}': {}", path.string(), error.what());
-  }
+  write_atomically(path, [&](std::ostream& stream) { write_named(network, options, stream, path.string()); });
+}
+
+void write_pt2(const Network& network, std::ostream& stream, const std::string& name) {
+  network.validate();
+  write_named(network, {}, stream, name);
 }
 
 void write_pt2(const Network& network, const std::filesystem::path& path) { write_pt2(network, path, {}); }

@@ -2,11 +2,9 @@
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/ir/ir.h>
 
-#include <sstream>
-
+#include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
 #include "inn/network/files.h"
-#include "replaced_file.h"
 #include "schema.h"
 
 namespace inn {
@@ -178,19 +176,16 @@ class ScriptBuilder {
 
 void write_torchscript(const Network& network, const std::filesystem::path& path) {
   network.validate();
-  try {
-    const auto module = ScriptBuilder(network).build();
-    std::ostringstream content;
-    module.save(content, {network.extra.begin(), network.extra.end()});
-    ReplacedFile file(path);
-    const auto bytes = content.str();
-    file.write(bytes.data(), bytes.size());
-    file.finish();
-  } catch (const c10::Error& error) {
-    raise<std::runtime_error>("network", "File '{}': {}", path.string(), error.what_without_backtrace());
-  } catch (const std::runtime_error& error) {
-    raise<std::runtime_error>("network", "File '{}': {}", path.string(), error.what());
-  }
+  write_atomically(path, [&](std::ostream& stream) {
+    try {
+      const auto module = ScriptBuilder(network).build();
+      module.save(stream, {network.extra.begin(), network.extra.end()});
+    } catch (const c10::Error& error) {
+      raise<std::runtime_error>("network", "File '{}': {}", path.string(), error.what_without_backtrace());
+    } catch (const std::runtime_error& error) {
+      raise<std::runtime_error>("network", "File '{}': {}", path.string(), error.what());
+    }
+  });
 }
 
 }  // namespace inn

@@ -16,7 +16,7 @@ TEST_F(Interrupt, TheFirstSignalIsOnlyNoted) {
   {
     InterruptGuard guard;
     EXPECT_FALSE(interrupted());
-    raise(SIGINT);
+    ::raise(SIGINT);
     EXPECT_TRUE(interrupted());
     EXPECT_TRUE(interrupted());  // asking does not clear it
   }
@@ -27,8 +27,8 @@ TEST_F(Interrupt, TheSecondSignalEndsTheProgram) {
   EXPECT_EXIT(
       {
         InterruptGuard guard;
-        raise(SIGINT);
-        raise(SIGINT);
+        ::raise(SIGINT);
+        ::raise(SIGINT);
         exit(0);
       },
       testing::KilledBySignal(SIGINT), "");
@@ -41,12 +41,12 @@ TEST_F(Interrupt, GuardsNestAndTheLastPutsTheOldHandlingBack) {
     InterruptGuard outer;
     {
       InterruptGuard inner;
-      raise(SIGINT);
+      ::raise(SIGINT);
     }
     EXPECT_TRUE(interrupted());
   }
   EXPECT_EQ(seen, 0);
-  raise(SIGINT);
+  ::raise(SIGINT);
   EXPECT_EQ(seen, 1);
   signal(SIGINT, SIG_DFL);
 }
@@ -54,7 +54,7 @@ TEST_F(Interrupt, GuardsNestAndTheLastPutsTheOldHandlingBack) {
 TEST_F(Interrupt, AnIgnoredSignalStaysIgnored) {
   signal(SIGINT, SIG_IGN);
   InterruptGuard guard;
-  raise(SIGINT);
+  ::raise(SIGINT);
   EXPECT_FALSE(interrupted());
 }
 

@@ -11,9 +11,9 @@
 namespace inn {
 namespace {
 
-constexpr double kFloat32Tolerance = 2e-5;  // sums of some thousand float32 terms
+constexpr double kSumTolerance = 2e-5;  // sums of some thousand float32 terms
 
-std::vector<int64_t> identity(int64_t n) {
+std::vector<int64_t> as_they_are(int64_t n) {
   const at::Tensor order = at::arange(n);
   return {order.data_ptr<int64_t>(), order.data_ptr<int64_t>() + n};
 }
@@ -37,14 +37,14 @@ TEST(PathCost, EqualsTheFormula) {
   }
   const at::Tensor cost = path_cost(rows);
   EXPECT_EQ(cost.scalar_type(), at::kFloat);
-  EXPECT_TRUE(at::allclose(cost.to(at::kDouble), expected, kFloat32Tolerance, 0));
+  EXPECT_TRUE(at::allclose(cost.to(at::kDouble), expected, kSumTolerance, 0));
   EXPECT_TRUE(at::equal(cost, cost.t()));
 }
 
 TEST(PathCost, GivesTheCurrentOrderTheLengthOfOneATensor) {
   at::manual_seed(2);
   const at::Tensor cost = path_cost({at::randn({40, 9}), 100 * at::randn({40, 3}), at::ones({40, 2})});
-  EXPECT_NEAR(path_length(cost, identity(40)), 2, kFloat32Tolerance);  // the third has no variation
+  EXPECT_NEAR(path_length(cost, as_they_are(40)), 2, kSumTolerance);  // the third has no variation
 }
 
 TEST(PathCost, IsTheTotalVariationOfThePermutedTensor) {
@@ -53,7 +53,7 @@ TEST(PathCost, IsTheTotalVariationOfThePermutedTensor) {
   const at::Tensor cost = path_cost({rows});
   const std::vector<int64_t> order = shortest_path(cost);
   const at::Tensor permuted = rows.index_select(0, at::tensor(order));
-  EXPECT_NEAR(path_length(cost, order), total_variation(permuted) / total_variation(rows), kFloat32Tolerance);
+  EXPECT_NEAR(path_length(cost, order), total_variation(permuted) / total_variation(rows), kSumTolerance);
   EXPECT_LT(total_variation(permuted), total_variation(rows));
 }
 

@@ -17,20 +17,20 @@ using std::numbers::pi;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
-constexpr double double_tolerance = 1e-12;  // sums of thousands of products of numbers of order 1
+constexpr double sum_tolerance = 1e-12;  // sums of thousands of products of numbers of order 1
 
 at::Tensor coordinate(const at::Tensor& points, int64_t axis) { return points.select(1, axis); }
 
 TEST(Integrate, SinesOnOneAxisByTheTrapezoid) {
   const auto wave = [](const at::Tensor& x) { return at::sin(10 * coordinate(x, 0)); };
   const IntegrateOptions options{.lower = {0}, .upper = {pi}, .counts = {100}, .rule = "trapezoid"};
-  EXPECT_NEAR(integrate(wave, options).item<double>(), 0, double_tolerance);
+  EXPECT_NEAR(integrate(wave, options).item<double>(), 0, sum_tolerance);
   // (1 − cos(10 b))/10 for b = 1; the trapezoid errs by h²/12 (f'(b) − f'(a)) up to terms in h⁴.
   const double exact = (1 - std::cos(10.0)) / 10, h = 1.0 / 99;
   const double expected = exact + h * h / 12 * 10 * (std::cos(10.0) - 1);
   EXPECT_NEAR(integrate(wave, {.counts = {100}}).item<double>(), expected, 1e-6);
   EXPECT_NEAR(integrate(wave, {.counts = {30}, .rule = "gauss-legendre"}).item<double>(), exact,
-              double_tolerance);
+              sum_tolerance);
 }
 
 TEST(Integrate, EveryRuleOnABoxOfThreeDimensions) {
@@ -46,11 +46,10 @@ TEST(Integrate, EveryRuleOnABoxOfThreeDimensions) {
     if (sampled) options.counts = {1 << 14};
     // Rules of order 2 with steps of 1/20; the standard error of 16384 samples is about a hundredth, three of
     // them.
-    const double tolerance = rule.name == "gauss-legendre" || rule.name == "clenshaw-curtis"
-                                 ? double_tolerance
-                             : rule.name == "monte-carlo" ? 0.1
-                             : rule.name == "simpson"     ? 1e-4
-                                                          : 5e-3;
+    const double tolerance = rule.name == "gauss-legendre" || rule.name == "clenshaw-curtis" ? sum_tolerance
+                             : rule.name == "monte-carlo"                                    ? 0.1
+                             : rule.name == "simpson"                                        ? 1e-4
+                                                                                             : 5e-3;
     EXPECT_NEAR(integrate(f, options).item<double>(), exact, tolerance) << rule.name;
   }
 }
@@ -58,9 +57,9 @@ TEST(Integrate, EveryRuleOnABoxOfThreeDimensions) {
 TEST(Integrate, SwappedBoundsChangeTheSignAndEmptyOnesGiveZero) {
   const auto f = [](const at::Tensor& x) { return coordinate(x, 0).square(); };
   EXPECT_NEAR(integrate(f, {.lower = {3}, .upper = {0}, .counts = {3}, .rule = "simpson"}).item<double>(), -9,
-              double_tolerance);
+              sum_tolerance);
   EXPECT_EQ(integrate(f, {.lower = {2}, .upper = {2}}).item<double>(), 0);
-  EXPECT_NEAR(integrate(f, {.lower = {0}, .upper = {2}, .counts = {1}}).item<double>(), 2, double_tolerance);
+  EXPECT_NEAR(integrate(f, {.lower = {0}, .upper = {2}, .counts = {1}}).item<double>(), 2, sum_tolerance);
 }
 
 TEST(Integrate, SeveralFunctionsAtOnceInTheirOwnDtype) {

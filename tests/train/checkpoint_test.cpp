@@ -15,8 +15,6 @@ namespace {
 
 using testing::HasSubstr;
 
-const Normalization kNormalization{.mean = {0.3}, .std = {0.2}};
-
 enum class Kind { plain, integral };
 
 /// A module whose widths, where it is an integral model, are drawn anew in every step.
@@ -49,16 +47,6 @@ void expect_same_bits(const torch::nn::Module& a, const torch::nn::Module& b) {
   for (const auto& item : first) EXPECT_TRUE(at::equal(item.value(), second[item.key()])) << item.key();
   const auto buffers = a.named_buffers(), others = b.named_buffers();
   for (const auto& item : buffers) EXPECT_TRUE(at::equal(item.value(), others[item.key()])) << item.key();
-}
-
-template <class Call>
-std::string message_of(Call&& call) {
-  try {
-    call();
-  } catch (const std::runtime_error& error) {
-    return error.what();
-  }
-  return "no std::runtime_error";
 }
 
 size_t count_lines(const std::filesystem::path& path) {

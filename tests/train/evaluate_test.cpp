@@ -11,13 +11,8 @@ namespace {
 
 using testing::HasSubstr;
 
-const Normalization kNormalization{.mean = {0.3}, .std = {0.2}};
 /// Means of float32 losses, summed in another order.
 constexpr double kLossTolerance = 1e-5;
-
-TrainOptions quick(int64_t epochs) {
-  return {.epochs = epochs, .batch_size = 16, .learning_rate = 0.05, .seed = 5, .progress = false};
-}
 
 TEST(Evaluate, CountsWhatOneForwardOverAllImagesGives) {
   const auto data = stripes(50, 3);

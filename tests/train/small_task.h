@@ -13,10 +13,29 @@
 
 #include "inn/data/dataset.h"
 #include "inn/network/files.h"
+#include "inn/train/train.h"
 
 namespace inn {
 
 inline constexpr int64_t kClasses = 3;
+inline const Normalization kNormalization{.mean = {0.3}, .std = {0.2}};
+
+inline TrainOptions quick(int64_t epochs = 3) {
+  return {.epochs = epochs, .batch_size = 16, .learning_rate = 0.05, .seed = 5, .progress = false};
+}
+
+/// The kind of error that `call` throws, and its message.
+template <class Call>
+std::string message_of(Call&& call) {
+  try {
+    call();
+  } catch (const std::invalid_argument& error) {
+    return std::string("invalid: ") + error.what();
+  } catch (const std::runtime_error& error) {
+    return std::string("runtime: ") + error.what();
+  }
+  return "nothing was thrown";
+}
 
 /// Noise with one bright stripe, whose place is the class.
 inline Dataset stripes(int64_t count, uint64_t seed) {

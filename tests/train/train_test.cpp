@@ -21,24 +21,6 @@ using testing::HasSubstr;
 /// One step of float32 arithmetic, done in another order.
 constexpr double kStepTolerance = 1e-6;
 
-const Normalization kNormalization{.mean = {0.3}, .std = {0.2}};
-
-TrainOptions quick(int64_t epochs = 3) {
-  return {.epochs = epochs, .batch_size = 16, .learning_rate = 0.05, .seed = 5, .progress = false};
-}
-
-template <class Call>
-std::string message_of(Call&& call) {
-  try {
-    call();
-  } catch (const std::invalid_argument& error) {
-    return std::string("invalid: ") + error.what();
-  } catch (const std::runtime_error& error) {
-    return std::string("runtime: ") + error.what();
-  }
-  return "nothing was thrown";
-}
-
 bool same_tensors(const torch::nn::Module& a, const torch::nn::Module& b) {
   const auto first = a.named_parameters(), second = b.named_parameters();
   for (const auto& item : first)

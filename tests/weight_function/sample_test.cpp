@@ -9,7 +9,7 @@
 namespace inn {
 namespace {
 
-constexpr double double_tolerance = 1e-12;  // some products of numbers of order 1
+constexpr double product_tolerance = 1e-12;  // some products of numbers of order 1
 
 AxisMap drawn(int64_t m, int64_t n) { return AxisMap::dense(at::randn({m, n}, at::kDouble)); }
 
@@ -20,7 +20,7 @@ TEST(Sample, AppliesEveryMapToItsAxis) {
   EXPECT_EQ(got.sizes(), (std::vector<int64_t>{7, 12, 3, 2}));
   const auto by_hand = at::einsum("aA,nN,bB,AoNkB->aonkb", {maps[0].map.to_dense(), maps[2].map.to_dense(),
                                                             maps[1].map.to_dense(), x.view({4, 3, 2, 3, 5})});
-  EXPECT_LE((got - by_hand.reshape({7, 12, 3, 2})).abs().max().item<double>(), double_tolerance);
+  EXPECT_LE((got - by_hand.reshape({7, 12, 3, 2})).abs().max().item<double>(), product_tolerance);
 }
 
 TEST(Sample, KeepsTheOrderOfMapsOnOneAxis) {
@@ -28,7 +28,7 @@ TEST(Sample, KeepsTheOrderOfMapsOnOneAxis) {
   const auto grow = drawn(9, 6), shrink = drawn(2, 9);
   const auto got = sample(x, std::vector<MappedAxis>{{0, grow}, {-2, shrink}});
   EXPECT_LE((got - shrink.to_dense().matmul(grow.to_dense()).matmul(x)).abs().max().item<double>(),
-            double_tolerance);
+            product_tolerance);
 }
 
 TEST(Sample, WithoutMapsIsTheTensorItself) {

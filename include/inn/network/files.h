@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ namespace inn {
 /// std::invalid_argument naming call and module for what is not supported (control flow, autocast, operators
 /// that this libtorch lacks, quantized ones, custom objects).
 Network read_pt2(const std::filesystem::path& path);
+/// The same from a stream that can seek; messages call it `name`.
+Network read_pt2(std::istream& stream, const std::string& name);
 
 struct WritePt2Options {
   /// Make axis 0 of every input dynamic where the source was static. Needs sizes that follow the batch: the
@@ -35,6 +38,8 @@ struct WritePt2Options {
 /// with the system's reason) nothing is left behind and an older file stays as it was.
 void write_pt2(const Network& network, const std::filesystem::path& path, const WritePt2Options& options);
 void write_pt2(const Network& network, const std::filesystem::path& path);
+/// The same into a stream, which need not seek; messages call it `name`.
+void write_pt2(const Network& network, std::ostream& stream, const std::string& name);
 
 /// Reads a TorchScript file by running its `forward` once on `examples`, in eval mode, and recording the
 /// operators.

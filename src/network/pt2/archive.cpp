@@ -24,16 +24,21 @@ T read_little_endian(const unsigned char* bytes) {
   return value;
 }
 
+std::shared_ptr<caffe2::serialize::ReadAdapterInterface> open(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) fail("there is no such file");
+  if (!std::filesystem::is_regular_file(path)) fail("it is not a regular file");
+  return std::make_shared<caffe2::serialize::FileAdapter>(path.string());
+}
+
 uint32_t crc_of(const void* data, size_t size) {
   return static_cast<uint32_t>(crc32_z(0, static_cast<const unsigned char*>(data), size));
 }
 
 }  // namespace
 
-Archive::Archive(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) fail("there is no such file");
-  if (!std::filesystem::is_regular_file(path)) fail("it is not a regular file");
-  file_ = std::make_shared<caffe2::serialize::FileAdapter>(path.string());
+Archive::Archive(const std::filesystem::path& path) : Archive(open(path)) {}
+
+Archive::Archive(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> source) : file_(std::move(source)) {
   reader_ = std::make_unique<caffe2::serialize::PyTorchStreamReader>(file_);
   records_ = reader_->getAllRecords();
   const std::set<std::string> distinct(records_.begin(), records_.end());

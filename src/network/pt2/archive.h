@@ -19,6 +19,7 @@ namespace inn::pt2 {
 /// its CRC after: torch's own reader checks none.
 class Archive {
  public:
+  explicit Archive(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> source);
   explicit Archive(const std::filesystem::path& path);
   ~Archive();
 

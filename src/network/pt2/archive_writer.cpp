@@ -1,5 +1,7 @@
 #include "archive_writer.h"
 
+#include "failure.h"
+
 namespace inn::pt2 {
 namespace {
 
@@ -7,12 +9,12 @@ constexpr uint64_t kZipVersion = 6;  // as torch.export.save asks for
 
 }  // namespace
 
-ArchiveWriter::ArchiveWriter(const std::filesystem::path& path)
-    : file_(path),
+ArchiveWriter::ArchiveWriter(std::ostream& stream)
+    : stream_(stream),
       // Torch's writer ends the archive in its destructor, where an error would end the program: it learns of
       // none.
       writer_([this](const void* data, size_t size) {
-        file_.write(data, size);
+        stream_.write(static_cast<const char*>(data), static_cast<std::streamsize>(size));
         return size;
       }) {
   writer_.setMinVersion(kZipVersion);
@@ -21,12 +23,12 @@ ArchiveWriter::ArchiveWriter(const std::filesystem::path& path)
 void ArchiveWriter::write(const std::string& record, const void* data, size_t size) {
   static const char none = 0;
   writer_.writeRecord(record, size == 0 ? &none : data, size);
-  file_.check();
+  if (!stream_) fail("it can't be written");
 }
 
 void ArchiveWriter::finish() {
   writer_.writeEndOfFile();
-  file_.finish();
+  if (!stream_) fail("it can't be written");
 }
 
 }  // namespace inn::pt2

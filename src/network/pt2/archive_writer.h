@@ -3,18 +3,15 @@
 
 #include <caffe2/serialize/inline_container.h>
 
-#include <filesystem>
+#include <ostream>
 #include <string>
-
-#include "../replaced_file.h"
 
 namespace inn::pt2 {
 
-/// Writes records into a file beside `path`; `finish` renames it to `path`. Unfinished, it leaves nothing
-/// behind.
+/// Writes records into a stream, which need not seek. `finish` writes the zip's directory.
 class ArchiveWriter {
  public:
-  explicit ArchiveWriter(const std::filesystem::path& path);
+  explicit ArchiveWriter(std::ostream& stream);
   void write(const std::string& record, const void* data, size_t size);
   void write(const std::string& record, const std::string& content) {
     write(record, content.data(), content.size());
@@ -22,7 +19,7 @@ class ArchiveWriter {
   void finish();
 
  private:
-  ReplacedFile file_;
+  std::ostream& stream_;
   caffe2::serialize::PyTorchStreamWriter writer_;
 };
 
