@@ -14,8 +14,9 @@ target_link_libraries(inn_flags INTERFACE inn_torch)
 target_include_directories(inn_flags INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
 if(INN_SANITIZE)
-  # No vptr check: libtorch is built without the type information that it reads.
-  target_compile_options(inn_flags INTERFACE -fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer)
+  # No vptr check: libtorch is built without the type information that it reads. No bool check: at::RecordFunction::inputs
+  # reads a member that torch leaves uninitialized, inlined from its header.
+  target_compile_options(inn_flags INTERFACE -fsanitize=address,undefined -fno-sanitize=vptr,bool -fno-omit-frame-pointer)
   target_link_options(inn_flags INTERFACE -fsanitize=address,undefined)
 endif()
 
@@ -47,7 +48,7 @@ function(inn_folder name)
 endfunction()
 
 function(inn_folder_test name)
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*.cpp)
   if(NOT sources OR NOT TARGET inn_${name})
     return()
   endif()
