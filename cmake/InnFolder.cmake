@@ -9,14 +9,14 @@
 add_library(inn_flags INTERFACE)
 target_compile_options(inn_flags INTERFACE -Wall -Wextra -Werror)
 # The fmt that is found first is torch's own copy of the headers, which has no library.
-target_compile_definitions(inn_flags INTERFACE FMT_HEADER_ONLY=1)
+# libtorch is a release build: without NDEBUG its headers check members that only its debug build sets.
+target_compile_definitions(inn_flags INTERFACE FMT_HEADER_ONLY=1 NDEBUG)
 target_link_libraries(inn_flags INTERFACE inn_torch)
 target_include_directories(inn_flags INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
 if(INN_SANITIZE)
-  # No vptr check: libtorch is built without the type information that it reads. No bool check: at::RecordFunction::inputs
-  # reads a member that torch leaves uninitialized, inlined from its header.
-  target_compile_options(inn_flags INTERFACE -fsanitize=address,undefined -fno-sanitize=vptr,bool -fno-omit-frame-pointer)
+  # No vptr check: libtorch is built without the type information that it reads.
+  target_compile_options(inn_flags INTERFACE -fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer)
   target_link_options(inn_flags INTERFACE -fsanitize=address,undefined)
 endif()
 
