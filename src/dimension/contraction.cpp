@@ -48,8 +48,10 @@ class Placement {
     const std::set<ValueId> path = path_to(place.value, origins);
     for (const auto value : path) {
       if (is_output_[value]) return false;
-      for (const auto reader : readers_[value])
-        if (reader != call && !makes(reader, path) && !reads_others(reader, origins)) return false;
+      for (const auto reader : readers_[value]) {
+        const bool is_the_sum = reader == call && value == place.value;  // not by its other operand
+        if (!is_the_sum && !makes(reader, path) && !reads_others(reader, origins)) return false;
+      }
     }
     return true;
   }

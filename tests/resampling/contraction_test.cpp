@@ -1,0 +1,129 @@
+// Sums over two activations: whose quadrature it is, and that it is one.
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+#include <torch/nn/module.h>
+
+#include "inn/grid/grid.h"
+#include "inn/network/files.h"
+#include "inn/resampling/maps.h"
+
+namespace inn {
+namespace {
+
+constexpr int64_t kDepth = 65;
+/// The control points W/Q are twice as high at the two ends, where the trapezoid weighs half: no smooth
+/// function.
+constexpr double kQuadratureTolerance = 5e-3;
+
+class Weights : public torch::nn::Module {
+ public:
+  /// [rows, 6]: smooth functions of the row.
+  at::Tensor smooth(const std::string& name, int64_t rows, double phase) {
+    const auto points = at::linspace(0, 1, rows, at::kDouble).unsqueeze(1);
+    return register_parameter(name, at::sin(5 * points + phase + at::arange(6, at::kDouble)));
+  }
+  at::Tensor random(const std::string& name, at::IntArrayRef sizes) {
+    return register_parameter(name, at::randn(sizes, at::kDouble));
+  }
+};
+
+/// The roles that a group has in a tensor, in the order of its members.
+std::vector<Role> roles(const Groups& groups, const std::string& group, const std::string& tensor) {
+  std::vector<Role> found;
+  for (const auto& member : groups.groups[groups.find(group)].members)
+    if (member.tensor == tensor) found.push_back(member.role);
+  return found;
+}
+
+TEST(Contraction, OfQueriesWithKeysIsTheIntegralAtAnyWidth) {
+  const at::NoGradGuard no_grad;
+  const auto weights = std::make_shared<Weights>();
+  const auto q = weights->smooth("q", kDepth, 0), k = weights->smooth("k", kDepth, 1);
+  const auto tokens = at::randn({2, 4, 6}, at::kDouble);
+  const auto scores = [&](const at::Tensor& x) {
+    return at::matmul(at::linear(x, q), at::linear(x, k).transpose(1, 2));
+  };
+  const auto source = analyse(trace(*weights, scores, tokens));
+  EXPECT_EQ(roles(source.groups, "k", "q"), (std::vector<Role>{Role::consume}));
+  EXPECT_EQ(roles(source.groups, "k", "k"), (std::vector<Role>{Role::produce}));
+  const auto id = source.groups.find("k");
+  const auto expected = scores(tokens);
+  for (const int64_t width : {33, 129}) {
+    const auto half =
+        resample(source, {{id, interpolation_maps(kDepth, uniform_points(width), find_kernel("cubic"),
+                                                  find_quadrature("trapezoid"))}});
+    const auto difference = (half.forward(tokens) - expected).abs().max() / expected.abs().max();
+    EXPECT_LT(difference.item<double>(), kQuadratureTolerance) << width;
+  }
+}
+
+/// One projection to queries, keys and values, as vision transformers have it.
+TEST(Contraction, InAFusedProjectionOnlyTheQueriesTakeTheQuadrature) {
+  const at::NoGradGuard no_grad;
+  const auto weights = std::make_shared<Weights>();
+  const auto qkv = weights->random("qkv", {3 * 2 * 4, 6}), bias = weights->random("qkv_bias", {24});
+  const auto out = weights->random("out", {5, 8});
+  const auto run = [&](const at::Tensor& x) {
+    const auto parts = at::linear(x, qkv, bias).reshape({2, 7, 3, 2, 4}).permute({2, 0, 3, 1, 4}).unbind(0);
+    const auto y = at::scaled_dot_product_attention(parts[0], parts[1], parts[2]);
+    return at::linear(y.transpose(1, 2).reshape({2, 7, 8}), out);
+  };
+  const auto source = analyse(trace(*weights, run, at::randn({2, 7, 6}, at::kDouble)));
+  std::string depth;
+  for (const auto& group : source.groups.groups)
+    if (group.width == 4) depth = group.name;
+  for (const auto* tensor : {"qkv", "qkv_bias"})
+    EXPECT_EQ(roles(source.groups, depth, tensor),
+              (std::vector<Role>{Role::consume, Role::produce, Role::produce}));
+  EXPECT_EQ(roles(source.groups, depth, "out"), (std::vector<Role>{Role::consume}));
+}
+
+TEST(Contraction, WithItselfHasNoQuadratureOfItsOwn) {
+  const at::NoGradGuard no_grad;
+  const auto weights = std::make_shared<Weights>();
+  const auto both = weights->random("both", {8, 6});
+  const auto run = [&](const at::Tensor& x) {
+    const auto y = at::linear(x, both);
+    return at::matmul(y, y.transpose(1, 2));
+  };
+  const auto source = analyse(trace(*weights, run, at::randn({2, 7, 6}, at::kDouble)));
+  EXPECT_EQ(roles(source.groups, "both", "both"), (std::vector<Role>{Role::produce}));
+}
+
+TEST(Contraction, LeavesQueriesAloneThatSomethingElseReads) {
+  const at::NoGradGuard no_grad;
+  const auto weights = std::make_shared<Weights>();
+  const auto q = weights->random("q", {8, 6}), k = weights->random("k", {8, 6});
+  const auto run = [&](const at::Tensor& x) {
+    const auto queries = at::linear(x, q);
+    const auto scores = at::matmul(queries, at::linear(x, k).transpose(1, 2));
+    return scores + at::relu(queries).mean(2, true);
+  };
+  const auto source = analyse(trace(*weights, run, at::randn({2, 7, 6}, at::kDouble)));
+  EXPECT_EQ(roles(source.groups, "q", "q"), (std::vector<Role>{Role::produce}));
+  EXPECT_EQ(roles(source.groups, "q", "k"), (std::vector<Role>{Role::consume}));
+}
+
+TEST(Contraction, ReachesThroughRotaryPositions) {
+  const at::NoGradGuard no_grad;
+  const auto weights = std::make_shared<Weights>();
+  const auto q = weights->random("q", {8, 6}), k = weights->random("k", {8, 6});
+  const auto table = weights->register_buffer("table", at::randn({7, 4}, at::kDouble));
+  const auto run = [&](const at::Tensor& x) {
+    const auto both = at::cat({table, table}, 1);
+    const auto rotate = [&](const at::Tensor& y) {
+      const auto halves = y.chunk(2, 2);
+      return y * both.cos() + at::cat({-halves[1], halves[0]}, 2) * both.sin();
+    };
+    return at::matmul(rotate(at::linear(x, q)), rotate(at::linear(x, k)).transpose(1, 2));
+  };
+  const auto source = analyse(trace(*weights, run, at::randn({2, 7, 6}, at::kDouble)));
+  ASSERT_EQ(source.groups.groups[source.groups.find("table:1")].width, 4);
+  for (const auto role : roles(source.groups, "table:1", "q")) EXPECT_EQ(role, Role::consume);
+  for (const auto role : roles(source.groups, "table:1", "k")) EXPECT_EQ(role, Role::produce);
+}
+
+}  // namespace
+}  // namespace inn

@@ -1,0 +1,54 @@
+// A trained network with zero-padded shortcuts, cut to half and handed to Python (load_check.py runs it
+// there).
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/jit/serialization/pickle.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "inn/network/files.h"
+#include "inn/resampling/importance.h"
+#include "inn/resampling/maps.h"
+
+namespace inn {
+namespace {
+
+#ifndef INN_TEST_WRITTEN
+#define INN_TEST_WRITTEN ""
+#endif
+
+TEST(Resnet20Half, IsWrittenForPythonAtOtherBatchSizes) {
+#ifndef INN_SHARED_DATA
+  GTEST_SKIP() << "the folder of resnet20.pt2 is not there";
+#else
+  const at::NoGradGuard no_grad;
+  const auto source = analyse(read_pt2(std::filesystem::path(INN_SHARED_DATA) / "resnet20.pt2"));
+  std::map<GroupId, GroupMaps> maps;
+  for (const auto id : source.groups.select({"layer*.*.conv1"})) {
+    const int64_t width = source.groups.groups[id].width;
+    const auto scores = find_importance("l1").score(source, id, 0);
+    maps.emplace(id, selection_maps(width, most_important(scores, width / 2)));
+  }
+  ASSERT_EQ(maps.size(), 9u);
+  const Network half = resample(source, maps);
+  // [inputs, outputs] for each batch size.
+  c10::impl::GenericList pairs(c10::AnyType::get());
+  for (const int64_t batch : {1, 33}) {
+    const auto images = at::randn({batch, 3, 32, 32});
+    pairs.push_back(c10::List<at::Tensor>({images}));
+    pairs.push_back(c10::List<at::Tensor>({half.forward(images)}));
+  }
+  const std::filesystem::path folder = INN_TEST_WRITTEN;
+  std::filesystem::create_directories(folder);
+  write_pt2(half, folder / "resnet20_half.pt2");
+  const auto bytes = torch::jit::pickle_save(pairs);
+  std::ofstream(folder / "resnet20_half.pt", std::ios::binary)
+      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+#endif
+}
+
+}  // namespace
+}  // namespace inn
