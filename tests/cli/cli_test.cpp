@@ -40,12 +40,17 @@ int64_t width_of(const json& groups, const std::string& name) {
 TEST_F(Program, ShowsExamplesInTheHelpOfEveryCommand) {
   const auto all = output_of("--help");
   for (const std::string name :
-       {"groups", "check", "convert", "resample", "train", "tune", "eval", "cost", "demo"}) {
+       {"groups", "check", "convert", "resample", "train", "tune", "eval", "cost", "operators", "demo"}) {
     EXPECT_THAT(all, HasSubstr(name));
     EXPECT_THAT(output_of(name + " --help"),
                 AllOf(HasSubstr("Examples:"), HasSubstr("inn " + name), HasSubstr("--json")));
   }
   EXPECT_THAT(output_of("--version"), HasSubstr("."));
+}
+
+TEST_F(Program, PrintsTheOperatorReferenceThatTheDocsHold) {
+  EXPECT_EQ(run({"operators"}).out, content_of(INN_SOURCE "/docs/operators.md"))
+      << "write it anew: build/release/bin/inn operators > docs/operators.md";
 }
 
 TEST_F(Program, GroupsListsMembersThatAddUpToTheirAxes) {
