@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "inn/core/error.h"
 #include "inn/cost/formula.h"
@@ -66,21 +67,24 @@ int64_t einsum_macs(const std::string& equation, const std::vector<Sizes>& opera
                      : result.find(static_cast<char>(label)) != std::string::npos;
   };
   int64_t macs = 0;
-  Labels held = labels.front();
+  std::set<Label> held(labels.front().begin(), labels.front().end());
   for (size_t t = 1; t < terms.size(); ++t) {
-    Labels pair = held;
-    for (const Label label : labels[t])
-      if (std::find(pair.begin(), pair.end(), label) == pair.end()) pair.push_back(label);
-    int64_t product = 1;
-    for (const Label label : pair) product *= sizes.at(label);
-    macs += product;
-    held.clear();
-    for (const Label label : pair) {
-      bool later = in_result(label);
+    const std::set<Label> next(labels[t].begin(), labels[t].end());
+    // What neither the result nor a later operand has is summed over: before the product where only one of
+    // the two has it, by the product where both have. Without the latter nothing is added up.
+    const auto is_needed = [&](Label label) {
+      bool needed = in_result(label);
       for (size_t rest = t + 1; rest < terms.size(); ++rest)
-        later |= std::find(labels[rest].begin(), labels[rest].end(), label) != labels[rest].end();
-      if (later) held.push_back(label);
-    }
+        needed = needed || std::find(labels[rest].begin(), labels[rest].end(), label) != labels[rest].end();
+      return needed;
+    };
+    int64_t summed = 1, product = 1;
+    for (const Label label : held)
+      if (!is_needed(label) && next.contains(label)) summed *= sizes.at(label);
+    held.insert(next.begin(), next.end());
+    std::erase_if(held, [&](Label label) { return !is_needed(label); });
+    for (const Label label : held) product *= sizes.at(label);
+    macs += summed > 1 ? summed * product : 0;
   }
   return macs;
 }

@@ -94,6 +94,7 @@ TEST_F(Program, CostCountsWhatTheLibraryCounts) {
   const auto expected = cost_of(make_zoo_network("lenet"));
   EXPECT_EQ(cost.at("parameters"), expected.parameters);
   EXPECT_EQ(cost.at("macs"), expected.macs);
+  EXPECT_EQ(cost.at("peak_memory"), expected.peak_memory.bytes);
   EXPECT_EQ(cost.at("layers").size(), 5u);
   EXPECT_LE(cost.at("latency").at("p10"), cost.at("latency").at("median"));
   EXPECT_LE(cost.at("latency").at("median"), cost.at("latency").at("p90"));
