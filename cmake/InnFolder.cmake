@@ -9,7 +9,8 @@
 add_library(inn_flags INTERFACE)
 target_compile_options(inn_flags INTERFACE -Wall -Wextra -Werror)
 # The fmt that is found first is torch's own copy of the headers, which has no library.
-target_compile_definitions(inn_flags INTERFACE FMT_HEADER_ONLY=1)
+# libtorch is a release build: without NDEBUG its headers check members that only its debug build sets.
+target_compile_definitions(inn_flags INTERFACE FMT_HEADER_ONLY=1 NDEBUG)
 target_link_libraries(inn_flags INTERFACE inn_torch)
 target_include_directories(inn_flags INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
@@ -47,7 +48,7 @@ function(inn_folder name)
 endfunction()
 
 function(inn_folder_test name)
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*.cpp)
   if(NOT sources OR NOT TARGET inn_${name})
     return()
   endif()

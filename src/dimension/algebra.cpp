@@ -133,6 +133,8 @@ bool Algebra::split_last(std::vector<Axis>& factors, int64_t inner, const std::s
 
 bool Algebra::unify_products(std::vector<Axis> a, std::vector<Axis> b, const std::string& site) {
   const Axis whole_a = Axis::of_product(a), whole_b = Axis::of_product(b);
+  std::vector<Axis> ones_a,
+      ones_b;  // variables of size 1 that the other side has no partner for in their place
   while (!a.empty() && !b.empty()) {
     // Earlier steps may have refined what is left.
     for (auto* side : {&a, &b}) {
@@ -140,7 +142,12 @@ bool Algebra::unify_products(std::vector<Axis> a, std::vector<Axis> b, const std
       side->pop_back();
       side->insert(side->end(), refined.begin(), refined.end());
     }
-    if (a.size() == 1 || b.size() == 1) return unify(Axis::of_product(a), Axis::of_product(b), site);
+    if (a.size() == 1 || b.size() == 1) {
+      if (!unify(Axis::of_product(a), Axis::of_product(b), site)) return false;
+      a.clear();
+      b.clear();
+      break;
+    }
     Axis &last_a = a.back(), &last_b = b.back();
     if (last_a.is_sum() || last_b.is_sum()) {
       // A sum inside a product meets as many factors of the other side as have its size.
@@ -160,6 +167,12 @@ bool Algebra::unify_products(std::vector<Axis> a, std::vector<Axis> b, const std
       if (!unify(sum, Axis::of_product(suffix), site)) return false;
       continue;
     }
+    if ((last_a.size == 1) != (last_b.size == 1)) {
+      auto& side = last_a.size == 1 ? a : b;
+      (last_a.size == 1 ? ones_a : ones_b).push_back(side.back());
+      side.pop_back();
+      continue;
+    }
     if (last_a.size != last_b.size) {
       auto& longer = last_a.size > last_b.size ? a : b;
       const int64_t inner = std::min(last_a.size, last_b.size);
@@ -169,9 +182,14 @@ bool Algebra::unify_products(std::vector<Axis> a, std::vector<Axis> b, const std
     a.pop_back();
     b.pop_back();
   }
-  // Only factors of size 1 can be left on one side: what they stand for can't grow.
-  for (const auto* side : {&a, &b})
+  // Only factors of size 1 can be left on one side: what they stand for can't grow. Those that both sides
+  // have, elsewhere, may be one (a batch of one).
+  ones_a.insert(ones_a.end(), a.rbegin(), a.rend());
+  ones_b.insert(ones_b.end(), b.rbegin(), b.rend());
+  for (const auto* side : {&ones_a, &ones_b})
     for (const auto& factor : *side) pin(factor, fmt::format("{} leaves no place for it", site));
+  for (size_t i = 0; i < std::min(ones_a.size(), ones_b.size()); ++i)
+    if (!unify(ones_a[i], ones_b[i], site)) return false;
   return true;
 }
 

@@ -10,6 +10,21 @@ Analysis::Analysis(const Network& network_, const RuleTable& rules_) : network(n
   origins.resize(network.values.size());
   bounded.resize(network.state.size());
   of_parameters.resize(network.values.size());
+  read.resize(network.values.size());
+  const auto note = [&](ValueId id) { read[id] = true; };
+  for (const auto& call : network.calls)
+    for (const auto& argument : call.arguments) argument.for_each_value(note);
+  for (const auto& output : network.outputs) output.for_each_value(note);
+}
+
+const std::vector<Analysis::Origin>& Analysis::origins_of(Place place) const {
+  static const std::vector<Origin> none;
+  const auto& by_axis = origins[place.value];
+  return static_cast<size_t>(place.axis) < by_axis.size() ? by_axis[place.axis] : none;
+}
+
+void Analysis::consume(Place place, const Axis& part) {
+  for (const auto& origin : origins_of(place)) consumptions.push_back({origin, part});
 }
 
 void Analysis::run() {
@@ -37,8 +52,11 @@ void Analysis::start() {
     for (const auto size : network.state[s].tensor.sizes()) {
       // An axis of size 1 in a parameter broadcasts; it is nobody's width.
       fresh.push_back(size == 1 ? Axis::of_constant(1) : algebra.fresh(size));
-      from.push_back({{s, d++}});
+      from.push_back({{s, d++, 0, size, 1}});
     }
+    // Integers and truth values are positions and masks: nothing lies between two of them.
+    if (!c10::isFloatingType(network.state[s].tensor.scalar_type()))
+      for (const auto& axis : fresh) algebra.fix(axis);
     axes[value] = std::move(fresh);
     of_parameters[value] = true;
     origins[value] = std::move(from);
@@ -94,6 +112,7 @@ void Analysis::apply_unknown(size_t call_index, const std::string& why) {
 }
 
 void Analysis::finish() {
+  place_quadratures(*this);
   size_t position = 0;
   for (const auto& output : network.outputs) {
     output.for_each_value([&](ValueId id) {
@@ -103,9 +122,6 @@ void Analysis::finish() {
     });
     ++position;
   }
-  std::vector<bool> read(network.values.size());
-  for (const auto& call : network.calls)
-    for (const auto& argument : call.arguments) argument.for_each_value([&](ValueId id) { read[id] = true; });
   for (const auto& entry : network.state)
     if (!read[entry.value])
       for (const auto& axis : *axes[entry.value]) algebra.fix(axis);

@@ -17,11 +17,14 @@ class Analysis {
   Analysis(const Network& network, const RuleTable& rules);
   void run();
 
-  /// An axis of a state tensor.
+  /// Where the slices along an axis of a value come from: scaling the slices [begin, end) of axis `axis` of
+  /// the state tensor scales the value's. One step along the value's axis is `stride` steps there.
   struct Origin {
     size_t state;
     int64_t axis;
+    int64_t begin, end, stride;
     auto operator<=>(const Origin&) const = default;
+    bool is_of(const Origin& other) const { return state == other.state && axis == other.axis; }
   };
   /// A size burned into a call, and the axis it follows.
   struct SizeSite {
@@ -36,8 +39,20 @@ class Analysis {
     size_t argument;
     c10::IValue value;
   };
+  /// Slices of a state tensor that are summed over, along the variables of `axis`.
   struct Consumption {
     Origin origin;
+    Axis axis;
+  };
+  /// An axis of a value.
+  struct Place {
+    ValueId value;
+    int64_t axis;
+  };
+  /// A sum over two activations: the quadrature belongs into one of the places, the first that can take it.
+  struct Contraction {
+    size_t call;
+    std::vector<Place> places;
     Axis axis;
   };
 
@@ -46,13 +61,20 @@ class Analysis {
   Algebra algebra;
   std::vector<std::optional<Axes>> axes;                  // by value
   std::vector<std::optional<Axis>> integers;              // by value
-  std::vector<std::vector<std::vector<Origin>>> origins;  // by value, by axis: the parameters it is a view of
+  std::vector<std::vector<std::vector<Origin>>> origins;  // by value, by axis: all are scaled together
   std::vector<bool> bounded;                              // by state: see Groups::bounded
   std::vector<bool> of_parameters;                        // by value: computed of parameters alone
+  std::vector<bool> read;                                 // by value: by a call or as an output
   std::vector<SizeSite> sizes;
   std::vector<ConstantSite> constants;
   std::vector<Consumption> consumptions;
+  std::vector<Contraction> contractions;
   std::map<std::string, int64_t> unknown_operators;
+
+  /// Returns what scales the slices along the axis; empty where nothing is known to.
+  const std::vector<Origin>& origins_of(Place place) const;
+  /// Notes that `part` of the axis is summed over.
+  void consume(Place place, const Axis& part);
 
  private:
   void start();
@@ -62,6 +84,9 @@ class Analysis {
   void finish();
 };
 
+/// Notes for every contraction of activations the parameters that take its quadrature: those of the first
+/// place whose slices nothing else sees.
+void place_quadratures(Analysis& analysis);
 /// Names the free variables that reach a state tensor, and lists where they stand.
 Groups collect_groups(const Analysis& analysis);
 /// Replaces every size expression by the number that it is now, and drops the symbols.

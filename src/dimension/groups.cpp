@@ -80,11 +80,49 @@ class Collector {
   }
 
  private:
+  /// Slices of a state tensor's axis, and the variables that are summed over in them.
+  struct Consumed {
+    int64_t begin, end;
+    std::set<VariableId> variables;
+  };
+
   void list_consumptions() {
-    for (const auto& consumption : analysis_.consumptions)
+    for (const auto& consumption : analysis_.consumptions) {
+      const auto& origin = consumption.origin;
+      Consumed consumed{origin.begin, origin.end, {}};
       analysis_.algebra.resolve(consumption.axis).for_each_variable([&](const Axis& leaf) {
-        consumed_.insert({consumption.origin, leaf.variable});
+        consumed.variables.insert(leaf.variable);
       });
+      consumed_[{origin.state, origin.axis}].push_back(std::move(consumed));
+    }
+  }
+
+  /// The terms of an axis: the parts of a sum. A number that stands outermost is taken apart where some of
+  /// its copies are summed over and others are not: 3·h·d is then h·d ⊕ h·d ⊕ h·d.
+  std::vector<Axis> terms_of(size_t state, int64_t d) const {
+    const Axis axis = analysis_.algebra.resolve((*analysis_.axes[network_.state[state].value])[d]);
+    if (axis.is_sum()) return axis.parts;
+    const auto found = consumed_.find({state, d});
+    const bool outermost_number = axis.is_product() && (axis.parts[0].is_constant() ||
+                                                        analysis_.algebra.pinned(axis.parts[0].variable));
+    if (found == consumed_.end() || !outermost_number) return {axis};
+    const bool whole = std::all_of(found->second.begin(), found->second.end(), [&](const Consumed& consumed) {
+      return consumed.begin == 0 && consumed.end == axis.size;
+    });
+    if (whole) return {axis};
+    const Axis rest = Axis::of_product({std::next(axis.parts.begin()), axis.parts.end()});
+    return std::vector<Axis>(static_cast<size_t>(axis.parts[0].size), rest);
+  }
+
+  /// The variables that are summed over in [begin, end) of the axis.
+  std::set<VariableId> consumed_in(size_t state, int64_t d, int64_t begin, int64_t end) const {
+    std::set<VariableId> variables;
+    const auto found = consumed_.find({state, d});
+    if (found == consumed_.end()) return variables;
+    for (const auto& consumed : found->second)
+      if (consumed.begin <= begin && end <= consumed.end)
+        variables.insert(consumed.variables.begin(), consumed.variables.end());
+    return variables;
   }
 
   std::vector<size_t> states_in_order_of_use() const {
@@ -101,23 +139,30 @@ class Collector {
   }
 
   void list_members(size_t state) {
-    const auto& axes = *analysis_.axes[network_.state[state].value];
-    for (size_t d = 0; d < axes.size(); ++d) {
-      const auto axis = static_cast<int64_t>(d);
-      walk(analysis_.algebra.resolve(axes[d]), {0, 1, axes[d].size, 1},
-           [&](const Axis& leaf, const Place& place) {
-             if (analysis_.algebra.is_fixed(leaf.variable)) return;
-             const auto [found, is_new] = ids_.try_emplace(leaf.variable, result_.groups.size());
-             if (is_new) {
-               result_.groups.push_back({"", leaf.size, analysis_.algebra.pinned(leaf.variable), {}});
-               result_.variables.push_back(leaf.variable);
-             }
-             const bool consumed = consumed_.contains({Analysis::Origin{state, axis}, leaf.variable});
-             result_.groups[found->second].members.push_back(
-                 {state, network_.state[state].name, axis, consumed ? Role::consume : Role::produce,
-                  place.offset, place.outer, place.outer_stride, place.inner});
-           });
+    const auto count = static_cast<int64_t>(analysis_.axes[network_.state[state].value]->size());
+    for (int64_t d = 0; d < count; ++d) {
+      int64_t begin = 0;
+      for (const auto& term : terms_of(state, d)) {
+        const auto consumed = consumed_in(state, d, begin, begin + term.size);
+        walk(term, {begin, 1, term.size, 1}, [&](const Axis& leaf, const Place& place) {
+          if (!analysis_.algebra.is_fixed(leaf.variable)) add_member(state, d, leaf, place, consumed);
+        });
+        begin += term.size;
+      }
     }
+  }
+
+  void add_member(size_t state, int64_t d, const Axis& leaf, const Place& place,
+                  const std::set<VariableId>& consumed) {
+    const auto [found, is_new] = ids_.try_emplace(leaf.variable, result_.groups.size());
+    if (is_new) {
+      result_.groups.push_back({"", leaf.size, analysis_.algebra.pinned(leaf.variable), {}});
+      result_.variables.push_back(leaf.variable);
+    }
+    result_.groups[found->second].members.push_back(
+        {state, network_.state[state].name, d,
+         consumed.contains(leaf.variable) ? Role::consume : Role::produce, place.offset, place.outer,
+         place.outer_stride, place.inner});
   }
 
   /// The name of an input that has the group in one of its axes, or "".
@@ -178,17 +223,23 @@ class Collector {
   void translate_axes() {
     for (size_t s = 0; s < network_.state.size(); ++s) {
       std::vector<Axis> structure;
-      std::vector<std::vector<GroupId>> sums;
-      const auto& axes = *analysis_.axes[network_.state[s].value];
-      for (size_t d = 0; d < axes.size(); ++d) {
-        structure.push_back(translate(analysis_.algebra.resolve(axes[d]), true));
-        std::set<GroupId> ids;
-        analysis_.algebra.resolve(axes[d]).for_each_variable([&](const Axis& leaf) {
-          if (consumed_.contains({Analysis::Origin{s, static_cast<int64_t>(d)}, leaf.variable}) &&
-              ids_.contains(leaf.variable))
-            ids.insert(ids_.at(leaf.variable));
-        });
-        sums.emplace_back(ids.begin(), ids.end());
+      std::vector<std::vector<std::set<GroupId>>> sums;
+      const auto count = static_cast<int64_t>(analysis_.axes[network_.state[s].value]->size());
+      for (int64_t d = 0; d < count; ++d) {
+        // Not normalized: its parts are the terms that `consumed` counts.
+        Axis axis;
+        axis.kind = Axis::Kind::sum;
+        axis.size = 0;
+        sums.emplace_back();
+        for (const auto& term : terms_of(s, d)) {
+          std::set<GroupId> ids;
+          for (const auto variable : consumed_in(s, d, axis.size, axis.size + term.size))
+            if (ids_.contains(variable)) ids.insert(ids_.at(variable));
+          sums.back().push_back(std::move(ids));
+          axis.parts.push_back(translate(term, true));
+          axis.size += term.size;
+        }
+        structure.push_back(axis.parts.size() == 1 ? axis.parts[0] : axis);
       }
       result_.axes.push_back(std::move(structure));
       result_.consumed.push_back(std::move(sums));
@@ -205,16 +256,15 @@ class Collector {
   const Network& network_;
   Groups result_;
   std::map<VariableId, GroupId> ids_;
-  std::set<std::pair<Analysis::Origin, VariableId>> consumed_;
+  std::map<std::pair<size_t, int64_t>, std::vector<Consumed>> consumed_;  // by state tensor and axis
 };
 
 }  // namespace
 
 Groups collect_groups(const Analysis& analysis) { return Collector(analysis).collect(); }
 
-Role Groups::role(size_t state, int64_t axis, GroupId group) const {
-  const auto& sums = consumed.at(state).at(axis);
-  return std::find(sums.begin(), sums.end(), group) != sums.end() ? Role::consume : Role::produce;
+Role Groups::role(size_t state, int64_t axis, size_t term, GroupId group) const {
+  return consumed.at(state).at(axis).at(term).contains(group) ? Role::consume : Role::produce;
 }
 
 GroupId Groups::find(const std::string& name) const {

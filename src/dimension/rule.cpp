@@ -131,6 +131,19 @@ std::vector<Axes> RuleContext::list_axes(const std::string& name) const {
   return all;
 }
 
+std::vector<bool> RuleContext::optional_tensors(const std::string& name) const {
+  std::vector<bool> there;
+  for (const auto& item : argument(name).list()) there.push_back(item.is_value());
+  return there;
+}
+
+std::vector<c10::ScalarType> RuleContext::list_dtypes(const std::string& name) const {
+  std::vector<c10::ScalarType> dtypes;
+  for (const auto& item : argument(name).list())
+    if (item.is_value()) dtypes.push_back(analysis_.network.values[item.value()].dtype);
+  return dtypes;
+}
+
 const std::vector<int64_t>& RuleContext::result_sizes(size_t index) const {
   return analysis_.network.values[results_.at(index)].sizes;
 }
@@ -196,15 +209,7 @@ void RuleContext::set_constant(const std::string& name, c10::IValue value) {
   analysis_.constants.push_back({call_index_, position(name).value(), std::move(value)});
 }
 
-void RuleContext::consume(const std::string& name, int64_t axis) {
-  consume_part(name, axis, analysis_.axes[argument(name).value()]->at(axis));
-}
-
-void RuleContext::consume_part(const std::string& name, int64_t axis, const Axis& part) {
-  const auto& origins = analysis_.origins[argument(name).value()];
-  if (static_cast<size_t>(axis) >= origins.size()) return;
-  for (const auto& origin : origins[axis]) analysis_.consumptions.push_back({origin, part});
-}
+bool RuleContext::is_read(size_t index) const { return analysis_.read[results_.at(index)]; }
 
 void RuleContext::keep_bounds(const std::string& name) {
   for (const auto& axis : analysis_.origins[argument(name).value()])
@@ -215,14 +220,11 @@ void RuleContext::set_result(Axes axes, size_t index) {
   analysis_.axes[results_.at(index)] = std::move(axes);
 }
 
-void RuleContext::carry(const std::string& name, int64_t from, int64_t to, size_t index) {
-  if (!of_parameters_) return;
-  const auto& source = analysis_.origins[argument(name).value()];
-  auto& target = analysis_.origins[results_.at(index)];
-  if (static_cast<size_t>(from) >= source.size()) return;
-  if (target.size() <= static_cast<size_t>(to)) target.resize(to + 1);
-  const std::vector<Analysis::Origin> moved = source[from];
-  target[to].insert(target[to].end(), moved.begin(), moved.end());
+Axes RuleContext::result_axes(size_t index) const {
+  Axes resolved;
+  for (const auto& axis : *analysis_.axes[results_.at(index)])
+    resolved.push_back(analysis_.algebra.resolve(axis));
+  return resolved;
 }
 
 void RuleContext::set_integer(const Axis& axis, size_t index) {

@@ -19,21 +19,34 @@ class AxisMapOf {
   AxisMapOf(const Groups& groups, size_t state, int64_t axis, const std::map<GroupId, GroupMaps>& maps)
       : groups_(groups), state_(state), axis_(axis), maps_(maps) {}
 
+  /// The map of the whole axis: of its terms, which may have different roles.
   AxisMap operator()(const Axis& axis) const {
+    if (!axis.is_sum()) return of(axis, 0);
+    std::vector<AxisMap> parts;
+    bool all = true;
+    for (size_t term = 0; term < axis.parts.size(); ++term) {
+      parts.push_back(of(axis.parts[term], term));
+      all = all && parts.back().is_identity();
+    }
+    return all ? AxisMap::identity(axis.size) : AxisMap::direct_sum(parts);
+  }
+
+  /// The map of a part of term `term`.
+  AxisMap of(const Axis& axis, size_t term) const {
     switch (axis.kind) {
       case Axis::Kind::constant:
         return AxisMap::identity(axis.size);
       case Axis::Kind::variable: {
         const auto found = maps_.find(static_cast<GroupId>(axis.variable));
         if (axis.variable < 0 || found == maps_.end()) return AxisMap::identity(axis.size);
-        return groups_.role(state_, axis_, found->first) == Role::consume ? found->second.consume
-                                                                          : found->second.produce;
+        return groups_.role(state_, axis_, term, found->first) == Role::consume ? found->second.consume
+                                                                                : found->second.produce;
       }
       case Axis::Kind::sum: {
         std::vector<AxisMap> parts;
         bool all = true;
         for (const auto& part : axis.parts) {
-          parts.push_back((*this)(part));
+          parts.push_back(of(part, term));
           all = all && parts.back().is_identity();
         }
         return all ? AxisMap::identity(axis.size) : AxisMap::direct_sum(parts);
@@ -43,7 +56,7 @@ class AxisMapOf {
         int64_t outer = 1, inner = axis.size;
         for (const auto& factor : axis.parts) {
           inner /= factor.size;
-          const AxisMap map = (*this)(factor);
+          const AxisMap map = of(factor, term);
           if (!map.is_identity()) whole = map.expand(outer, inner).after(whole);
           outer *= map.rows();
         }
@@ -110,7 +123,7 @@ at::Tensor apply_maps(const Groups& groups, size_t state, const at::Tensor& tens
       int64_t outer = 1, inner = axes[d].size;
       for (const auto& factor : axes[d].parts) {
         inner /= factor.size;
-        AxisMap map = map_of(factor);
+        AxisMap map = map_of.of(factor, 0);
         if (!map.is_identity()) {
           ++count;
           single = {axis, std::move(map), outer, inner};

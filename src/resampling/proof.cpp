@@ -72,42 +72,65 @@ class Proof {
 
   GroupProof prove(GroupId id) {
     const auto& group = source_.groups.groups[id];
-    GroupProof proof{.group = id, .name = group.name, .width = group.width};
+    return prove({.group = id, .name = group.name, .width = group.width}, {id});
+  }
+
+  GroupProof prove_together() {
+    return prove({.group = 0, .name = "all groups", .width = 0}, source_.groups.select({}));
+  }
+
+ private:
+  GroupProof prove(GroupProof proof, const std::vector<GroupId>& ids) {
     try {
-      permute(id, proof);
-      change_width(id, proof);
+      permute(ids, proof);
+      change_width(ids, proof);
     } catch (const std::exception& error) {
       proof.failure = error.what();
     }
     return proof;
   }
 
- private:
   at::Tensor run(const std::map<GroupId, GroupMaps>& maps) const {
     const auto symbols = symbol_values(source_.groups, source_.network, widths_of(maps));
     return flat(source_.network.forward(inputs_, apply_maps(source_.groups, source_.network, maps),
                                         {.symbol_values = symbols}));
   }
 
-  void permute(GroupId id, GroupProof& proof) {
-    if (proof.width < 2) return;
-    const GroupMaps both = permutation_of(proof.width, generator_);
-    proof.permutation_error = relative_difference(run({{id, both}}), expected_);
-    const GroupMaps producers{both.produce, AxisMap::identity(proof.width)};
-    proof.producer_effect = relative_difference(run({{id, producers}}), expected_);
+  void permute(const std::vector<GroupId>& ids, GroupProof& proof) {
+    std::map<GroupId, GroupMaps> both, producers;
+    for (const auto id : ids) {
+      const int64_t width = source_.groups.groups[id].width;
+      if (width < 2) continue;
+      const GroupMaps maps = permutation_of(width, generator_);
+      producers.emplace(id, GroupMaps{maps.produce, AxisMap::identity(width)});
+      both.emplace(id, maps);
+    }
+    if (both.empty()) return;
+    proof.permutation_error = relative_difference(run(both), expected_);
+    proof.producer_effect = relative_difference(run(producers), expected_);
     if (!(proof.permutation_error <= options_.tolerance))
       proof.failure =
           fmt::format("permuting its channels changes the outputs by {:.2g}", proof.permutation_error);
   }
 
-  void change_width(GroupId id, GroupProof& proof) {
-    for (const int64_t width : std::set<int64_t>{1, std::max<int64_t>(1, proof.width / 2), 2 * proof.width}) {
-      const auto maps = interpolation_maps(proof.width, uniform_points(width), find_kernel("linear"),
-                                           find_quadrature("rectangle"));
-      const auto outputs = run({{id, maps}});
+  void change_width(const std::vector<GroupId>& ids, GroupProof& proof) {
+    const std::vector<std::function<int64_t(int64_t)>> changes{
+        [](int64_t) { return int64_t{1}; }, [](int64_t n) { return std::max<int64_t>(1, n / 2); },
+        [](int64_t n) { return 2 * n; }};
+    std::set<int64_t> tried;
+    for (const auto& change : changes) {
+      const int64_t shown = change(proof.width);
+      if (ids.size() == 1 && !tried.insert(shown).second) continue;
+      std::map<GroupId, GroupMaps> maps;
+      for (const auto id : ids) {
+        const int64_t width = source_.groups.groups[id].width;
+        maps.emplace(id, interpolation_maps(width, uniform_points(change(width)), find_kernel("linear"),
+                                            find_quadrature("rectangle")));
+      }
+      const auto outputs = run(maps);
       if (outputs.sizes() != expected_.sizes() && proof.failure.empty())
-        proof.failure = fmt::format("at width {} the outputs have other sizes", width);
-      proof.widths.push_back(width);
+        proof.failure = fmt::format("at width {} the outputs have other sizes", shown);
+      proof.widths.push_back(shown);
     }
   }
 
@@ -128,8 +151,12 @@ std::vector<c10::IValue> random_inputs(const Network& network, uint64_t seed) {
     require(value.kind == Value::Kind::tensor, "resampling",
             "Input '{}' is no tensor; examples are made of tensors only.", value.name);
     const bool floating = c10::isFloatingType(value.dtype);
-    inputs.emplace_back(floating ? at::randn(value.sizes, generator, at::TensorOptions(value.dtype))
-                                 : at::zeros(value.sizes, at::TensorOptions(value.dtype)));
+    if (floating) {
+      inputs.emplace_back(at::randn(value.sizes, generator, at::TensorOptions(value.dtype)));
+    } else {
+      const int64_t count = c10::multiply_integers(value.sizes);
+      inputs.emplace_back((1 - at::arange(count, at::kLong).remainder(2)).view(value.sizes).to(value.dtype));
+    }
   }
   return inputs;
 }
@@ -144,6 +171,11 @@ std::vector<GroupProof> prove_groups(const AnalysedNetwork& source, const ProofO
     proofs.push_back(proof.prove(ids[k]));
   }
   return proofs;
+}
+
+GroupProof prove_together(const AnalysedNetwork& source, const ProofOptions& options) {
+  at::NoGradGuard no_grad;
+  return Proof(source, options).prove_together();
 }
 
 }  // namespace inn

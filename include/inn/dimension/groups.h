@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,8 +42,9 @@ class Groups {
   std::vector<Group> groups;
   /// axes[s][d]: axis d of state tensor s. Variables in it are group ids.
   std::vector<std::vector<Axis>> axes;
-  /// consumed[s][d]: the groups that the network sums over there.
-  std::vector<std::vector<std::vector<GroupId>>> consumed;
+  /// consumed[s][d][t]: the groups that the network sums over in term t of the axis (a sum has a term for
+  /// each of its parts, any other axis is one). Of a fused projection only the queries may be summed over.
+  std::vector<std::vector<std::vector<std::set<GroupId>>>> consumed;
   /// by state: whether its values have bounds that interpolation must not leave (a running variance is never
   /// negative).
   std::vector<bool> bounded;
@@ -56,7 +58,7 @@ class Groups {
   /// The symbol of Network::symbols by which sizes follow a group, for groups that need one.
   std::map<GroupId, SymbolId> group_symbols;
 
-  Role role(size_t state, int64_t axis, GroupId group) const;
+  Role role(size_t state, int64_t axis, size_t term, GroupId group) const;
   /// Returns the group named so. Throws std::invalid_argument with the nearest names.
   GroupId find(const std::string& name) const;
   /// Returns the groups whose names match any of the globs (`*`, `?`, `[…]`), pinned ones left out; all that

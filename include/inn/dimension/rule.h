@@ -47,6 +47,10 @@ class RuleContext {
   Axes axes(const std::string& name) const;
   /// The axes of each tensor of a list argument; a None in it gives no entry.
   std::vector<Axes> list_axes(const std::string& name) const;
+  /// Which tensors of a list of optional tensors are there.
+  std::vector<bool> optional_tensors(const std::string& name) const;
+  /// The dtypes of the tensors of a list argument, without the None in it.
+  std::vector<c10::ScalarType> list_dtypes(const std::string& name) const;
   /// The sizes of result `index`, in the example run.
   const std::vector<int64_t>& result_sizes(size_t index = 0) const;
   size_t result_count() const { return results_.size(); }
@@ -74,9 +78,19 @@ class RuleContext {
   /// The argument becomes this constant: what a default that depends on a width was at the source's width.
   void set_constant(const std::string& name, c10::IValue value);
 
-  /// States that the call sums over axis `axis` of the tensor argument `name`, so that tensors read there are
-  /// consumers.
-  void consume(const std::string& name, int64_t axis);
+  /// States that the call sums over axis `axis` of the tensor argument `name` (of a list: its tensor
+  /// `element`), so that tensors read there are consumers.
+  void consume(const std::string& name, int64_t axis, std::optional<size_t> element = std::nullopt);
+  /// An axis of a tensor argument (of a list: of its tensor `element`).
+  struct Place {
+    std::string name;
+    int64_t axis;
+    std::optional<size_t> element = std::nullopt;
+  };
+  /// States that the call sums the product of these tensors over the axis that they share. Its quadrature
+  /// belongs into one of them: the first that is made of parameters alone, else the first whose slices are
+  /// scaled by parameters that nothing else sees.
+  void contract(const std::vector<Place>& places);
   /// The same for the factor or part `part` of that axis only.
   void consume_part(const std::string& name, int64_t axis, const Axis& part);
 
@@ -85,9 +99,29 @@ class RuleContext {
 
   /// The axes of result `index`.
   void set_result(Axes axes, size_t index = 0);
-  /// Axis `to` of result `index` is made of axis `from` of argument `name` by position: where the argument is
-  /// a parameter or computed of parameters alone, what consumes the result there consumes the parameter.
+  /// What `set_result` was given, resolved.
+  Axes result_axes(size_t index = 0) const;
+  /// Axis `to` of result `index` is made of axis `from` of argument `name` by position, and scaling a slice
+  /// of the one scales that of the other. So what sums over the result there knows whose quadrature it is.
   void carry(const std::string& name, int64_t from, int64_t to, size_t index = 0);
+  /// Slices along axis `to` of the result are scaled where those of all these places are: a weight and its
+  /// bias, the terms of a sum. Nothing is known where one of them is scaled by nothing.
+  void carry_all(const std::vector<Place>& places, int64_t to, size_t index = 0);
+  /// Axes of the result hold the elements of axes of `name` in the same order under other sizes: those that
+  /// begin at first_from with sizes `from`, those that begin at first_to with sizes `to`.
+  void carry_reshaped(const std::string& name, int64_t first_from, const std::vector<int64_t>& from,
+                      int64_t first_to, const std::vector<int64_t>& to);
+  /// Result `index` is the part [start, start + length) of argument `name` along axis `along`, which it keeps
+  /// or drops.
+  enum class Along { kept, dropped };
+  void carry_part(const std::string& name, int64_t along, int64_t start, int64_t length, Along kept,
+                  size_t index = 0);
+  /// The argument is made of parameters alone: what sums over its slices sums over theirs.
+  bool is_of_parameters(const std::string& name, std::optional<size_t> element = std::nullopt) const;
+  /// True where axis `axis` of the argument `name` is one that parameters scale.
+  bool is_carried(const std::string& name, int64_t axis, std::optional<size_t> element = std::nullopt) const;
+  /// True where anything reads result `index`.
+  bool is_read(size_t index) const;
   /// What is known of the integer that the call computes.
   void set_integer(const Axis& axis, size_t index = 0);
   std::optional<Axis> integer_axis(const std::string& name) const;
@@ -97,6 +131,7 @@ class RuleContext {
 
  private:
   const Argument& argument(const std::string& name) const;
+  ValueId tensor(const std::string& name, std::optional<size_t> element) const;
   std::optional<size_t> position(const std::string& name) const;
 
   Analysis& analysis_;

@@ -38,13 +38,17 @@ struct ProofOptions {
   std::function<void(size_t, size_t)> progress = nullptr;
 };
 
-/// Returns random inputs of the network's example sizes: normal numbers for floating inputs, zeros for
-/// others.
+/// Returns random inputs of the network's example sizes: normal numbers for floating inputs, 1, 0, 1, 0, …
+/// for others (indices that every table has, masks that leave something).
 std::vector<c10::IValue> random_inputs(const Network& network, uint64_t seed);
 
 /// Proves every group that can be resized, in float64 on a copy of the network: permuting its channels
 /// changes no output; at widths 1, half and twice (by interpolation) the network runs and the outputs keep
 /// their sizes. A failure is reported, not thrown. Source: the laws of tied axes (docs/dimension.md).
 std::vector<GroupProof> prove_groups(const AnalysedNetwork& source, const ProofOptions& options);
+
+/// Proves all groups in one: all permuted at once, all at width 1, half, twice. Some runs instead of some for
+/// each group; a failure names no group.
+GroupProof prove_together(const AnalysedNetwork& source, const ProofOptions& options);
 
 }  // namespace inn

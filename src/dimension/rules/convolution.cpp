@@ -14,6 +14,16 @@ void add_spatial(RuleContext& context, const Axes& input, Axes& result) {
   }
 }
 
+}  // namespace
+
+void carry_layer(RuleContext& context, int64_t axis, int64_t to) {
+  std::vector<RuleContext::Place> places{{"weight", axis}};
+  if (context.is_tensor("bias")) places.push_back({"bias", context.axes("bias").size() > 1 ? axis : 0});
+  context.carry_all(places, to);
+}
+
+namespace {
+
 void convolve(RuleContext& context) {
   const bool transposed = context.call().op.starts_with("aten::conv_transpose") || context.flag("transposed");
   const Axes input = context.axes("input"), weight = context.axes("weight");
@@ -25,7 +35,7 @@ void convolve(RuleContext& context) {
   Axis produced;
   if (groups == 1) {
     context.unify(input.at(channel), weight[consumed]);
-    context.consume("weight", static_cast<int64_t>(consumed));
+    context.contract({{"weight", static_cast<int64_t>(consumed)}, {"input", static_cast<int64_t>(channel)}});
     produced = weight[1 - consumed];
   } else {
     // weight [g·o, i] (transposed: [g·i, o]), input [g·i], result [g·o].
@@ -52,6 +62,7 @@ void convolve(RuleContext& context) {
   result.push_back(produced);
   add_spatial(context, input, result);
   context.set_result(result);
+  if (!transposed || groups == 1) carry_layer(context, transposed ? 1 : 0, static_cast<int64_t>(channel));
 }
 
 }  // namespace

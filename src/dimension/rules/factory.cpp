@@ -20,6 +20,30 @@ void count_up(RuleContext& context) {
   context.set_result({axis});
 }
 
+/// Numbers that only their place tells apart.
+void new_positions(RuleContext& context) {
+  Axes result;
+  for (const auto size : context.result_sizes()) result.push_back(context.positions(size));
+  context.set_result(result);
+}
+
+/// Each vector along an axis of its own, the same axes for all results.
+void span_grid(RuleContext& context) {
+  Axes axes;
+  for (const auto& vector : context.list_axes("tensors"))
+    axes.push_back(vector.empty() ? Axis::of_constant(1) : vector[0]);
+  if (context.text("indexing", "ij") == "xy" && axes.size() > 1) std::swap(axes[0], axes[1]);
+  for (size_t r = 0; r < context.result_count(); ++r) context.set_result(axes, r);
+}
+
+/// One side of the diagonal: rows and columns are told apart.
+void triangle(RuleContext& context) {
+  const Axes self = context.axes("self");
+  for (size_t d = self.size() - 2; d < self.size(); ++d)
+    context.pin(self[d], context.site() + " treats its positions unlike");
+  context.set_result(self);
+}
+
 }  // namespace
 
 void add_factory(RuleTable& table) {
@@ -28,8 +52,12 @@ void add_factory(RuleTable& table) {
             "the axes of the result are the sizes", fill_sizes);
   table.add({"aten::zeros_like", "aten::ones_like", "aten::empty_like", "aten::full_like", "aten::rand_like",
              "aten::randn_like"},
-            "result = self, axis by axis", same_axes);
+            "result = self, axis by axis", like_first);
   table.add({"aten::arange"}, "positions: no channels", count_up);
+  table.add({"aten::linspace", "aten::logspace", "aten::eye", "aten::randint", "aten::randperm"},
+            "positions: no channels", new_positions);
+  table.add({"aten::meshgrid"}, "an axis for each vector, in all results", span_grid);
+  table.add({"aten::tril", "aten::triu"}, "result = self; the last two axes are told apart", triangle);
   table.add({"aten::scalar_tensor"}, "a number", [](RuleContext& context) { context.set_result({}); });
 }
 

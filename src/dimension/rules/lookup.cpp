@@ -1,5 +1,7 @@
 // Operators that look positions up.
 
+#include <algorithm>
+
 #include "dimension/rules/rules.h"
 
 namespace inn::rules {
@@ -11,6 +13,164 @@ void embed(RuleContext& context) {
   context.pin(weight.at(0), context.site() + " looks its positions up");
   result.push_back(weight.at(1));
   context.set_result(result);
+  context.carry("weight", 1, static_cast<int64_t>(result.size()) - 1);
+}
+
+/// Rows of a table, summed bag by bag. The other results are bookkeeping.
+void embed_bags(RuleContext& context) {
+  const Axes weight = context.axes("weight");
+  context.pin(weight.at(0), context.site() + " looks its positions up");
+  for (size_t r = 0; r < context.result_count(); ++r) {
+    Axes result;
+    for (const auto size : context.result_sizes(r)) result.push_back(context.positions(size));
+    if (r == 0) result.back() = weight.at(1);
+    context.set_result(result, r);
+  }
+}
+
+/// What an advanced index gives: the axes of self, and where each comes from.
+struct Indexed {
+  Axes axes;
+  std::vector<int64_t> from;  // by axis of the result: the axis of self, or -1
+};
+
+/// Pins the axes that are indexed. The indices' own axes, broadcast, stand where the first of them was, or
+/// first of all where a slice stands between two.
+Indexed index_axes(RuleContext& context, const Axes& self, const Axes& own) {
+  const auto kinds = context.optional_tensors("indices");
+  std::vector<bool> indexed(self.size());
+  int64_t first = -1, last = -1;
+  for (size_t d = 0; d < kinds.size(); ++d) {
+    if (!kinds[d]) continue;
+    indexed[d] = true;
+    context.pin(self[d], context.site() + " looks its positions up");
+    if (first < 0) first = static_cast<int64_t>(d);
+    last = static_cast<int64_t>(d);
+  }
+  bool adjacent = true;
+  for (int64_t d = first; d >= 0 && d <= last; ++d) adjacent = adjacent && indexed[d];
+  Indexed result;
+  const auto put_own = [&] {
+    result.axes.insert(result.axes.end(), own.begin(), own.end());
+    result.from.insert(result.from.end(), own.size(), -1);
+  };
+  if (!adjacent) put_own();
+  for (size_t d = 0; d < self.size(); ++d) {
+    if (adjacent && static_cast<int64_t>(d) == first) put_own();
+    if (indexed[d]) continue;
+    result.axes.push_back(self[d]);
+    result.from.push_back(static_cast<int64_t>(d));
+  }
+  return result;
+}
+
+/// The axes that tensors have in common under broadcasting.
+Axes common_axes(RuleContext& context, const std::vector<Axes>& tensors) {
+  size_t rank = 0;
+  for (const auto& axes : tensors) rank = std::max(rank, axes.size());
+  Axes common(rank, Axis::of_constant(1));
+  for (const auto& axes : tensors)
+    for (size_t d = 0; d < axes.size(); ++d) {
+      Axis& place = common[rank - axes.size() + d];
+      if (axes[d].size == place.size && !axes[d].is_constant() && !place.is_constant())
+        context.unify(place, axes[d]);
+      if (axes[d].size > place.size || place.is_constant())
+        place = axes[d].size >= place.size ? axes[d] : place;
+    }
+  return common;
+}
+
+bool has_mask(const RuleContext& context) {
+  for (const auto& dtype : context.list_dtypes("indices"))
+    if (dtype == at::kBool || dtype == at::kByte) return true;
+  return false;
+}
+
+void index(RuleContext& context) {
+  const Axes self = context.axes("self");
+  if (has_mask(context)) {
+    for (const auto& axis : self) context.pin(axis, context.site() + " takes the positions of a mask");
+    Axes result;
+    for (const auto size : context.result_sizes())
+      result.push_back(context.positions(std::max<int64_t>(0, size)));
+    return context.set_result(result);
+  }
+  const auto result = index_axes(context, self, common_axes(context, context.list_axes("indices")));
+  context.set_result(result.axes);
+  for (size_t d = 0; d < result.from.size(); ++d)
+    if (result.from[d] >= 0) context.carry("self", result.from[d], static_cast<int64_t>(d));
+}
+
+void index_put(RuleContext& context) {
+  const Axes self = context.axes("self"), values = context.axes("values");
+  context.set_result(self);
+  if (has_mask(context)) {
+    for (const auto& axis : self) context.pin(axis, context.site() + " writes the positions of a mask");
+    for (const auto& axis : values)
+      context.pin(axis, context.site() + " writes it to the positions of a mask");
+    return;
+  }
+  const auto target = index_axes(context, self, common_axes(context, context.list_axes("indices")));
+  for (size_t d = 0; d < values.size(); ++d) {
+    const Axis& axis = target.axes.at(target.axes.size() - values.size() + d);
+    if (values[d].size == axis.size && !values[d].is_constant()) context.unify(values[d], axis);
+  }
+}
+
+/// Positions of one axis by a vector of indices.
+void index_along(RuleContext& context) {
+  const Axes self = context.axes("self"), chosen = context.axes("index");
+  const auto along = context.normalize(context.integer("dim"), self.size());
+  context.pin(self[along], context.site() + " looks its positions up");
+  Axes result = self;
+  result[along] = chosen.empty() ? Axis::of_constant(1) : chosen[0];
+  context.set_result(result);
+  for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) context.carry("self", d, d);
+}
+
+/// Positions of one axis, others at every place of the rest: index has as many axes as self.
+void gather(RuleContext& context) {
+  const Axes self = context.axes("self");
+  const auto name = context.has("index") ? "index" : "indices";
+  Axes chosen = context.axes(name);
+  const bool flat = !context.has("dim");
+  const auto along = flat ? -1 : context.normalize(context.integer("dim"), self.size());
+  for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) {
+    if (d == along || flat || self[d].size != context.result_sizes().at(d)) {
+      context.pin(self[d], context.site() + " looks its positions up");
+    } else if (chosen.at(d).size == self[d].size && !chosen[d].is_constant()) {
+      context.unify(self[d], chosen[d]);
+    } else if (chosen[d].is_constant()) {
+      chosen[d] = self[d];
+    }
+  }
+  context.set_result(chosen);
+}
+
+/// Writes values to positions of one axis: the result has the axes of self.
+void scatter(RuleContext& context) {
+  const Axes self = context.axes("self"), chosen = context.axes("index");
+  const auto along = context.normalize(context.integer("dim"), self.size());
+  for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) {
+    const bool aligned = d != along && chosen.size() == self.size() && chosen[d].size == self[d].size;
+    if (aligned && !chosen[d].is_constant()) context.unify(self[d], chosen[d]);
+    if (!aligned) context.pin(self[d], context.site() + " writes to positions of it");
+  }
+  for (const auto* source : {"src", "source"}) {
+    if (!context.is_tensor(source)) continue;
+    const Axes values = context.axes(source);
+    for (size_t d = 0; d < values.size() && values.size() == chosen.size(); ++d)
+      if (values[d].size == chosen[d].size && !values[d].is_constant()) context.unify(values[d], chosen[d]);
+    if (values.size() != chosen.size())
+      for (const auto& axis : values) context.pin(axis, context.site() + " writes it to positions");
+  }
+  context.set_result(self);
+}
+
+void one_hot(RuleContext& context) {
+  Axes result = context.axes("self");
+  result.push_back(context.positions(context.result_sizes().back()));
+  context.set_result(result);
 }
 
 }  // namespace
@@ -18,6 +178,20 @@ void embed(RuleContext& context) {
 void add_lookup(RuleTable& table) {
   table.add({"aten::embedding"},
             "result […, e] of weight [vocabulary, e] and indices […]; the vocabulary is told apart", embed);
+  table.add({"aten::embedding_bag"},
+            "result [bags, e] of weight [vocabulary, e]; the vocabulary is told apart", embed_bags);
+  table.add({"aten::embedding_renorm_"}, "result = self, axis by axis", same_axes);
+  table.add({"aten::index"},
+            "indexed axes become those of the indices and are told apart; the others pass through", index);
+  table.add({"aten::index_put", "aten::_index_put_impl_"},
+            "result = self; indexed axes are told apart, the values have the others", index_put);
+  table.add({"aten::index_select"}, "axis dim becomes that of the index and is told apart", index_along);
+  table.add({"aten::gather", "aten::take_along_dim"},
+            "result = index; axis dim of self is told apart, the others are those of the index", gather);
+  table.add({"aten::scatter", "aten::scatter_add", "aten::scatter_reduce", "aten::index_add",
+             "aten::index_copy", "aten::index_fill"},
+            "result = self; axis dim is told apart, the others are those of the index", scatter);
+  table.add({"aten::one_hot"}, "result […, classes] of self […]; the classes are told apart", one_hot);
 }
 
 }  // namespace inn::rules

@@ -46,6 +46,30 @@ void reverse(RuleContext& context) {
   arrange(context, order);
 }
 
+void move(RuleContext& context) {
+  const size_t rank = context.axes("self").size();
+  const auto source = context.integers("source"), destination = context.integers("destination");
+  std::vector<int64_t> order(rank, -1), rest;
+  std::vector<bool> moved(rank);
+  for (size_t k = 0; k < source.size(); ++k) {
+    const auto from = context.normalize(source[k], rank);
+    order[context.normalize(destination.at(k), rank)] = from;
+    moved[from] = true;
+  }
+  for (size_t d = 0; d < rank; ++d)
+    if (!moved[d]) rest.push_back(static_cast<int64_t>(d));
+  auto next = rest.begin();
+  for (auto& axis : order)
+    if (axis < 0) axis = *next++;
+  arrange(context, order);
+}
+
+void swap_last(RuleContext& context) {
+  auto order = identity_order(context.axes("self").size());
+  std::swap(order[order.size() - 2], order[order.size() - 1]);
+  arrange(context, order);
+}
+
 void squeeze(RuleContext& context) {
   const Axes from = context.axes("self");
   std::vector<int64_t> chosen;
@@ -105,6 +129,11 @@ void expand_as(RuleContext& context) {
 void add_movement(RuleTable& table) {
   table.add({"aten::permute"}, "result axis d is axis dims[d] of self", permute);
   table.add({"aten::transpose"}, "axes dim0 and dim1 change places",
+            [](RuleContext& context) { swap_axes(context, "dim0", "dim1"); });
+  table.add({"aten::movedim", "aten::moveaxis"}, "axes source go to destination, the others keep their order",
+            move);
+  table.add({"aten::mT", "aten::adjoint", "aten::mH"}, "the last two axes change places", swap_last);
+  table.add({"aten::swapdims"}, "axes dim0 and dim1 change places",
             [](RuleContext& context) { swap_axes(context, "dim0", "dim1"); });
   table.add({"aten::swapaxes"}, "axes axis0 and axis1 change places",
             [](RuleContext& context) { swap_axes(context, "axis0", "axis1"); });

@@ -11,7 +11,9 @@ void per_channel(RuleContext& context) {
     if (context.is_tensor(name)) context.unify(context.axes(name).at(0), input.at(1));
   if (context.is_tensor("running_var")) context.keep_bounds("running_var");
   context.set_result(input);
-  for (size_t d = 0; d < input.size(); ++d)
+  if (context.is_tensor("weight")) return carry_layer(context, 0, 1);
+  // Of a weight that is standardized: what sums over the result sums over the weight.
+  for (size_t d = 0; context.is_of_parameters("input") && d < input.size(); ++d)
     context.carry("input", static_cast<int64_t>(d), static_cast<int64_t>(d));
 }
 
@@ -25,6 +27,8 @@ void per_shape(RuleContext& context) {
       if (context.is_tensor(name)) context.unify(context.axes(name).at(k), axis);
   }
   context.set_result(input);
+  for (size_t k = 0; context.is_tensor("weight") && k < count; ++k)
+    carry_layer(context, static_cast<int64_t>(k), static_cast<int64_t>(input.size() - count + k));
 }
 
 void per_group(RuleContext& context) {
@@ -38,6 +42,19 @@ void per_group(RuleContext& context) {
   for (const auto* name : {"weight", "bias"})
     if (context.is_tensor(name)) context.unify(context.axes(name).at(0), input[1]);
   context.set_result(input);
+  if (context.is_tensor("weight")) carry_layer(context, 0, 1);
+}
+
+/// g·v/‖v‖: v [o, i, …], g [o, 1, …].
+void weight_norm(RuleContext& context) {
+  const Axes v = context.axes("v"), g = context.axes("g");
+  for (size_t d = 0; d < g.size(); ++d)
+    if (!g[d].is_constant()) context.unify(g[d], v.at(d));
+  for (size_t r = 0; r < context.result_count(); ++r) context.set_result(r == 0 ? v : g, r);
+  for (size_t d = 0; d < v.size(); ++d) {
+    const bool scaled_by_g = d < g.size() && !g[d].is_constant();
+    context.carry(scaled_by_g ? "g" : "v", static_cast<int64_t>(d), static_cast<int64_t>(d));
+  }
 }
 
 }  // namespace
@@ -48,6 +65,8 @@ void add_normalization(RuleTable& table) {
   table.add({"aten::layer_norm", "aten::rms_norm"},
             "result = input […, normalized_shape]; weight and bias have the axes of normalized_shape",
             per_shape);
+  table.add({"aten::_weight_norm", "aten::_weight_norm_interface"},
+            "result = v, normalized over all axes but dim; g has v's axis dim", weight_norm);
   table.add({"aten::group_norm"}, "result = input [n, num_groups·c, …]; weight and bias [num_groups·c]",
             per_group);
 }

@@ -22,6 +22,11 @@ void concatenate(RuleContext& context) {
   }
   result[along] = Axis::of_sum(terms);
   context.set_result(result);
+  for (int64_t d = 0; d < static_cast<int64_t>(rank); ++d) {
+    std::vector<RuleContext::Place> places;
+    for (size_t k = 0; k < context.list_size("tensors"); ++k) places.push_back({"tensors", d, k});
+    context.carry_all(places, d);
+  }
 }
 
 void stack(RuleContext& context) {
@@ -35,12 +40,13 @@ void stack(RuleContext& context) {
 
 /// Gives the results the axes of `self`, each with its part of axis `along`.
 void set_parts(RuleContext& context, const Axes& self, int64_t along, const std::vector<Axis>& parts) {
+  int64_t start = 0;
   for (size_t r = 0; r < context.result_count(); ++r) {
     Axes result = self;
     result[along] = parts.at(r);
     context.set_result(std::move(result), r);
-    for (size_t d = 0; d < self.size(); ++d)
-      context.carry("self", static_cast<int64_t>(d), static_cast<int64_t>(d), r);
+    context.carry_part("self", along, start, parts[r].size, RuleContext::Along::kept, r);
+    start += parts[r].size;
   }
 }
 
@@ -92,9 +98,25 @@ void split_at(RuleContext& context, const std::string& sizes) {
     parts.push_back(halves->first);
     rest = halves->second;
   }
-  if (sizes == "split_sizes")
-    for (size_t r = 0; r < parts.size(); ++r) context.follow(sizes, parts[r], r);
+  std::vector<Axis> before;
+  for (size_t r = 0; r < parts.size(); ++r) {
+    before.push_back(parts[r]);
+    if (sizes == "split_sizes") context.follow(sizes, parts[r], r);
+    // Indices name the ends of all parts but the last.
+    if (sizes == "indices" && r + 1 < parts.size()) context.follow(sizes, Axis::of_sum(before), r);
+  }
   set_parts(context, self, along, parts);
+}
+
+/// The halves of an axis 2·c, of which one gates the other.
+void gate(RuleContext& context) {
+  const Axes self = context.axes("self");
+  const auto along = context.normalize(context.integer("dim", -1), self.size());
+  const Axis half = context.fresh(self[along].size / 2);
+  context.unify(self[along], Axis::of_product({Axis::of_constant(2), half}));
+  Axes result = self;
+  result[along] = half;
+  context.set_result(result);
 }
 
 void slice(RuleContext& context) {
@@ -125,8 +147,7 @@ void slice(RuleContext& context) {
     result[along] = context.positions(context.result_sizes().at(along));
   }
   context.set_result(result);
-  for (size_t d = 0; d < self.size(); ++d)
-    context.carry("self", static_cast<int64_t>(d), static_cast<int64_t>(d));
+  if (step == 1) context.carry_part("self", along, start, end - start, RuleContext::Along::kept);
 }
 
 void narrow(RuleContext& context) {
@@ -154,10 +175,12 @@ void take_positions(RuleContext& context) {
   context.pin(self[along], context.site() + " takes single positions of it");
   Axes result = self;
   result.erase(result.begin() + along);
+  const bool all = context.call().op == "aten::unbind";
+  const int64_t index = all ? 0 : context.integer("index"), size = self[along].size;
   for (size_t r = 0; r < context.result_count(); ++r) {
     context.set_result(result, r);
-    for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d)
-      if (d != along) context.carry("self", d, d < along ? d : d - 1, r);
+    const int64_t taken = all ? static_cast<int64_t>(r) : index < 0 ? index + size : index;
+    context.carry_part("self", along, taken, 1, RuleContext::Along::dropped, r);
   }
 }
 
@@ -191,10 +214,16 @@ void add_partition(RuleTable& table) {
   table.add({"aten::cat", "aten::concat", "aten::concatenate"},
             "axis dim of the result is the sum of those of the tensors", concatenate);
   table.add({"aten::stack"}, "the tensors have equal axes; the result has a new one for their number", stack);
-  table.add({"aten::chunk", "aten::split.Tensor", "aten::tensor_split.sections"},
+  table.add({"aten::chunk", "aten::unsafe_chunk", "aten::split.Tensor", "aten::unsafe_split",
+             "aten::tensor_split.sections"},
             "axis dim of self is count·part", split_evenly);
   table.add({"aten::split_with_sizes", "aten::split.sizes"}, "axis dim of self is the sum of the parts",
-            [](RuleContext& context) { split_at(context, "split_sizes"); });
+            [](RuleContext& context) {
+              split_at(context, context.call().op == "aten::split" ? "split_size" : "split_sizes");
+            });
+  table.add({"aten::tensor_split.indices"}, "axis dim of self is the sum of the parts",
+            [](RuleContext& context) { split_at(context, "indices"); });
+  table.add({"aten::glu"}, "axis dim of self is 2·c, of the result c", gate);
   table.add({"aten::slice"},
             "axis dim of self is [before ⊕ result ⊕ after]; with a step its positions are told apart", slice);
   table.add({"aten::narrow"}, "axis dim of self is [before ⊕ result ⊕ after]", narrow);

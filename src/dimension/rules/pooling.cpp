@@ -60,6 +60,17 @@ void interpolate(RuleContext& context) {
   context.set_result(result);
 }
 
+/// input [n, c, …] at the places that grid [n, …, axes] names.
+void sample_grid(RuleContext& context) {
+  const Axes input = context.axes("input"), grid = context.axes("grid");
+  for (size_t d = 2; d < input.size(); ++d) context.pin(input[d], context.site() + " samples along it");
+  context.pin(grid.back(), context.site() + " reads coordinates there");
+  context.unify(input.at(0), grid.at(0));
+  Axes result(input.begin(), input.begin() + 2);
+  result.insert(result.end(), grid.begin() + 1, grid.end() - 1);
+  context.set_result(result);
+}
+
 }  // namespace
 
 void add_pooling(RuleTable& table) {
@@ -71,6 +82,8 @@ void add_pooling(RuleTable& table) {
              "aten::adaptive_max_pool1d", "aten::adaptive_max_pool2d", "aten::adaptive_max_pool3d",
              "aten::_adaptive_avg_pool2d", "aten::_adaptive_avg_pool3d"},
             "result [n, c, output_size] of input [n, c, …]", pool_to_size);
+  table.add({"aten::grid_sampler", "aten::grid_sampler_2d", "aten::grid_sampler_3d"},
+            "result [n, c, places…] of input [n, c, …] and grid [n, places…, coordinates]", sample_grid);
   table.add({"aten::upsample_nearest1d", "aten::upsample_nearest2d", "aten::upsample_nearest3d",
              "aten::upsample_linear1d", "aten::upsample_bilinear2d", "aten::upsample_bicubic2d",
              "aten::upsample_trilinear3d", "aten::_upsample_nearest_exact2d", "aten::_upsample_bicubic2d_aa",

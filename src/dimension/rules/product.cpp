@@ -11,13 +11,14 @@ void linear(RuleContext& context) {
   const Axes input = context.axes("input"), weight = context.axes("weight");
   const auto last = static_cast<int64_t>(input.size()) - 1;
   context.unify(input.back(), weight.back());
-  context.consume("input", last);
-  context.consume("weight", static_cast<int64_t>(weight.size()) - 1);
+  context.contract({{"weight", static_cast<int64_t>(weight.size()) - 1}, {"input", last}});
   Axes result(input.begin(), input.end() - 1);
   if (weight.size() == 2) result.push_back(weight[0]);
   if (context.is_tensor("bias") && weight.size() == 2 && !context.axes("bias").empty())
     context.unify(context.axes("bias").at(0), weight[0]);
   context.set_result(result);
+  for (int64_t d = 0; d < last; ++d) context.carry("input", d, d);
+  if (weight.size() == 2) carry_layer(context, 0, last);
 }
 
 /// a […, n, k] by b […, k, m] with torch's broadcasting of what stands before, and of vectors.
@@ -25,8 +26,7 @@ void multiply(RuleContext& context, const std::string& left, const std::string& 
   const Axes a = context.axes(left), b = context.axes(right);
   const size_t inner_b = b.size() == 1 ? 0 : b.size() - 2;
   context.unify(a.back(), b[inner_b]);
-  context.consume(left, static_cast<int64_t>(a.size()) - 1);
-  context.consume(right, static_cast<int64_t>(inner_b));
+  context.contract({{left, static_cast<int64_t>(a.size()) - 1}, {right, static_cast<int64_t>(inner_b)}});
   const size_t batch_a = a.size() < 2 ? 0 : a.size() - 2, batch_b = b.size() < 2 ? 0 : b.size() - 2;
   const size_t batch = std::max(batch_a, batch_b);
   Axes result;
@@ -50,13 +50,64 @@ void multiply(RuleContext& context, const std::string& left, const std::string& 
   context.set_result(result);
 }
 
-/// self + a b: self broadcasts against the product.
+/// self + a b: self broadcasts against the product […, n, m].
 void multiply_and_add(RuleContext& context, const std::string& left, const std::string& right) {
   multiply(context, left, right);
-  const Axes self = context.axes("self"), a = context.axes(left), b = context.axes(right);
-  if (!self.empty() && self.back().size == b.back().size) context.unify(self.back(), b.back());
-  if (self.size() > 1 && self[self.size() - 2].size == a[a.size() - 2].size)
-    context.unify(self[self.size() - 2], a[a.size() - 2]);
+  const Axes self = context.axes("self"), product = context.result_axes();
+  for (size_t d = 0; d < self.size() && d < product.size(); ++d) {
+    const Axis &own = self[self.size() - 1 - d], &other = product[product.size() - 1 - d];
+    if (own.size == other.size && !own.is_constant()) context.unify(own, other);
+  }
+}
+
+/// The axes a and b of two vectors, or of their last axes, side by side.
+void outer(RuleContext& context, const std::string& left, const std::string& right) {
+  context.set_result({context.axes(left).at(0), context.axes(right).at(0)});
+  context.carry(left, 0, 0);
+  context.carry(right, 0, 1);
+}
+
+void bilinear(RuleContext& context) {
+  const Axes first = context.axes("input1"), second = context.axes("input2"), weight = context.axes("weight");
+  context.unify(first.back(), weight.at(1));
+  context.unify(second.back(), weight.at(2));
+  context.consume("weight", 1);
+  context.consume("weight", 2);
+  for (size_t d = 0; d + 1 < first.size(); ++d) context.unify(first[d], second.at(d));
+  if (context.is_tensor("bias")) context.unify(context.axes("bias").at(0), weight[0]);
+  Axes result(first.begin(), first.end() - 1);
+  result.push_back(weight[0]);
+  context.set_result(result);
+}
+
+/// Distances of all pairs: x1 […, p, d], x2 […, r, d].
+void distances(RuleContext& context) {
+  const Axes a = context.axes("x1"), b = context.axes("x2");
+  context.unify(a.back(), b.back());
+  Axes result = a;
+  for (size_t d = 0; d + 2 < a.size() && a.size() == b.size(); ++d)
+    if (a[d].size == b[d].size) context.unify(a[d], b[d]);
+  result.back() = b[b.size() - 2];
+  context.set_result(result);
+}
+
+void contract(RuleContext& context) {
+  const Axes self = context.axes("self"), other = context.axes("other");
+  const auto dims_self = context.integers("dims_self"), dims_other = context.integers("dims_other");
+  std::vector<bool> gone_self(self.size()), gone_other(other.size());
+  for (size_t k = 0; k < dims_self.size(); ++k) {
+    const auto a = context.normalize(dims_self[k], self.size());
+    const auto b = context.normalize(dims_other.at(k), other.size());
+    context.unify(self[a], other[b]);
+    context.contract({{"self", a}, {"other", b}});
+    gone_self[a] = gone_other[b] = true;
+  }
+  Axes result;
+  for (size_t d = 0; d < self.size(); ++d)
+    if (!gone_self[d]) result.push_back(self[d]);
+  for (size_t d = 0; d < other.size(); ++d)
+    if (!gone_other[d]) result.push_back(other[d]);
+  context.set_result(result);
 }
 
 }  // namespace
@@ -71,8 +122,29 @@ void add_product(RuleTable& table) {
             [](RuleContext& context) { multiply(context, "self", "mat2"); });
   table.add({"aten::mv"}, "result [n] = self [n, k] · vec [k]; k is consumed",
             [](RuleContext& context) { multiply(context, "self", "vec"); });
+  table.add({"aten::dot", "aten::vdot", "aten::inner"}, "self […, k] · other […, k]; k is consumed",
+            [](RuleContext& context) {
+              const auto right = context.has("tensor") ? "tensor" : "other";
+              const Axes a = context.axes("self"), b = context.axes(right);
+              context.unify(a.back(), b.back());
+              context.contract({{"self", static_cast<int64_t>(a.size()) - 1},
+                                {right, static_cast<int64_t>(b.size()) - 1}});
+              Axes result(a.begin(), a.end() - 1);
+              result.insert(result.end(), b.begin(), b.end() - 1);
+              context.set_result(result);
+            });
+  table.add({"aten::outer", "aten::ger"}, "result [n, m] of self [n] and vec2 [m]",
+            [](RuleContext& context) { outer(context, "self", "vec2"); });
+  table.add({"aten::tensordot"},
+            "the axes dims_self and dims_other are one and consumed, the others pass through", contract);
+  table.add({"aten::bilinear"},
+            "result […, o] of input1 […, i], weight [o, i, j], input2 […, j]; i and j are consumed",
+            bilinear);
+  table.add({"aten::cdist"}, "result […, p, r] of x1 […, p, d] and x2 […, r, d]", distances);
   table.add({"aten::addmm"}, "result [n, m] = self + mat1 [n, k] · mat2 [k, m]; k is consumed",
             [](RuleContext& context) { multiply_and_add(context, "mat1", "mat2"); });
+  table.add({"aten::addmv"}, "result [n] = self + mat [n, k] · vec [k]; k is consumed",
+            [](RuleContext& context) { multiply_and_add(context, "mat", "vec"); });
   table.add({"aten::baddbmm"}, "result [b, n, m] = self + batch1 [b, n, k] · batch2 [b, k, m]; k is consumed",
             [](RuleContext& context) { multiply_and_add(context, "batch1", "batch2"); });
 }

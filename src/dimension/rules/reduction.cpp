@@ -16,7 +16,9 @@ std::vector<int64_t> reduced_axes(const RuleContext& context, const std::string&
 
 namespace {
 
-void reduce(RuleContext& context) {
+/// `sums`: the axes are summed over, so that their quadrature belongs into what is summed. A mean or a norm
+/// by which another is divided has weights of its own.
+void reduce(RuleContext& context, bool sums) {
   const auto name = context.tensor_arguments().at(0);
   const Axes axes = context.axes(name);
   const auto dims = reduced_axes(context, "dim", axes.size());
@@ -26,13 +28,14 @@ void reduce(RuleContext& context) {
   for (size_t d = 0; d < axes.size(); ++d) {
     const auto axis = static_cast<int64_t>(d);
     const bool reduced = std::find(dims.begin(), dims.end(), axis) != dims.end();
-    if (reduced) context.consume(name, axis);
+    if (reduced && sums) context.consume(name, axis);
     if (reduced && !keep) continue;
     result.push_back(reduced ? Axis::of_constant(1) : axes[d]);
     from.push_back(reduced ? -1 : axis);
   }
   for (size_t r = 0; r < context.result_count(); ++r) {
     context.set_result(result, r);
+    if (!sums && context.call().op != "aten::mean") continue;
     for (size_t d = 0; d < from.size(); ++d)
       if (from[d] >= 0) context.carry(name, from[d], static_cast<int64_t>(d), r);
   }
@@ -54,30 +57,17 @@ void ordered(RuleContext& context) {
 }  // namespace
 
 void add_reduction(RuleTable& table) {
-  table.add({"aten::mean",
-             "aten::sum",
-             "aten::amax",
-             "aten::amin",
-             "aten::var",
-             "aten::std",
-             "aten::var_mean",
-             "aten::std_mean",
-             "aten::prod",
-             "aten::logsumexp",
-             "aten::linalg_vector_norm",
-             "aten::norm",
-             "aten::all",
-             "aten::any",
-             "aten::max",
-             "aten::min",
-             "aten::median",
-             "aten::nanmean",
-             "aten::nansum",
-             "aten::aminmax"},
-            "result = self without the axes `dim`, which are consumed", reduce);
+  table.add(
+      {"aten::mean", "aten::amax", "aten::amin", "aten::var", "aten::std", "aten::var_mean", "aten::std_mean",
+       "aten::prod", "aten::logsumexp", "aten::linalg_vector_norm", "aten::norm", "aten::all", "aten::any",
+       "aten::max", "aten::min", "aten::count_nonzero", "aten::nanmean", "aten::aminmax"},
+      "result = self without the axes `dim`, of which it is a mean, a norm or an extreme",
+      [](RuleContext& context) { reduce(context, false); });
+  table.add({"aten::sum", "aten::nansum"}, "result = self without the axes `dim`, which are consumed",
+            [](RuleContext& context) { reduce(context, true); });
   table.add({"aten::softmax", "aten::_softmax", "aten::log_softmax", "aten::_log_softmax", "aten::softmin"},
-            "result = self; normalized over `dim`, whose channels may still be permuted and cut", same_axes);
-  table.add({"aten::cumsum", "aten::cumprod", "aten::flip", "aten::roll"},
+            "result = self; normalized over `dim`, whose channels may still be permuted and cut", like_first);
+  table.add({"aten::cumsum", "aten::cumprod", "aten::logcumsumexp", "aten::flip", "aten::roll"},
             "result = self; the positions of `dim` are told apart", ordered);
 }
 

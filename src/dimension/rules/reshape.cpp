@@ -6,57 +6,85 @@
 namespace inn::rules {
 namespace {
 
-/// Equates two lists of axes that hold the same elements in the same order, piece by piece: a piece is the
-/// shortest run of axes on either side with as many elements. Axes of size 1 at the end of a piece belong to
-/// it.
-void equate(RuleContext& context, const Axes& from, const std::string& name, size_t first_from,
-            const Axes& to, size_t first_to) {
-  size_t i = 0, j = 0;
-  while (i < from.size() || j < to.size()) {
-    const size_t begin_i = i, begin_j = j;
-    int64_t size_i = i < from.size() ? from[i++].size : 1;
-    int64_t size_j = j < to.size() ? to[j++].size : 1;
-    while (size_i != size_j) {
-      if (size_i < size_j) {
-        if (i == from.size()) return;
-        size_i *= from[i++].size;
-      } else {
-        if (j == to.size()) return;
-        size_j *= to[j++].size;
-      }
-    }
-    const auto only_ones_left = [](const Axes& axes, size_t begin) {
-      for (size_t k = begin; k < axes.size(); ++k)
-        if (axes[k].size != 1) return false;
-      return true;
-    };
-    if (j == to.size() && only_ones_left(from, i)) i = from.size();
-    if (i == from.size() && only_ones_left(to, j)) j = to.size();
-    const Axes piece_from(from.begin() + static_cast<int64_t>(begin_i),
-                          from.begin() + static_cast<int64_t>(i));
-    const Axes piece_to(to.begin() + static_cast<int64_t>(begin_j), to.begin() + static_cast<int64_t>(j));
-    context.unify(Axis::of_product(piece_from), Axis::of_product(piece_to));
-    for (size_t a = begin_i; a < i; ++a)
-      for (size_t b = begin_j; b < j; ++b)
-        context.carry(name, static_cast<int64_t>(first_from + a), static_cast<int64_t>(first_to + b));
-  }
+/// One axis of what a tensor becomes: known, or a size burned into the call (or computed, or -1: what is
+/// left).
+struct Target {
+  int64_t size;
+  std::optional<Axis> known = std::nullopt;
+  std::string argument = {};  // of a burned size: where it stands
+  size_t element = 0;
+};
+
+std::vector<Target> burned_sizes(RuleContext& context, const std::string& argument, size_t first) {
+  std::vector<Target> targets;
+  for (size_t k = 0; k < context.list_size(argument); ++k)
+    targets.push_back({context.result_sizes().at(first + k), std::nullopt, argument, k});
+  return targets;
 }
 
-/// The axes that a list of sizes stands for: -1 is what is left, an integer that the network computes is
-/// known.
-Axes target_axes(RuleContext& context, const std::string& sizes, size_t first) {
+std::vector<int64_t> sizes_of(const Axes& axes) {
+  std::vector<int64_t> sizes;
+  for (const auto& axis : axes) sizes.push_back(axis.size);
+  return sizes;
+}
+
+/// How many variables of size 1 the axes hold: batches of one, single channels.
+int64_t variables_of_one(const Axes& axes) {
+  int64_t count = 0;
+  for (const auto& axis : axes) axis.for_each_variable([&](const Axis& leaf) { count += leaf.size == 1; });
+  return count;
+}
+
+/// Equates axes with what they become, the same elements in the same order, and returns the latter.
+///
+/// Piece by piece: a piece is the shortest run of axes on either side with as many elements. Axes of size 1
+/// belong to the piece before them: all of `from`, and as many targets as its variables of size 1 may stand
+/// for. Any other burned 1 is the number 1.
+Axes equate(RuleContext& context, const Axes& from, size_t first_from, const std::vector<Target>& targets,
+            size_t first_to) {
   Axes to;
-  const auto burned = context.integers(sizes);
-  for (size_t k = 0; k < burned.size(); ++k)
-    to.push_back(context.size_argument(sizes, context.result_sizes().at(first + k), k));
+  const auto make = [&](const Target& target, bool ones_vary) {
+    if (target.known) return *target.known;
+    if (target.size == 1 && !ones_vary) return Axis::of_constant(1);
+    return context.size_argument(target.argument, target.size, target.element);
+  };
+  size_t i = 0, j = 0;
+  while (i < from.size() || j < targets.size()) {
+    const size_t begin_i = i, begin_j = j;
+    int64_t size_i = i < from.size() ? from[i++].size : 1;
+    int64_t size_j = j < targets.size() ? targets[j++].size : 1;
+    while (size_i != size_j) {
+      if (size_i < size_j ? i == from.size() : j == targets.size()) break;  // the sizes do not fit: no piece
+      if (size_i < size_j)
+        size_i *= from[i++].size;
+      else
+        size_j *= targets[j++].size;
+    }
+    while (i < from.size() && from[i].size == 1) ++i;
+    const Axes piece_from(from.begin() + static_cast<int64_t>(begin_i),
+                          from.begin() + static_cast<int64_t>(i));
+    int64_t free_ones = variables_of_one(piece_from);
+    const bool ones_vary = free_ones > 0;
+    for (size_t b = begin_j; b < j; ++b) free_ones -= targets[b].size == 1;
+    for (; j < targets.size() && targets[j].size == 1 && (free_ones > 0 || i == from.size()); ++j)
+      --free_ones;
+    for (size_t b = begin_j; b < j; ++b) to.push_back(make(targets[b], ones_vary));
+    const Axes piece_to(to.begin() + static_cast<int64_t>(begin_j), to.end());
+    context.unify(Axis::of_product(piece_from), Axis::of_product(piece_to));
+    context.carry_reshaped("self", static_cast<int64_t>(first_from + begin_i), sizes_of(piece_from),
+                           static_cast<int64_t>(first_to + begin_j), sizes_of(piece_to));
+  }
   return to;
 }
 
 void reshape(RuleContext& context, const std::string& sizes) {
-  const Axes from = context.axes("self");
-  const Axes to = target_axes(context, sizes, 0);
-  equate(context, from, "self", 0, to, 0);
-  context.set_result(to);
+  context.set_result(equate(context, context.axes("self"), 0, burned_sizes(context, sizes, 0), 0));
+}
+
+void reshape_like(RuleContext& context) {
+  std::vector<Target> targets;
+  for (const auto& axis : context.axes("other")) targets.push_back({axis.size, axis});
+  context.set_result(equate(context, context.axes("self"), 0, targets, 0));
 }
 
 void flatten(RuleContext& context) {
@@ -67,19 +95,22 @@ void flatten(RuleContext& context) {
   result.push_back(
       Axis::of_product(Axes(from.begin() + first, from.empty() ? from.end() : from.begin() + last + 1)));
   if (!from.empty()) result.insert(result.end(), from.begin() + last + 1, from.end());
-  for (int64_t d = 0; d < static_cast<int64_t>(from.size()); ++d)
-    context.carry("self", d, d < first ? d : d <= last ? first : d - (last - first));
   context.set_result(result);
+  for (int64_t d = 0; d < static_cast<int64_t>(from.size()); ++d)
+    if (d < first || d > last) context.carry("self", d, d < first ? d : d - (last - first));
+  if (from.empty()) return;
+  const Axes merged(from.begin() + first, from.begin() + last + 1);
+  context.carry_reshaped("self", first, sizes_of(merged), first, {result[first].size});
 }
 
 void unflatten(RuleContext& context) {
   const Axes from = context.axes("self");
   const auto axis = context.normalize(context.integer("dim"), from.size());
-  const Axes to = target_axes(context, "sizes", static_cast<size_t>(axis));
+  const auto first = static_cast<size_t>(axis);
+  const Axes to = equate(context, {from[axis]}, first, burned_sizes(context, "sizes", first), first);
   const auto grown = static_cast<int64_t>(to.size()) - 1;
   for (int64_t d = 0; d < static_cast<int64_t>(from.size()); ++d)
     if (d != axis) context.carry("self", d, d < axis ? d : d + grown);
-  equate(context, {from[axis]}, "self", static_cast<size_t>(axis), to, static_cast<size_t>(axis));
   Axes result(from.begin(), from.begin() + axis);
   result.insert(result.end(), to.begin(), to.end());
   result.insert(result.end(), from.begin() + axis + 1, from.end());
@@ -94,6 +125,9 @@ void add_reshape(RuleTable& table) {
             [](RuleContext& context) { reshape(context, "size"); });
   table.add({"aten::reshape"}, "the product of the shape equals the product of self's axes, factor by factor",
             [](RuleContext& context) { reshape(context, "shape"); });
+  table.add({"aten::view_as", "aten::reshape_as"},
+            "the product of other's axes equals the product of self's, factor by factor", reshape_like);
+  table.add({"aten::ravel"}, "all axes become their product", flatten);
   table.add({"aten::flatten"}, "the axes start_dim…end_dim become their product", flatten);
   table.add({"aten::unflatten"}, "axis dim becomes the factors that the sizes name", unflatten);
 }

@@ -14,6 +14,11 @@ void add_product(RuleTable& table);
 void add_reshape(RuleTable& table);
 void add_movement(RuleTable& table);
 void add_partition(RuleTable& table);
+void add_attention(RuleTable& table);
+void add_einsum(RuleTable& table);
+void add_recurrent(RuleTable& table);
+void add_rearrangement(RuleTable& table);
+void add_choice(RuleTable& table);
 void add_lookup(RuleTable& table);
 void add_factory(RuleTable& table);
 void add_integer(RuleTable& table);
@@ -21,7 +26,11 @@ void add_integer(RuleTable& table);
 /// Broadcasts the tensor arguments against each other and gives every result their common axes.
 void broadcast(RuleContext& context);
 /// Gives every result the axes of the first tensor argument.
+void like_first(RuleContext& context);
+/// The same where the result is linear in that argument.
 void same_axes(RuleContext& context);
+/// Slices of the result along `to` are scaled where those of `weight` along `axis` and of `bias` are.
+void carry_layer(RuleContext& context, int64_t axis, int64_t to);
 /// Returns the axes that the argument names, counted from the front; all where it is None or empty.
 std::vector<int64_t> reduced_axes(const RuleContext& context, const std::string& name, size_t rank);
 

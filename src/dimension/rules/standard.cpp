@@ -13,6 +13,11 @@ RuleTable RuleTable::standard() {
   rules::add_reshape(table);
   rules::add_movement(table);
   rules::add_partition(table);
+  rules::add_attention(table);
+  rules::add_einsum(table);
+  rules::add_recurrent(table);
+  rules::add_rearrangement(table);
+  rules::add_choice(table);
   rules::add_lookup(table);
   rules::add_factory(table);
   rules::add_integer(table);

@@ -1,0 +1,63 @@
+// Operators that choose positions along an axis by their values.
+
+#include "dimension/rules/rules.h"
+
+namespace inn::rules {
+namespace {
+
+/// The positions along `dim` come out in another order, or fewer of them.
+void order(RuleContext& context) {
+  const auto name = context.tensor_arguments().at(0);
+  const Axes self = context.axes(name);
+  if (self.empty()) return like_first(context);
+  const auto along = context.normalize(context.integer("dim", -1), self.size());
+  context.pin(self[along], context.site() + " orders it by value");
+  Axes result = self;
+  const int64_t size = context.result_sizes().at(along);
+  if (size != self[along].size) result[along] = context.positions(size);
+  for (size_t r = 0; r < context.result_count(); ++r) context.set_result(result, r);
+}
+
+/// One position along `dim`, and where it was found: told apart only where that is read.
+void pick(RuleContext& context) {
+  const auto name = context.tensor_arguments().at(0);
+  const Axes self = context.axes(name);
+  const bool whole = !context.has("dim"), keep = context.flag("keepdim");
+  const auto along = whole || self.empty() ? 0 : context.normalize(context.integer("dim"), self.size());
+  const bool index_only = context.result_count() == 1;
+  Axes result;
+  for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) {
+    const bool reduced = whole || d == along;
+    if (reduced && context.is_read(index_only ? 0 : 1))
+      context.pin(self[d], context.site() + " says which of its positions it takes");
+    if (!reduced) result.push_back(self[d]);
+    if (reduced && keep) result.push_back(Axis::of_constant(1));
+  }
+  for (size_t r = 0; r < context.result_count(); ++r) context.set_result(result, r);
+}
+
+/// The result has its own positions, whatever the arguments are.
+void other_positions(RuleContext& context) {
+  for (const auto& name : context.tensor_arguments())
+    for (const auto& axis : context.axes(name)) context.pin(axis, context.site() + " compares its positions");
+  for (size_t r = 0; r < context.result_count(); ++r) {
+    Axes result;
+    for (const auto size : context.result_sizes(r)) result.push_back(context.positions(size));
+    context.set_result(result, r);
+  }
+}
+
+}  // namespace
+
+void add_choice(RuleTable& table) {
+  table.add({"aten::topk", "aten::sort", "aten::argsort", "aten::cummax", "aten::cummin", "aten::diff"},
+            "result = self but for `dim`, whose positions are ordered by value or told apart", order);
+  table.add({"aten::argmax", "aten::argmin", "aten::max.dim", "aten::min.dim", "aten::median.dim",
+             "aten::kthvalue", "aten::mode"},
+            "result = self without `dim`; where the index is read its positions are told apart", pick);
+  table.add({"aten::histc", "aten::bincount", "aten::tril_indices", "aten::triu_indices",
+             "aten::searchsorted", "aten::isin"},
+            "positions: no channels", other_positions);
+}
+
+}  // namespace inn::rules

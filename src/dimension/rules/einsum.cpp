@@ -1,0 +1,57 @@
+// Contractions written as an equation.
+
+#include <algorithm>
+#include <map>
+
+#include "dimension/rules/rules.h"
+#include "inn/network/einsum.h"
+
+namespace inn::rules {
+namespace {
+
+void einsum(RuleContext& context) {
+  const auto operands = context.list_axes("tensors");
+  std::vector<size_t> ranks;
+  for (const auto& axes : operands) ranks.push_back(axes.size());
+  const EinsumEquation equation = parse_einsum(context.text("equation"), ranks);
+
+  struct Place {
+    size_t operand, axis;
+  };
+  std::map<EinsumEquation::Label, std::vector<Place>> places;
+  std::map<EinsumEquation::Label, Axis> common;
+  for (size_t t = 0; t < operands.size(); ++t)
+    for (size_t d = 0; d < operands[t].size(); ++d) places[equation.operands[t][d]].push_back({t, d});
+  for (const auto& [label, found] : places) {
+    int64_t size = 1;
+    for (const auto& place : found) size = std::max(size, operands[place.operand][place.axis].size);
+    std::optional<Axis> axis;
+    for (const auto& place : found) {
+      const Axis& own = operands[place.operand][place.axis];
+      if (own.size != size || (size == 1 && own.is_constant())) continue;
+      if (axis) context.unify(*axis, own);
+      if (!axis || axis->is_constant()) axis = own;
+    }
+    common.emplace(label, axis.value_or(Axis::of_constant(size)));
+    const auto& result = equation.result;
+    if (std::find(result.begin(), result.end(), label) != result.end()) continue;
+    std::vector<RuleContext::Place> summed;
+    for (const auto& place : found)
+      summed.push_back({"tensors", static_cast<int64_t>(place.axis), place.operand});
+    context.contract(summed);
+  }
+  Axes result;
+  for (const auto label : equation.result) result.push_back(common.at(label));
+  context.set_result(result);
+}
+
+}  // namespace
+
+void add_einsum(RuleTable& table) {
+  table.add(
+      {"aten::einsum"},
+      "one axis for each letter, in all operands and the result; letters that the result lacks are consumed",
+      einsum);
+}
+
+}  // namespace inn::rules

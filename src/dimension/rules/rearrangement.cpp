@@ -1,0 +1,140 @@
+// Operators that move channels between axes, or repeat them.
+
+#include <algorithm>
+
+#include "dimension/rules/rules.h"
+
+namespace inn::rules {
+namespace {
+
+/// […, c·r·r, h, w] to […, c, h·r, w·r], or back.
+void shuffle_pixels(RuleContext& context, bool back) {
+  const Axes self = context.axes("self");
+  const size_t channel = self.size() - 3;
+  const int64_t factor = context.integer(back ? "downscale_factor" : "upscale_factor");
+  const Axis block = Axis::of_constant(factor * factor);
+  Axes result = self;
+  if (back) {
+    result[channel] = Axis::of_product({self[channel], block});
+  } else {
+    result[channel] = context.fresh(self[channel].size / (factor * factor));
+    context.unify(self[channel], Axis::of_product({result[channel], block}));
+  }
+  for (size_t d = channel + 1; d < self.size(); ++d) {
+    context.pin(self[d], context.site() + " takes it apart");
+    result[d] = context.positions(context.result_sizes()[d]);
+  }
+  context.set_result(result);
+}
+
+/// Channels [g·c] become [c·g].
+void shuffle_channels(RuleContext& context) {
+  const Axes self = context.axes("self");
+  const int64_t groups = context.integer("groups");
+  const Axis outer = context.fresh(groups), inner = context.fresh(self.at(1).size / groups);
+  context.follow("groups", outer);
+  context.unify(self[1], Axis::of_product({outer, inner}));
+  Axes result = self;
+  result[1] = Axis::of_product({inner, outer});
+  context.set_result(result);
+}
+
+/// Patches as columns: [n, c, h, w] to [n, c·kh·kw, l].
+void columns_of_image(RuleContext& context) {
+  const Axes self = context.axes("self");
+  const size_t channel = self.size() - 3;
+  const auto kernel = context.integers("kernel_size");
+  const int64_t taps = context.result_sizes().at(channel) / self[channel].size;
+  Axes result(self.begin(), self.begin() + static_cast<int64_t>(channel));
+  result.push_back(Axis::of_product({self[channel], Axis::of_constant(taps)}));
+  for (size_t d = channel + 1; d < self.size(); ++d)
+    context.pin(self[d], context.site() + " slides a window along it");
+  result.push_back(context.positions(context.result_sizes().back()));
+  context.set_result(result);
+}
+
+/// Columns back to an image: [n, c·kh·kw, l] to [n, c, h, w].
+void image_of_columns(RuleContext& context) {
+  const Axes self = context.axes("self");
+  const size_t channel = self.size() - 2;
+  const int64_t channels = context.result_sizes().at(channel);
+  const Axis width = context.fresh(channels);
+  context.unify(self[channel], Axis::of_product({width, Axis::of_constant(self[channel].size / channels)}));
+  context.pin(self.back(), context.site() + " slides a window along it");
+  Axes result(self.begin(), self.begin() + static_cast<int64_t>(channel));
+  result.push_back(width);
+  for (size_t d = channel + 1; d < context.result_sizes().size(); ++d)
+    result.push_back(context.positions(context.result_sizes()[d]));
+  context.set_result(result);
+}
+
+/// Windows of one axis, in a new last axis.
+void unfold(RuleContext& context) {
+  const Axes self = context.axes("self");
+  const auto along = context.normalize(context.integer("dimension"), self.size());
+  context.pin(self[along], context.site() + " slides a window along it");
+  Axes result = self;
+  result[along] = context.positions(context.result_sizes().at(along));
+  result.push_back(context.positions(context.result_sizes().back()));
+  context.set_result(result);
+}
+
+/// The tensor side by side with itself: each axis becomes count·axis.
+void repeat(RuleContext& context, const std::string& counts) {
+  const Axes self = context.axes("self");
+  const auto numbers = context.integers(counts);
+  const size_t rank = context.result_sizes().size(), extra = rank - numbers.size();
+  Axes result;
+  for (size_t d = 0; d < rank; ++d) {
+    const bool is_new = d + self.size() < rank;
+    const Axis own = is_new ? Axis::of_constant(1) : self[d + self.size() - rank];
+    const int64_t count = context.result_sizes()[d] / std::max<int64_t>(1, own.size);
+    if (!is_new) context.carry("self", static_cast<int64_t>(d + self.size() - rank), static_cast<int64_t>(d));
+    if (count == 1 && (d < extra || numbers[d - extra] == 1)) {
+      result.push_back(own);
+      continue;
+    }
+    const Axis times = context.size_argument(counts, count, d - extra);
+    result.push_back(Axis::of_product({times, own}));
+  }
+  context.set_result(result);
+}
+
+/// Each position so many times in a row: axis·count.
+void repeat_interleaved(RuleContext& context) {
+  const Axes self = context.axes("self");
+  const bool flat = !context.has("dim");
+  const Axis whole = Axis::of_product(self);
+  const auto along = flat ? 0 : context.normalize(context.integer("dim"), self.size());
+  const Axis& own = flat ? whole : self[along];
+  const Axis times = context.size_argument("repeats", context.result_sizes().at(along) / own.size);
+  Axes result = flat ? Axes{own} : self;
+  result[along] = Axis::of_product({own, times});
+  if (context.has("output_size")) context.follow("output_size", result[along]);
+  context.set_result(result);
+  if (flat) return;
+  for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) context.carry("self", d, d);
+}
+
+}  // namespace
+
+void add_rearrangement(RuleTable& table) {
+  table.add({"aten::pixel_shuffle"}, "result […, c, h·r, w·r] of self […, c·r², h, w]; r is a number",
+            [](RuleContext& context) { shuffle_pixels(context, false); });
+  table.add({"aten::pixel_unshuffle"}, "result […, c·r², h/r, w/r] of self […, c, h, w]; r is a number",
+            [](RuleContext& context) { shuffle_pixels(context, true); });
+  table.add({"aten::channel_shuffle", "aten::native_channel_shuffle"},
+            "result [n, c·g, …] of self [n, g·c, …]", shuffle_channels);
+  table.add({"aten::im2col"}, "result [n, c·k, l] of self [n, c, h, w]; k taps of the window",
+            columns_of_image);
+  table.add({"aten::col2im"}, "result [n, c, h, w] of self [n, c·k, l]; k taps of the window",
+            image_of_columns);
+  table.add({"aten::unfold"}, "windows of one axis, in a new last axis", unfold);
+  table.add({"aten::repeat"}, "axis d of the result is count·axis",
+            [](RuleContext& context) { repeat(context, "repeats"); });
+  table.add({"aten::tile"}, "axis d of the result is count·axis",
+            [](RuleContext& context) { repeat(context, "dims"); });
+  table.add({"aten::repeat_interleave.self_int"}, "axis dim of the result is axis·count", repeat_interleaved);
+}
+
+}  // namespace inn::rules

@@ -1,0 +1,125 @@
+// The laws of tied axes on networks drawn at random.
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "inn/network/files.h"
+#include "inn/resampling/maps.h"
+#include "inn/resampling/proof.h"
+#include "resampling/random_network.h"
+
+namespace inn {
+namespace {
+
+using test::RandomStep;
+
+/// So many for each law; INN_RANDOM_NETWORKS asks for more.
+uint64_t network_count() {
+  const char* asked = std::getenv("INN_RANDOM_NETWORKS");
+  return asked != nullptr ? std::stoul(asked) : 80;
+}
+constexpr size_t kSteps = 9;
+/// float32 kernels split batches of another size otherwise.
+constexpr double kBatchTolerance = 1e-4;
+
+double relative(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>() / std::max(b.abs().max().item<double>(), 1e-30);
+}
+
+std::string permutation_and_widths(const std::vector<RandomStep>& steps, uint64_t seed) {
+  const auto source = analyse(test::random_network(steps, seed));
+  if (!source.groups.unknown_operators.empty())
+    return "no rule for " + source.groups.unknown_operators.begin()->first;
+  for (const auto& proof : prove_groups(source, {.seed = seed}))
+    if (!proof.ok()) return proof.name + ": " + proof.failure;
+  return "";
+}
+
+/// All groups at half, written and read again.
+std::string round_trip(const std::vector<RandomStep>& steps, uint64_t seed) {
+  const auto source = analyse(test::random_network(steps, seed));
+  std::map<GroupId, GroupMaps> maps;
+  for (const auto id : source.groups.select({})) {
+    const int64_t width = source.groups.groups[id].width;
+    std::vector<int64_t> kept;
+    for (int64_t k = 0; k < std::max<int64_t>(1, width / 2); ++k) kept.push_back(k);
+    maps.emplace(id, selection_maps(width, kept));
+  }
+  const auto half = resample(source, maps);
+  const auto inputs = random_inputs(half, seed);
+  const auto path = std::filesystem::temp_directory_path() / fmt::format("inn-random-{}.pt2", getpid());
+  write_pt2(half, path);
+  const auto read = read_pt2(path);
+  std::filesystem::remove(path);
+  if (!at::equal(read.forward(inputs).at(0).toTensor(), half.forward(inputs).at(0).toTensor()))
+    return "the outputs differ after writing and reading";
+  // What a network of these widths is, must be found of it alone.
+  const auto again = analyse(read);
+  const auto& groups = source.groups.groups;  // a group of one channel is none
+  const auto several =
+      std::count_if(groups.begin(), groups.end(), [](const Group& g) { return g.width >= 4; });
+  if (static_cast<int64_t>(again.groups.groups.size()) < several) return "its groups are gone";
+  for (const auto& proof : prove_groups(again, {.seed = seed}))
+    if (!proof.ok()) return "after reading, " + proof.name + ": " + proof.failure;
+  return "";
+}
+
+std::string batch_sizes(const std::vector<RandomStep>& steps, uint64_t seed) {
+  const auto source = analyse(test::random_network(steps, seed));
+  const auto images = at::randn({5, 3, 8, 8});
+  const auto all = source.network.forward(images);
+  if (all.size(0) != 5) return "five images have other than five outputs";
+  for (int64_t i = 0; i < 5; ++i)
+    if (relative(source.network.forward(images.narrow(0, i, 1)), all.narrow(0, i, 1)) > kBatchTolerance)
+      return "an image's outputs depend on the others";
+  return "";
+}
+
+using Law = std::string (*)(const std::vector<RandomStep>&, uint64_t);
+
+std::string failure_of(Law law, const std::vector<RandomStep>& steps, uint64_t seed) {
+  try {
+    return law(steps, seed);
+  } catch (const c10::Error& error) {
+    return error.what_without_backtrace();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+/// Leaves out steps as long as the law fails without them.
+std::vector<RandomStep> shrink(Law law, std::vector<RandomStep> steps, uint64_t seed) {
+  for (size_t i = steps.size(); i-- > 0;) {
+    auto fewer = steps;
+    fewer.erase(fewer.begin() + static_cast<int64_t>(i));
+    if (!failure_of(law, fewer, seed).empty()) steps = std::move(fewer);
+  }
+  return steps;
+}
+
+class RandomNetworks : public testing::TestWithParam<std::pair<const char*, Law>> {};
+
+TEST_P(RandomNetworks, HoldTheLaw) {
+  const at::NoGradGuard no_grad;
+  const Law law = GetParam().second;
+  for (uint64_t seed = 1; seed <= network_count(); ++seed) {
+    const auto steps = test::random_steps(seed, kSteps);
+    if (failure_of(law, steps, seed).empty()) continue;
+    const auto least = shrink(law, steps, seed);
+    ADD_FAILURE() << "seed " << seed << ", steps: " << test::describe(least) << "\n  "
+                  << failure_of(law, least, seed);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Laws, RandomNetworks,
+                         testing::Values(std::pair{"PermutationAndWidths", Law(permutation_and_widths)},
+                                         std::pair{"RoundTrip", Law(round_trip)},
+                                         std::pair{"BatchSizes", Law(batch_sizes)}),
+                         [](const auto& info) { return std::string(info.param.first); });
+
+}  // namespace
+}  // namespace inn
