@@ -124,10 +124,14 @@ class Drawing {
 
   std::string state_row(size_t state) const {
     std::string cells;
-    for (size_t d = 0; d < groups_.axes[state].size(); ++d)
-      cells += axis_cells(groups_.axes[state][d], "", [&](GroupId id) {
-        return groups_.role(state, static_cast<int64_t>(d), id) == Role::consume;
-      });
+    for (size_t d = 0; d < groups_.axes[state].size(); ++d) {
+      const Axis& axis = groups_.axes[state][d];
+      const std::vector<Axis> terms = axis.is_sum() ? axis.parts : std::vector<Axis>{axis};
+      for (size_t term = 0; term < terms.size(); ++term)
+        cells += axis_cells(terms[term], term > 0 ? "⊕" : "", [&](GroupId id) {
+          return groups_.role(state, static_cast<int64_t>(d), term, id) == Role::consume;
+        });
+    }
     const auto& name = network_.state[state].name;
     return tensor_row(name.substr(name.rfind('.') + 1), cells);
   }
