@@ -1,6 +1,6 @@
 """Exports many networks, proves the groups of each, cuts them to half and runs the result in Python.
 
-    python run.py PROGRAM FOLDER [--only GLOB] [--each] [--keep-archives]
+    python run.py PROGRAM FOLDER [--only GLOB] [--skip GLOB] [--each] [--keep-archives]
 
 PROGRAM is build/release/bin/inn_coverage. Writes FOLDER/results.json after every network, so that an interrupted run goes on
 where it was; prints a line for each.
@@ -55,6 +55,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--only", default="*")
+    parser.add_argument("--skip", default="", help="a glob of names to leave out")
     parser.add_argument("--each", action="store_true")
     parser.add_argument("--keep-archives", action="store_true")
     options = parser.parse_args()
@@ -63,7 +64,7 @@ def main():
     record = options.folder / "results.json"
     results = json.loads(record.read_text()) if record.exists() else {}
     for family, name, make in networks.all_networks():
-        if name in results or not fnmatch.fnmatch(name, options.only):
+        if name in results or not fnmatch.fnmatch(name, options.only) or fnmatch.fnmatch(name, options.skip):
             continue
         start = time.time()
         archive, half = options.folder / f"{name}.pt2", options.folder / f"{name}-half"

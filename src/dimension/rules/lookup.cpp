@@ -167,6 +167,19 @@ void scatter(RuleContext& context) {
   context.set_result(self);
 }
 
+/// Writes to positions of one axis by a vector of indices; the values have the other axes of self.
+void write_along(RuleContext& context) {
+  const Axes self = context.axes("self");
+  const auto along = context.normalize(context.integer("dim"), self.size());
+  context.pin(self[along], context.site() + " writes to positions of it");
+  if (context.is_tensor("source")) {
+    const Axes source = context.axes("source");
+    for (size_t d = 0; d < source.size() && source.size() == self.size(); ++d)
+      if (static_cast<int64_t>(d) != along) context.unify(self[d], source[d]);
+  }
+  context.set_result(self);
+}
+
 void one_hot(RuleContext& context) {
   Axes result = context.axes("self");
   result.push_back(context.positions(context.result_sizes().back()));
@@ -188,9 +201,10 @@ void add_lookup(RuleTable& table) {
   table.add({"aten::index_select"}, "axis dim becomes that of the index and is told apart", index_along);
   table.add({"aten::gather", "aten::take_along_dim"},
             "result = index; axis dim of self is told apart, the others are those of the index", gather);
-  table.add({"aten::scatter", "aten::scatter_add", "aten::scatter_reduce", "aten::index_add",
-             "aten::index_copy", "aten::index_fill"},
+  table.add({"aten::scatter", "aten::scatter_add", "aten::scatter_reduce"},
             "result = self; axis dim is told apart, the others are those of the index", scatter);
+  table.add({"aten::index_add", "aten::index_copy", "aten::index_fill"},
+            "result = self; axis dim is told apart, the source has the others", write_along);
   table.add({"aten::one_hot"}, "result […, classes] of self […]; the classes are told apart", one_hot);
 }
 

@@ -60,7 +60,7 @@ void split_evenly(RuleContext& context) {
   if (size % count == 0) {
     const Axis part = context.fresh(size / count);
     context.unify(self[along], Axis::of_product({Axis::of_constant(count), part}));
-    if (context.call().op == "aten::split") context.follow("split_size", part);
+    if (context.has("split_size")) context.follow("split_size", part);
     parts.assign(count, part);
   } else {
     context.pin(self[along], context.site() + " cuts it into parts that are not equal");
@@ -101,7 +101,7 @@ void split_at(RuleContext& context, const std::string& sizes) {
   std::vector<Axis> before;
   for (size_t r = 0; r < parts.size(); ++r) {
     before.push_back(parts[r]);
-    if (sizes == "split_sizes") context.follow(sizes, parts[r], r);
+    if (sizes != "indices") context.follow(sizes, parts[r], r);
     // Indices name the ends of all parts but the last.
     if (sizes == "indices" && r + 1 < parts.size()) context.follow(sizes, Axis::of_sum(before), r);
   }

@@ -57,12 +57,18 @@ void ordered(RuleContext& context) {
 }  // namespace
 
 void add_reduction(RuleTable& table) {
-  table.add(
-      {"aten::mean", "aten::amax", "aten::amin", "aten::var", "aten::std", "aten::var_mean", "aten::std_mean",
-       "aten::prod", "aten::logsumexp", "aten::linalg_vector_norm", "aten::norm", "aten::all", "aten::any",
-       "aten::max", "aten::min", "aten::count_nonzero", "aten::nanmean", "aten::aminmax"},
-      "result = self without the axes `dim`, of which it is a mean, a norm or an extreme",
-      [](RuleContext& context) { reduce(context, false); });
+  table.add({"aten::mean",      "aten::amax",
+             "aten::amin",      "aten::var",
+             "aten::std",       "aten::var_mean",
+             "aten::std_mean",  "aten::prod",
+             "aten::logsumexp", "aten::linalg_vector_norm",
+             "aten::norm",      "aten::all",
+             "aten::any",       "aten::max",
+             "aten::min",       "aten::median",
+             "aten::nanmedian", "aten::count_nonzero",
+             "aten::nanmean",   "aten::aminmax"},
+            "result = self without the axes `dim`, of which it is a mean, a norm or an extreme",
+            [](RuleContext& context) { reduce(context, false); });
   table.add({"aten::sum", "aten::nansum"}, "result = self without the axes `dim`, which are consumed",
             [](RuleContext& context) { reduce(context, true); });
   table.add({"aten::softmax", "aten::_softmax", "aten::log_softmax", "aten::_log_softmax", "aten::softmin"},

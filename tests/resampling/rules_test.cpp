@@ -1,0 +1,86 @@
+// Every rule of the table on a network that calls its operator: permutation, widths, writing and reading.
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <set>
+
+#include "inn/network/files.h"
+#include "inn/resampling/maps.h"
+#include "inn/resampling/proof.h"
+#include "resampling/rule_examples.h"
+
+namespace inn {
+namespace {
+
+/// What has no example here: integers and dynamic sizes stand in archives that Python exports; in-place draws
+/// and bookkeeping have nothing to prove.
+bool needs_no_example(const Rule& rule) {
+  static const std::set<std::string> names{"aten::bernoulli",    "aten::native_dropout",
+                                           "aten::uniform_",     "aten::normal_",
+                                           "aten::zero",         "aten::embedding_renorm_",
+                                           "aten::lift_fresh",   "aten::lift_fresh_copy",
+                                           "aten::float",        "aten::half",
+                                           "aten::double",       "aten::requires_grad_",
+                                           "aten::resolve_conj", "aten::resolve_neg",
+                                           "aten::pin_memory",   "aten::lp_pool2d",
+                                           "aten::softmin",      "aten::__matmul__",
+                                           "aten::contiguous",   "aten::empty",
+                                           "aten::new_empty",    "aten::convolution",
+                                           "aten::_convolution", "aten::dropout_",
+                                           "aten::fill_",        "aten::zero_"};
+  return names.contains(rule.op) || rule.op.ends_with(".int") || rule.op.starts_with("aten::sym_") ||
+         rule.op.starts_with("prim::") || rule.op == "aten::Int" || rule.op == "aten::size" ||
+         rule.op == "aten::numel";
+}
+
+TEST(Rules, HoldTheLawsOnAnExampleOfEveryOperator) {
+  const at::NoGradGuard no_grad;
+  const auto table = RuleTable::standard();
+  std::set<std::string> seen;
+  for (const auto& [name, make] : test::rule_examples()) {
+    SCOPED_TRACE(name);
+    try {
+      const auto source = analyse(make());
+      for (const auto& call : source.network.calls)
+        if (const auto* rule = table.find(call)) seen.insert(rule->op);
+      EXPECT_TRUE(source.groups.unknown_operators.empty()) << source.groups.unknown_operators.begin()->first;
+      const auto resizable = source.groups.select({});
+      EXPECT_FALSE(resizable.empty() && name != "counting")
+          << "nothing can be resized: " << source.groups.groups.at(0).pinned.value_or("");
+      for (const auto& proof : prove_groups(source, {.redraw = false}))
+        EXPECT_TRUE(proof.ok()) << proof.name << ": " << proof.failure;
+      std::map<GroupId, GroupMaps> maps;
+      for (const auto id : resizable) {
+        std::vector<int64_t> kept;
+        for (int64_t k = 0; k < (source.groups.groups[id].width + 1) / 2; ++k) kept.push_back(k);
+        maps.emplace(id, selection_maps(source.groups.groups[id].width, kept));
+      }
+      const auto half = resample(source, maps);
+      const auto path = std::filesystem::temp_directory_path() / fmt::format("inn-rules-{}.pt2", getpid());
+      write_pt2(half, path);
+      const auto read = read_pt2(path);
+      std::filesystem::remove(path);
+      const auto inputs = random_inputs(half, 1);
+      EXPECT_TRUE(at::allclose(read.forward(inputs).at(0).toTensor(), half.forward(inputs).at(0).toTensor(),
+                               1e-6, 1e-6, true));
+    } catch (const c10::Error& error) {
+      ADD_FAILURE() << error.what_without_backtrace();
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << error.what();
+    }
+  }
+  for (const auto& [op, rule] : table.rules())
+    EXPECT_TRUE(seen.contains(op) || needs_no_example(rule)) << op << " has a rule but no example";
+}
+
+TEST(Rules, EachHasItsLineOfDocumentation) {
+  const auto table = RuleTable::standard();
+  for (const auto& [op, rule] : table.rules()) EXPECT_FALSE(rule.doc.empty()) << op;
+}
+
+}  // namespace
+}  // namespace inn
