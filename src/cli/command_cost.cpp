@@ -35,7 +35,11 @@ Json cost_json(const CostReport& cost, const std::optional<Latency>& latency, co
                       {"parameters", layer.parameters},
                       {"macs", layer.macs},
                       {"output_sizes", layer.output_sizes}});
-  Json document{{"parameters", cost.parameters}, {"macs", cost.macs}, {"layers", std::move(layers)}};
+  Json document{{"parameters", cost.parameters},
+                {"macs", cost.macs},
+                {"peak_memory", cost.peak_memory.bytes},
+                {"peak_call", cost.peak_memory.call},
+                {"layers", std::move(layers)}};
   if (latency)
     document["latency"] = {{"median", latency->median}, {"p10", latency->p10},
                            {"p90", latency->p90},       {"repetitions", options.repetitions},
@@ -50,6 +54,9 @@ void print_table(const CostReport& cost, const std::optional<Latency>& latency, 
                    sizes_text(layer.output_sizes)});
   table.add_row({"all", "", std::to_string(cost.parameters), std::to_string(cost.macs), ""});
   std::cout << table;
+  const auto [bytes, call] = cost.peak_memory;
+  std::cout << fmt::format("Peak memory of activations: {}{}B, in {}.\n", format_count(bytes),
+                           bytes < 1000 ? " " : "", call.empty() ? "the inputs" : call);
   if (latency)
     std::cout << fmt::format(
         "Latency at batch {} with {} threads: median {:.3f} ms, p10 {:.3f} ms, p90 {:.3f} ms ({} runs).\n",
@@ -78,25 +85,26 @@ int run(const Options& options) {
 }  // namespace
 
 Command cost_command() {
-  return {.name = "cost",
-          .summary = "Parameters and multiply-adds for one input, per layer and in all; measured latency",
-          .examples =
-              "  inn cost zoo:resnet18\n"
-              "  inn cost half.pt2 --latency 50 --batch 8 --threads 1 --json",
-          .declare = [](CLI::App& app) -> std::function<int()> {
-            auto options = std::make_shared<Options>();
-            add_model_options(app, options->model);
-            app.add_option("--latency", options->repetitions, "Measure it by so many runs")
-                ->type_name("N")
-                ->check(at_least(1));
-            app.add_option("--batch", options->batch, "The batch of the latency's runs")
-                ->type_name("N")
-                ->check(at_least(1))
-                ->capture_default_str();
-            add_general_options(app, options->general);
-            add_device_option(app, options->general);
-            return [options] { return run(*options); };
-          }};
+  return {
+      .name = "cost",
+      .summary = "Parameters, multiply-adds and memory for one input, per layer and in all; measured latency",
+      .examples =
+          "  inn cost zoo:resnet18\n"
+          "  inn cost half.pt2 --latency 50 --batch 8 --threads 1 --json",
+      .declare = [](CLI::App& app) -> std::function<int()> {
+        auto options = std::make_shared<Options>();
+        add_model_options(app, options->model);
+        app.add_option("--latency", options->repetitions, "Measure it by so many runs")
+            ->type_name("N")
+            ->check(at_least(1));
+        app.add_option("--batch", options->batch, "The batch of the latency's runs")
+            ->type_name("N")
+            ->check(at_least(1))
+            ->capture_default_str();
+        add_general_options(app, options->general);
+        add_device_option(app, options->general);
+        return [options] { return run(*options); };
+      }};
 }
 
 }  // namespace inn::cli

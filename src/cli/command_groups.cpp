@@ -4,6 +4,8 @@
 #include "cli/command.h"
 #include "cli/general.h"
 #include "cli/model_source.h"
+#include "cli/output.h"
+#include "inn/report/network_drawing.h"
 #include "inn/report/table.h"
 
 namespace inn::cli {
@@ -12,6 +14,7 @@ namespace {
 struct Options {
   GeneralOptions general;
   ModelOptions model;
+  std::filesystem::path drawing;
 };
 
 Json member_json(const Member& member) {
@@ -61,7 +64,10 @@ void print_table(const Groups& groups) {
 
 int run(const Options& options) {
   start(options.general);
-  const auto groups = read_model(options.model, options.general.seed).source().groups;
+  if (!options.drawing.empty()) check_drawing_output(options.drawing);
+  const auto source = read_model(options.model, options.general.seed).source();
+  const auto& groups = source.groups;
+  if (!options.drawing.empty()) draw_network(options.drawing, source);
   if (options.general.json) {
     print(groups_json(groups));
   } else {
@@ -78,10 +84,15 @@ Command groups_command() {
           .examples =
               "  inn groups resnet20.pt2\n"
               "  inn groups zoo:resnet18 --json\n"
+              "  inn groups zoo:resnet20 --draw groups.svg\n"
               "  inn groups scripted.pt --input-size 1,3,224,224",
           .declare = [](CLI::App& app) -> std::function<int()> {
             auto options = std::make_shared<Options>();
             add_model_options(app, options->model);
+            app.add_option(
+                   "--draw", options->drawing,
+                   "Draw the network with its groups, one colour each: .svg, .png, .pdf (by Graphviz), .dot")
+                ->type_name("OUT");
             add_general_options(app, options->general);
             return [options] { return run(*options); };
           }};

@@ -1,5 +1,6 @@
 #include "cli/output.h"
 
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -9,6 +10,7 @@
 #include "cli/usage_error.h"
 #include "inn/core/error.h"
 #include "inn/network/files.h"
+#include "inn/report/network_drawing.h"
 
 namespace inn::cli {
 
@@ -37,6 +39,13 @@ void check_integral_output(const std::filesystem::path& file) {
 void check_network_output(const std::filesystem::path& file) {
   require<UsageError>(file.extension() == ".pt2" || file.extension() == ".pt", "cli",
                       "--output '{}': must end in .pt2, or in .pt for TorchScript.", file.string());
+  check_output(file);
+}
+
+void check_drawing_output(const std::filesystem::path& file) {
+  const auto& known = drawing_extensions();
+  require<UsageError>(std::find(known.begin(), known.end(), file.extension()) != known.end(), "cli",
+                      "--draw '{}': must end in {}.", file.string(), fmt::join(known, ", "));
   check_output(file);
 }
 

@@ -24,6 +24,9 @@ void check_integral_output(const std::filesystem::path& file);
 /// Throws UsageError unless the name ends in .pt2 or .pt.
 void check_network_output(const std::filesystem::path& file);
 
+/// Throws UsageError unless the name ends as a drawing of a network may.
+void check_drawing_output(const std::filesystem::path& file);
+
 /// Writes a .pt2, or a TorchScript file where the name ends in .pt.
 void write_network(const Network& network, const std::filesystem::path& file, bool dynamic_batch);
 

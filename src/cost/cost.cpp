@@ -6,24 +6,32 @@
 #include <map>
 #include <set>
 
+#include "cost/live_memory.h"
 #include "inn/core/error.h"
 #include "inn/cost/formula.h"
 
 namespace inn {
 namespace {
 
-/// Runs the network and returns the sizes of all its tensors, by value.
-std::vector<Sizes> measure_sizes(const Network& source, const std::vector<c10::IValue>& inputs) {
+struct Measured {
+  std::vector<Sizes> sizes;  // by value
+  PeakMemory peak;
+};
+
+/// Runs the network and returns the sizes of all its tensors, and the most memory that they took at one time.
+Measured measure(const Network& source, const std::vector<c10::IValue>& inputs) {
   const at::NoGradGuard no_grad;
   Network network = source;
   network.set_training(false);
   std::vector<Sizes> sizes(network.values.size());
+  LiveMemory memory(network);
   for (const auto& entry : network.state) sizes[entry.value] = entry.tensor.sizes().vec();
   const auto tensors = network.tensors();
   network.forward(inputs, tensors, {.observe = [&](ValueId value, const at::Tensor& tensor) {
                     sizes[value] = tensor.sizes().vec();
+                    memory.observe(value, tensor);
                   }});
-  return sizes;
+  return {std::move(sizes), memory.peak()};
 }
 
 std::string name_of(const Network& network, const Call& call) {
@@ -41,11 +49,11 @@ std::string type_of(const Call& call) {
 }  // namespace
 
 CostReport cost_of(const Network& network, const std::vector<c10::IValue>& inputs) {
-  const auto sizes = measure_sizes(network, inputs);
+  const auto [sizes, peak] = measure(network, inputs);
   std::map<std::string, const CostFormula*> formulas;
   for (const auto& formula : cost_formulas()) formulas.emplace(formula.op, &formula);
   std::map<ValueId, int64_t> unread;  // parameters that no call has read yet
-  CostReport report;
+  CostReport report{.peak_memory = peak};
   for (const auto& entry : network.state) {
     if (entry.kind != StateEntry::Kind::parameter) continue;
     unread.emplace(entry.value, entry.tensor.numel());

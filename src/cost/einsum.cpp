@@ -2,40 +2,45 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "inn/cost/formula.h"
 
 namespace inn {
 
 int64_t einsum_macs(const std::string& equation, const std::vector<Sizes>& operands) {
+  using Label = EinsumEquation::Label;
   std::vector<size_t> ranks;
   for (const auto& sizes : operands) ranks.push_back(sizes.size());
   const EinsumEquation parsed = parse_einsum(equation, ranks);
-  std::map<EinsumEquation::Label, int64_t> sizes;
+  std::map<Label, int64_t> sizes;
   for (size_t t = 0; t < operands.size(); ++t)
     for (size_t d = 0; d < operands[t].size(); ++d) {
       auto& size = sizes[parsed.operands[t][d]];
       size = std::max(size, operands[t][d]);
     }
-  const auto holds = [](const std::vector<EinsumEquation::Label>& labels, EinsumEquation::Label label) {
+  const auto holds = [](const std::vector<Label>& labels, Label label) {
     return std::find(labels.begin(), labels.end(), label) != labels.end();
   };
   int64_t macs = 0;
-  auto held = parsed.operands.front();
+  std::set<Label> held(parsed.operands.front().begin(), parsed.operands.front().end());
   for (size_t t = 1; t < operands.size(); ++t) {
-    auto pair = held;
-    for (const auto label : parsed.operands[t])
-      if (!holds(pair, label)) pair.push_back(label);
-    int64_t product = 1;
-    for (const auto label : pair) product *= sizes.at(label);
-    macs += product;
-    held.clear();
-    for (const auto label : pair) {
-      bool later = holds(parsed.result, label);
+    const std::set<Label> next(parsed.operands[t].begin(), parsed.operands[t].end());
+    // What neither the result nor a later operand has is summed over: before the product where only one of
+    // the two has it, by the product where both have. Without the latter nothing is added up.
+    const auto is_needed = [&](Label label) {
+      bool needed = holds(parsed.result, label);
       for (size_t rest = t + 1; rest < operands.size(); ++rest)
-        later = later || holds(parsed.operands[rest], label);
-      if (later) held.push_back(label);
-    }
+        needed = needed || holds(parsed.operands[rest], label);
+      return needed;
+    };
+    int64_t summed = 1, product = 1;
+    for (const Label label : held)
+      if (!is_needed(label) && next.contains(label)) summed *= sizes.at(label);
+    held.insert(next.begin(), next.end());
+    std::erase_if(held, [&](Label label) { return !is_needed(label); });
+    for (const Label label : held) product *= sizes.at(label);
+    macs += summed > 1 ? summed * product : 0;
   }
   return macs;
 }

@@ -27,6 +27,16 @@ CostFormula product_formula(const char* op, const char* first) {
   return {op, [first](const CallSizes& call) { return product(call, first); }};
 }
 
+/// The results times all axes that are contracted.
+int64_t contraction(const CallSizes& call) {
+  const Sizes& sizes = call.of("self");
+  int64_t macs = count_elements(call.output());
+  const auto axes = call.constant("dims_self").toIntVector();
+  for (const int64_t axis : axes)
+    macs *= sizes.at(static_cast<size_t>(axis < 0 ? axis + static_cast<int64_t>(sizes.size()) : axis));
+  return macs;
+}
+
 /// query [… L, E], key [… S, E], value [… S, V]: scores and their product with the values.
 int64_t attention(const CallSizes& call) {
   const Sizes &query = call.of("query"), &key = call.of("key"), &value = call.of("value");
@@ -65,11 +75,17 @@ std::vector<CostFormula> standard() {
   for (const char* op : {"aten::conv_transpose1d", "aten::conv_transpose2d", "aten::conv_transpose3d"})
     formulas.push_back({op, [](const CallSizes& call) { return convolution(call, true); }});
   formulas.push_back(product_formula("aten::linear", "input"));
-  for (const char* op : {"aten::mm", "aten::bmm", "aten::matmul", "aten::mv", "aten::dot", "aten::vdot"})
+  for (const char* op : {"aten::mm", "aten::bmm", "aten::matmul", "aten::linalg_matmul", "aten::inner",
+                         "aten::mv", "aten::dot", "aten::vdot"})
     formulas.push_back(product_formula(op, "self"));
+  formulas.push_back({"aten::tensordot", contraction});
   formulas.push_back(product_formula("aten::addmm", "mat1"));
   formulas.push_back(product_formula("aten::addmv", "mat"));
   formulas.push_back(product_formula("aten::baddbmm", "batch1"));
+  formulas.push_back({"aten::addbmm", [](const CallSizes& call) {
+                        const Sizes& batches = call.of("batch1");
+                        return product(call, "batch1") * batches.at(0);
+                      }});
   formulas.push_back({"aten::bilinear", [](const CallSizes& call) {
                         return count_elements(call.output()) * call.of("input1").back() *
                                call.of("input2").back();
@@ -77,7 +93,9 @@ std::vector<CostFormula> standard() {
   formulas.push_back({"aten::einsum", [](const CallSizes& call) {
                         return einsum_macs(call.constant("equation").toStringRef(), call.list_of("tensors"));
                       }});
-  formulas.push_back({"aten::scaled_dot_product_attention", attention});
+  for (const char* op : {"aten::scaled_dot_product_attention", "aten::_scaled_dot_product_attention_math",
+                         "aten::_scaled_dot_product_flash_attention_for_cpu"})
+    formulas.push_back({op, attention});
   for (const char* op : {"aten::lstm", "aten::gru", "aten::rnn_tanh", "aten::rnn_relu"})
     formulas.push_back(recurrent_formula(op));
   for (const char* op : {"aten::lstm_cell", "aten::gru_cell", "aten::rnn_tanh_cell", "aten::rnn_relu_cell"})

@@ -1,22 +1,13 @@
 #include "inn/report/plot.h"
 
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cerrno>
 #include <cmath>
-#include <cstdio>
-#include <cstring>
-#include <memory>
 
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
-
-extern char** environ;
+#include "report/child_program.h"
 
 namespace inn {
 namespace {
@@ -25,58 +16,6 @@ namespace {
 constexpr std::array<const char*, 7> kColors{"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                              "#e69f00", "#56b4e9", "#000000"};
 constexpr std::array<int, 7> kMarks{7, 5, 9, 13, 11, 6, 4};  // gnuplot's filled circle, square, triangle, …
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using File = std::unique_ptr<std::FILE, CloseFile>;
-
-/// Returns a nameless file with `content`, to be read from its start.
-File temporary_file(const std::string& content) {
-  File file(std::tmpfile());
-  const bool written = file && std::fwrite(content.data(), 1, content.size(), file.get()) == content.size() &&
-                       std::fflush(file.get()) == 0;
-  require<std::runtime_error>(written, "report", "A temporary file can't be written: {}.",
-                              std::strerror(errno));
-  std::rewind(file.get());
-  return file;
-}
-
-std::string content_of(std::FILE* file) {
-  std::string content;
-  std::array<char, 1 << 14> part{};
-  std::rewind(file);
-  while (const size_t count = std::fread(part.data(), 1, part.size(), file))
-    content.append(part.data(), count);
-  return content;
-}
-
-/// Runs gnuplot, without a shell, with `script` as its input and returns what it writes.
-std::string run_gnuplot(const std::string& script) {
-  // Files and not pipes: nobody waits for the other to read.
-  const File input = temporary_file(script), output = temporary_file(""), errors = temporary_file("");
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, fileno(input.get()), STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, fileno(output.get()), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, fileno(errors.get()), STDERR_FILENO);
-  std::string name = "gnuplot", defaults = "--default-settings";
-  const std::array<char*, 3> arguments{name.data(), defaults.data(), nullptr};
-  pid_t child = 0;
-  const int failed = posix_spawnp(&child, name.c_str(), &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  require<std::runtime_error>(
-      failed != ENOENT, "report",
-      "A plot needs the program gnuplot, which is missing; on Debian: apt install gnuplot-nox");
-  require<std::runtime_error>(failed == 0, "report", "gnuplot can't be started: {}.", std::strerror(failed));
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  std::string result = content_of(output.get());
-  require<std::runtime_error>(WIFEXITED(status) && WEXITSTATUS(status) == 0 && !result.empty(), "report",
-                              "gnuplot failed: {}", content_of(errors.get()));
-  return result;
-}
 
 /// Returns text as gnuplot's string, each byte but letters, digits and spaces as an octal escape, so that no
 /// quote, backquote or backslash is left to be read. Control characters become spaces.
@@ -185,7 +124,9 @@ std::string script_of(const std::filesystem::path& path, const std::vector<Serie
 void plot_lines(const std::filesystem::path& path, const std::vector<Series>& series,
                 const PlotOptions& options) {
   check_series(series, options);
-  write_atomically(path, run_gnuplot(script_of(path, series, options)));
+  const ChildProgram gnuplot{
+      .arguments = {"gnuplot", "--default-settings"}, .purpose = "A plot", .package = "gnuplot-nox"};
+  write_atomically(path, run_child(gnuplot, script_of(path, series, options)));
 }
 
 }  // namespace inn

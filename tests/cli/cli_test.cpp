@@ -69,6 +69,19 @@ TEST_F(Program, GroupsListsMembersThatAddUpToTheirAxes) {
   EXPECT_THAT(output_of("groups zoo:lenet"), AllOf(HasSubstr("conv2"), HasSubstr("fc1.weight[1]")));
 }
 
+TEST_F(Program, GroupsAreDrawnIntoAFileOfTheEndingAskedFor) {
+  EXPECT_EQ(output_of("groups zoo:lenet --draw groups.dot"), output_of("groups zoo:lenet"));
+  EXPECT_THAT(content_of(folder / "groups.dot"),
+              AllOf(HasSubstr("digraph"), HasSubstr("fc1.weight[1] consumes conv2")));
+  const auto wrong = folder.run("groups zoo:lenet --draw groups.jpg");
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("must end in .svg"));
+  EXPECT_EQ(folder.run("groups zoo:lenet --draw no/groups.dot").code, 1);
+  if (std::system("command -v dot > /dev/null 2>&1") != 0) GTEST_SKIP() << "Graphviz is not installed";
+  output_of("groups zoo:lenet --draw groups.svg --json");
+  EXPECT_THAT(content_of(folder / "groups.svg"), HasSubstr("<svg"));
+}
+
 TEST_F(Program, CheckProvesEveryGroupOfEveryZooNetwork) {
   for (const auto& entry : zoo()) {
     const auto proof = json_of("check zoo:" + entry.name);
@@ -86,6 +99,7 @@ TEST_F(Program, CostCountsWhatTheLibraryCounts) {
   const auto expected = cost_of(make_zoo_network("lenet"));
   EXPECT_EQ(cost.at("parameters"), expected.parameters);
   EXPECT_EQ(cost.at("macs"), expected.macs);
+  EXPECT_EQ(cost.at("peak_memory"), expected.peak_memory.bytes);
   EXPECT_EQ(cost.at("layers").size(), 5u);
   EXPECT_LE(cost.at("latency").at("p10"), cost.at("latency").at("median"));
   EXPECT_LE(cost.at("latency").at("median"), cost.at("latency").at("p90"));

@@ -89,12 +89,21 @@ const std::vector<Case> kCases{
     {"aten::mm", "", {{"self", {3, 4}}, {"mat2", {4, 5}}}, {}, {}, 60},
     {"aten::bmm", "", {{"self", {2, 3, 4}}, {"mat2", {2, 4, 5}}}, {}, {}, 120},
     {"aten::matmul", "", {{"self", {2, 1, 3, 4}}, {"other", {6, 4, 5}}}, {}, {}, 720},
+    {"aten::linalg_matmul", "", {{"self", {2, 1, 3, 4}}, {"other", {6, 4, 5}}}, {}, {}, 720},
+    {"aten::inner", "", {{"self", {3, 4}}, {"other", {5, 4}}}, {}, {}, 60},
+    {"aten::tensordot",
+     "",
+     {{"self", {2, 3, 4}}, {"other", {4, 5, 3}}},
+     {{"dims_self", Ints{1, -1}}, {"dims_other", Ints{2, 0}}},
+     {},
+     120},
     {"aten::mv", "", {{"self", {3, 4}}, {"vec", {4}}}, {}, {}, 3 * 4},
     {"aten::dot", "", {{"self", {4}}, {"tensor", {4}}}, {}, {}, 4},
     {"aten::vdot", "", {{"self", {4}}, {"other", {4}}}, {}, {}, 4},
     {"aten::addmm", "", {{"self", {5}}, {"mat1", {3, 4}}, {"mat2", {4, 5}}}, {}, {}, 60},
     {"aten::addmv", "", {{"self", {3}}, {"mat", {3, 4}}, {"vec", {4}}}, {}, {}, 3 * 4},
     {"aten::baddbmm", "", {{"self", {2, 3, 5}}, {"batch1", {2, 3, 4}}, {"batch2", {2, 4, 5}}}, {}, {}, 120},
+    {"aten::addbmm", "", {{"self", {3, 5}}, {"batch1", {2, 3, 4}}, {"batch2", {2, 4, 5}}}, {}, {}, 120},
     {"aten::bilinear",
      "",
      {{"input1", {2, 3}}, {"input2", {2, 4}}, {"weight", {5, 3, 4}}},
@@ -113,6 +122,18 @@ const std::vector<Case> kCases{
      {},
      {},
      2100},
+    {"aten::_scaled_dot_product_attention_math",
+     "",
+     {{"query", {2, 3, 7, 4}}, {"key", {2, 3, 5, 4}}, {"value", {2, 3, 5, 6}}},
+     {},
+     {},
+     2100},
+    {"aten::_scaled_dot_product_flash_attention_for_cpu",
+     "",
+     {{"query", {2, 3, 7, 4}}, {"key", {2, 3, 5, 4}}, {"value", {2, 3, 5, 4}}},
+     {},
+     {},
+     1680},
     {"aten::lstm",
      "input",
      {{"input", {7, 3, 5}}},
@@ -244,6 +265,9 @@ TEST(Cost, CountsAnEinsumPairByPair) {
   EXPECT_EQ(einsum_macs("...ij,...jk->...ik", {{2, 7, 3, 4}, {7, 4, 5}}), 840);
   EXPECT_EQ(einsum_macs("ij,jk", {{3, 4}, {4, 5}}), 60);
   EXPECT_EQ(einsum_macs("ii->i", {{3, 3}}), 0);
+  EXPECT_EQ(einsum_macs("abi,bc->ac", {{2, 3, 7}, {3, 5}}), 2 * 3 * 5);  // i is summed over before
+  EXPECT_EQ(einsum_macs("ab,cb->abc", {{2, 3}, {5, 3}}), 0);             // products that nothing adds up
+  EXPECT_EQ(einsum_macs("ii,ij->j", {{3, 3}, {3, 5}}), 15);
   EXPECT_THROW(einsum_macs("ij,jk->ik", {{3, 4}}), std::invalid_argument);
   EXPECT_THROW(einsum_macs("ijk->i", {{3, 4}}), std::invalid_argument);
 }

@@ -1,5 +1,5 @@
 #pragma once
-// What a network costs: parameters and multiply-adds.
+// What a network costs: parameters, multiply-adds and memory.
 
 #include <ATen/core/ivalue.h>
 
@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "inn/cost/memory.h"
 #include "inn/network/network.h"
 
 namespace inn {
@@ -23,6 +24,7 @@ struct LayerCost {
 struct CostReport {
   int64_t parameters = 0;              // all of the network, each tensor once
   int64_t macs = 0;                    // of all calls, for the inputs given
+  PeakMemory peak_memory = {};         // of the activations
   std::vector<LayerCost> layers = {};  // in the order of the calls
 };
 
@@ -30,7 +32,7 @@ struct CostReport {
 ///
 /// Multiply-adds are those of convolutions, matrix products, attention and recurrent layers, by their
 /// formulas (formula.h), without biases, norms, activations and pooling: as papers count them. Proportional
-/// to the batch.
+/// to the batch. Equal to half of what torch.utils.flop_counter counts, which leaves out recurrent layers.
 CostReport cost_of(const Network& network, const std::vector<c10::IValue>& inputs);
 
 /// Returns the cost for example inputs of batch 1.

@@ -56,7 +56,8 @@ void register_cost_formula(CostFormula formula);
 int64_t count_elements(const Sizes& sizes);
 
 /// Returns the multiply-adds of an einsum that contracts its operands from left to right, as torch does: of
-/// each pair the product of the sizes of all its letters.
+/// each pair the product of the sizes of all letters, without those that one operand alone has and that are
+/// summed over before; none where the pair has no letter in common that is summed over (an outer product).
 int64_t einsum_macs(const std::string& equation, const std::vector<Sizes>& operands);
 
 }  // namespace inn

@@ -1,0 +1,75 @@
+#include "inn/cost/memory.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "cost/live_memory.h"
+#include "network/executor.h"
+
+namespace inn {
+namespace {
+
+/// The state's storages are never counted: they have this many users for good.
+constexpr int64_t kOfTheState = int64_t{1} << 40;
+
+}  // namespace
+
+LiveMemory::LiveMemory(const Network& network)
+    : network_(network),
+      maker_(network.values.size(), network.calls.size()),
+      storage_of_(network.values.size()) {
+  const ExecutionPlan plan(network);
+  unread_ = plan.released_at_once;
+  for (size_t c = 0; c < network.calls.size(); ++c) {
+    released_.push_back(plan.steps[c].released);
+    for (const auto& result : network.calls[c].results)
+      for (const auto id : result.values) maker_[id] = c;
+  }
+  for (const auto& entry : network.state)
+    storages_[entry.tensor.storage().unsafeGetStorageImpl()] = {0, kOfTheState};
+}
+
+void LiveMemory::observe(ValueId value, const at::Tensor& tensor) {
+  const size_t call = maker_[value];
+  if (call < network_.calls.size()) {
+    release(std::exchange(unread_, {}));
+    while (finished_ < call) release(released_[finished_++]);
+  }
+  if (!tensor.has_storage()) return;
+  const void* key = tensor.storage().unsafeGetStorageImpl();
+  Storage& storage = storages_[key];
+  if (storage.values++ == 0) {
+    storage.bytes = static_cast<int64_t>(tensor.storage().nbytes());
+    live_ += storage.bytes;
+  }
+  storage_of_[value] = key;
+  if (live_ <= peak_.bytes) return;
+  peak_.bytes = live_;
+  if (call == network_.calls.size()) return;
+  const auto& name = network_.calls[call].module;
+  peak_.call = name.empty() ? network_.values[value].name : name;
+}
+
+void LiveMemory::release(const std::vector<ValueId>& values) {
+  for (const auto value : values) {
+    const void* key = std::exchange(storage_of_[value], nullptr);
+    if (key == nullptr) continue;  // the state, or no tensor
+    const auto found = storages_.find(key);
+    if (--found->second.values > 0) continue;
+    live_ -= found->second.bytes;
+    storages_.erase(found);
+  }
+}
+
+PeakMemory peak_memory(const Network& source, const std::vector<c10::IValue>& inputs) {
+  const at::NoGradGuard no_grad;
+  Network network = source;
+  network.set_training(false);
+  LiveMemory memory(network);
+  network.forward(inputs, network.tensors(), {.observe = [&](ValueId value, const at::Tensor& tensor) {
+                    memory.observe(value, tensor);
+                  }});
+  return memory.peak();
+}
+
+}  // namespace inn
