@@ -49,7 +49,7 @@ TEST_F(Program, ShowsExamplesInTheHelpOfEveryCommand) {
 }
 
 TEST_F(Program, PrintsTheOperatorReferenceThatTheDocsHold) {
-  EXPECT_EQ(run({"operators"}).out, content_of(INN_SOURCE "/docs/operators.md"))
+  EXPECT_EQ(output_of("operators"), content_of(INN_SOURCE "/docs/operators.md"))
       << "write it anew: build/release/bin/inn operators > docs/operators.md";
 }
 
