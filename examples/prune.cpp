@@ -1,11 +1,8 @@
 // The groups of a C++ module, traced from an example input, and half of each cut by L1.
 
 #include <inn/cost/cost.h>
-#include <inn/dimension/groups.h>
-#include <inn/grid/distribution.h>
-#include <inn/network/files.h>
-#include <inn/resampling/importance.h>
-#include <inn/resampling/maps.h>
+#include <inn/resampling/pruner.h>
+#include <inn/resampling/tracer.h>
 
 #include <ATen/ATen.h>
 #include <torch/nn/modules/batchnorm.h>
@@ -35,11 +32,9 @@ int main() {
   SmallNet module;
   module.eval();
   const auto images = at::randn({2, 3, 8, 8});
-  const inn::Network network = inn::trace(
-      module, [&](const at::Tensor& x) { return module.forward(x); }, images);
+  const inn::Tracer tracer(module, images);
 
-  const auto source = inn::analyse(network);
-  for (const auto& group : source.groups.groups) {
+  for (const auto& group : tracer.source().groups.groups) {
     std::printf("%-6s width %3ld %s\n", group.name.c_str(), static_cast<long>(group.width),
                 group.pinned ? ("pinned: " + *group.pinned).c_str() : "");
     for (const auto& member : group.members)
@@ -47,16 +42,12 @@ int main() {
                   member.tensor.c_str(), static_cast<long>(member.axis));
   }
 
-  std::map<inn::GroupId, inn::GroupMaps> maps;
-  for (const auto id : source.groups.select({})) {
-    const int64_t width = source.groups.groups[id].width;
-    const auto scores = inn::find_importance("l1").score(source, id, 0);
-    maps.emplace(id,
-                 inn::selection_maps(width, inn::most_important(scores, inn::fraction_width(0.5, width))));
-  }
-  const inn::Network pruned = inn::resample(source, maps);
-  std::printf(
-      "parameters: %ld before, %ld after; outputs [%ld, %ld]\n",
-      static_cast<long>(inn::cost_of(network).parameters), static_cast<long>(inn::cost_of(pruned).parameters),
-      static_cast<long>(pruned.forward(images).size(0)), static_cast<long>(pruned.forward(images).size(1)));
+  inn::Pruner pruner(tracer.source(), {.importance = inn::find_importance("l1")});
+  for (const auto& group : tracer.build_groups()) pruner(group, 0.5);
+  const inn::Network pruned = pruner.prune();
+  std::printf("parameters: %ld before, %ld after; outputs [%ld, %ld]\n",
+              static_cast<long>(inn::cost_of(tracer.source().network).parameters),
+              static_cast<long>(inn::cost_of(pruned).parameters),
+              static_cast<long>(pruned.forward(images).size(0)),
+              static_cast<long>(pruned.forward(images).size(1)));
 }

@@ -6,6 +6,7 @@
 #include "cli/general.h"
 #include "cli/image_source.h"
 #include "cli/output.h"
+#include "cli/pruning.h"
 #include "cli/resampled.h"
 #include "cli/usage_error.h"
 #include "cli/width_choice.h"
@@ -20,6 +21,7 @@ struct Options {
   ModelOptions model;
   ConversionOptions conversion;
   WidthChoice widths;
+  PruningOptions pruning;
   CalibrationOptions calibration;
   NormalizationOptions normalization;
   std::string method = "interpolate";
@@ -38,28 +40,39 @@ int64_t count_parameters(const Network& network) {
 
 struct Outcome {
   std::vector<Group> groups;  // at their source widths
-  std::map<GroupId, int64_t> widths;
+  ChosenWidths chosen;
   int64_t before, after;  // parameters
 };
 
 void report(const Options& options, const Outcome& outcome) {
   if (options.general.json) {
     Json groups = Json::array();
-    for (const auto& [id, width] : outcome.widths)
+    for (const auto& [id, width] : outcome.chosen.widths)
       groups.push_back(
           {{"name", outcome.groups[id].name}, {"source_width", outcome.groups[id].width}, {"width", width}});
     print({{"output", options.output.string()},
            {"method", options.method},
            {"groups", std::move(groups)},
+           {"notes", outcome.chosen.notes},
            {"parameters", {{"before", outcome.before}, {"after", outcome.after}}}});
     return;
   }
   Table table({"group", "source width", "width"});
-  for (const auto& [id, width] : outcome.widths)
+  for (const auto& [id, width] : outcome.chosen.widths)
     table.add_row({outcome.groups[id].name, std::to_string(outcome.groups[id].width), std::to_string(width)});
-  std::cout << table
-            << fmt::format("Wrote {}: {} parameters, {} before.\n", options.output.string(),
+  std::cout << table;
+  for (const auto& note : outcome.chosen.notes) std::cout << note << '\n';
+  std::cout << fmt::format("Wrote {}: {} parameters, {} before.\n", options.output.string(),
                            format_count(outcome.after), format_count(outcome.before));
+}
+
+Pruned made_of(const Model& model, const AnalysedNetwork& source, const Options& options,
+               const ResampleOptions& how, const std::optional<MeasuringImages>& images) {
+  if (is_importance(how.method))
+    return pruned(model, how.method, options.widths, options.pruning, images, how.seed);
+  ChosenWidths chosen = widths_of(model, source, options.widths);
+  Network network = resampled(model, chosen.widths, how);
+  return {std::move(network), std::move(chosen)};
 }
 
 int run(const Options& options) {
@@ -70,6 +83,7 @@ int run(const Options& options) {
     return 0;
   });
   check_network_output(options.output);
+  check(options.pruning, options.method, !options.calibration.data.empty());
   const ResampleOptions how{.method = options.method,
                             .conversion = convert_options(options.conversion, options.general.seed),
                             .seed = options.general.seed};
@@ -79,20 +93,21 @@ int run(const Options& options) {
   if (!options.normalization.mean.empty() || !options.normalization.std.empty())
     keep_normalization(read, normalization);
 
-  Model model = open_model(std::move(read));
+  const Model model = open_model(std::move(read));
   const AnalysedNetwork source = model.source();
-  const auto widths = widths_of(model, source, options.widths);
-  Network network = resampled(model, widths, how);
+  std::optional<MeasuringImages> images;
+  if (calibration) images.emplace(MeasuringImages{*calibration, normalization, device});
+  Pruned made = made_of(model, source, options, how, images);
   if (calibration) {
-    network.to(device);
-    recalibrate(network, *calibration, normalization, kCalibrationBatch);
-    network.to(c10::Device(c10::kCPU));
+    made.network.to(device);
+    recalibrate(made.network, *calibration, normalization, kCalibrationBatch);
+    made.network.to(c10::Device(c10::kCPU));
   }
-  write_network(network, options.output, options.dynamic_batch);
+  write_network(made.network, options.output, options.dynamic_batch);
   report(options, {.groups = source.groups.groups,
-                   .widths = widths,
+                   .chosen = std::move(made.chosen),
                    .before = count_parameters(source.network),
-                   .after = count_parameters(network)});
+                   .after = count_parameters(made.network)});
   return 0;
 }
 
@@ -105,28 +120,34 @@ std::string methods_text() {
 }  // namespace
 
 Command resample_command() {
-  return {.name = "resample",
-          .summary = "Writes the plain network that has other widths",
-          .examples =
-              "  inn resample integral.pt2 -o half.pt2 --keep 0.5\n"
-              "  inn resample resnet20.pt2 -o half.pt2 --keep 0.5 --method l1 --calibration images/\n"
-              "  inn resample resnet20.pt2 -o out.pt2 --width layer1.0.conv1=12 layer2.0.conv1=20\n"
-              "  inn resample resnet20.pt2 -o out.pt2 --keep 0.7 --groups 'layer3.*' --round-to 8",
-          .declare = [](CLI::App& app) -> std::function<int()> {
-            auto options = std::make_shared<Options>();
-            add_model_options(app, options->model);
-            add_output_option(app, options->output);
-            add_width_options(app, options->widths);
-            app.add_option("--method", options->method, "One of " + methods_text())->capture_default_str();
-            add_kernel_options(app, options->conversion);
-            add_calibration_options(app, options->calibration);
-            add_normalization_options(app, options->normalization);
-            app.add_flag("--dynamic-batch", options->dynamic_batch,
-                         "Make the batch dynamic where the source's was not");
-            add_general_options(app, options->general);
-            add_device_option(app, options->general);
-            return [options] { return run(*options); };
-          }};
+  return {
+      .name = "resample",
+      .summary = "Writes the plain network that has other widths",
+      .examples =
+          "  inn resample integral.pt2 -o half.pt2 --keep 0.5\n"
+          "  inn resample resnet20.pt2 -o half.pt2 --keep 0.5 --method l1 --calibration images/\n"
+          "  inn resample resnet20.pt2 -o out.pt2 --width layer1.0.conv1=12 layer2.0.conv1=20\n"
+          "  inn resample resnet20.pt2 -o out.pt2 --keep 0.7 --groups 'layer3.*' --round-to 8\n"
+          "  inn resample resnet20.pt2 -o out.pt2 --keep 0.5 --method taylor --scope global --max-cut 0.9 "
+          "--calibration images/\n"
+          "  inn resample resnet20.pt2 -o out.pt2 --keep 0.5 --method fpgm --scope isomorphic --exclude "
+          "'layer1.*'",
+      .declare = [](CLI::App& app) -> std::function<int()> {
+        auto options = std::make_shared<Options>();
+        add_model_options(app, options->model);
+        add_output_option(app, options->output);
+        add_width_options(app, options->widths);
+        app.add_option("--method", options->method, "One of " + methods_text())->capture_default_str();
+        add_pruning_options(app, options->pruning);
+        add_kernel_options(app, options->conversion);
+        add_calibration_options(app, options->calibration);
+        add_normalization_options(app, options->normalization);
+        app.add_flag("--dynamic-batch", options->dynamic_batch,
+                     "Make the batch dynamic where the source's was not");
+        add_general_options(app, options->general);
+        add_device_option(app, options->general);
+        return [options] { return run(*options); };
+      }};
 }
 
 }  // namespace inn::cli

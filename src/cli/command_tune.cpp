@@ -38,7 +38,7 @@ int run(const Options& options) {
   if (!model.is_integral()) model.integral = convert(model.plain.network, converted);
 
   const AnalysedNetwork source = model.source();
-  for (const auto& [id, width] : widths_of(model, source, options.widths))
+  for (const auto& [id, width] : widths_of(model, source, options.widths).widths)
     model.integral->group(source.groups.groups[id].name).resize(width);
   model.integral->tune_grids();
   model.to(device);

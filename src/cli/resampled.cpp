@@ -4,6 +4,7 @@
 
 #include "inn/core/error.h"
 #include "inn/resampling/importance.h"
+#include "inn/resampling/pruning.h"
 
 namespace inn::cli {
 namespace {
@@ -26,17 +27,14 @@ Network interpolated(const Model& model, const AnalysedNetwork& source,
 
 Network selected(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
                  const ResampleOptions& options) {
-  const auto& importance = find_importance(options.method);
-  std::map<GroupId, GroupMaps> maps;
+  PruneOptions exact;
+  std::vector<GroupId> ids;
   for (const auto& [id, width] : widths) {
-    const auto& group = source.groups.groups[id];
-    require(width <= group.width, "cli",
-            "Group '{}': with method {} its width must be in [1, {}] but got {}.", group.name, options.method,
-            group.width, width);
-    maps.emplace(
-        id, selection_maps(group.width, most_important(importance.score(source, id, options.seed), width)));
+    exact.widths[source.groups.groups[id].name] = width;
+    ids.push_back(id);
   }
-  return resample(source, maps);
+  const auto scores = importance_scores(source, ids, find_importance(options.method), {.seed = options.seed});
+  return resample(source, plan_pruning(source, scores, exact).maps(source.groups));
 }
 
 }  // namespace
@@ -45,6 +43,11 @@ std::vector<std::string> resampling_methods() {
   std::vector<std::string> names{kInterpolate};
   for (const auto& importance : importances()) names.push_back(importance.name);
   return names;
+}
+
+bool is_importance(const std::string& method) {
+  const auto& table = importances();
+  return std::any_of(table.begin(), table.end(), [&](const auto& entry) { return entry.name == method; });
 }
 
 void check_method(const std::string& method) {

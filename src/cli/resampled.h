@@ -12,6 +12,9 @@ namespace inn::cli {
 /// "interpolate", and the names of the importances.
 std::vector<std::string> resampling_methods();
 
+/// Whether the method chooses channels by an importance of that name.
+bool is_importance(const std::string& method);
+
 /// Throws std::invalid_argument with the nearest names.
 void check_method(const std::string& method);
 
@@ -26,8 +29,8 @@ struct ResampleOptions {
 /// is not changed.
 ///
 /// interpolate: an integral model's groups are resized; of a plain network the groups are first made
-/// continuous, their channels ordered. Importances: the most important channels are kept. Throws
-/// std::invalid_argument for a width that the method can't give.
+/// continuous, their channels ordered. Importances that need no data: the most important channels are kept.
+/// Throws std::invalid_argument for a width that the method can't give.
 Network resampled(const Model& model, const std::map<GroupId, int64_t>& widths,
                   const ResampleOptions& options);
 

@@ -1,6 +1,8 @@
 #include "cli/training.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
 #include <iostream>
 
 #include "cli/limits.h"
@@ -8,6 +10,7 @@
 #include "cli/usage_error.h"
 #include "inn/core/error.h"
 #include "inn/report/table.h"
+#include "inn/resampling/regularization.h"
 #include "inn/train/recipe.h"
 
 namespace inn::cli {
@@ -20,7 +23,8 @@ std::string names_of(const Entries& entries) {
   return text;
 }
 
-void add_recipe(CLI::App& app, TrainOptions& train) {
+void add_recipe(CLI::App& app, TrainingOptions& options) {
+  TrainOptions& train = options.train;
   const std::string group = "Recipe";
   const auto number = [&](const char* name, auto& value, const char* text) {
     app.add_option(name, value, text)->capture_default_str()->check(at_least(0))->group(group);
@@ -49,9 +53,28 @@ void add_recipe(CLI::App& app, TrainOptions& train) {
       ->check(CLI::Range(0.0, 1.0))
       ->group(group);
   number("--clip-norm", train.clip_norm, "The greatest norm of a gradient; 0: any");
+  app.add_option("--regularize", options.regularize,
+                 "Pushes whole channels towards zero, so that they can be cut: NAME:FACTOR, NAME one of " +
+                     names_of(regularizers()))
+      ->type_name("NAME:FACTOR")
+      ->group(group);
   number("--crop-padding", train.crop_padding,
          "Images are padded by so many pixels and cut at a random place");
   app.add_flag("--flip", train.flip, "Images are mirrored at random")->group(group);
+}
+
+/// Reads "group_lasso:1e-4" into the recipe.
+void read_regularizer(const std::string& text, TrainOptions& recipe) {
+  const auto colon = text.rfind(':');
+  double factor = 0;
+  const char* end = text.data() + text.size();
+  const bool is_number = colon != std::string::npos && colon > 0 &&
+                         std::from_chars(text.data() + colon + 1, end, factor).ptr == end;
+  require<UsageError>(is_number && std::isfinite(factor) && factor > 0, "cli",
+                      "--regularize '{}': must be NAME:FACTOR, the factor a number above 0.", text);
+  recipe.regularizer = text.substr(0, colon);
+  recipe.regularization = factor;
+  as_usage([&] { return &find_regularizer(recipe.regularizer); });
 }
 
 }  // namespace
@@ -70,7 +93,7 @@ void add_training_options(CLI::App& app, TrainingOptions& options) {
       ->capture_default_str();
   app.add_flag("--resume", options.train.resume, "Go on from the checkpoint, where there is one");
   app.add_option("--log", options.train.log, "A file of JSON lines, one an epoch")->type_name("FILE");
-  add_recipe(app, options.train);
+  add_recipe(app, options);
 }
 
 TrainOptions recipe_of(const TrainingOptions& options, const std::filesystem::path& output, uint64_t seed) {
@@ -83,6 +106,7 @@ TrainOptions recipe_of(const TrainingOptions& options, const std::filesystem::pa
   require<UsageError>(recipe.momentum < 1 && recipe.label_smoothing < 1, "cli",
                       "--momentum and --label-smoothing must be below 1 but are {} and {}.", recipe.momentum,
                       recipe.label_smoothing);
+  if (!options.regularize.empty()) read_regularizer(options.regularize, recipe);
   recipe.seed = seed;
   if (recipe.checkpoint.empty()) recipe.checkpoint = output.string() + ".checkpoint";
   check_output(recipe.checkpoint);

@@ -14,6 +14,7 @@ namespace inn::cli {
 
 struct TrainingOptions {
   std::string data = {};
+  std::string regularize = {};  // NAME:COEFFICIENT
   TrainOptions train = {};
 };
 

@@ -5,17 +5,18 @@
 
 #include "inn/ordering/path_cost.h"
 #include "inn/ordering/shortest_path.h"
+#include "resampling/places.h"
 
 namespace inn {
 
+at::Tensor member_rows(const at::Tensor& tensor, const Member& member, int64_t width) {
+  return rows_at(tensor, member.axis, {member.offset, member.outer, member.outer_stride, member.inner},
+                 width);
+}
+
 at::Tensor member_rows(const Network& network, const Member& member, int64_t width) {
   at::NoGradGuard no_grad;
-  const at::Tensor tensor = network.state.at(member.state).tensor.movedim(member.axis, 0);
-  const auto c = at::arange(width).view({width, 1, 1}) * member.inner;
-  const auto o = at::arange(member.outer).view({1, member.outer, 1}) * member.outer_stride;
-  const auto i = at::arange(member.inner).view({1, 1, member.inner});
-  const auto index = (c + o + i + member.offset).reshape({-1}).to(tensor.device());
-  return tensor.index_select(0, index).reshape({width, -1});
+  return member_rows(network.state.at(member.state).tensor.detach(), member, width).clone();
 }
 
 std::vector<int64_t> smooth_order(const AnalysedNetwork& source, GroupId group, uint64_t seed) {

@@ -4,6 +4,7 @@
 
 #include "inn/core/error.h"
 #include "inn/core/interrupt.h"
+#include "inn/resampling/regularization.h"
 #include "inn/train/recipe.h"
 #include "train/classify.h"
 #include "train/generators.h"
@@ -23,6 +24,7 @@ void check(const TrainOptions& options) {
   at_least("weight_decay", options.weight_decay, 0.0);
   at_least("warmup_epochs", options.warmup_epochs, 0.0);
   at_least("clip_norm", options.clip_norm, 0.0);
+  at_least("regularization", options.regularization, 0.0);
   at_least("checkpoint_interval", options.checkpoint_interval, int64_t{0});
   at_least("recalibration_batches", options.recalibration_batches, int64_t{0});
   require(options.momentum >= 0 && options.momentum < 1, "train", "momentum must be in [0, 1) but got {}.",
@@ -31,6 +33,7 @@ void check(const TrainOptions& options) {
           "label_smoothing must be in [0, 1) but got {}.", options.label_smoothing);
   require(!options.resume || !options.checkpoint.empty(), "train", "resume needs the path of a checkpoint.");
   find_schedule(options.schedule);
+  if (!options.regularizer.empty()) find_regularizer(options.regularizer);
 }
 
 /// Puts an integral model's widths back, and any model into evaluation mode, however a run ends.

@@ -9,6 +9,7 @@
 #include "inn/core/error.h"
 #include "inn/core/interrupt.h"
 #include "inn/core/progress.h"
+#include "inn/resampling/regularization.h"
 #include "inn/train/evaluate.h"
 #include "train/classify.h"
 
@@ -54,6 +55,9 @@ Trainer::Trainer(NetworkModuleImpl& model, const Dataset& data, const Normalizat
   for (const auto& entry : model_.network().state) weights_learn_ |= entry.tensor.requires_grad();
   optimizer_ = optimizer_entry_.make(decayed, plain, options);
   state_.run = run_description();
+  if (!options_.regularizer.empty())
+    regularized_ = integral_ != nullptr ? AnalysedNetwork{integral_->network(), integral_->structure()}
+                                        : analyse(model_.network());
 }
 
 TrainResult Trainer::run() {
@@ -124,7 +128,7 @@ void Trainer::step(const Batch& batch) {
           .cpu();
   const double value = numbers[0].item<double>();
   if (!std::isfinite(value)) stop(fmt::format("the loss is {}", value), state_.batch);
-  loss.backward();
+  regularized(loss).backward();
   if (options_.clip_norm > 0) {
     std::vector<at::Tensor> parameters;
     for (const auto& [name, parameter] : learning_) parameters.push_back(parameter);
@@ -136,6 +140,14 @@ void Trainer::step(const Batch& batch) {
   state_.correct += static_cast<int64_t>(numbers[1].item<double>());
   state_.seen += labels.size(0);
   if (options_.on_step) options_.on_step({state_.epoch, state_.batch, value, rate});
+}
+
+at::Tensor Trainer::regularized(const at::Tensor& loss) const {
+  if (!regularized_) return loss;
+  const auto tensors = model_.network().tensors();
+  const auto term =
+      find_regularizer(options_.regularizer).penalty(*regularized_, regularized_->groups.select({}), tensors);
+  return loss + options_.regularization * term;
 }
 
 void Trainer::finish_epoch() {

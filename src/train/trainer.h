@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "inn/data/batches.h"
+#include "inn/dimension/groups.h"
 #include "inn/model/integral_model.h"
 #include "inn/train/recipe.h"
 #include "inn/train/train.h"
@@ -27,6 +28,8 @@ class Trainer {
   /// Runs the rest of the epoch that the state stands in. False: Ctrl-C ended it.
   bool run_epoch();
   void step(const Batch& batch);
+  /// Adds the regularizer's term to the loss, where there is one.
+  at::Tensor regularized(const at::Tensor& loss) const;
   void finish_epoch();
   /// Measures batch norm's statistics where the steps could not keep them.
   void recalibrate_source();
@@ -54,7 +57,8 @@ class Trainer {
   const LossEntry& loss_;
   const OptimizerEntry& optimizer_entry_;
   at::TensorOptions place_;
-  bool weights_learn_;  // not only grids
+  bool weights_learn_;                          // not only grids
+  std::optional<AnalysedNetwork> regularized_;  // whose groups the regularizer is for
   std::map<std::string, at::Tensor> learning_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
   Checkpoint state_;  // counts and records; the tensors are gathered when it is written

@@ -44,6 +44,8 @@ std::map<std::string, std::string> Trainer::run_description() const {
       {"mean", fmt::format("{}", fmt::join(normalization.mean, ","))},
       {"std", fmt::format("{}", fmt::join(normalization.std, ","))},
   };
+  if (!options_.regularizer.empty())
+    run["regularizer"] = fmt::format("{}:{}", options_.regularizer, options_.regularization);
   if (integral_ == nullptr) return run;
   if (integral_->distribution()) run["widths"] = integral_->distribution()->text();
   for (const auto& group : integral_->groups())

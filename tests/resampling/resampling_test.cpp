@@ -172,18 +172,6 @@ TEST(Groups, AWrongGroupIsFound) {
   EXPECT_FALSE(proofs.at(id == proofs.at(0).group ? 0 : 1).ok());
 }
 
-TEST(Importance, NormsAreThoseOfTheProducingSlices) {
-  const auto source = analyse(small_convolutional());
-  const auto id = source.groups.find("conv2");
-  const auto weight = source.network.state[source.network.find_state("conv2.weight")].tensor;
-  EXPECT_TRUE(at::allclose(find_importance("l1").score(source, id, 0), weight.abs().sum({1, 2, 3})));
-  EXPECT_TRUE(
-      at::allclose(find_importance("l2").score(source, id, 0), weight.square().sum({1, 2, 3}).sqrt()));
-  EXPECT_TRUE(at::equal(find_importance("random").score(source, id, 3),
-                        find_importance("random").score(source, id, 3)));
-  EXPECT_THROW(find_importance("l3"), std::invalid_argument);
-}
-
 TEST(Importance, KeepsTheLargestInAscendingOrder) {
   const auto scores = at::tensor({1.0, 5.0, 5.0, 0.0, 7.0}, at::kDouble);
   EXPECT_EQ(most_important(scores, 3), (std::vector<int64_t>{1, 2, 4}));

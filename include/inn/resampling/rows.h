@@ -13,6 +13,10 @@ namespace inn {
 /// Returns what tensor `member.tensor` holds of each channel: [width, everything else]. A copy, no gradient.
 at::Tensor member_rows(const Network& network, const Member& member, int64_t width);
 
+/// Returns the same of `tensor`, which stands for the member's tensor (its gradient, say). Differentiable; a
+/// view where it can be.
+at::Tensor member_rows(const at::Tensor& tensor, const Member& member, int64_t width);
+
 /// Returns a permutation of the group's channels that makes its tensors smooth, π: new channel k is old
 /// channel π_k (MATH: "Ordering"). Deterministic by seed. The choice for one group does not depend on the
 /// order of the others, since permuting another axis of a tensor changes no distance between its slices.

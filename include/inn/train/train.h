@@ -33,10 +33,15 @@ struct TrainOptions {
   std::string loss = "cross_entropy";  // a name of losses()
   double label_smoothing = 0;          // in [0, 1)
   double clip_norm = 0;                // gradients are scaled to at most this Euclidean norm; 0: never
-  int64_t crop_padding = 0;            // as in BatchOptions
-  bool flip = false;                   // as in BatchOptions
-  bool drop_last = false;              // as in BatchOptions
-  uint64_t seed = 0;                   // of the batches, of dropout and of random widths
+  /// A name of regularizers(), over all groups that can be resized: `regularization` times its term is added
+  /// to what is minimized, though not to the loss that is reported. Of an integral model the term is that of
+  /// the source width.
+  std::string regularizer = {};
+  double regularization = 0;
+  int64_t crop_padding = 0;  // as in BatchOptions
+  bool flip = false;         // as in BatchOptions
+  bool drop_last = false;    // as in BatchOptions
+  uint64_t seed = 0;         // of the batches, of dropout and of random widths
   /// A file that is written after every epoch, on Ctrl-C, and every `checkpoint_interval` batches where that
   /// is not 0.
   std::filesystem::path checkpoint = {};

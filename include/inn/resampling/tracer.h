@@ -1,0 +1,54 @@
+#pragma once
+// The groups of a C++ module.
+
+#include <torch/nn/module.h>
+
+#include <functional>
+#include <type_traits>
+#include <vector>
+
+#include "inn/dimension/groups.h"
+
+namespace inn {
+
+/// Runs a C++ module once and finds what is tied in it:
+///
+///     const auto groups = Tracer(module, example_input).build_groups();
+///
+/// The parameters are copied; the module stays as it was.
+class Tracer {
+ public:
+  /// `module` is a torch::nn::Module with a `forward` that takes one tensor and gives one, a holder of such
+  /// (torch::nn::Sequential, what TORCH_MODULE makes, a shared pointer), or a torch::nn::AnyModule. Throws as
+  /// `trace` does.
+  template <class Module>
+  Tracer(Module&& module, const at::Tensor& example_input, const RuleTable& rules = RuleTable::standard()) {
+    using Plain = std::remove_cvref_t<Module>;
+    if constexpr (std::is_base_of_v<torch::nn::Module, Plain>) {
+      trace_call(
+          module, [&](const at::Tensor& x) -> at::Tensor { return module.forward(x); }, example_input, rules);
+    } else if constexpr (requires(Plain any) { any.template forward<at::Tensor>(example_input); }) {
+      trace_call(
+          *module.ptr(), [&](const at::Tensor& x) { return module.template forward<at::Tensor>(x); },
+          example_input, rules);
+    } else {
+      trace_call(
+          *module, [&](const at::Tensor& x) -> at::Tensor { return module->forward(x); }, example_input,
+          rules);
+    }
+  }
+
+  /// Returns the groups that can have another width, in network order.
+  std::vector<Group> build_groups() const;
+
+  /// The network that was recorded, with all of its groups, pinned ones too.
+  const AnalysedNetwork& source() const { return source_; }
+
+ private:
+  void trace_call(const torch::nn::Module& module, const std::function<at::Tensor(const at::Tensor&)>& call,
+                  const at::Tensor& example_input, const RuleTable& rules);
+
+  AnalysedNetwork source_;
+};
+
+}  // namespace inn

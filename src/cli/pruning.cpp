@@ -1,0 +1,140 @@
+#include "cli/pruning.h"
+
+#include <ATen/ATen.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+
+#include "cli/limits.h"
+#include "cli/resampled.h"
+#include "cli/usage_error.h"
+#include "inn/core/error.h"
+#include "inn/resampling/combination.h"
+#include "inn/resampling/importance.h"
+#include "inn/resampling/pruning.h"
+#include "train/classify.h"
+
+namespace inn::cli {
+namespace {
+
+constexpr int64_t kMeasuringBatch = 64;
+
+const std::map<std::string, PruningScope>& scopes() {
+  static const std::map<std::string, PruningScope> table{{"uniform", PruningScope::uniform},
+                                                         {"global", PruningScope::global},
+                                                         {"isomorphic", PruningScope::isomorphic}};
+  return table;
+}
+
+PruningScope scope_of(const PruningOptions& options) {
+  return scopes().at(options.scope.value_or("uniform"));
+}
+
+template <class Entries>
+std::string list_of(const Entries& entries) {
+  std::string text;
+  for (const auto& entry : entries) text += (text.empty() ? "" : ", ") + entry.name;
+  return text;
+}
+
+/// The images in batches, with the cross entropy of each as its loss.
+Calibration calibration_of(const MeasuringImages& data, const Network& network, Measured needs) {
+  require(needs == Measured::activations || data.images.labels.defined(), "cli",
+          "Calibration '{}': its images have no labels, which this method needs.", data.images.source);
+  // A sample's own gradient costs a pass over its whole batch.
+  const int64_t size = needs == Measured::squared_gradients ? 1 : kMeasuringBatch;
+  const Batches batches(data.images, {.batch_size = size, .normalization = data.normalization});
+  const auto epoch = std::make_shared<const Epoch>(batches.epoch(0));
+  const auto place = image_options(network).device(data.device);
+  return {.batch = [=](int64_t index) -> std::optional<CalibrationBatch> {
+            if (index >= epoch->size()) return std::nullopt;
+            const Batch batch = (*epoch)[index];
+            const auto labels = batch.labels.defined() ? batch.labels.to(place.device()) : at::Tensor();
+            return CalibrationBatch{{batch.images.to(place)}, labels};
+          },
+          .loss =
+              [](const std::vector<c10::IValue>& outputs, const CalibrationBatch& batch) {
+                require(outputs.size() == 1 && outputs[0].isTensor(), "cli",
+                        "The network must give one tensor for a loss but gives {} outputs.", outputs.size());
+                const at::Tensor& logits = outputs[0].toTensor();
+                check_outputs(logits, batch.labels.size(0), batch.labels.max().item<int64_t>() + 1);
+                return at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::None);
+              }};
+}
+
+}  // namespace
+
+void add_pruning_options(CLI::App& app, PruningOptions& options) {
+  const std::string group = "Choosing channels (methods other than interpolate)";
+  app.add_option("--scope", options.scope,
+                 "What --keep is a fraction of: uniform, each group; global, all chosen groups under one "
+                 "threshold; isomorphic, groups of one structure under one threshold [uniform]")
+      ->group(group);
+  app.add_option("--combine", options.combine,
+                 "How the scores of a group's tensors become one: " + list_of(combinations()) + " [mean]")
+      ->group(group);
+  app.add_option("--normalize", options.normalize,
+                 "How groups' scores are made comparable: " + list_of(score_scales()) +
+                     " [mean where the scope is global, else none]")
+      ->group(group);
+  app.add_option("--p", options.p, "The p of method lp [2]")->group(group);
+  app.add_flag("--count-readers", options.count_readers,
+               "Score by the weights that read a channel too, not only those that make it")
+      ->group(group);
+}
+
+void check(const PruningOptions& options, const std::string& method, bool has_calibration) {
+  if (!is_importance(method)) {
+    const bool any =
+        options.combine || options.normalize || options.scope || options.p || options.count_readers;
+    require<UsageError>(
+        !any, "cli",
+        "--scope, --combine, --normalize, --p and --count-readers are for methods that choose "
+        "channels; method {} chooses none.",
+        method);
+    return;
+  }
+  as_usage([&] {
+    if (options.combine) find_combination(*options.combine);
+    if (options.normalize) find_score_scale(*options.normalize);
+    return 0;
+  });
+  if (options.scope && !scopes().contains(*options.scope))
+    raise<UsageError>("cli", "--scope '{}': must be uniform, global or isomorphic.", *options.scope);
+  require<UsageError>(!options.p || *options.p > 0, "cli", "--p: must be above 0 but got {}.",
+                      options.p.value_or(0));
+  require<UsageError>(has_calibration || find_importance(method).needs == Measured::nothing, "cli",
+                      "Method {} is measured on data: --calibration is missing.", method);
+}
+
+Pruned pruned(const Model& model, const std::string& method, const WidthChoice& widths,
+              const PruningOptions& options, const std::optional<MeasuringImages>& images, uint64_t seed) {
+  AnalysedNetwork source = model.source();
+  const Importance& importance = find_importance(method);
+  PruneOptions choice = prune_options(widths);
+  choice.scope = scope_of(options);
+  auto ids = groups_to_prune(source.groups, choice);
+  keep_resizable(model, source, widths, ids);
+
+  ImportanceOptions scoring{.seed = seed};
+  if (options.p) scoring.p = *options.p;
+  if (options.count_readers) scoring.members = CountedMembers::all;
+  if (options.combine) scoring.combine = *options.combine;
+  scoring.normalize = options.normalize;
+  if (choice.scope == PruningScope::global && !scoring.normalize) scoring.normalize = "mean";
+  if (images && importance.needs != Measured::nothing) {
+    scoring.calibration = calibration_of(*images, source.network, importance.needs);
+    source.network.to(images->device);
+  }
+  const auto scores = importance_scores(source, ids, importance, scoring);
+  source.network.to(c10::Device(c10::kCPU));
+  PrunePlan plan = plan_pruning(source, scores, choice);
+
+  Pruned result{resample(source, plan.maps(source.groups)), {{}, std::move(plan.notes)}};
+  for (const auto& [id, kept] : plan.kept) result.chosen.widths[id] = static_cast<int64_t>(kept.size());
+  result.network.set_training(false);
+  return result;
+}
+
+}  // namespace inn::cli

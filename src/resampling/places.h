@@ -1,0 +1,24 @@
+#pragma once
+// Where the channels of a group stand in an axis.
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "inn/dimension/groups.h"
+
+namespace inn {
+
+/// Channel c stands at offset + o·outer_stride + c·inner + i, 0 ≤ o < outer, 0 ≤ i < inner: see Member.
+struct ChannelPlace {
+  int64_t offset, outer, outer_stride, inner;
+};
+
+/// Returns the places of `group` in `axis`, in order: those of its members where the axis is of the state.
+std::vector<ChannelPlace> places_of(const Axis& axis, GroupId group);
+
+/// Returns what `tensor` holds of each channel of an axis: [width, everything else]. Differentiable; a view
+/// where it can be.
+at::Tensor rows_at(const at::Tensor& tensor, int64_t axis, const ChannelPlace& place, int64_t width);
+
+}  // namespace inn
