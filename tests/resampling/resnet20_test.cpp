@@ -27,10 +27,11 @@ TEST(Resnet20Half, IsWrittenForPythonAtOtherBatchSizes) {
   const at::NoGradGuard no_grad;
   const auto source = analyse(read_pt2(std::filesystem::path(INN_SHARED_DATA) / "resnet20.pt2"));
   std::map<GroupId, GroupMaps> maps;
-  for (const auto id : source.groups.select({"layer*.*.conv1"})) {
+  const auto scores =
+      importance_scores(source, source.groups.select({"layer*.*.conv1"}), find_importance("l1"));
+  for (const auto& [id, score] : scores) {
     const int64_t width = source.groups.groups[id].width;
-    const auto scores = find_importance("l1").score(source, id, 0);
-    maps.emplace(id, selection_maps(width, most_important(scores, width / 2)));
+    maps.emplace(id, selection_maps(width, most_important(score, width / 2)));
   }
   ASSERT_EQ(maps.size(), 9u);
   const Network half = resample(source, maps);
