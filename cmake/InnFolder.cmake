@@ -67,9 +67,11 @@ function(inn_folder_test name)
   if(name STREQUAL network)
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${name} FIXTURES_REQUIRED network)
   elseif(name STREQUAL resampling)
-    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "-*Torchvision*:Resnet20*" PROPERTIES LABELS ${name})
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "-*Torchvision*:Resnet20*:ExportedModules*" PROPERTIES LABELS ${name})
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "Resnet20*" TEST_LIST resnet20_tests
                          PROPERTIES LABELS ${name} FIXTURES_REQUIRED network)
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "ExportedModules*" TEST_LIST modules_tests
+                         PROPERTIES LABELS ${name} FIXTURES_REQUIRED modules)
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "*Torchvision*" TEST_LIST torchvision_tests
                          PROPERTIES LABELS torchvision FIXTURES_REQUIRED torchvision TIMEOUT 900)
   else()

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <set>
 
 #include "cli/command.h"
 #include "cli/general.h"
@@ -40,15 +41,17 @@ Json groups_json(const Groups& groups) {
   return {{"groups", std::move(list)}, {"unknown_operators", groups.unknown_operators}};
 }
 
-/// "layer1.0.conv1.weight[0] layer1.0.bn1.bias[0]", at most three of them.
+/// "layer1.0.conv1.weight[0] layer1.0.bn1.bias[0]", at most three of them, each axis once.
 std::string members_text(const Group& group, Role role) {
   constexpr size_t kShown = 3;
   std::string text;
-  size_t count = 0;
+  std::set<std::string> seen;
   for (const auto& member : group.members) {
-    if (member.role != role || ++count > kShown) continue;
-    text += fmt::format("{}{}[{}]", text.empty() ? "" : " ", member.tensor, member.axis);
+    const auto name = fmt::format("{}[{}]", member.tensor, member.axis);
+    if (member.role != role || !seen.insert(name).second || seen.size() > kShown) continue;
+    text += (text.empty() ? "" : " ") + name;
   }
+  const size_t count = seen.size();
   return count > kShown ? text + fmt::format(" and {} more", count - kShown) : text;
 }
 

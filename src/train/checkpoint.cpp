@@ -1,6 +1,9 @@
 #include "train/checkpoint.h"
 
 #include <ATen/core/Dict.h>
+#include <caffe2/serialize/file_adapter.h>
+#include <caffe2/serialize/inline_container.h>
+#include <torch/csrc/jit/serialization/import_read.h>
 #include <torch/serialize.h>
 
 #include <fstream>
@@ -83,15 +86,15 @@ Checkpoint from_meta(const json& meta) {
   return checkpoint;
 }
 
-std::vector<char> read_bytes(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  require<std::runtime_error>(static_cast<bool>(file), "train", "Checkpoint '{}': the file can't be opened.",
-                              path.string());
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+/// What torch::pickle_load does, from a file: on a damaged archive in memory it reads past the end.
+c10::IValue load_pickle(const std::filesystem::path& path) {
+  caffe2::serialize::PyTorchStreamReader reader(
+      std::make_shared<caffe2::serialize::FileAdapter>(path.string()));
+  return torch::jit::readArchiveAndTensors("data", "", "", std::nullopt, std::nullopt, std::nullopt, reader);
 }
 
-Checkpoint parse(const std::vector<char>& bytes) {
-  const auto root = torch::pickle_load(bytes).toGenericDict();
+Checkpoint parse(const std::filesystem::path& path) {
+  const auto root = load_pickle(path).toGenericDict();
   Checkpoint checkpoint = from_meta(json::parse(root.at("meta").toStringRef()));
   checkpoint.model = tensors_of(root.at("model"));
   checkpoint.generators = tensors_of(root.at("generators"));
@@ -122,10 +125,11 @@ void write_checkpoint(const std::filesystem::path& path, const Checkpoint& check
 }
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {
-  const auto bytes = read_bytes(path);
+  require<std::runtime_error>(static_cast<bool>(std::ifstream(path, std::ios::binary)), "train",
+                              "Checkpoint '{}': the file can't be opened.", path.string());
   // Whatever is wrong with the file, torch and the JSON reader say so in types of their own.
   try {
-    return parse(bytes);
+    return parse(path);
   } catch (const c10::Error& error) {
     raise<std::runtime_error>("train", "Checkpoint '{}': the file is damaged or no checkpoint ({}).",
                               path.string(), error.what_without_backtrace());

@@ -4,14 +4,13 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
-#include <torch/csrc/jit/serialization/pickle.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "inn/network/files.h"
 #include "inn/resampling/importance.h"
 #include "inn/resampling/maps.h"
+#include "resampling/hand_over.h"
 
 namespace inn {
 namespace {
@@ -35,19 +34,8 @@ TEST(Resnet20Half, IsWrittenForPythonAtOtherBatchSizes) {
   }
   ASSERT_EQ(maps.size(), 9u);
   const Network half = resample(source, maps);
-  // [inputs, outputs] for each batch size.
-  c10::impl::GenericList pairs(c10::AnyType::get());
-  for (const int64_t batch : {1, 33}) {
-    const auto images = at::randn({batch, 3, 32, 32});
-    pairs.push_back(c10::List<at::Tensor>({images}));
-    pairs.push_back(c10::List<at::Tensor>({half.forward(images)}));
-  }
-  const std::filesystem::path folder = INN_TEST_WRITTEN;
-  std::filesystem::create_directories(folder);
-  write_pt2(half, folder / "resnet20_half.pt2");
-  const auto bytes = torch::jit::pickle_save(pairs);
-  std::ofstream(folder / "resnet20_half.pt", std::ios::binary)
-      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  test::hand_over(half, {{at::randn({1, 3, 32, 32})}, {at::randn({33, 3, 32, 32})}}, INN_TEST_WRITTEN,
+                  "resnet20_half");
 #endif
 }
 

@@ -3,15 +3,14 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
-#include <torch/csrc/jit/serialization/pickle.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "inn/grid/grid.h"
 #include "inn/network/files.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/proof.h"
+#include "resampling/hand_over.h"
 
 namespace inn {
 namespace {
@@ -49,14 +48,7 @@ TEST_P(Torchvision, EveryGroupIsProvedAndOnlyInputAndClassesArePinned) {
 
 TEST_P(Torchvision, CutToHalfRunsAndIsWrittenForPython) {
   const auto source = analyse(read_pt2(archive()));
-  std::map<GroupId, GroupMaps> maps;
-  for (const auto id : source.groups.select({})) {
-    const int64_t width = source.groups.groups[id].width, half = std::max<int64_t>(1, width / 2);
-    std::vector<int64_t> kept;
-    for (int64_t k = 0; k < half; ++k) kept.push_back(2 * k + (2 * k + 1 < width ? 1 : 0));
-    maps.emplace(id, selection_maps(width, kept));
-  }
-  const Network half = resample(source, maps);
+  const Network half = resample(source, test::half_of_every_group(source));
   half.validate();
   at::NoGradGuard no_grad;
   const auto inputs = random_inputs(half, 1);
@@ -64,18 +56,7 @@ TEST_P(Torchvision, CutToHalfRunsAndIsWrittenForPython) {
   ASSERT_EQ(outputs.at(0).toTensor().size(1), 10);
 
   const auto folder = std::filesystem::path(INN_TEST_WRITTEN) / "torchvision";
-  std::filesystem::create_directories(folder);
-  write_pt2(half, folder / (std::string(GetParam()) + ".pt2"));
-  // What load_check.py compares with: [inputs, outputs].
-  c10::List<at::Tensor> given, wanted;
-  for (const auto& input : inputs) given.push_back(input.toTensor());
-  for (const auto& output : outputs) wanted.push_back(output.toTensor());
-  c10::impl::GenericList all(c10::AnyType::get());
-  all.push_back(given);
-  all.push_back(wanted);
-  const auto bytes = torch::jit::pickle_save(all);
-  std::ofstream(folder / (std::string(GetParam()) + ".pt"), std::ios::binary)
-      .write(bytes.data(), static_cast<int64_t>(bytes.size()));
+  test::hand_over(half, {inputs}, folder, GetParam());
 
   // Read again it is the same network.
   const auto again = read_pt2(folder / (std::string(GetParam()) + ".pt2")).forward(inputs);

@@ -1,0 +1,387 @@
+"""Exports small networks of the kinds that people bring: attention, recurrence, decoders, windows, scans.
+
+    python export_modules.py FOLDER [NAME…]
+
+Writes FOLDER/NAME.pt2, with random weights.
+"""
+
+import math
+import pathlib
+import sys
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+BATCH, TOKENS, WIDTH = 2, 6, 16
+
+
+class SelfAttention(nn.Module):
+    """nn.MultiheadAttention, then a layer that reads it."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Linear(5, WIDTH)
+        self.attention = nn.MultiheadAttention(WIDTH, 4, batch_first=True)
+        self.head = nn.Linear(WIDTH, 3)
+
+    def forward(self, x):
+        x = self.embed(x)
+        return self.head(x + self.attention(x, x, x, need_weights=False)[0])
+
+
+class CrossAttention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.query, self.memory = nn.Linear(5, WIDTH), nn.Linear(5, 12)
+        self.attention = nn.MultiheadAttention(WIDTH, 2, batch_first=True, kdim=12, vdim=12)
+        self.head = nn.Linear(WIDTH, 3)
+
+    def forward(self, x):
+        memory = self.memory(x.flip(1))
+        return self.head(self.attention(self.query(x), memory, memory)[0])
+
+
+class Transformer(nn.Module):
+    """Encoder and decoder layers as torch has them."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Linear(5, WIDTH)
+        self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(WIDTH, 4, 24, batch_first=True), 2, enable_nested_tensor=False)
+        self.decoder = nn.TransformerDecoderLayer(WIDTH, 2, 20, batch_first=True, norm_first=True, activation="gelu")
+        self.head = nn.Linear(WIDTH, 3)
+
+    def forward(self, x):
+        x = self.embed(x)
+        return self.head(self.decoder(x, self.encoder(x)))
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(5, 8, num_layers=2, bidirectional=True, batch_first=True, proj_size=6)
+        self.gru = nn.GRU(12, 7, num_layers=2, batch_first=True)
+        self.rnn = nn.RNN(7, 9, bidirectional=True, batch_first=True)
+        self.cell = nn.LSTMCell(18, 10)
+        self.head = nn.Linear(10, 3)
+
+    def forward(self, x):
+        x = self.rnn(self.gru(self.lstm(x)[0])[0])[0]
+        return self.head(self.cell(x[:, -1])[0])
+
+
+class SuperResolution(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.middle = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
+        self.up, self.slope = nn.Conv2d(8, 12 * 4, 3, padding=1), nn.PReLU(12)
+        self.last = nn.Conv2d(12, 3, 3, padding=1)
+
+    def forward(self, x):
+        y = F.relu(self.first(x))
+        y = y + self.middle(y)
+        return self.last(self.slope(F.pixel_shuffle(self.up(y), 2)))
+
+
+class Detector(nn.Module):
+    """Cut in halves, some of which pass through blocks, and put together again, as YOLO's stages are."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.norm = nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16)
+        self.block1, self.block2 = nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
+        self.join, self.pool = nn.Conv2d(32, 12, 1), nn.MaxPool2d(5, 1, 2)
+        self.spread, self.boxes, self.classes = nn.Conv2d(24, 16, 1), nn.Conv2d(16, 4, 1), nn.Conv2d(16, 5, 1)
+
+    def forward(self, x):
+        parts = list(F.silu(self.norm(self.stem(x))).chunk(2, 1))
+        for block in (self.block1, self.block2):
+            parts.append(parts[-1] + block(parts[-1]))
+        y = self.join(torch.cat(parts, 1))
+        y = self.spread(torch.cat([y, self.pool(y)], 1))
+        return torch.cat([self.boxes(y), self.classes(y).sigmoid()], 1).flatten(2)
+
+
+class RMSNorm(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x):
+        return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6))
+
+
+class LlamaBlock(nn.Module):
+    """Grouped queries, rotary positions, gated perceptron."""
+
+    def __init__(self, width, heads, shared, depth, hidden):
+        super().__init__()
+        self.heads, self.shared, self.depth = heads, shared, depth
+        self.norm1, self.norm2 = RMSNorm(width), RMSNorm(width)
+        self.q_proj, self.o_proj = nn.Linear(width, heads * depth, bias=False), nn.Linear(heads * depth, width, bias=False)
+        self.k_proj, self.v_proj = (nn.Linear(width, shared * depth, bias=False) for _ in range(2))
+        self.gate_proj, self.up_proj = (nn.Linear(width, hidden, bias=False) for _ in range(2))
+        self.down_proj = nn.Linear(hidden, width, bias=False)
+
+    @staticmethod
+    def rotate(x, cosine, sine):
+        half = x.shape[-1] // 2
+        return x * cosine + torch.cat([-x[..., half:], x[..., :half]], -1) * sine
+
+    def forward(self, x, cosine, sine):
+        n, t, _ = x.shape
+        y = self.norm1(x)
+        q = self.rotate(self.q_proj(y).view(n, t, self.heads, self.depth).transpose(1, 2), cosine, sine)
+        k = self.rotate(self.k_proj(y).view(n, t, self.shared, self.depth).transpose(1, 2), cosine, sine)
+        v = self.v_proj(y).view(n, t, self.shared, self.depth).transpose(1, 2)
+        k, v = (s[:, :, None].expand(n, self.shared, self.heads // self.shared, t, self.depth).reshape(n, self.heads, t, self.depth)
+                for s in (k, v))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.o_proj(y.transpose(1, 2).reshape(n, t, -1))
+        y = self.norm2(x)
+        return x + self.down_proj(F.silu(self.gate_proj(y)) * self.up_proj(y))
+
+
+class Llama(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed_tokens = nn.Embedding(20, WIDTH)
+        self.layers = nn.ModuleList(LlamaBlock(WIDTH, 4, 2, 6, 24) for _ in range(2))
+        self.norm = RMSNorm(WIDTH)
+        self.lm_head = nn.Linear(WIDTH, 20, bias=False)
+        self.lm_head.weight = self.embed_tokens.weight
+        self.register_buffer("frequencies", 1.0 / (100 ** (torch.arange(3) / 3)), persistent=False)
+
+    def forward(self, tokens):
+        angles = torch.outer(torch.arange(tokens.shape[1]).float(), self.frequencies)
+        angles = torch.cat([angles, angles], -1)
+        x = self.embed_tokens(tokens)
+        for layer in self.layers:
+            x = layer(x, angles.cos(), angles.sin())
+        return self.lm_head(self.norm(x))
+
+
+class Conv1D(nn.Module):
+    """GPT-2's linear layer, whose weight is [in, out]."""
+
+    def __init__(self, width_in, width_out):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.randn(width_in, width_out) * 0.1), nn.Parameter(torch.zeros(width_out))
+
+    def forward(self, x):
+        return torch.addmm(self.bias, x.view(-1, x.size(-1)), self.weight).view(*x.shape[:-1], -1)
+
+
+class Gpt2(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.wte, self.wpe = nn.Embedding(20, WIDTH), nn.Embedding(8, WIDTH)
+        self.ln_1, self.ln_2, self.ln_f = (nn.LayerNorm(WIDTH) for _ in range(3))
+        self.c_attn, self.c_proj = Conv1D(WIDTH, 3 * WIDTH), Conv1D(WIDTH, WIDTH)
+        self.c_fc, self.c_out = Conv1D(WIDTH, 28), Conv1D(28, WIDTH)
+        self.register_buffer("bias", torch.tril(torch.ones(8, 8, dtype=torch.bool)).view(1, 1, 8, 8))
+
+    def forward(self, tokens):
+        n, t = tokens.shape
+        x = self.wte(tokens) + self.wpe(torch.arange(t))
+        q, k, v = (s.view(n, t, 4, WIDTH // 4).permute(0, 2, 1, 3) for s in self.c_attn(self.ln_1(x)).split(WIDTH, dim=2))
+        scores = torch.matmul(q, k.transpose(-1, -2)) / math.sqrt(WIDTH // 4)
+        scores = torch.where(self.bias[:, :, :t, :t], scores, torch.full([], -1e9))
+        y = torch.matmul(scores.softmax(-1), v).permute(0, 2, 1, 3).contiguous().view(n, t, WIDTH)
+        x = x + self.c_proj(y)
+        x = x + self.c_out(F.gelu(self.c_fc(self.ln_2(x)), approximate="tanh"))
+        return F.linear(self.ln_f(x), self.wte.weight)
+
+
+class Bert(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words, self.places, self.kinds = nn.Embedding(20, WIDTH), nn.Embedding(8, WIDTH), nn.Embedding(2, WIDTH)
+        self.norm, self.norm1, self.norm2 = (nn.LayerNorm(WIDTH) for _ in range(3))
+        self.query, self.key, self.value = (nn.Linear(WIDTH, 12) for _ in range(3))
+        self.dense, self.up, self.down = nn.Linear(12, WIDTH), nn.Linear(WIDTH, 24), nn.Linear(24, WIDTH)
+        self.pooler, self.head = nn.Linear(WIDTH, 10), nn.Linear(10, 3)
+        self.register_buffer("position_ids", torch.arange(8)[None])
+
+    def forward(self, tokens, mask):
+        n, t = tokens.shape
+        x = self.words(tokens) + self.places(self.position_ids[:, :t]) + self.kinds(torch.zeros_like(tokens))
+        x = self.norm(x)
+        q, k, v = (layer(x).view(n, t, 3, 4).transpose(1, 2) for layer in (self.query, self.key, self.value))
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :] > 0)
+        x = self.norm1(x + self.dense(y.transpose(1, 2).reshape(n, t, 12)))
+        x = self.norm2(x + self.down(F.gelu(self.up(x))))
+        return self.head(torch.tanh(self.pooler(x[:, 0])))
+
+
+class Mamba(nn.Module):
+    """A selective scan, step by step."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.in_proj = nn.LayerNorm(WIDTH), nn.Linear(5, WIDTH)
+        self.split = nn.Linear(WIDTH, 2 * 12)
+        self.conv1d = nn.Conv1d(12, 12, 3, groups=12, padding=2)
+        self.x_proj, self.dt_proj = nn.Linear(12, 4 + 2 * 5), nn.Linear(4, 12)
+        self.A_log, self.D = nn.Parameter(torch.rand(12, 5)), nn.Parameter(torch.ones(12))
+        self.out_proj, self.head = nn.Linear(12, WIDTH), nn.Linear(WIDTH, 3)
+
+    def forward(self, x):
+        x = self.in_proj(x)
+        h, gate = self.split(self.norm(x)).chunk(2, -1)
+        t = h.shape[1]
+        h = F.silu(self.conv1d(h.transpose(1, 2))[..., :t]).transpose(1, 2)
+        step, b, c = self.x_proj(h).split([4, 5, 5], -1)
+        step = F.softplus(self.dt_proj(step))
+        decay = torch.exp(step[..., None] * -torch.exp(self.A_log))
+        driven = (step * h)[..., None] * b[:, :, None, :]
+        state, outputs = torch.zeros_like(driven[:, 0]), []
+        for i in range(t):
+            state = decay[:, i] * state + driven[:, i]
+            outputs.append((state * c[:, i, None, :]).sum(-1))
+        y = torch.stack(outputs, 1) + h * self.D
+        return self.head(x + self.out_proj(y * F.silu(gate)))
+
+
+class Windows(nn.Module):
+    """A block of Swin with shifted windows, a mask that is written in place, and a table of relative positions."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.norm = nn.Conv2d(3, WIDTH, 2, 2), nn.LayerNorm(WIDTH)
+        self.qkv, self.proj = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
+        self.table = nn.Parameter(torch.randn(9, 4))
+        places = torch.stack(torch.meshgrid(torch.arange(2), torch.arange(2), indexing="ij")).flatten(1)
+        offsets = (places[:, :, None] - places[:, None, :] + 1).permute(1, 2, 0)
+        self.register_buffer("index", offsets[..., 0] * 3 + offsets[..., 1])
+        self.head = nn.Linear(WIDTH, 3)
+
+    def forward(self, image):
+        x = self.embed(image).permute(0, 2, 3, 1)
+        n, h, w, c = x.shape
+        y = torch.roll(self.norm(x), (-1, -1), (1, 2))
+        y = y.view(n, h // 2, 2, w // 2, 2, c).permute(0, 1, 3, 2, 4, 5).reshape(-1, 4, c)
+        qkv = self.qkv(y).reshape(y.shape[0], 4, 3, 4, c // 4).permute(2, 0, 3, 1, 4)
+        q, k, v = qkv[0] * (c // 4) ** -0.5, qkv[1], qkv[2]
+        scores = q @ k.transpose(-2, -1) + self.table[self.index.view(-1)].view(4, 4, 4).permute(2, 0, 1)[None]
+        mask = x.new_zeros((h, w))
+        for i, rows in enumerate((slice(0, -2), slice(-2, -1), slice(-1, None))):
+            for j, columns in enumerate((slice(0, -2), slice(-2, -1), slice(-1, None))):
+                mask[rows, columns] = 3 * i + j
+        mask = mask.view(h // 2, 2, w // 2, 2).permute(0, 2, 1, 3).reshape(-1, 4)
+        mask = (mask[:, None] - mask[:, :, None]).masked_fill((mask[:, None] - mask[:, :, None]) != 0, -100.0)
+        scores = scores.view(n, -1, 4, 4, 4) + mask[None, :, None]
+        y = scores.view(-1, 4, 4, 4).softmax(-1) @ v
+        y = self.proj(y.transpose(1, 2).reshape(-1, 4, c))
+        y = y.view(n, h // 2, w // 2, 2, 2, c).permute(0, 1, 3, 2, 4, 5).reshape(n, h, w, c)
+        return self.head((x + torch.roll(y, (1, 1), (1, 2))).mean((1, 2)))
+
+
+class ShuffleNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem, self.branch = nn.Conv2d(3, 12, 3, padding=1), nn.Sequential(
+            nn.Conv2d(6, 6, 1), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 6, 3, padding=1, groups=6), nn.Conv2d(6, 6, 1))
+        self.head = nn.Linear(12, 3)
+
+    def forward(self, x):
+        x = F.relu(self.stem(x))
+        for _ in range(2):
+            a, b = x.chunk(2, 1)
+            x = torch.cat([a, self.branch(b)], 1)
+            n, c, h, w = x.shape
+            x = x.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
+        return self.head(x.mean((2, 3)))
+
+
+class UNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.down, self.deep = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 12, 3, padding=1)
+        self.up, self.join = nn.ConvTranspose2d(12, 6, 2, 2), nn.Conv2d(14, 8, 3, padding=1)
+        self.norm, self.head = nn.GroupNorm(2, 8), nn.Conv2d(8, 2, 1)
+
+    def forward(self, x):
+        a = F.relu(self.down(x))
+        b = F.relu(self.deep(F.max_pool2d(a, 2)))
+        return self.head(F.relu(self.norm(self.join(torch.cat([self.up(b), a], 1)))))
+
+
+class Mixer(nn.Module):
+    """Layers along tokens and along channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.norm = nn.Conv2d(3, WIDTH, 4, 4), nn.LayerNorm(WIDTH)
+        self.tokens1, self.tokens2 = nn.Linear(4, 7), nn.Linear(7, 4)
+        self.up, self.down, self.head = nn.Linear(WIDTH, 20), nn.Linear(20, WIDTH), nn.Linear(WIDTH, 3)
+
+    def forward(self, x):
+        x = self.embed(x).flatten(2).transpose(1, 2)
+        x = x + self.tokens2(F.gelu(self.tokens1(self.norm(x).transpose(1, 2)))).transpose(1, 2)
+        return self.head((x + self.down(F.gelu(self.up(x)))).mean(1))
+
+
+class Standardized(nn.Module):
+    """Weights that are normalized before they are used, and one that is shared."""
+
+    def __init__(self):
+        super().__init__()
+        self.normed = torch.nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 8, 3, padding=1))
+        self.standard, self.gain = nn.Conv2d(8, 8, 3, padding=1), nn.Parameter(torch.ones(8, 1, 1, 1))
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = F.relu(self.normed(x))
+        weight = F.batch_norm(self.standard.weight.reshape(1, 8, -1), None, None, training=True).reshape_as(self.standard.weight)
+        for _ in range(2):
+            x = x + F.relu(F.conv2d(x, weight * self.gain, self.standard.bias, padding=1))
+        return self.head(x.mean((2, 3)))
+
+
+def sequence():
+    return torch.randn(BATCH, TOKENS, 5)
+
+
+def image():
+    return torch.randn(BATCH, 3, 8, 8)
+
+
+def tokens():
+    return torch.randint(0, 20, (BATCH, TOKENS))
+
+
+NETWORKS = {
+    "self_attention": (SelfAttention, lambda: (sequence(),)),
+    "cross_attention": (CrossAttention, lambda: (sequence(),)),
+    "transformer": (Transformer, lambda: (sequence(),)),
+    "recurrent": (Recurrent, lambda: (sequence(),)),
+    "super_resolution": (SuperResolution, lambda: (image(),)),
+    "detector": (Detector, lambda: (image(),)),
+    "llama": (Llama, lambda: (tokens(),)),
+    "gpt2": (Gpt2, lambda: (tokens(),)),
+    "bert": (Bert, lambda: (tokens(), torch.ones(BATCH, TOKENS, dtype=torch.long))),
+    "mamba": (Mamba, lambda: (sequence(),)),
+    "windows": (Windows, lambda: (image(),)),
+    "shuffle_net": (ShuffleNet, lambda: (image(),)),
+    "unet": (UNet, lambda: (image(),)),
+    "mixer": (Mixer, lambda: (image(),)),
+    "standardized": (Standardized, lambda: (image(),)),
+}
+
+
+def main(folder, names):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        path = folder / f"{name}.pt2"
+        torch.manual_seed(0)
+        make, inputs = NETWORKS[name]
+        program = torch.export.export(make().eval(), inputs(), strict=False)
+        partial = path.with_suffix(".partial.pt2")
+        torch.export.save(program, partial)
+        partial.rename(path)
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]), sys.argv[2:] or list(NETWORKS))
