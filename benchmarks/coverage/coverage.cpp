@@ -8,15 +8,15 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
-#include <torch/csrc/jit/serialization/pickle.h>
 
 #include <chrono>
-#include <fstream>
+#include <filesystem>
 #include <iostream>
 
 #include "inn/network/files.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/proof.h"
+#include "resampling/hand_over.h"
 
 namespace {
 
@@ -24,34 +24,6 @@ using Json = nlohmann::ordered_json;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-/// Every second channel of each group, half of them in all.
-std::map<inn::GroupId, inn::GroupMaps> half_of(const inn::AnalysedNetwork& source) {
-  std::map<inn::GroupId, inn::GroupMaps> maps;
-  for (const auto id : source.groups.select({})) {
-    const int64_t width = source.groups.groups[id].width, half = std::max<int64_t>(1, width / 2);
-    std::vector<int64_t> kept;
-    for (int64_t k = 0; k < half; ++k) kept.push_back(2 * k + (2 * k + 1 < width ? 1 : 0));
-    maps.emplace(id, inn::selection_maps(width, kept));
-  }
-  return maps;
-}
-
-void write_half(const inn::Network& half, const std::string& out) {
-  const auto inputs = inn::random_inputs(half, 1);
-  const auto outputs = half.forward(inputs);
-  inn::write_pt2(half, out + ".pt2");
-  c10::List<at::Tensor> given, wanted;
-  for (const auto& input : inputs) given.push_back(input.toTensor());
-  for (const auto& output : outputs)
-    if (output.isTensor()) wanted.push_back(output.toTensor());
-  c10::impl::GenericList all(c10::AnyType::get());
-  all.push_back(given);
-  all.push_back(wanted);
-  const auto bytes = torch::jit::pickle_save(all);
-  std::ofstream(out + ".pt", std::ios::binary)
-      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 Json run(const std::string& archive, const std::string& out, bool each) {
@@ -80,7 +52,10 @@ Json run(const std::string& archive, const std::string& out, bool each) {
     report["producer_effect"] = proof.producer_effect;
   }
   try {
-    write_half(inn::resample(source, half_of(source)), out);
+    const auto half = inn::resample(source, inn::test::half_of_every_group(source));
+    const auto written = std::filesystem::absolute(out);
+    inn::test::hand_over(half, {inn::random_inputs(half, 1)}, written.parent_path(),
+                         written.filename().string());
   } catch (const std::exception& error) {
     report["failures"].push_back(std::string("half: ") + error.what());
   }

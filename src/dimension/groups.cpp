@@ -7,56 +7,11 @@
 #include <set>
 
 #include "dimension/analysis.h"
+#include "dimension/places.h"
 #include "inn/core/error.h"
 
 namespace inn {
 namespace {
-
-/// Where a leaf of an axis stands: see Member.
-struct Place {
-  int64_t offset, outer, outer_stride, inner;
-};
-
-/// Calls `visit(leaf, place)` for each variable of `axis`, once for every place where a member of the form
-/// (offset, outer, outer_stride, inner) describes it.
-template <class Visit>
-void walk(const Axis& axis, Place at, Visit&& visit) {
-  switch (axis.kind) {
-    case Axis::Kind::constant:
-      return;
-    case Axis::Kind::variable:
-      visit(axis, at);
-      return;
-    case Axis::Kind::sum: {
-      int64_t begin = 0;
-      for (const auto& term : axis.parts) {
-        walk(term, {at.offset + begin * at.inner, at.outer, at.outer_stride, at.inner}, visit);
-        begin += term.size;
-      }
-      return;
-    }
-    case Axis::Kind::product: {
-      int64_t inner = axis.size, outer = 1;
-      for (const auto& factor : axis.parts) {
-        inner /= factor.size;
-        // The repetitions of what stands around (at.outer) and of the factors before this one: one stride
-        // holds for both where the blocks of the first are without gaps; else each of the former is listed by
-        // itself.
-        const int64_t block = factor.size * inner * at.inner;
-        if (at.outer == 1) {
-          walk(factor, {at.offset, outer, block, inner * at.inner}, visit);
-        } else if (outer == 1) {
-          walk(factor, {at.offset, at.outer, at.outer_stride, inner * at.inner}, visit);
-        } else {
-          for (int64_t o = 0; o < at.outer; ++o)
-            walk(factor, {at.offset + o * at.outer_stride, outer, block, inner * at.inner}, visit);
-        }
-        outer *= factor.size;
-      }
-      return;
-    }
-  }
-}
 
 /// The part of a tensor's name that names its module; the whole name for a tensor of the root.
 std::string owner_of(const std::string& tensor) {
@@ -144,7 +99,7 @@ class Collector {
       int64_t begin = 0;
       for (const auto& term : terms_of(state, d)) {
         const auto consumed = consumed_in(state, d, begin, begin + term.size);
-        walk(term, {begin, 1, term.size, 1}, [&](const Axis& leaf, const Place& place) {
+        for_each_place(term, {begin, 1, term.size, 1}, [&](const Axis& leaf, const ChannelPlace& place) {
           if (!analysis_.algebra.is_fixed(leaf.variable)) add_member(state, d, leaf, place, consumed);
         });
         begin += term.size;
@@ -152,7 +107,7 @@ class Collector {
     }
   }
 
-  void add_member(size_t state, int64_t d, const Axis& leaf, const Place& place,
+  void add_member(size_t state, int64_t d, const Axis& leaf, const ChannelPlace& place,
                   const std::set<VariableId>& consumed) {
     const auto [found, is_new] = ids_.try_emplace(leaf.variable, result_.groups.size());
     if (is_new) {

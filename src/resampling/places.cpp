@@ -3,44 +3,11 @@
 #include <ATen/ATen.h>
 
 namespace inn {
-namespace {
-
-/// Appends the places of `group` in `axis`, which itself stands at `at`.
-void append_places(const Axis& axis, GroupId group, const ChannelPlace& at,
-                   std::vector<ChannelPlace>& places) {
-  if (axis.is_variable() && axis.variable == static_cast<VariableId>(group)) places.push_back(at);
-  if (axis.is_sum()) {
-    int64_t begin = 0;
-    for (const auto& term : axis.parts) {
-      append_places(term, group, {at.offset + begin * at.inner, at.outer, at.outer_stride, at.inner}, places);
-      begin += term.size;
-    }
-  }
-  if (!axis.is_product()) return;
-  int64_t inner = axis.size, outer = 1;
-  for (const auto& factor : axis.parts) {
-    inner /= factor.size;
-    // One stride holds for the repetitions around the axis and for those of the factors before this one only
-    // where one of the two counts is 1; else each of the former is a place by itself.
-    const int64_t block = factor.size * inner * at.inner;
-    if (at.outer == 1) {
-      append_places(factor, group, {at.offset, outer, block, inner * at.inner}, places);
-    } else if (outer == 1) {
-      append_places(factor, group, {at.offset, at.outer, at.outer_stride, inner * at.inner}, places);
-    } else {
-      for (int64_t o = 0; o < at.outer; ++o)
-        append_places(factor, group, {at.offset + o * at.outer_stride, outer, block, inner * at.inner},
-                      places);
-    }
-    outer *= factor.size;
-  }
-}
-
-}  // namespace
-
 std::vector<ChannelPlace> places_of(const Axis& axis, GroupId group) {
   std::vector<ChannelPlace> places;
-  append_places(axis, group, {0, 1, axis.size, 1}, places);
+  for_each_place(axis, {0, 1, axis.size, 1}, [&](const Axis& leaf, const ChannelPlace& place) {
+    if (leaf.variable == static_cast<VariableId>(group)) places.push_back(place);
+  });
   return places;
 }
 

@@ -5,14 +5,10 @@
 
 #include <vector>
 
+#include "dimension/places.h"
 #include "inn/dimension/groups.h"
 
 namespace inn {
-
-/// Channel c stands at offset + o·outer_stride + c·inner + i, 0 ≤ o < outer, 0 ≤ i < inner: see Member.
-struct ChannelPlace {
-  int64_t offset, outer, outer_stride, inner;
-};
 
 /// Returns the places of `group` in `axis`, in order: those of its members where the axis is of the state.
 std::vector<ChannelPlace> places_of(const Axis& axis, GroupId group);

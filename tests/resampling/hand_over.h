@@ -14,6 +14,14 @@
 #include "inn/network/files.h"
 #include "inn/resampling/maps.h"
 
+// Where they stand, as the build says.
+#ifndef INN_TEST_ARCHIVES
+#define INN_TEST_ARCHIVES ""
+#endif
+#ifndef INN_TEST_WRITTEN
+#define INN_TEST_WRITTEN ""
+#endif
+
 namespace inn::test {
 
 /// Every second channel of each group that can be resized: half of them, at least one.

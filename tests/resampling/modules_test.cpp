@@ -13,13 +13,6 @@
 namespace inn {
 namespace {
 
-#ifndef INN_TEST_ARCHIVES
-#define INN_TEST_ARCHIVES ""
-#endif
-#ifndef INN_TEST_WRITTEN
-#define INN_TEST_WRITTEN ""
-#endif
-
 const std::filesystem::path kArchives = std::filesystem::path(INN_TEST_ARCHIVES) / "modules";
 
 /// The widths of the groups that can be resized, in ascending order.

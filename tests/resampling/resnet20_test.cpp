@@ -15,10 +15,6 @@
 namespace inn {
 namespace {
 
-#ifndef INN_TEST_WRITTEN
-#define INN_TEST_WRITTEN ""
-#endif
-
 TEST(Resnet20Half, IsWrittenForPythonAtOtherBatchSizes) {
 #ifndef INN_SHARED_DATA
   GTEST_SKIP() << "the folder of resnet20.pt2 is not there";

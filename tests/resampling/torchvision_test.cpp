@@ -15,13 +15,6 @@
 namespace inn {
 namespace {
 
-#ifndef INN_TEST_ARCHIVES
-#define INN_TEST_ARCHIVES ""
-#endif
-#ifndef INN_TEST_WRITTEN
-#define INN_TEST_WRITTEN ""
-#endif
-
 class Torchvision : public testing::TestWithParam<const char*> {
  protected:
   std::filesystem::path archive() const {

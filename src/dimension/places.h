@@ -1,0 +1,46 @@
+#pragma once
+// Where the variables of an axis stand in it.
+
+#include <cstdint>
+
+#include "inn/dimension/axis.h"
+
+namespace inn {
+
+/// Channel c stands at offset + o·outer_stride + c·inner + i, 0 ≤ o < outer, 0 ≤ i < inner: see Member.
+struct ChannelPlace {
+  int64_t offset, outer, outer_stride, inner;
+};
+
+/// Calls `visit(leaf, place)` for each variable of `axis`, which itself stands at `at`, once for every place
+/// where the four numbers describe it.
+template <class Visit>
+void for_each_place(const Axis& axis, const ChannelPlace& at, const Visit& visit) {
+  if (axis.is_variable()) visit(axis, at);
+  if (axis.is_sum()) {
+    int64_t begin = 0;
+    for (const auto& term : axis.parts) {
+      for_each_place(term, {at.offset + begin * at.inner, at.outer, at.outer_stride, at.inner}, visit);
+      begin += term.size;
+    }
+  }
+  if (!axis.is_product()) return;
+  int64_t inner = axis.size, outer = 1;
+  for (const auto& factor : axis.parts) {
+    inner /= factor.size;
+    // The repetitions of what stands around (at.outer) and of the factors before this one: one stride holds
+    // for both where one of the two counts is 1; else each of the former is a place by itself.
+    const int64_t block = factor.size * inner * at.inner;
+    if (at.outer == 1) {
+      for_each_place(factor, {at.offset, outer, block, inner * at.inner}, visit);
+    } else if (outer == 1) {
+      for_each_place(factor, {at.offset, at.outer, at.outer_stride, inner * at.inner}, visit);
+    } else {
+      for (int64_t o = 0; o < at.outer; ++o)
+        for_each_place(factor, {at.offset + o * at.outer_stride, outer, block, inner * at.inner}, visit);
+    }
+    outer *= factor.size;
+  }
+}
+
+}  // namespace inn
