@@ -73,11 +73,7 @@ int run(const Options& options) {
       model.is_integral()
           ? train_integral(model.integral, options, widths, images, normalization, recipe, device)
           : train_plain(std::move(model.plain.network), options, images, normalization, recipe, device);
-  if (options.general.json) {
-    print(training_json(result, options.output));
-  } else {
-    print_training(result, options.output);
-  }
+  report_training(result, options.output, options.general);
   return 0;
 }
 

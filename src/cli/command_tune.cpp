@@ -46,11 +46,7 @@ int run(const Options& options) {
   finish(options.training, recipe, result);
   model.to(c10::Device(c10::kCPU));
   save(*model.integral, options.output);
-  if (options.general.json) {
-    print(training_json(result, options.output));
-  } else {
-    print_training(result, options.output);
-  }
+  report_training(result, options.output, options.general);
   return 0;
 }
 

@@ -77,6 +77,25 @@ void read_regularizer(const std::string& text, TrainOptions& recipe) {
   as_usage([&] { return &find_regularizer(recipe.regularizer); });
 }
 
+Json training_json(const TrainResult& result, const std::filesystem::path& output) {
+  Json epochs = Json::array();
+  for (const auto& epoch : result.epochs)
+    epochs.push_back({{"epoch", epoch.epoch + 1},
+                      {"loss", epoch.loss},
+                      {"accuracy", epoch.accuracy},
+                      {"learning_rate", epoch.learning_rate},
+                      {"seconds", epoch.seconds}});
+  return {{"output", output.string()}, {"epochs", std::move(epochs)}};
+}
+
+void print_training(const TrainResult& result, const std::filesystem::path& output) {
+  Table table({"epoch", "loss", "accuracy", "seconds"});
+  for (const auto& epoch : result.epochs)
+    table.add_row({std::to_string(epoch.epoch + 1), fmt::format("{:.4f}", epoch.loss),
+                   format_percent(epoch.accuracy), fmt::format("{:.1f}", epoch.seconds)});
+  std::cout << table << fmt::format("Wrote {}.\n", output.string());
+}
+
 }  // namespace
 
 void add_training_options(CLI::App& app, TrainingOptions& options) {
@@ -123,23 +142,13 @@ void finish(const TrainingOptions& options, const TrainOptions& recipe, const Tr
   if (options.train.checkpoint.empty()) std::filesystem::remove(recipe.checkpoint, ignored);
 }
 
-Json training_json(const TrainResult& result, const std::filesystem::path& output) {
-  Json epochs = Json::array();
-  for (const auto& epoch : result.epochs)
-    epochs.push_back({{"epoch", epoch.epoch + 1},
-                      {"loss", epoch.loss},
-                      {"accuracy", epoch.accuracy},
-                      {"learning_rate", epoch.learning_rate},
-                      {"seconds", epoch.seconds}});
-  return {{"output", output.string()}, {"epochs", std::move(epochs)}};
-}
-
-void print_training(const TrainResult& result, const std::filesystem::path& output) {
-  Table table({"epoch", "loss", "accuracy", "seconds"});
-  for (const auto& epoch : result.epochs)
-    table.add_row({std::to_string(epoch.epoch + 1), fmt::format("{:.4f}", epoch.loss),
-                   format_percent(epoch.accuracy), fmt::format("{:.1f}", epoch.seconds)});
-  std::cout << table << fmt::format("Wrote {}.\n", output.string());
+void report_training(const TrainResult& result, const std::filesystem::path& output,
+                     const GeneralOptions& general) {
+  if (general.json) {
+    print(training_json(result, output));
+  } else {
+    print_training(result, output);
+  }
 }
 
 }  // namespace inn::cli

@@ -29,9 +29,9 @@ TrainOptions recipe_of(const TrainingOptions& options, const std::filesystem::pa
 /// its own.
 void finish(const TrainingOptions& options, const TrainOptions& recipe, const TrainResult& result);
 
-/// {"output", "epochs": [{"epoch", "loss", "accuracy", "learning_rate", "seconds"}]}
-Json training_json(const TrainResult& result, const std::filesystem::path& output);
-/// Prints a table of the epochs.
-void print_training(const TrainResult& result, const std::filesystem::path& output);
+/// Prints a table of the epochs, or with --json {"output", "epochs": [{"epoch", "loss", "accuracy",
+/// "learning_rate", "seconds"}]}.
+void report_training(const TrainResult& result, const std::filesystem::path& output,
+                     const GeneralOptions& general);
 
 }  // namespace inn::cli
