@@ -72,7 +72,7 @@ class AxisMapOf {
   const std::map<GroupId, GroupMaps>& maps_;
 };
 
-void check(const Groups& groups, const std::map<GroupId, GroupMaps>& maps) {
+void check_maps(const Groups& groups, const std::map<GroupId, GroupMaps>& maps) {
   for (const auto& [id, pair] : maps) {
     const auto& group = groups.groups.at(id);
     if (pair.produce.is_identity() && pair.consume.is_identity() && pair.produce.cols() == group.width)
@@ -90,6 +90,10 @@ void check(const Groups& groups, const std::map<GroupId, GroupMaps>& maps) {
 }
 
 }  // namespace
+
+AxisMap axis_map(const Groups& groups, size_t state, int64_t axis, const std::map<GroupId, GroupMaps>& maps) {
+  return AxisMapOf(groups, state, axis, maps)(groups.axes.at(state).at(static_cast<size_t>(axis)));
+}
 
 GroupMaps interpolation_maps(int64_t source_width, const at::Tensor& points,
                              const InterpolationKernel& kernel, const Quadrature& quadrature) {
@@ -168,7 +172,7 @@ std::vector<int64_t> symbol_values(const Groups& groups, const Network& network,
 }
 
 Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMaps>& maps) {
-  check(source.groups, maps);
+  check_maps(source.groups, maps);
   std::vector<int64_t> widths;
   for (const auto& group : source.groups.groups) widths.push_back(group.width);
   for (const auto& [id, pair] : maps) widths[id] = pair.produce.rows();

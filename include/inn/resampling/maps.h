@@ -31,6 +31,10 @@ GroupMaps selection_maps(int64_t source_width, const std::vector<int64_t>& indic
 /// `after` applied to what `before` gives: produce and consume composed alike.
 GroupMaps compose(const GroupMaps& after, const GroupMaps& before);
 
+/// Returns the map of axis `axis` of state tensor `state` as a whole: of all the groups that stand in it,
+/// each by its role there.
+AxisMap axis_map(const Groups& groups, size_t state, int64_t axis, const std::map<GroupId, GroupMaps>& maps);
+
 /// Returns state tensor `state` with the maps of its groups applied along its axes, smallest result first.
 /// Groups without an entry keep their channels. A running variance is kept between the least and greatest of
 /// its source. Differentiable.

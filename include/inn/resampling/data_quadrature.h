@@ -1,0 +1,56 @@
+#pragma once
+// Any width without training: the quadrature of the data.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "inn/dimension/groups.h"
+#include "inn/network/network.h"
+#include "inn/resampling/calibration.h"
+#include "inn/resampling/maps.h"
+#include "inn/resampling/nodes.h"
+#include "inn/resampling/refit.h"
+
+namespace inn {
+
+struct DataQuadratureOptions {
+  NodeOptions nodes = {};
+  /// Whether layers are refit by least squares after the kernel's weights are given.
+  bool refits = true;
+  RefitOptions refit = {};
+};
+
+/// What became of one group.
+struct GroupReport {
+  GroupId id;
+  std::string name;
+  int64_t source_width, width;
+  std::vector<int64_t> nodes;
+  /// How they were found: "kernel" by its consumers' errors, or "l2" where nothing that can be measured reads
+  /// the group.
+  std::string found_by;
+  double error = 0;           // of the nodes, by their consumers' kernels (node_error), before any refit
+  std::vector<double> curve;  // of 1 … n nodes; empty where there is no kernel
+};
+
+struct DataQuadrature {
+  Network network;
+  std::map<GroupId, GroupMaps> maps;
+  std::vector<GroupReport> groups;
+  std::vector<LayerFit> layers;
+};
+
+/// Returns the plain network in which the groups have `widths`, each at most its source's, made without a
+/// gradient step and without labels (MATH: "Data-aware quadrature").
+///
+/// Nodes of each group are channels that its consumers' outputs can be computed from best, by the second
+/// moments of its activations in the source network; consumers get the kernel's weights, then each layer is
+/// refit in network order. Widths of the source give the source network, tensors unchanged. Results do not
+/// depend on how samples are put into batches, but for rounding. Throws std::invalid_argument for a group
+/// that is pinned and a width outside [1, source width]; as `refit` does.
+DataQuadrature resample(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
+                        const Calibration& calibration, const DataQuadratureOptions& options = {});
+
+}  // namespace inn

@@ -1,0 +1,61 @@
+#include "inn/resampling/data_quadrature.h"
+
+#include <ATen/ATen.h>
+
+#include "inn/core/error.h"
+#include "inn/resampling/importance.h"
+#include "resampling/refit/consumers.h"
+
+namespace inn {
+namespace {
+
+void check_widths(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths) {
+  for (const auto& [id, width] : widths) {
+    const auto& group = source.groups.groups.at(id);
+    if (width == group.width) continue;
+    require(!group.pinned, "resampling", "Group '{}': it is pinned at width {}, since {}.", group.name,
+            group.width, group.pinned.value_or(""));
+    require(width >= 1 && width <= group.width, "resampling",
+            "Group '{}': a quadrature of the data has 1 to {} nodes but got {}.", group.name, group.width,
+            width);
+  }
+}
+
+}  // namespace
+
+DataQuadrature resample(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
+                        const Calibration& calibration, const DataQuadratureOptions& options) {
+  check_widths(source, widths);
+  std::vector<GroupId> cut;
+  for (const auto& [id, width] : widths)
+    if (width < source.groups.groups[id].width) cut.push_back(id);
+  DataQuadrature result;
+  if (!cut.empty()) {
+    const auto kernels = measure_kernels(source, cut, calibration,
+                                         {.positions = options.refit.positions, .seed = options.refit.seed});
+    for (const auto id : cut) {
+      const auto& group = source.groups.groups[id];
+      GroupReport report{id, group.name, group.width, widths.at(id), {}, "kernel", 0, {}};
+      if (const auto found = kernels.find(id); found != kernels.end()) {
+        report.nodes = choose_nodes(found->second, report.width, options.nodes);
+        report.error = node_error(found->second, report.nodes, options.nodes.ridge);
+        report.curve = error_curve(found->second, options.nodes);
+        result.maps.emplace(id, GroupMaps{AxisMap::select(report.nodes, group.width),
+                                          kernel_weights(found->second, report.nodes, options.nodes.ridge)});
+      } else {
+        report.found_by = "l2";
+        const auto scores = importance_scores(source, {id}, find_importance("l2"));
+        report.nodes = most_important(scores.at(id), report.width);
+        result.maps.emplace(id, selection_maps(group.width, report.nodes));
+      }
+      result.groups.push_back(std::move(report));
+    }
+  }
+  result.network = resample(source, result.maps);
+  result.network.set_training(false);
+  if (options.refits && !cut.empty())
+    result.layers = refit(result.network, source, result.maps, calibration, options.refit);
+  return result;
+}
+
+}  // namespace inn

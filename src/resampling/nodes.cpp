@@ -1,0 +1,284 @@
+#include "inn/resampling/nodes.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "inn/core/error.h"
+
+namespace inn {
+namespace {
+
+// A channel whose residual variance is below this part of its own is a mixture of the nodes already.
+constexpr double kExplained = 1e-9;
+constexpr double kLeastRidge = 1e-12;  // relative: nearer to singular float64 does not see
+// An exchange must lower the error by this part.
+constexpr double kWorthwhile = 1e-6;
+
+/// The inverse of a positive semi-definite matrix, which a rising ridge makes regular where it is not.
+at::Tensor inverse_of(const at::Tensor& matrix) {
+  const double mean = std::max(matrix.diagonal().mean().item<double>(), std::numeric_limits<double>::min());
+  for (double ridge = 0; ridge < 1; ridge = ridge == 0 ? kLeastRidge : 10 * ridge) {
+    at::Tensor shifted = matrix.clone();
+    shifted.diagonal().add_(ridge * mean);
+    const auto [factor, info] = at::linalg_cholesky_ex(shifted);
+    if (info.item<int>() == 0) return at::cholesky_inverse(factor);
+  }
+  raise("resampling", "Nodes: a kernel is not positive semi-definite.");
+}
+
+struct Scaled {
+  at::Tensor kernel, gram;  // with the ridge; with trace(M·K) = 1
+};
+
+std::vector<Scaled> scaled(const std::vector<ConsumerKernel>& consumers, double ridge, bool plain_gram) {
+  require(!consumers.empty(), "resampling", "Nodes: a group needs a consumer but has none.");
+  const int64_t n = consumers[0].kernel.size(0);
+  std::vector<Scaled> result;
+  for (const auto& consumer : consumers) {
+    require(consumer.kernel.dim() == 2 && consumer.kernel.size(0) == n && consumer.kernel.size(1) == n &&
+                consumer.gram.sizes() == consumer.kernel.sizes(),
+            "resampling", "Nodes: kernels and Gram matrices must be [{}, {}].", n, n);
+    at::Tensor kernel = consumer.kernel.to(at::kDouble).clone();
+    const double mean = kernel.diagonal().mean().item<double>();
+    kernel.diagonal().add_(std::max(ridge * mean, std::numeric_limits<double>::min()));
+    const at::Tensor gram = plain_gram ? at::eye(n, at::kDouble) : consumer.gram.to(at::kDouble);
+    const double energy = (gram * kernel).sum().item<double>();
+    result.push_back({kernel, energy > 0 ? gram / energy : gram});
+  }
+  return result;
+}
+
+/// Forward: residual kernels after the nodes taken so far.
+class GreedyRun {
+ public:
+  explicit GreedyRun(const std::vector<Scaled>& consumers) {
+    const int64_t n = consumers[0].kernel.size(0);
+    taken_ = at::zeros({n}, at::kBool);
+    for (const auto& [kernel, gram] : consumers)
+      parts_.push_back(
+          {kernel.clone(), gram, (at::mm(kernel, gram) * kernel).sum(1), kernel.diagonal().clone()});
+  }
+
+  /// Takes the channel that lowers the error most, and returns it.
+  int64_t take() {
+    const int64_t best = gains().masked_fill(taken_, -1).argmax().item<int64_t>();
+    take(best);
+    return best;
+  }
+
+  void take(int64_t channel) {
+    taken_[channel] = true;
+    for (auto& part : parts_) {
+      const at::Tensor r = part.residual.select(1, channel).clone();
+      const double pivot = r[channel].item<double>();
+      if (pivot <= kExplained * part.own[channel].item<double>()) continue;
+      const at::Tensor mr = at::mv(part.gram, r), rmr = at::mv(part.residual, mr);
+      const double energy = at::dot(r, mr).item<double>();
+      part.gain.sub_(2 / pivot * r * rmr - energy / (pivot * pivot) * r.square());
+      part.residual.addr_(r, r, 1, -1 / pivot);
+    }
+  }
+
+  /// What each channel would take of the error.
+  at::Tensor gains() const {
+    at::Tensor sum = at::zeros_like(parts_[0].own);
+    for (const auto& part : parts_) {
+      const auto pivots = part.residual.diagonal();
+      const auto open = pivots > kExplained * part.own;
+      sum += at::where(open, part.gain / at::where(open, pivots, at::ones_like(pivots)), at::zeros_like(sum));
+    }
+    return sum;
+  }
+
+  double error() const {
+    double sum = 0;
+    for (const auto& part : parts_) sum += (part.gram * part.residual).sum().item<double>();
+    return std::max(0., sum);
+  }
+
+ private:
+  struct Part {
+    at::Tensor residual, gram, gain /* diag(R·M·R) */, own /* diag(K) */;
+  };
+  std::vector<Part> parts_;
+  at::Tensor taken_;
+};
+
+/// Backward: what each node that is left is worth. With P = K_SS⁻¹ and B = K_:S·P, the weights of S for
+/// everything, taking j away costs (BᵀMB)_jj/P_jj.
+class BackwardRun {
+ public:
+  BackwardRun(const std::vector<Scaled>& consumers, const std::vector<int64_t>& nodes) {
+    const int64_t n = consumers[0].kernel.size(0);
+    gone_ = at::ones({n}, at::kBool);
+    const at::Tensor index = at::tensor(nodes);
+    gone_.index_fill_(0, index, false);
+    for (const auto& [kernel, gram] : consumers) {
+      at::Tensor inverse = at::zeros({n, n}, at::kDouble), weights = at::zeros({n, n}, at::kDouble);
+      const at::Tensor of_nodes = kernel.index_select(0, index);
+      const at::Tensor block = inverse_of(of_nodes.index_select(1, index));
+      inverse.index_put_({index.unsqueeze(1), index.unsqueeze(0)}, block);
+      weights.index_copy_(1, index, at::mm(of_nodes.t(), block));
+      parts_.push_back({inverse, weights, gram, at::zeros({n}, at::kDouble)});
+      renew(parts_.back());
+    }
+  }
+
+  int64_t drop() {
+    const int64_t least =
+        costs().masked_fill(gone_, std::numeric_limits<double>::infinity()).argmin().item<int64_t>();
+    drop(least);
+    return least;
+  }
+
+  void drop(int64_t node) {
+    error_ += costs()[node].item<double>();
+    gone_[node] = true;
+    for (auto& part : parts_) {
+      const at::Tensor p = part.inverse.select(1, node).clone(), b = part.weights.select(1, node).clone();
+      const double pivot = p[node].item<double>();
+      if (pivot <= 0) continue;
+      // The diagonal of BᵀMB for B − b·pᵀ/p_jj.
+      const at::Tensor mb = at::mv(part.gram, b), bmb = at::mv(part.weights.t(), mb);
+      const double energy = at::dot(b, mb).item<double>();
+      part.energy.sub_(2 / pivot * p * bmb - energy / (pivot * pivot) * p.square());
+      part.inverse.addr_(p, p, 1, -1 / pivot);
+      part.weights.addr_(b, p, 1, -1 / pivot);
+    }
+  }
+
+  at::Tensor costs() const {
+    at::Tensor sum = at::zeros_like(parts_[0].energy);
+    for (const auto& part : parts_) {
+      const auto pivots = part.inverse.diagonal();
+      const auto open = pivots > 0;
+      sum += at::where(open, part.energy.clamp_min(0) / at::where(open, pivots, at::ones_like(pivots)),
+                       at::zeros_like(sum));
+    }
+    return sum;
+  }
+
+  double added_error() const { return error_; }
+
+ private:
+  struct Part {
+    at::Tensor inverse, weights, gram, energy /* diag(Bᵀ·M·B) */;
+  };
+  static void renew(Part& part) { part.energy = (at::mm(part.gram, part.weights) * part.weights).sum(0); }
+  std::vector<Part> parts_;
+  at::Tensor gone_;
+  double error_ = 0;
+};
+
+std::vector<int64_t> all_channels(int64_t n) {
+  std::vector<int64_t> all(static_cast<size_t>(n));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+double error_of(const std::vector<Scaled>& consumers, const std::vector<int64_t>& nodes) {
+  const at::Tensor index = at::tensor(nodes);
+  double sum = 0;
+  for (const auto& [kernel, gram] : consumers) {
+    const at::Tensor across = kernel.index_select(0, index);
+    const at::Tensor inverse = inverse_of(across.index_select(1, index));
+    const at::Tensor explained = at::mm(across.t(), at::mm(inverse, across));
+    sum += (gram * (kernel - explained)).sum().item<double>();
+  }
+  return std::max(0., sum);
+}
+
+std::vector<int64_t> forward_nodes(const std::vector<Scaled>& consumers, int64_t count) {
+  GreedyRun run(consumers);
+  std::vector<int64_t> nodes;
+  for (int64_t k = 0; k < count; ++k) nodes.push_back(run.take());
+  return nodes;
+}
+
+std::vector<int64_t> backward_nodes(const std::vector<Scaled>& consumers, int64_t count) {
+  const int64_t n = consumers[0].kernel.size(0);
+  std::vector<int64_t> nodes = all_channels(n);
+  BackwardRun run(consumers, nodes);
+  for (int64_t k = n; k > count; --k) std::erase(nodes, run.drop());
+  return nodes;
+}
+
+/// Drops the node that is worth least and takes the channel that gives most, while that lowers the error.
+void exchange(const std::vector<Scaled>& consumers, int64_t times, std::vector<int64_t>& nodes) {
+  double error = error_of(consumers, nodes);
+  for (int64_t t = 0; t < times; ++t) {
+    BackwardRun backward(consumers, nodes);
+    std::vector<int64_t> tried = nodes;
+    std::erase(tried, backward.drop());
+    GreedyRun forward(consumers);
+    for (const auto node : tried) forward.take(node);
+    tried.push_back(forward.take());
+    const double now = error_of(consumers, tried);
+    if (!(now < error * (1 - kWorthwhile))) return;
+    error = now;
+    nodes = std::move(tried);
+  }
+}
+
+}  // namespace
+
+double node_error(const std::vector<ConsumerKernel>& consumers, const std::vector<int64_t>& nodes,
+                  double ridge) {
+  return error_of(scaled(consumers, ridge, false), nodes);
+}
+
+std::vector<int64_t> choose_nodes(const std::vector<ConsumerKernel>& consumers, int64_t count,
+                                  const NodeOptions& options) {
+  const auto parts = scaled(consumers, options.ridge, options.choice == NodeChoice::cholesky);
+  const int64_t n = parts[0].kernel.size(0);
+  require(count >= 1 && count <= n, "resampling", "Nodes: of {} channels 1 to {} can be kept but got {}.", n,
+          n, count);
+  if (count == n) return all_channels(n);
+  std::vector<int64_t> nodes;
+  if (options.choice != NodeChoice::backward) nodes = forward_nodes(parts, count);
+  if (options.choice == NodeChoice::backward || options.choice == NodeChoice::best) {
+    auto backward = backward_nodes(parts, count);
+    if (nodes.empty() || error_of(parts, backward) < error_of(parts, nodes)) nodes = std::move(backward);
+  }
+  exchange(parts, options.exchanges, nodes);
+  std::sort(nodes.begin(), nodes.end());
+  return nodes;
+}
+
+std::vector<double> error_curve(const std::vector<ConsumerKernel>& consumers, const NodeOptions& options) {
+  const auto parts = scaled(consumers, options.ridge, options.choice == NodeChoice::cholesky);
+  const int64_t n = parts[0].kernel.size(0);
+  std::vector<double> curve(static_cast<size_t>(n), 0.);
+  if (options.choice == NodeChoice::greedy || options.choice == NodeChoice::cholesky) {
+    GreedyRun run(parts);
+    for (int64_t k = 0; k < n; ++k) {
+      run.take();
+      curve[static_cast<size_t>(k)] = run.error();
+    }
+    return curve;
+  }
+  BackwardRun run(parts, all_channels(n));
+  for (int64_t k = n - 1; k >= 1; --k) {
+    run.drop();
+    curve[static_cast<size_t>(k - 1)] = run.added_error();
+  }
+  return curve;
+}
+
+AxisMap kernel_weights(const std::vector<ConsumerKernel>& consumers, const std::vector<int64_t>& nodes,
+                       double ridge) {
+  const auto parts = scaled(consumers, ridge, false);
+  at::Tensor kernel = at::zeros_like(parts[0].kernel);
+  for (size_t k = 0; k < parts.size(); ++k) {
+    const double energy = (consumers[k].gram * parts[k].kernel).sum().item<double>();
+    kernel += parts[k].kernel / std::max(energy, std::numeric_limits<double>::min());
+  }
+  const at::Tensor index = at::tensor(nodes);
+  const at::Tensor across = kernel.index_select(0, index);
+  return AxisMap::dense(at::mm(inverse_of(across.index_select(1, index)), across));
+}
+
+}  // namespace inn

@@ -1,0 +1,189 @@
+#include "resampling/refit/fit_plan.h"
+
+#include <set>
+
+namespace inn {
+namespace {
+
+/// Where a value is read.
+struct Readers {
+  std::vector<size_t> calls;
+  bool is_output = false;
+};
+
+/// What the plan knows of each value.
+class FitPlanner {
+ public:
+  FitPlanner(const Network& network, const Groups& groups, const std::map<GroupId, GroupMaps>& maps)
+      : network_(network),
+        groups_(groups),
+        maps_(maps),
+        readers_(network.values.size()),
+        made_by_(network.values.size(), -1),
+        changed_(network.values.size(), false) {
+    for (size_t c = 0; c < network.calls.size(); ++c) {
+      for (const auto& argument : network.calls[c].arguments)
+        argument.for_each_value([&](ValueId id) {
+          auto& calls = readers_[static_cast<size_t>(id)].calls;
+          if (calls.empty() || calls.back() != c) calls.push_back(c);
+        });
+      for (const auto& result : network.calls[c].results)
+        for (const auto id : result.values) made_by_[static_cast<size_t>(id)] = static_cast<int64_t>(c);
+    }
+    for (const auto& output : network.outputs)
+      output.for_each_value([&](ValueId id) { readers_[static_cast<size_t>(id)].is_output = true; });
+    for (size_t c = 0; c < network.calls.size(); ++c) linear_.push_back(linear_call(network, c));
+    for (size_t s = 0; s < network.state.size(); ++s)
+      changed_[static_cast<size_t>(network.state[s].value)] = is_mapped(s);
+  }
+
+  FitPlan make() {
+    find_changes();
+    for (size_t c = 0; c < network_.calls.size(); ++c) plan(c);
+    return std::move(plan_);
+  }
+
+ private:
+  bool is_mapped(size_t state) const {
+    for (size_t d = 0; d < groups_.axes.at(state).size(); ++d)
+      if (!axis_map(groups_, state, static_cast<int64_t>(d), maps_).is_identity()) return true;
+    return false;
+  }
+
+  bool changed(ValueId id) const { return changed_[static_cast<size_t>(id)]; }
+
+  void find_changes() {
+    for (const auto& call : network_.calls) {
+      bool any = false;
+      for (const auto& argument : call.arguments)
+        argument.for_each_value([&](ValueId id) { any = any || changed(id); });
+      for (const auto& result : call.results)
+        for (const auto id : result.values) changed_[static_cast<size_t>(id)] = any;
+    }
+  }
+
+  void plan(size_t c) {
+    if (const auto* found = std::get_if<LinearCall>(&linear_[c])) {
+      if (auto fit = fit_of(*found)) plan_.fits.push_back(std::move(*fit));
+    } else if (const auto* reason = std::get_if<std::string>(&linear_[c]); reason && touched(c)) {
+      plan_.kept.push_back({network_.calls[c].module, *reason});
+    }
+  }
+
+  bool touched(size_t c) const {
+    for (const auto& result : network_.calls[c].results)
+      for (const auto id : result.values)
+        if (changed(id)) return true;
+    return false;
+  }
+
+  std::optional<Fit> fit_of(const LinearCall& linear) const {
+    Fit fit{linear, {}, {}, axis_map(groups_, linear.weight, linear.output_axis(), maps_)};
+    if (linear.kind != LinearCall::Kind::linear && linear.input_first)
+      fit.outputs = grouped_outputs(linear, fit.outputs);
+    ValueId output = linear.output;
+    if (const auto next = only_reader(output); next && is_batch_norm(*next, output)) {
+      fit.norm = *next;
+      output = network_.calls[*next].results[0].values[0];
+    }
+    while (const auto next = only_reader(output)) {
+      if (!is_nothing(*next)) break;
+      output = network_.calls[*next].results[0].values[0];
+    }
+    fit.residual = residual_of(linear, output);
+    const bool by_input =
+        changed(linear.input) || !axis_map(groups_, linear.weight, linear.input_axis(), maps_).is_identity();
+    if (!by_input && !(fit.residual && changed(fit.residual->partner))) return {};
+    return fit;
+  }
+
+  /// Of a grouped transposed convolution, whose weight has the outputs of one group only, the outputs are
+  /// found by the value that it gives.
+  AxisMap grouped_outputs(const LinearCall& linear, const AxisMap& of_weight) const {
+    const auto& axes = groups_.value_axes.at(static_cast<size_t>(linear.output));
+    const int64_t channels = axes.at(1).size;
+    return channels % of_weight.cols() == 0 ? of_weight.expand(channels / of_weight.cols(), 1) : of_weight;
+  }
+
+  std::optional<size_t> only_reader(ValueId id) const {
+    const auto& readers = readers_[static_cast<size_t>(id)];
+    if (readers.is_output || readers.calls.size() != 1) return {};
+    return readers.calls[0];
+  }
+
+  bool is_batch_norm(size_t c, ValueId input) const {
+    const auto& call = network_.calls[c];
+    if (call.op != "aten::batch_norm" && call.op != "aten::_native_batch_norm_legit_no_training")
+      return false;
+    if (!call.arguments[0].is_value() || call.arguments[0].value() != input) return false;
+    for (const size_t place : {1, 2, 3, 4}) {
+      const auto& argument = call.arguments[place];
+      const bool may_lack = place < 3;
+      if (may_lack && argument.is_none()) continue;
+      if (!argument.is_value() || !network_.state_of(argument.value())) return false;
+      if (readers_[static_cast<size_t>(argument.value())].calls.size() != 1) return false;
+    }
+    return true;
+  }
+
+  /// Dropout in evaluation mode, and the like.
+  bool is_nothing(size_t c) const {
+    const auto& op = network_.calls[c].op;
+    return op == "aten::dropout" || op == "aten::feature_dropout" || op == "aten::alias" ||
+           op == "aten::detach" || op == "aten::contiguous";
+  }
+
+  std::optional<Fit::Residual> residual_of(const LinearCall& linear, ValueId output) const {
+    const auto next = only_reader(output);
+    if (!next) return {};
+    const auto& call = network_.calls[*next];
+    if (call.op != "aten::add" && call.op != "aten::add_") return {};
+    if (!call.arguments[0].is_value() || !call.arguments[1].is_value()) return {};
+    const auto& alpha = call.arguments.at(2);
+    if (!alpha.is_constant() || !alpha.constant().isScalar() || alpha.constant().toScalar().toDouble() != 1)
+      return {};
+    const ValueId first = call.arguments[0].value(), second = call.arguments[1].value();
+    const ValueId partner = first == output ? second : first;
+    const ValueId sum = call.results[0].values[0];
+    if (partner == output || network_.state_of(partner)) return {};
+    const auto& sizes = network_.values[static_cast<size_t>(output)].sizes;
+    if (network_.values[static_cast<size_t>(partner)].sizes != sizes ||
+        network_.values[static_cast<size_t>(sum)].sizes != sizes)
+      return {};
+    if (fits_between(linear.call, partner)) return {};
+    return Fit::Residual{sum, partner};
+  }
+
+  /// Whether the value depends on a weight of a call after `call` that may be fit.
+  bool fits_between(size_t call, ValueId value) const {
+    std::vector<ValueId> open{value};
+    std::set<ValueId> seen;
+    while (!open.empty()) {
+      const auto id = open.back();
+      open.pop_back();
+      const auto made = made_by_[static_cast<size_t>(id)];
+      if (made <= static_cast<int64_t>(call) || !seen.insert(id).second) continue;
+      if (std::holds_alternative<LinearCall>(linear_[static_cast<size_t>(made)])) return true;
+      for (const auto& argument : network_.calls[static_cast<size_t>(made)].arguments)
+        argument.for_each_value([&](ValueId other) { open.push_back(other); });
+    }
+    return false;
+  }
+
+  const Network& network_;
+  const Groups& groups_;
+  const std::map<GroupId, GroupMaps>& maps_;
+  std::vector<Readers> readers_;
+  std::vector<int64_t> made_by_;
+  std::vector<bool> changed_;
+  std::vector<std::variant<std::monostate, LinearCall, std::string>> linear_;  // by call
+  FitPlan plan_;
+};
+
+}  // namespace
+
+FitPlan plan_fits(const Network& network, const Groups& groups, const std::map<GroupId, GroupMaps>& maps) {
+  return FitPlanner(network, groups, maps).make();
+}
+
+}  // namespace inn
