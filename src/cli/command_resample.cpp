@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
 #include <iostream>
 
@@ -10,8 +12,9 @@
 #include "cli/resampled.h"
 #include "cli/usage_error.h"
 #include "cli/width_choice.h"
+#include "inn/core/atomic_file.h"
+#include "inn/core/error.h"
 #include "inn/report/table.h"
-#include "inn/train/evaluate.h"
 
 namespace inn::cli {
 namespace {
@@ -25,11 +28,10 @@ struct Options {
   CalibrationOptions calibration;
   NormalizationOptions normalization;
   std::string method = "interpolate";
+  bool refit = false, no_refit = false;
   bool dynamic_batch = false;
-  std::filesystem::path output;
+  std::filesystem::path output, report;
 };
-
-constexpr int64_t kCalibrationBatch = 256;
 
 int64_t count_parameters(const Network& network) {
   int64_t count = 0;
@@ -40,39 +42,105 @@ int64_t count_parameters(const Network& network) {
 
 struct Outcome {
   std::vector<Group> groups;  // at their source widths
-  ChosenWidths chosen;
+  Resampled made;
   int64_t before, after;  // parameters
 };
+
+Json group_record(const GroupReport& group) {
+  return {{"name", group.name},   {"source_width", group.source_width}, {"width", group.width},
+          {"nodes", group.nodes}, {"found_by", group.found_by},         {"error", group.error},
+          {"curve", group.curve}};
+}
+
+Json layer_record(const LayerFit& layer) {
+  Json record{{"layer", layer.layer}};
+  if (!layer.kept.empty()) {
+    record["kept"] = layer.kept;
+    return record;
+  }
+  record.update({{"target", layer.target},
+                 {"rows", layer.rows},
+                 {"features", layer.features},
+                 {"ridge", layer.ridge},
+                 {"error_before", layer.error_before},
+                 {"error_after", layer.error_after},
+                 {"held_out_before", layer.held_out_before},
+                 {"held_out_after", layer.held_out_after},
+                 {"seconds", layer.seconds}});
+  return record;
+}
+
+/// Of each group its nodes, and of each layer its fit.
+void write_report(const Resampled& made, const std::filesystem::path& file) {
+  Json groups = Json::array(), layers = Json::array();
+  for (const auto& group : made.groups) groups.push_back(group_record(group));
+  for (const auto& layer : made.layers) layers.push_back(layer_record(layer));
+  const Json record{{"groups", std::move(groups)}, {"layers", std::move(layers)}};
+  write_atomically(file, record.dump(1) + '\n');
+}
+
+/// One line on the layers that were refit, and one for each reason why some were not.
+void print_fits(const std::vector<LayerFit>& layers) {
+  if (layers.empty()) return;
+  int64_t fit = 0;
+  double before = 0, after = 0;
+  std::map<std::string, std::vector<std::string>> kept;
+  for (const auto& layer : layers) {
+    if (!layer.kept.empty()) {
+      kept[layer.kept].push_back(layer.layer);
+      continue;
+    }
+    ++fit;
+    before += layer.held_out_before;
+    after += layer.held_out_after;
+  }
+  if (fit > 0)
+    std::cout << fmt::format("Refit {} layers: mean error on images held out {}, {} before.\n", fit,
+                             format_percent(after / static_cast<double>(fit)),
+                             format_percent(before / static_cast<double>(fit)));
+  for (const auto& [reason, names] : kept)
+    std::cout << fmt::format("Not refit: {}, since {}.\n", fmt::join(names, ", "), reason);
+}
 
 void report(const Options& options, const Outcome& outcome) {
   if (options.general.json) {
     Json groups = Json::array();
-    for (const auto& [id, width] : outcome.chosen.widths)
+    for (const auto& [id, width] : outcome.made.chosen.widths)
       groups.push_back(
           {{"name", outcome.groups[id].name}, {"source_width", outcome.groups[id].width}, {"width", width}});
     print({{"output", options.output.string()},
            {"method", options.method},
            {"groups", std::move(groups)},
-           {"notes", outcome.chosen.notes},
+           {"notes", outcome.made.chosen.notes},
            {"parameters", {{"before", outcome.before}, {"after", outcome.after}}}});
     return;
   }
   Table table({"group", "source width", "width"});
-  for (const auto& [id, width] : outcome.chosen.widths)
+  for (const auto& [id, width] : outcome.made.chosen.widths)
     table.add_row({outcome.groups[id].name, std::to_string(outcome.groups[id].width), std::to_string(width)});
   std::cout << table;
-  for (const auto& note : outcome.chosen.notes) std::cout << note << '\n';
+  for (const auto& note : outcome.made.chosen.notes) std::cout << note << '\n';
+  print_fits(outcome.made.layers);
   std::cout << fmt::format("Wrote {}: {} parameters, {} before.\n", options.output.string(),
                            format_count(outcome.after), format_count(outcome.before));
 }
 
-Pruned made_of(const Model& model, const AnalysedNetwork& source, const Options& options,
-               const ResampleOptions& how, const std::optional<MeasuringImages>& images) {
-  if (is_importance(how.method))
-    return pruned(model, how.method, options.widths, options.pruning, images, how.seed);
-  ChosenWidths chosen = widths_of(model, source, options.widths);
-  Network network = resampled(model, chosen.widths, how);
-  return {std::move(network), std::move(chosen)};
+MethodOptions method_of(const Options& options) {
+  MethodOptions how{.method = options.method,
+                    .conversion = convert_options(options.conversion, options.general.seed),
+                    .pruning = options.pruning,
+                    .seed = options.general.seed,
+                    .progress = true};
+  require<UsageError>(!(options.refit && options.no_refit), "cli", "--refit and --no-refit exclude each other.");
+  if (options.refit || options.no_refit) how.refit = options.refit;
+  const bool measures = how.method == "quadrature" || how.refits();
+  require<UsageError>(!measures || !options.calibration.data.empty(), "cli",
+                      "Method {}{} is measured on data: --calibration is missing.", how.method,
+                      options.refit ? " with --refit" : "");
+  require<UsageError>(options.report.empty() || measures, "cli",
+                      "--report is of method quadrature and of --refit; method {} has nothing to say there.",
+                      how.method);
+  return how;
 }
 
 int run(const Options& options) {
@@ -84,9 +152,8 @@ int run(const Options& options) {
   });
   check_network_output(options.output);
   check(options.pruning, options.method, !options.calibration.data.empty());
-  const ResampleOptions how{.method = options.method,
-                            .conversion = convert_options(options.conversion, options.general.seed),
-                            .seed = options.general.seed};
+  const MethodOptions how = method_of(options);
+  if (!options.report.empty()) check_output(options.report);
   const auto calibration = read_calibration(options.calibration);
   Network read = read_network(options.model, options.general.seed);
   const Normalization normalization = normalization_of(options.normalization, read);
@@ -97,17 +164,14 @@ int run(const Options& options) {
   const AnalysedNetwork source = model.source();
   std::optional<MeasuringImages> images;
   if (calibration) images.emplace(MeasuringImages{*calibration, normalization, device});
-  Pruned made = made_of(model, source, options, how, images);
-  if (calibration) {
-    made.network.to(device);
-    recalibrate(made.network, *calibration, normalization, kCalibrationBatch);
-    made.network.to(c10::Device(c10::kCPU));
-  }
+  Resampled made = resampled(model, options.widths, how, images);
   write_network(made.network, options.output, options.dynamic_batch);
+  if (!options.report.empty()) write_report(made, options.report);
+  const int64_t after = count_parameters(made.network);
   report(options, {.groups = source.groups.groups,
-                   .chosen = std::move(made.chosen),
+                   .made = std::move(made),
                    .before = count_parameters(source.network),
-                   .after = count_parameters(made.network)});
+                   .after = after});
   return 0;
 }
 
@@ -125,7 +189,8 @@ Command resample_command() {
       .summary = "Writes the plain network that has other widths",
       .examples =
           "  inn resample integral.pt2 -o half.pt2 --keep 0.5\n"
-          "  inn resample resnet20.pt2 -o half.pt2 --keep 0.5 --method l1 --calibration images/\n"
+          "  inn resample resnet20.pt2 -o half.pt2 --keep 0.5 --method quadrature --calibration images/\n"
+          "  inn resample resnet20.pt2 -o half.pt2 --keep 0.5 --method l1 --refit --calibration images/\n"
           "  inn resample resnet20.pt2 -o out.pt2 --width layer1.0.conv1=12 layer2.0.conv1=20\n"
           "  inn resample resnet20.pt2 -o out.pt2 --keep 0.7 --groups 'layer3.*' --round-to 8\n"
           "  inn resample resnet20.pt2 -o out.pt2 --keep 0.5 --method taylor --scope global --max-cut 0.9 "
@@ -138,6 +203,11 @@ Command resample_command() {
         add_output_option(app, options->output);
         add_width_options(app, options->widths);
         app.add_option("--method", options->method, "One of " + methods_text())->capture_default_str();
+        app.add_flag("--refit", options->refit,
+                     "Refit every layer to the calibration images by least squares (quadrature does)");
+        app.add_flag("--no-refit", options->no_refit, "Method quadrature: keep the kernel's weights");
+        app.add_option("--report", options->report, "Write nodes, error curves, ridges and errors")
+            ->type_name("FILE.json");
         add_pruning_options(app, options->pruning);
         add_kernel_options(app, options->conversion);
         add_calibration_options(app, options->calibration);

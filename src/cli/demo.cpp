@@ -84,14 +84,11 @@ class Demo {
   }
 
   Network at_width(const Model& model, const std::string& method, double width) const {
-    const AnalysedNetwork source = model.source();
-    std::map<GroupId, int64_t> widths;
-    for (const auto id : source.groups.select({}))
-      widths[id] = fraction_width(width, source.groups.groups[id].width);
-    Network network = resampled(
-        model, widths, {.method = method, .conversion = {.seed = options_.seed}, .seed = options_.seed});
-    recalibrate(network, images_.calibration, pixels(), kCalibrationBatch);
-    return network;
+    WidthChoice widths{.keep = width};
+    const MeasuringImages images{images_.calibration, pixels(), c10::Device(c10::kCPU)};
+    return resampled(model, widths,
+                     {.method = method, .conversion = {.seed = options_.seed}, .seed = options_.seed}, images)
+        .network;
   }
 
   void add(const char* network, const char* method, double width, Network made) {

@@ -69,7 +69,7 @@ void keep_normalization(Network& network, const Normalization& normalization) {
 
 void add_calibration_options(CLI::App& app, CalibrationOptions& options) {
   app.add_option("--calibration", options.data,
-                 "Images on which batch norm's statistics are measured anew; no labels needed")
+                 "Images to measure on: batch norm's statistics, the kernel of the data; no labels needed")
       ->type_name("DATA");
   app.add_option("--samples", options.samples, "How many of them; 0: all")
       ->capture_default_str()

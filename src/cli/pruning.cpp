@@ -13,12 +13,9 @@
 #include "inn/resampling/combination.h"
 #include "inn/resampling/importance.h"
 #include "inn/resampling/pruning.h"
-#include "train/classify.h"
 
 namespace inn::cli {
 namespace {
-
-constexpr int64_t kMeasuringBatch = 64;
 
 const std::map<std::string, PruningScope>& scopes() {
   static const std::map<std::string, PruningScope> table{{"uniform", PruningScope::uniform},
@@ -36,31 +33,6 @@ std::string list_of(const Entries& entries) {
   std::string text;
   for (const auto& entry : entries) text += (text.empty() ? "" : ", ") + entry.name;
   return text;
-}
-
-/// The images in batches, with the cross entropy of each as its loss.
-Calibration calibration_of(const MeasuringImages& data, const Network& network, Measured needs) {
-  require(needs == Measured::activations || data.images.labels.defined(), "cli",
-          "Calibration '{}': its images have no labels, which this method needs.", data.images.source);
-  // A sample's own gradient costs a pass over its whole batch.
-  const int64_t size = needs == Measured::squared_gradients ? 1 : kMeasuringBatch;
-  const Batches batches(data.images, {.batch_size = size, .normalization = data.normalization});
-  const auto epoch = std::make_shared<const Epoch>(batches.epoch(0));
-  const auto place = image_options(network).device(data.device);
-  return {.batch = [=](int64_t index) -> std::optional<CalibrationBatch> {
-            if (index >= epoch->size()) return std::nullopt;
-            const Batch batch = (*epoch)[index];
-            const auto labels = batch.labels.defined() ? batch.labels.to(place.device()) : at::Tensor();
-            return CalibrationBatch{{batch.images.to(place)}, labels};
-          },
-          .loss =
-              [](const std::vector<c10::IValue>& outputs, const CalibrationBatch& batch) {
-                require(outputs.size() == 1 && outputs[0].isTensor(), "cli",
-                        "The network must give one tensor for a loss but gives {} outputs.", outputs.size());
-                const at::Tensor& logits = outputs[0].toTensor();
-                check_outputs(logits, batch.labels.size(0), batch.labels.max().item<int64_t>() + 1);
-                return at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::None);
-              }};
 }
 
 }  // namespace
@@ -108,8 +80,9 @@ void check(const PruningOptions& options, const std::string& method, bool has_ca
                       "Method {} is measured on data: --calibration is missing.", method);
 }
 
-Pruned pruned(const Model& model, const std::string& method, const WidthChoice& widths,
-              const PruningOptions& options, const std::optional<MeasuringImages>& images, uint64_t seed) {
+PrunedMaps pruned_maps(const Model& model, const std::string& method, const WidthChoice& widths,
+                       const PruningOptions& options, const std::optional<MeasuringImages>& images,
+                       uint64_t seed) {
   AnalysedNetwork source = model.source();
   const Importance& importance = find_importance(method);
   PruneOptions choice = prune_options(widths);
@@ -131,9 +104,8 @@ Pruned pruned(const Model& model, const std::string& method, const WidthChoice& 
   source.network.to(c10::Device(c10::kCPU));
   PrunePlan plan = plan_pruning(source, scores, choice);
 
-  Pruned result{resample(source, plan.maps(source.groups)), {{}, std::move(plan.notes)}};
+  PrunedMaps result{plan.maps(source.groups), {{}, std::move(plan.notes)}};
   for (const auto& [id, kept] : plan.kept) result.chosen.widths[id] = static_cast<int64_t>(kept.size());
-  result.network.set_training(false);
   return result;
 }
 

@@ -1,14 +1,15 @@
 #pragma once
 // Networks whose channels are chosen by importance.
 
+#include <map>
 #include <optional>
 #include <string>
 
 #include "cli/general.h"
+#include "cli/measuring.h"
 #include "cli/model_source.h"
 #include "cli/width_choice.h"
-#include "inn/data/batches.h"
-#include "inn/data/dataset.h"
+#include "inn/resampling/maps.h"
 
 namespace CLI {
 class App;
@@ -30,21 +31,15 @@ void add_pruning_options(CLI::App& app, PruningOptions& options);
 /// interpolate, which chooses none. For a method that measures, `has_calibration` must be true.
 void check(const PruningOptions& options, const std::string& method, bool has_calibration);
 
-/// Images that an importance is measured on.
-struct MeasuringImages {
-  const Dataset& images;
-  const Normalization& normalization;
-  c10::Device device;
-};
-
-struct Pruned {
-  Network network;
+struct PrunedMaps {
+  std::map<GroupId, GroupMaps> maps;
   ChosenWidths chosen;
 };
 
-/// Returns the plain network in evaluation mode that keeps the most important channels of the model's source.
-/// Throws std::invalid_argument where the choice or the importance does.
-Pruned pruned(const Model& model, const std::string& method, const WidthChoice& widths,
-              const PruningOptions& options, const std::optional<MeasuringImages>& images, uint64_t seed);
+/// Returns the maps that keep the most important channels of the model's source. Throws std::invalid_argument
+/// where the choice or the importance does.
+PrunedMaps pruned_maps(const Model& model, const std::string& method, const WidthChoice& widths,
+                       const PruningOptions& options, const std::optional<MeasuringImages>& images,
+                       uint64_t seed);
 
 }  // namespace inn::cli

@@ -2,45 +2,87 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "inn/core/error.h"
+#include "inn/core/progress.h"
+#include "inn/resampling/folding.h"
 #include "inn/resampling/importance.h"
-#include "inn/resampling/pruning.h"
+#include "inn/train/evaluate.h"
 
 namespace inn::cli {
 namespace {
 
+constexpr const char* kQuadrature = "quadrature";
 constexpr const char* kInterpolate = "interpolate";
+constexpr const char* kFold = "fold";
+constexpr int64_t kRecalibrationBatch = 256;
 
-Network interpolated(const Model& model, const AnalysedNetwork& source,
-                     const std::map<GroupId, int64_t>& widths, const ResampleOptions& options) {
+/// What a method makes of a model: a source and the maps from it.
+struct Mapped {
+  AnalysedNetwork source;
+  std::map<GroupId, GroupMaps> maps;
+  ChosenWidths chosen;
+  std::vector<GroupReport> groups = {};
+};
+
+Mapped interpolated(const Model& model, const AnalysedNetwork& source, ChosenWidths chosen,
+                    const MethodOptions& options) {
   IntegralModel integral{nullptr};
   if (model.is_integral()) {
     integral = IntegralModel(model.integral->clone_model());
   } else {
     ConvertOptions conversion = options.conversion;
-    for (const auto& [id, width] : widths) conversion.group_names.push_back(source.groups.groups[id].name);
+    for (const auto& [id, width] : chosen.widths)
+      conversion.group_names.push_back(source.groups.groups[id].name);
     integral = convert(source.network, conversion);
   }
-  for (const auto& [id, width] : widths) integral->group(source.groups.groups[id].name).resize(width);
-  return integral->discretize();
+  for (const auto& [id, width] : chosen.widths)
+    integral->group(source.groups.groups[id].name).resize(width);
+  return {{integral->network(), integral->structure()}, integral->maps(), std::move(chosen)};
 }
 
-Network selected(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
-                 const ResampleOptions& options) {
-  PruneOptions exact;
-  std::vector<GroupId> ids;
-  for (const auto& [id, width] : widths) {
-    exact.widths[source.groups.groups[id].name] = width;
-    ids.push_back(id);
+Mapped folded(const AnalysedNetwork& source, ChosenWidths chosen, uint64_t seed) {
+  Mapped result{source, {}, std::move(chosen)};
+  for (const auto& [id, width] : result.chosen.widths)
+    result.maps.emplace(id, folding_maps(channel_clusters(source, id, width, seed)));
+  return result;
+}
+
+Mapped mapped(const Model& model, const WidthChoice& widths, const MethodOptions& options,
+              const std::optional<MeasuringImages>& images) {
+  AnalysedNetwork source = model.source();
+  if (is_importance(options.method)) {
+    auto pruned = pruned_maps(model, options.method, widths, options.pruning, images, options.seed);
+    return {std::move(source), std::move(pruned.maps), std::move(pruned.chosen)};
   }
-  const auto scores = importance_scores(source, ids, find_importance(options.method), {.seed = options.seed});
-  return resample(source, plan_pruning(source, scores, exact).maps(source.groups));
+  ChosenWidths chosen = widths_of(model, source, widths);
+  if (options.method == kInterpolate) return interpolated(model, source, std::move(chosen), options);
+  if (options.method == kFold) return folded(source, std::move(chosen), options.seed);
+  source.network.to(images->device);
+  auto found = find_nodes(source, chosen.widths,
+                          calibration_of(*images, source.network, Measured::activations), {},
+                          {.seed = options.seed});
+  return {std::move(source), std::move(found.maps), std::move(chosen), std::move(found.groups)};
+}
+
+std::vector<LayerFit> refit_to_images(Network& network, const Mapped& made, const MethodOptions& options,
+                                      const MeasuringImages& images) {
+  std::optional<Progress> bar;
+  RefitOptions refitting{.seed = options.seed};
+  if (options.progress)
+    refitting.progress = [&](int64_t, int64_t all, const std::string& layer) {
+      if (!bar) bar.emplace(Progress::Options{.label = "refit", .total = all, .unit = "layers"});
+      bar->advance(1, layer);
+    };
+  return refit(network, made.source, made.maps,
+               calibration_of(images, made.source.network, Measured::activations), refitting);
 }
 
 }  // namespace
 
 std::vector<std::string> resampling_methods() {
-  std::vector<std::string> names{kInterpolate};
+  std::vector<std::string> names{kQuadrature, kInterpolate, kFold};
   for (const auto& importance : importances()) names.push_back(importance.name);
   return names;
 }
@@ -56,14 +98,23 @@ void check_method(const std::string& method) {
           "Method '{}': there is no such method.{}", method, nearest_names(method, names));
 }
 
-Network resampled(const Model& model, const std::map<GroupId, int64_t>& widths,
-                  const ResampleOptions& options) {
+Resampled resampled(const Model& model, const WidthChoice& widths, const MethodOptions& options,
+                    const std::optional<MeasuringImages>& images) {
   check_method(options.method);
-  const AnalysedNetwork source = model.source();
-  Network network = options.method == kInterpolate ? interpolated(model, source, widths, options)
-                                                   : selected(source, widths, options);
-  network.set_training(false);
-  return network;
+  require(images || (options.method != kQuadrature && !options.refits()), "cli",
+          "Method {}{} is measured on data: --calibration is missing.", options.method,
+          options.refits() && options.method != kQuadrature ? " with --refit" : "");
+  Mapped made = mapped(model, widths, options, images);
+  if (images) made.source.network.to(images->device);
+  Resampled result{resample(made.source, made.maps), std::move(made.chosen), std::move(made.groups), {}};
+  result.network.set_training(false);
+  if (images && options.refits()) {
+    result.layers = refit_to_images(result.network, made, options, *images);
+  } else if (images) {
+    recalibrate(result.network, images->images, images->normalization, kRecalibrationBatch);
+  }
+  result.network.to(c10::Device(c10::kCPU));
+  return result;
 }
 
 }  // namespace inn::cli

@@ -2,14 +2,19 @@
 // Networks at other widths, by a method that has a name.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/measuring.h"
 #include "cli/model_source.h"
+#include "cli/pruning.h"
+#include "cli/width_choice.h"
+#include "inn/resampling/data_quadrature.h"
 
 namespace inn::cli {
 
-/// "interpolate", and the names of the importances.
+/// "quadrature", "interpolate", "fold", and the names of the importances.
 std::vector<std::string> resampling_methods();
 
 /// Whether the method chooses channels by an importance of that name.
@@ -18,20 +23,37 @@ bool is_importance(const std::string& method);
 /// Throws std::invalid_argument with the nearest names.
 void check_method(const std::string& method);
 
-struct ResampleOptions {
+struct MethodOptions {
   std::string method = "interpolate";
+  /// Whether layers are refit to the calibration images; not said: by "quadrature" alone.
+  std::optional<bool> refit = {};
   /// How a plain network is made an integral model before it is interpolated.
   ConvertOptions conversion = {};
+  PruningOptions pruning = {};
   uint64_t seed = 0;
+  bool progress = false;
+
+  bool refits() const { return refit.value_or(method == "quadrature"); }
 };
 
-/// Returns the plain network in which the groups have these widths, made from the source weights. The model
-/// is not changed.
+struct Resampled {
+  Network network;
+  ChosenWidths chosen;
+  std::vector<GroupReport> groups;  // of "quadrature"
+  std::vector<LayerFit> layers;     // of refits
+};
+
+/// Returns the plain network, in evaluation mode, in which the groups have the widths that `widths` says, made
+/// from the source weights. The model is not changed.
 ///
-/// interpolate: an integral model's groups are resized; of a plain network the groups are first made
-/// continuous, their channels ordered. Importances that need no data: the most important channels are kept.
-/// Throws std::invalid_argument for a width that the method can't give.
-Network resampled(const Model& model, const std::map<GroupId, int64_t>& widths,
-                  const ResampleOptions& options);
+/// quadrature: nodes and weights by the data. interpolate: an integral model's groups are resized; of a plain
+/// network the groups are first made continuous, their channels ordered. fold: channels that are alike become
+/// one. Importances: the most important channels are kept. Then either layers are refit to the calibration
+/// images, or batch norm is recalibrated on them, where there are any.
+///
+/// Throws std::invalid_argument for a width that the method can't give, and where it needs images but has
+/// none.
+Resampled resampled(const Model& model, const WidthChoice& widths, const MethodOptions& options,
+                    const std::optional<MeasuringImages>& images);
 
 }  // namespace inn::cli

@@ -4,7 +4,6 @@
 
 #include "inn/core/error.h"
 #include "inn/resampling/importance.h"
-#include "resampling/refit/consumers.h"
 
 namespace inn {
 namespace {
@@ -23,37 +22,42 @@ void check_widths(const AnalysedNetwork& source, const std::map<GroupId, int64_t
 
 }  // namespace
 
-DataQuadrature resample(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
-                        const Calibration& calibration, const DataQuadratureOptions& options) {
+NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
+                      const Calibration& calibration, const NodeOptions& options, const KernelOptions& measuring) {
   check_widths(source, widths);
   std::vector<GroupId> cut;
   for (const auto& [id, width] : widths)
     if (width < source.groups.groups[id].width) cut.push_back(id);
-  DataQuadrature result;
-  if (!cut.empty()) {
-    const auto kernels = measure_kernels(source, cut, calibration,
-                                         {.positions = options.refit.positions, .seed = options.refit.seed});
-    for (const auto id : cut) {
-      const auto& group = source.groups.groups[id];
-      GroupReport report{id, group.name, group.width, widths.at(id), {}, "kernel", 0, {}};
-      if (const auto found = kernels.find(id); found != kernels.end()) {
-        report.nodes = choose_nodes(found->second, report.width, options.nodes);
-        report.error = node_error(found->second, report.nodes, options.nodes.ridge);
-        report.curve = error_curve(found->second, options.nodes);
-        result.maps.emplace(id, GroupMaps{AxisMap::select(report.nodes, group.width),
-                                          kernel_weights(found->second, report.nodes, options.nodes.ridge)});
-      } else {
-        report.found_by = "l2";
-        const auto scores = importance_scores(source, {id}, find_importance("l2"));
-        report.nodes = most_important(scores.at(id), report.width);
-        result.maps.emplace(id, selection_maps(group.width, report.nodes));
-      }
-      result.groups.push_back(std::move(report));
+  NodesFound result;
+  if (cut.empty()) return result;
+  const auto kernels = measure_kernels(source, cut, calibration, measuring);
+  for (const auto id : cut) {
+    const auto& group = source.groups.groups[id];
+    GroupReport report{id, group.name, group.width, widths.at(id), {}, "kernel", 0, {}};
+    if (const auto found = kernels.find(id); found != kernels.end()) {
+      report.nodes = choose_nodes(found->second, report.width, options);
+      report.error = node_error(found->second, report.nodes, options.ridge);
+      report.curve = error_curve(found->second, options);
+      result.maps.emplace(id, GroupMaps{AxisMap::select(report.nodes, group.width),
+                                        kernel_weights(found->second, report.nodes, options.ridge)});
+    } else {
+      report.found_by = "l2";
+      const auto scores = importance_scores(source, {id}, find_importance("l2"));
+      report.nodes = most_important(scores.at(id), report.width);
+      result.maps.emplace(id, selection_maps(group.width, report.nodes));
     }
+    result.groups.push_back(std::move(report));
   }
-  result.network = resample(source, result.maps);
+  return result;
+}
+
+DataQuadrature resample(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
+                        const Calibration& calibration, const DataQuadratureOptions& options) {
+  auto found = find_nodes(source, widths, calibration, options.nodes,
+                          {.positions = options.refit.positions, .seed = options.refit.seed});
+  DataQuadrature result{resample(source, found.maps), std::move(found.maps), std::move(found.groups), {}};
   result.network.set_training(false);
-  if (options.refits && !cut.empty())
+  if (options.refits && !result.maps.empty())
     result.layers = refit(result.network, source, result.maps, calibration, options.refit);
   return result;
 }

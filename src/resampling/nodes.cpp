@@ -13,14 +13,14 @@ namespace {
 
 // A channel whose residual variance is below this part of its own is a mixture of the nodes already.
 constexpr double kExplained = 1e-9;
-constexpr double kLeastRidge = 1e-12;  // relative: nearer to singular float64 does not see
+constexpr double kLeastJitter = 1e-12;  // relative: nearer to singular float64 does not see
 // An exchange must lower the error by this part.
 constexpr double kWorthwhile = 1e-6;
 
 /// The inverse of a positive semi-definite matrix, which a rising ridge makes regular where it is not.
 at::Tensor inverse_of(const at::Tensor& matrix) {
   const double mean = std::max(matrix.diagonal().mean().item<double>(), std::numeric_limits<double>::min());
-  for (double ridge = 0; ridge < 1; ridge = ridge == 0 ? kLeastRidge : 10 * ridge) {
+  for (double ridge = 0; ridge < 1; ridge = ridge == 0 ? kLeastJitter : 10 * ridge) {
     at::Tensor shifted = matrix.clone();
     shifted.diagonal().add_(ridge * mean);
     const auto [factor, info] = at::linalg_cholesky_ex(shifted);

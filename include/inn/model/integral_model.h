@@ -114,6 +114,8 @@ class IntegralModelImpl : public NetworkModuleImpl {
   std::vector<at::Tensor> sample() const;
   /// Returns a plain network at the present widths. Shares no tensor with the model.
   Network discretize() const;
+  /// Returns the maps of all groups at their present grids.
+  std::map<GroupId, GroupMaps> maps() const;
 
   std::shared_ptr<IntegralModelImpl> clone_model() const;
   const Groups& structure() const { return structure_; }
@@ -126,7 +128,6 @@ class IntegralModelImpl : public NetworkModuleImpl {
   void register_grid(const IntegralGroup& group);
   void draw_widths();
   const std::vector<at::Tensor>& sampled();
-  std::map<GroupId, GroupMaps> maps() const;
 
   Groups structure_;
   ConvertOptions options_;

@@ -9,6 +9,7 @@
 #include "inn/dimension/groups.h"
 #include "inn/network/network.h"
 #include "inn/resampling/calibration.h"
+#include "inn/resampling/kernels.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/nodes.h"
 #include "inn/resampling/refit.h"
@@ -34,6 +35,17 @@ struct GroupReport {
   double error = 0;           // of the nodes, by their consumers' kernels (node_error), before any refit
   std::vector<double> curve;  // of 1 … n nodes; empty where there is no kernel
 };
+
+struct NodesFound {
+  std::map<GroupId, GroupMaps> maps;  // of the groups whose width changes
+  std::vector<GroupReport> groups;
+};
+
+/// Returns nodes and kernel weights of the groups for `widths`: the maps that `resample` below begins with.
+/// Throws as it does.
+NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
+                      const Calibration& calibration, const NodeOptions& options = {},
+                      const KernelOptions& measuring = {});
 
 struct DataQuadrature {
   Network network;

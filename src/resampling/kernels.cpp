@@ -1,4 +1,4 @@
-#include "resampling/refit/consumers.h"
+#include "inn/resampling/kernels.h"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>

@@ -1,0 +1,21 @@
+#pragma once
+// Images that something is measured on.
+
+#include "inn/data/batches.h"
+#include "inn/data/dataset.h"
+#include "inn/network/network.h"
+#include "inn/resampling/calibration.h"
+
+namespace inn::cli {
+
+struct MeasuringImages {
+  const Dataset& images;
+  const Normalization& normalization;
+  c10::Device device;
+};
+
+/// Returns the images in batches as `network` takes them, with the cross entropy of each as its loss. Throws
+/// std::invalid_argument where gradients are needed and the images have no labels.
+Calibration calibration_of(const MeasuringImages& data, const Network& network, Measured needs);
+
+}  // namespace inn::cli
