@@ -131,7 +131,8 @@ MethodOptions method_of(const Options& options) {
                     .pruning = options.pruning,
                     .seed = options.general.seed,
                     .progress = true};
-  require<UsageError>(!(options.refit && options.no_refit), "cli", "--refit and --no-refit exclude each other.");
+  require<UsageError>(!(options.refit && options.no_refit), "cli",
+                      "--refit and --no-refit exclude each other.");
   if (options.refit || options.no_refit) how.refit = options.refit;
   const bool measures = how.method == "quadrature" || how.refits();
   require<UsageError>(!measures || !options.calibration.data.empty(), "cli",

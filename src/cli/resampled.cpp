@@ -37,8 +37,7 @@ Mapped interpolated(const Model& model, const AnalysedNetwork& source, ChosenWid
       conversion.group_names.push_back(source.groups.groups[id].name);
     integral = convert(source.network, conversion);
   }
-  for (const auto& [id, width] : chosen.widths)
-    integral->group(source.groups.groups[id].name).resize(width);
+  for (const auto& [id, width] : chosen.widths) integral->group(source.groups.groups[id].name).resize(width);
   return {{integral->network(), integral->structure()}, integral->maps(), std::move(chosen)};
 }
 
@@ -60,9 +59,9 @@ Mapped mapped(const Model& model, const WidthChoice& widths, const MethodOptions
   if (options.method == kInterpolate) return interpolated(model, source, std::move(chosen), options);
   if (options.method == kFold) return folded(source, std::move(chosen), options.seed);
   source.network.to(images->device);
-  auto found = find_nodes(source, chosen.widths,
-                          calibration_of(*images, source.network, Measured::activations), {},
-                          {.seed = options.seed});
+  auto found =
+      find_nodes(source, chosen.widths, calibration_of(*images, source.network, Measured::activations), {},
+                 {.seed = options.seed});
   return {std::move(source), std::move(found.maps), std::move(chosen), std::move(found.groups)};
 }
 

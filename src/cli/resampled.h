@@ -43,8 +43,8 @@ struct Resampled {
   std::vector<LayerFit> layers;     // of refits
 };
 
-/// Returns the plain network, in evaluation mode, in which the groups have the widths that `widths` says, made
-/// from the source weights. The model is not changed.
+/// Returns the plain network, in evaluation mode, in which the groups have the widths that `widths` says,
+/// made from the source weights. The model is not changed.
 ///
 /// quadrature: nodes and weights by the data. interpolate: an integral model's groups are resized; of a plain
 /// network the groups are first made continuous, their channels ordered. fold: channels that are alike become

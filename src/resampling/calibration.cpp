@@ -28,21 +28,6 @@ struct ActivationSums {
   int64_t count = 0;             // of numbers a channel
 };
 
-/// The axis of a value as it is in this run: a batch that stands outermost in a product may have another size
-/// than in the example.
-Axis axis_of_run(Axis axis, int64_t size, const std::string& value) {
-  if (axis.size == size) return axis;
-  const int64_t rest = axis.is_product() && axis.parts[0].is_variable() && axis.parts[0].variable < 0
-                           ? axis.size / axis.parts[0].size
-                           : 0;
-  require(rest > 0 && size % rest == 0, "resampling",
-          "Calibration: value '{}' has a group in an axis of size {}, but the batch gives it size {}.", value,
-          axis.size, size);
-  axis.parts[0].size = size / rest;
-  axis.size = size;
-  return axis;
-}
-
 class ActivationMeter {
  public:
   ActivationMeter(const AnalysedNetwork& source, const std::vector<GroupId>& groups) : source_(source) {

@@ -23,7 +23,8 @@ void check_widths(const AnalysedNetwork& source, const std::map<GroupId, int64_t
 }  // namespace
 
 NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
-                      const Calibration& calibration, const NodeOptions& options, const KernelOptions& measuring) {
+                      const Calibration& calibration, const NodeOptions& options,
+                      const KernelOptions& measuring) {
   check_widths(source, widths);
   std::vector<GroupId> cut;
   for (const auto& [id, width] : widths)

@@ -20,7 +20,8 @@ at::Tensor features_to_fold(const AnalysedNetwork& source, GroupId id) {
   const auto& group = source.groups.groups.at(id);
   std::vector<at::Tensor> parts;
   for (const auto& member : group.members) {
-    if (member.role != Role::produce || !source.network.state[member.state].tensor.is_floating_point()) continue;
+    if (member.role != Role::produce || !source.network.state[member.state].tensor.is_floating_point())
+      continue;
     const at::Tensor rows = member_rows(source.network, member, group.width).to(at::kDouble);
     const double variation = (rows - rows.mean(0, true)).norm().item<double>();
     if (variation > 0) parts.push_back(rows / variation);
@@ -89,8 +90,8 @@ std::vector<int64_t> channel_clusters(const AnalysedNetwork& source, GroupId gro
                                       uint64_t seed) {
   const int64_t n = source.groups.groups.at(group).width;
   require(count >= 1 && count <= n, "resampling",
-          "Group '{}': its {} channels make 1 to {} clusters but got {}.", source.groups.groups[group].name, n,
-          n, count);
+          "Group '{}': its {} channels make 1 to {} clusters but got {}.", source.groups.groups[group].name,
+          n, n, count);
   const at::Tensor points = features_to_fold(source, group);
   std::mt19937_64 generator(seed);
   Clustering best;

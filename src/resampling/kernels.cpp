@@ -115,8 +115,9 @@ class Meter {
     const auto& axes = source_.groups.value_axes.at(static_cast<size_t>(value));
     for (size_t d = 0; d < axes.size(); ++d) {
       const auto axis = static_cast<int64_t>(d);
-      if (places_of(axes[d], group).empty() || tensor.size(axis) != axes[d].size) continue;
-      for (const auto& place : places_of(axes[d], group)) {
+      if (places_of(axes[d], group).empty()) continue;
+      const Axis now = axis_of_run(axes[d], tensor.size(axis), source_.network.values[value].name);
+      for (const auto& place : places_of(now, group)) {
         const auto rows = rows_at(tensor, axis, place, source_.groups.groups[group].width);
         moments.add(sampled(rows, samples));
       }

@@ -14,6 +14,8 @@ namespace {
 // A channel whose residual variance is below this part of its own is a mixture of the nodes already.
 constexpr double kExplained = 1e-9;
 constexpr double kLeastJitter = 1e-12;  // relative: nearer to singular float64 does not see
+// An exchange drops one of so many nodes, those that are worth least.
+constexpr int64_t kTried = 4;
 // An exchange must lower the error by this part.
 constexpr double kWorthwhile = 1e-6;
 
@@ -206,20 +208,27 @@ std::vector<int64_t> backward_nodes(const std::vector<Scaled>& consumers, int64_
   return nodes;
 }
 
-/// Drops the node that is worth least and takes the channel that gives most, while that lowers the error.
+/// Drops one of the nodes that are worth least and takes the channel that gives most, while that lowers the
+/// error.
 void exchange(const std::vector<Scaled>& consumers, int64_t times, std::vector<int64_t>& nodes) {
   double error = error_of(consumers, nodes);
   for (int64_t t = 0; t < times; ++t) {
-    BackwardRun backward(consumers, nodes);
-    std::vector<int64_t> tried = nodes;
-    std::erase(tried, backward.drop());
-    GreedyRun forward(consumers);
-    for (const auto node : tried) forward.take(node);
-    tried.push_back(forward.take());
-    const double now = error_of(consumers, tried);
-    if (!(now < error * (1 - kWorthwhile))) return;
-    error = now;
-    nodes = std::move(tried);
+    const at::Tensor costs = BackwardRun(consumers, nodes).costs().index_select(0, at::tensor(nodes));
+    const at::Tensor cheapest = costs.argsort();
+    bool found = false;
+    for (int64_t k = 0; k < std::min(kTried, cheapest.numel()) && !found; ++k) {
+      std::vector<int64_t> tried = nodes;
+      tried.erase(tried.begin() + cheapest[k].item<int64_t>());
+      GreedyRun forward(consumers);
+      for (const auto node : tried) forward.take(node);
+      tried.push_back(forward.take());
+      const double now = error_of(consumers, tried);
+      if (!(now < error * (1 - kWorthwhile))) continue;
+      error = now;
+      nodes = std::move(tried);
+      found = true;
+    }
+    if (!found) return;
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "inn/core/error.h"
+
 namespace inn {
 std::vector<ChannelPlace> places_of(const Axis& axis, GroupId group) {
   std::vector<ChannelPlace> places;
@@ -19,6 +21,19 @@ at::Tensor rows_at(const at::Tensor& tensor, int64_t axis, const ChannelPlace& p
   const auto i = at::arange(place.inner).view({1, 1, place.inner});
   const auto index = (c + o + i + place.offset).reshape({-1}).to(tensor.device());
   return first.index_select(0, index).reshape({width, -1});
+}
+
+Axis axis_of_run(Axis axis, int64_t size, const std::string& value) {
+  if (axis.size == size) return axis;
+  const int64_t rest = axis.is_product() && axis.parts[0].is_variable() && axis.parts[0].variable < 0
+                           ? axis.size / axis.parts[0].size
+                           : 0;
+  require(rest > 0 && size % rest == 0, "resampling",
+          "Calibration: value '{}' has a group in an axis of size {}, but the batch gives it size {}.", value,
+          axis.size, size);
+  axis.parts[0].size = size / rest;
+  axis.size = size;
+  return axis;
 }
 
 }  // namespace inn
