@@ -1,0 +1,47 @@
+#pragma once
+// What a network costs as a function of its widths, without running it.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "inn/cost/latency.h"
+#include "inn/dimension/groups.h"
+
+namespace inn {
+
+/// A cost that is a sum of terms, each of which depends on a few groups.
+struct WidthCost {
+  struct Term {
+    std::set<GroupId> groups;
+    std::function<double(const std::vector<int64_t>& widths)> cost;  // widths of all groups, by id
+  };
+  std::vector<Term> terms;
+
+  double operator()(const std::vector<int64_t>& widths) const;
+};
+
+/// Returns the widths of all groups, by id.
+std::vector<int64_t> source_widths(const Groups& groups);
+
+/// Multiply-adds for the source's example inputs with batch 1, by the formulas of `cost_of`.
+WidthCost multiply_adds(const AnalysedNetwork& source);
+/// Parameters, each tensor once.
+WidthCost parameters(const AnalysedNetwork& source);
+
+/// Seconds that one run takes with the source's widths, and with each group alone at some widths.
+struct LatencyTable {
+  double source = 0;
+  std::map<GroupId, std::map<int64_t, double>> seconds = {};
+};
+
+/// Measures the table on this machine, with batch 1, at quarters of each group's width.
+LatencyTable measure_latencies(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
+                               const LatencyOptions& options = {});
+/// Latency as if the groups' savings added up, linear between measured widths. It is a guide for choosing
+/// widths, to be checked by a measurement of the result.
+WidthCost latency(const LatencyTable& table);
+
+}  // namespace inn
