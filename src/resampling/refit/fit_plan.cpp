@@ -1,5 +1,6 @@
 #include "resampling/refit/fit_plan.h"
 
+#include <algorithm>
 #include <set>
 
 namespace inn {
@@ -40,6 +41,11 @@ class FitPlanner {
   FitPlan make() {
     find_changes();
     for (size_t c = 0; c < network_.calls.size(); ++c) plan(c);
+    for (size_t c = 0; c < network_.calls.size(); ++c)
+      if (auto block = block_from(c)) plan_.blocks.push_back(std::move(*block));
+    std::stable_sort(plan_.blocks.begin(), plan_.blocks.end(), [](const Block& a, const Block& b) {
+      return a.second.linear.call < b.second.linear.call;
+    });
     return std::move(plan_);
   }
 
@@ -77,7 +83,16 @@ class FitPlanner {
     return false;
   }
 
+  /// The fit of the layer, if a change reaches it.
   std::optional<Fit> fit_of(const LinearCall& linear) const {
+    Fit fit = fit_of_any(linear);
+    const bool by_input = changed(linear.input) ||
+                          !axis_map(groups_, linear.weight, linear.input_axis(), maps_).is_identity();
+    if (!by_input && !(fit.residual && changed(fit.residual->partner))) return {};
+    return fit;
+  }
+
+  Fit fit_of_any(const LinearCall& linear) const {
     Fit fit{linear, {}, {}, axis_map(groups_, linear.weight, linear.output_axis(), maps_)};
     if (linear.kind != LinearCall::Kind::linear && linear.input_first)
       fit.outputs = grouped_outputs(linear, fit.outputs);
@@ -91,10 +106,46 @@ class FitPlanner {
       output = network_.calls[*next].results[0].values[0];
     }
     fit.residual = residual_of(linear, output);
-    const bool by_input =
-        changed(linear.input) || !axis_map(groups_, linear.weight, linear.input_axis(), maps_).is_identity();
-    if (!by_input && !(fit.residual && changed(fit.residual->partner))) return {};
     return fit;
+  }
+
+  /// The block that begins with this call, where its outputs were cut and only one other layer reads them.
+  std::optional<Block> block_from(size_t c) const {
+    const auto* first = std::get_if<LinearCall>(&linear_[c]);
+    if (!first || axis_map(groups_, first->weight, first->output_axis(), maps_).is_identity()) return {};
+    const auto* second = only_layer_behind(first->output);
+    if (!second) return {};
+    Block block{fit_of_any(*first), fit_of_any(*second), second->output, false};
+    if (block.second.residual) {
+      block.output = block.second.residual->sum;
+    } else if (block.second.norm) {
+      block.output = network_.calls[*block.second.norm].results[0].values[0];
+    }
+    if (const auto next = only_reader(block.output))
+      block.before_relu = network_.calls[*next].op == "aten::relu" || network_.calls[*next].op == "aten::relu_";
+    return block;
+  }
+
+  /// The one linear call by which everything goes that depends on the value.
+  const LinearCall* only_layer_behind(ValueId value) const {
+    std::set<ValueId> reached{value};
+    const LinearCall* found = nullptr;
+    for (auto c = static_cast<size_t>(made_by_[static_cast<size_t>(value)]) + 1; c < network_.calls.size(); ++c) {
+      const auto& call = network_.calls[c];
+      bool reads = false;
+      for (const auto& argument : call.arguments)
+        argument.for_each_value([&](ValueId id) { reads = reads || reached.contains(id); });
+      if (!reads) continue;
+      if (found) return nullptr;
+      if (const auto* linear = std::get_if<LinearCall>(&linear_[c])) {
+        found = linear;
+        continue;
+      }
+      for (const auto& result : call.results) reached.insert(result.values.begin(), result.values.end());
+    }
+    for (const auto id : reached)
+      if (readers_[static_cast<size_t>(id)].is_output) return nullptr;
+    return found;
   }
 
   /// Of a grouped transposed convolution, whose weight has the outputs of one group only, the outputs are

@@ -29,8 +29,17 @@ struct Kept {
   std::string layer, reason;
 };
 
+/// A layer whose outputs were cut and the layer that reads nothing else of the network: fit together, since
+/// what the first gives is only seen through the second.
+struct Block {
+  Fit first, second;
+  ValueId output;      // that of the second, of its norm, or the sum that it ends in
+  bool before_relu;    // nothing but a ReLU reads the output
+};
+
 struct FitPlan {
   std::vector<Fit> fits;  // in network order
+  std::vector<Block> blocks;  // by their second layers, in network order
   std::vector<Kept> kept;
 };
 

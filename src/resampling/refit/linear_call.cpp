@@ -231,7 +231,10 @@ at::Tensor targets_of(const Network& network, const LinearCall& linear, const at
 }
 
 at::Tensor weight_matrix(const Network& network, const LinearCall& linear) {
-  const at::Tensor weight = network.state[linear.weight].tensor.detach();
+  return weight_matrix(network, linear, network.state[linear.weight].tensor.detach());
+}
+
+at::Tensor weight_matrix(const Network& network, const LinearCall& linear, const at::Tensor& weight) {
   if (linear.kind == LinearCall::Kind::linear)
     return (linear.input_first ? weight.t() : weight).contiguous().unsqueeze(0);
   const int64_t groups = groups_of(network, linear);

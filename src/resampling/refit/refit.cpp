@@ -7,40 +7,13 @@
 
 #include "inn/core/error.h"
 #include "inn/resampling/least_squares.h"
+#include "resampling/refit/channel_norm.h"
 #include "resampling/refit/fit_plan.h"
+#include "resampling/refit/gauss_newton.h"
 #include "resampling/refit/replay.h"
 
 namespace inn {
 namespace {
-
-// A channel whose norm scales it by less than this part of the median scale can't reach a target behind the
-// norm: it is fit to its own output.
-constexpr double kDeadScale = 1e-3;
-
-/// y ↦ scale·(y − mean) + shift for each channel: a batch norm in evaluation mode. float64.
-struct ChannelNorm {
-  at::Tensor scale, mean, shift;
-
-  /// Returns what must come in for `wanted` to come out, along the last axis; `own` where a channel is dead.
-  at::Tensor inverse(const at::Tensor& wanted, const at::Tensor& own) const {
-    const auto alive = scale.abs() > kDeadScale * scale.abs().median();
-    const auto safe = at::where(alive, scale, at::ones_like(scale));
-    return at::where(alive, (wanted - shift) / safe + mean, own);
-  }
-};
-
-ChannelNorm norm_of(const Network& network, size_t index) {
-  const auto& call = network.calls[index];
-  const auto tensor = [&](size_t place) {
-    return network.state[*network.state_of(call.arguments[place].value())].tensor.detach().to(at::kDouble);
-  };
-  const bool trains = call.op == "aten::batch_norm";  // the other operator has no such flag
-  const double epsilon = call.arguments.at(trains ? 7 : 6).constant().toDouble();
-  const auto mean = tensor(3), deviation = (tensor(4) + epsilon).sqrt();
-  return {.scale = call.arguments[1].is_none() ? deviation.reciprocal() : tensor(1) / deviation,
-          .mean = mean,
-          .shift = call.arguments[2].is_none() ? at::zeros_like(mean) : tensor(2)};
-}
 
 /// Goes through the network once.
 class Sweep {
@@ -80,8 +53,9 @@ class Sweep {
                                 options_.most_features);
       return result;
     }
-    source_.advance(linear.call);
-    present_.advance(linear.call);
+    const size_t position = position_for(linear.call);
+    source_.advance(position);
+    present_.advance(position);
     NormalEquations kept_in, held_out;
     accumulate(fit, kept_in, held_out);
     result.rows = kept_in.rows() + held_out.rows();
@@ -104,7 +78,32 @@ class Sweep {
     result.error_after = choice.error_after;
     result.held_out_before = choice.held_out_before;
     result.held_out_after = choice.held_out_after;
+    for (const auto& block : plan_.blocks)
+      if (block.second.linear.call == linear.call) {
+        result.block_gain *= gauss_newton(source_, present_, block, options_);
+        for (const auto* layer : {&block.first, &block.second}) copy_state(*layer);
+      }
     return result;
+  }
+
+  /// Where the replays may stand: before this call, and before every block that is still to be fit.
+  size_t position_for(size_t call) const {
+    size_t position = call;
+    if (options_.gauss_newton_steps > 0)
+      for (const auto& block : plan_.blocks)
+        if (block.second.linear.call >= call) position = std::min(position, block.first.linear.call);
+    return position;
+  }
+
+  /// Takes a layer's weights from the present network.
+  void copy_state(const Fit& fit) {
+    std::vector<size_t> states{fit.linear.weight};
+    if (fit.linear.bias) states.push_back(*fit.linear.bias);
+    if (fit.norm)
+      for (const size_t place : {2, 3})
+        if (const auto& argument = present_.network.calls[*fit.norm].arguments[place]; argument.is_value())
+          states.push_back(*present_.network.state_of(argument.value()));
+    for (const auto state : states) resampled_.state[state].tensor = present_.network.state[state].tensor;
   }
 
   void accumulate(const Fit& fit, NormalEquations& kept_in, NormalEquations& held_out) {
@@ -140,7 +139,7 @@ class Sweep {
     // [g, samples, positions, outputs]: the channels of a norm are the groups' outputs, one group after
     // another.
     const auto joined = [](const at::Tensor& rows) { return rows.movedim(0, 2).flatten(2); };
-    const at::Tensor result = norm_of(present_.network, norm).inverse(joined(wanted), joined(own));
+    const at::Tensor result = channel_norm(present_.network, norm).inverse(joined(wanted), joined(own));
     return result.unflatten(2, {own.size(0), own.size(3)}).movedim(2, 0);
   }
 

@@ -114,8 +114,8 @@ Replay::Replay(const Network& given, const Calibration& calibration, int64_t mem
   require(!symbols_.empty(), "resampling", "Calibration: at least one batch is needed but there is none.");
 }
 
-std::vector<c10::IValue> Replay::run_part(const Network& part, int64_t batch) {
-  const at::NoGradGuard no_grad;
+std::vector<c10::IValue> Replay::run_part(const Network& part, int64_t batch,
+                                          std::span<const at::Tensor> tensors) {
   const auto index = static_cast<size_t>(batch);
   std::vector<c10::IValue> inputs;
   std::optional<CalibrationBatch> asked;
@@ -131,7 +131,6 @@ std::vector<c10::IValue> Replay::run_part(const Network& part, int64_t batch) {
   std::map<ValueId, std::vector<size_t>> sources;
   for (size_t s = 0; s < network.symbols.size(); ++s)
     if (const auto& source = network.symbols[s].source) sources[source->value].push_back(s);
-  const auto tensors = network.tensors();
   Network::ForwardOptions options{.symbol_values = symbols_[index]};
   std::vector<int64_t> seen = symbols_[index];
   if (!sources.empty())
@@ -145,12 +144,18 @@ std::vector<c10::IValue> Replay::run_part(const Network& part, int64_t batch) {
 }
 
 std::vector<c10::IValue> Replay::run(int64_t batch, std::span<const ValueId> wanted) {
+  const at::NoGradGuard no_grad;
+  return run(batch, wanted, network.tensors());
+}
+
+std::vector<c10::IValue> Replay::run(int64_t batch, std::span<const ValueId> wanted,
+                                     std::span<const at::Tensor> tensors) {
   if (!has_part_ || !std::equal(wanted.begin(), wanted.end(), part_wanted_.begin(), part_wanted_.end())) {
     part_ = network_part(network, position_, wanted);
     part_wanted_.assign(wanted.begin(), wanted.end());
     has_part_ = true;
   }
-  return run_part(part_, batch);
+  return run_part(part_, batch, tensors);
 }
 
 std::vector<ValueId> Replay::live_at(size_t position) const {
@@ -187,10 +192,12 @@ void Replay::advance(size_t position) {
         wanted.push_back(symbol.source->value);
     }
   const Network part = network_part(network, position_, wanted);
+  const auto tensors = network.tensors();
+  const at::NoGradGuard no_grad;
   std::vector<std::vector<c10::IValue>> held;
   int64_t bytes = 0;
   for (int64_t b = 0; b < batches(); ++b) {
-    auto values = run_part(part, b);
+    auto values = run_part(part, b, tensors);
     values.resize(live.size());
     for (auto& value : values)
       if (value.isTensor() && value.toTensor().defined())

@@ -36,6 +36,9 @@ class Replay {
   /// Returns the values that `wanted` names, on one batch. What they need of the calls before the position is
   /// held, or computed again with the present state.
   std::vector<c10::IValue> run(int64_t batch, std::span<const ValueId> wanted);
+  /// The same with `tensors` in place of the state, differentiable in them where gradients are on.
+  std::vector<c10::IValue> run(int64_t batch, std::span<const ValueId> wanted,
+                               std::span<const at::Tensor> tensors);
 
   /// From now on only values are asked for that calls from `position` on give, and only weights of those
   /// change.
@@ -45,7 +48,7 @@ class Replay {
   Network network;
 
  private:
-  std::vector<c10::IValue> run_part(const Network& part, int64_t batch);
+  std::vector<c10::IValue> run_part(const Network& part, int64_t batch, std::span<const at::Tensor> tensors);
   std::vector<ValueId> live_at(size_t position) const;
 
   const Calibration& calibration_;
