@@ -101,6 +101,30 @@ class Search {
     return true;
   }
 
+  /// Gives channels back, those first that win most for what they cost, while the cost stays within `wanted`.
+  void fill(double wanted) {
+    double cost = cost_(widths_);
+    for (;;) {
+      Descent* best = nullptr;
+      double best_worth = 0, best_cost = 0;
+      for (auto& descent : descents_) {
+        if (descent.place == 0) continue;
+        const int64_t up = descent.widths[descent.place - 1], now = widths_[descent.id];
+        const double more = cost_of(descent.id, up) - cost_of(descent.id, now);
+        if (cost + more > wanted) continue;
+        const double worth = (descent.error(now) - descent.error(up)) / std::max(more, 1e-9);
+        if (best && worth <= best_worth) continue;
+        best = &descent;
+        best_worth = worth;
+        best_cost = more;
+      }
+      if (!best) return;
+      --best->place;
+      widths_[best->id] = best->widths[best->place];
+      cost += best_cost;
+    }
+  }
+
   const std::vector<int64_t>& widths() const { return widths_; }
 
  private:
@@ -175,6 +199,7 @@ WidthsForBudget widths_for_budget(const AnalysedNetwork& source, const std::map<
   const double wanted = budget.is_fraction ? budget.amount * source_cost : budget.amount;
   Search search(source, curves, cost, limits);
   const bool met = search.descend(wanted);
+  if (met) search.fill(wanted);
   WidthsForBudget result{{}, cost(search.widths()), source_cost};
   require(met, "resampling",
           "Budget: {:.4g} {} can't be met: with every chosen group at its least width {:.4g} are left, of {:.4g}.",

@@ -22,6 +22,23 @@ void check_widths(const AnalysedNetwork& source, const std::map<GroupId, int64_t
 
 }  // namespace
 
+GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width,
+                    const std::map<GroupId, std::vector<ConsumerKernel>>& kernels, const NodeOptions& options) {
+  const auto& group = source.groups.groups.at(id);
+  GroupReport report{id, group.name, group.width, width, {}, "kernel", 0, {}};
+  if (const auto found = kernels.find(id); found != kernels.end()) {
+    report.nodes = choose_nodes(found->second, width, options);
+    report.error = node_error(found->second, report.nodes, options.ridge);
+    GroupMaps maps{AxisMap::select(report.nodes, group.width),
+                   kernel_weights(found->second, report.nodes, options.ridge)};
+    return {std::move(maps), std::move(report)};
+  }
+  report.found_by = "l2";
+  report.nodes = most_important(importance_scores(source, {id}, find_importance("l2")).at(id), width);
+  GroupMaps maps = selection_maps(group.width, report.nodes);
+  return {std::move(maps), std::move(report)};
+}
+
 NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
                       const Calibration& calibration, const NodeOptions& options,
                       const KernelOptions& measuring) {
@@ -33,21 +50,11 @@ NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int
   if (cut.empty()) return result;
   const auto kernels = measure_kernels(source, cut, calibration, measuring);
   for (const auto id : cut) {
-    const auto& group = source.groups.groups[id];
-    GroupReport report{id, group.name, group.width, widths.at(id), {}, "kernel", 0, {}};
-    if (const auto found = kernels.find(id); found != kernels.end()) {
-      report.nodes = choose_nodes(found->second, report.width, options);
-      report.error = node_error(found->second, report.nodes, options.ridge);
-      report.curve = error_curve(found->second, options);
-      result.maps.emplace(id, GroupMaps{AxisMap::select(report.nodes, group.width),
-                                        kernel_weights(found->second, report.nodes, options.ridge)});
-    } else {
-      report.found_by = "l2";
-      const auto scores = importance_scores(source, {id}, find_importance("l2"));
-      report.nodes = most_important(scores.at(id), report.width);
-      result.maps.emplace(id, selection_maps(group.width, report.nodes));
-    }
-    result.groups.push_back(std::move(report));
+    auto found = nodes_of(source, id, widths.at(id), kernels, options);
+    if (const auto kernel = kernels.find(id); kernel != kernels.end())
+      found.report.curve = error_curve(kernel->second, options);
+    result.maps.emplace(id, std::move(found.maps));
+    result.groups.push_back(std::move(found.report));
   }
   return result;
 }

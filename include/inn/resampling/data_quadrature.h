@@ -36,6 +36,17 @@ struct GroupReport {
   std::vector<double> curve;  // of 1 … n nodes; empty where there is no kernel
 };
 
+struct GroupNodes {
+  GroupMaps maps;
+  GroupReport report;
+};
+
+/// Returns nodes and kernel weights of one group, whose consumers' kernels are in `kernels`; by its L2 norms
+/// where it has none there.
+GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width,
+                    const std::map<GroupId, std::vector<ConsumerKernel>>& kernels,
+                    const NodeOptions& options = {});
+
 struct NodesFound {
   std::map<GroupId, GroupMaps> maps;  // of the groups whose width changes
   std::vector<GroupReport> groups;

@@ -33,6 +33,8 @@ struct RefitOptions {
   int64_t sweeps = 1;
   /// Bytes for activations that are held between layers, instead of computed again, in each of both networks.
   int64_t memory = int64_t{256} << 20;
+  /// Only layers that read a group whose width changed; not those that only get changed inputs.
+  bool only_readers = false;
   /// Layers whose normal equations would have more features than this keep the weights that they have.
   int64_t most_features = 8192;
   /// Called after each layer.

@@ -15,8 +15,10 @@ struct Readers {
 /// What the plan knows of each value.
 class FitPlanner {
  public:
-  FitPlanner(const Network& network, const Groups& groups, const std::map<GroupId, GroupMaps>& maps)
-      : network_(network),
+  FitPlanner(const Network& network, const Groups& groups, const std::map<GroupId, GroupMaps>& maps,
+             bool only_readers)
+      : only_readers_(only_readers),
+        network_(network),
         groups_(groups),
         maps_(maps),
         readers_(network.values.size()),
@@ -86,8 +88,9 @@ class FitPlanner {
   /// The fit of the layer, if a change reaches it.
   std::optional<Fit> fit_of(const LinearCall& linear) const {
     Fit fit = fit_of_any(linear);
-    const bool by_input = changed(linear.input) ||
-                          !axis_map(groups_, linear.weight, linear.input_axis(), maps_).is_identity();
+    const bool reads = !axis_map(groups_, linear.weight, linear.input_axis(), maps_).is_identity();
+    if (only_readers_) return reads ? std::optional(std::move(fit)) : std::nullopt;
+    const bool by_input = reads || changed(linear.input);
     if (!by_input && !(fit.residual && changed(fit.residual->partner))) return {};
     return fit;
   }
@@ -221,6 +224,7 @@ class FitPlanner {
     return false;
   }
 
+  bool only_readers_;
   const Network& network_;
   const Groups& groups_;
   const std::map<GroupId, GroupMaps>& maps_;
@@ -233,8 +237,9 @@ class FitPlanner {
 
 }  // namespace
 
-FitPlan plan_fits(const Network& network, const Groups& groups, const std::map<GroupId, GroupMaps>& maps) {
-  return FitPlanner(network, groups, maps).make();
+FitPlan plan_fits(const Network& network, const Groups& groups, const std::map<GroupId, GroupMaps>& maps,
+                  bool only_readers) {
+  return FitPlanner(network, groups, maps, only_readers).make();
 }
 
 }  // namespace inn

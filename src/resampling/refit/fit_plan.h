@@ -43,7 +43,9 @@ struct FitPlan {
   std::vector<Kept> kept;
 };
 
-/// Looks at `network` (source or resampled: the calls are alike) under `maps`.
-FitPlan plan_fits(const Network& network, const Groups& groups, const std::map<GroupId, GroupMaps>& maps);
+/// Looks at `network` (source or resampled: the calls are alike) under `maps`. `only_readers`: layers whose
+/// own input axis is mapped, and no others.
+FitPlan plan_fits(const Network& network, const Groups& groups, const std::map<GroupId, GroupMaps>& maps,
+                  bool only_readers = false);
 
 }  // namespace inn

@@ -24,7 +24,7 @@ class Sweep {
         options_(options),
         source_(source.network, calibration, options.memory),
         present_(resampled, calibration, options.memory),
-        plan_(plan_fits(present_.network, source.groups, maps)) {}
+        plan_(plan_fits(present_.network, source.groups, maps, options.only_readers)) {}
 
   std::vector<LayerFit> run() {
     std::vector<LayerFit> results;

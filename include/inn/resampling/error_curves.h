@@ -1,0 +1,33 @@
+#pragma once
+// What each group's width is worth to the network's output.
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "inn/resampling/budget.h"
+#include "inn/resampling/calibration.h"
+#include "inn/resampling/data_quadrature.h"
+
+namespace inn {
+
+struct CurveOptions {
+  /// The fractions of its width that each group is cut to.
+  std::vector<double> fractions = {0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 0.85};
+  /// Samples that are looked at; of each so many positions.
+  int64_t samples = 400;
+  int64_t positions = 64;
+  NodeOptions nodes = {};
+  uint64_t seed = 0;
+  std::function<void(int64_t done, int64_t all, const std::string& group)> progress = nullptr;
+};
+
+/// Returns for each group and each of its widths the mean squared error of the network's outputs, as a
+/// fraction of their variation, where that group alone is cut, by the quadrature of the data with the layers
+/// refit that read it. Measured at the fractions, and between them as if its logarithm were linear. Throws as
+/// `resample` does, and where the network gives no floating-point tensor.
+std::map<GroupId, ErrorCurve> error_curves(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
+                                           const Calibration& calibration, const CurveOptions& options = {});
+
+}  // namespace inn
