@@ -86,8 +86,8 @@ class Posterior {
 
 }  // namespace
 
-ChosenNodes choose_nodes(const ProductKernel& kernel, const at::Tensor& candidates, int64_t count,
-                         BayesianOptions options) {
+ChosenNodes choose_bayesian_nodes(const ProductKernel& kernel, const at::Tensor& candidates, int64_t count,
+                                  BayesianOptions options) {
   const at::NoGradGuard no_grad;
   require(options.jitter >= 0, "quadrature", "Choice of nodes: the jitter must be at least 0 but is {}.",
           options.jitter);

@@ -31,16 +31,16 @@ struct Covered {
 };
 
 TEST(IntegrateWithError, TwoErrorsCoverTheIntegralInMoreThanNineOfTenSeeds) {
-  for (const auto& [rule, count] : {Covered{"monte-carlo", 500}, Covered{"sobol", 32}, Covered{"sobol", 256},
-                                    Covered{"halton", 30}, Covered{"halton", 250}}) {
+  for (const auto& [rule, count] :
+       {Covered{"monte-carlo", 500}, Covered{"sobol", 128}, Covered{"halton", 100}}) {
     int64_t covered = 0;
-    for (uint64_t seed = 0; seed < 300; ++seed) {
+    for (uint64_t seed = 0; seed < 200; ++seed) {
       const auto [value, error] = integrate_with_error(smooth, on_cube(rule, count, seed));
       covered += std::abs(value.item<double>() - smooth_integral) <= 2 * error.item<double>();
     }
-    // 95.4 % of a normal distribution, 93.6 % of Student's with 15 degrees of freedom, ± 1.4 % by 300 seeds.
-    EXPECT_GE(covered, 270) << rule << count;
-    EXPECT_LE(covered, 299) << rule << count;
+    // 95.4 % of a normal distribution, 93.6 % of Student's with 15 degrees of freedom, ± 1.7 % by 200 seeds.
+    EXPECT_GE(covered, 180) << rule << count;
+    EXPECT_LE(covered, 199) << rule << count;
   }
 }
 
@@ -135,12 +135,13 @@ TEST(Halton, PutsOnePointIntoEachOfEqualIntervalsOfEveryAxis) {
 TEST(Halton, RandomizedPointsAreUniformAndAlikeForEqualSeedsOnly) {
   EXPECT_TRUE(at::equal(halton_points(9, 4, 1), halton_points(9, 4, 1)));
   EXPECT_FALSE(at::equal(halton_points(9, 4, 1), halton_points(9, 4, 2)));
-  // The first point, 0 in the plain sequence, over 2000 seeds: a mean of 1/2 ± 0.0065 and a variance of 1/12.
+  // The first point, 0 in the plain sequence, over 500 seeds: a mean of 1/2 ± 0.013 and a variance of 1/12 ±
+  // 0.0033.
   std::vector<at::Tensor> firsts;
-  for (uint64_t seed = 0; seed < 2000; ++seed) firsts.push_back(halton_points(1, 3, seed));
+  for (uint64_t seed = 0; seed < 500; ++seed) firsts.push_back(halton_points(1, 3, seed));
   const auto drawn = at::cat(firsts);
-  EXPECT_LE((drawn.mean(0) - 0.5).abs().max().item<double>(), 0.025);
-  EXPECT_LE((drawn.var(0) - 1.0 / 12).abs().max().item<double>(), 0.008);
+  EXPECT_LE((drawn.mean(0) - 0.5).abs().max().item<double>(), 0.05);
+  EXPECT_LE((drawn.var(0) - 1.0 / 12).abs().max().item<double>(), 0.016);
   EXPECT_TRUE((drawn >= 0).logical_and(drawn < 1).all().item<bool>());
 }
 

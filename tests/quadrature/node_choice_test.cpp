@@ -32,7 +32,7 @@ TEST_P(ChoiceOfKernel, EachNodeIsTheBestOfAllCandidates) {
     const ProductKernel kernel(GetParam(), {0.3, 0.5});
     const auto candidates = 0.02 + 0.96 * sobol_points(40, 2, 7);
     const BayesianOptions options{.mean = mean};
-    const auto choice = choose_nodes(kernel, candidates, 6, options);
+    const auto choice = choose_bayesian_nodes(kernel, candidates, 6, options);
     for (int64_t t = 1; t <= 6; ++t) {
       const auto before = choice.nodes.narrow(0, 0, t - 1);
       double best = std::numeric_limits<double>::infinity();
@@ -53,7 +53,7 @@ TEST_P(ChoiceOfKernel, EachNodeIsTheBestOfAllCandidates) {
 
 TEST_P(ChoiceOfKernel, VarianceFallsMonotonically) {
   const ProductKernel kernel(GetParam(), {0.1});
-  const auto choice = choose_nodes(kernel, uniform_points(300), 15);
+  const auto choice = choose_bayesian_nodes(kernel, uniform_points(300), 15);
   EXPECT_TRUE((choice.variances.diff() < 0).all().item<bool>());
   EXPECT_GE(choice.variances.min().item<double>(), 0);
   EXPECT_TRUE(at::equal(choice.nodes.flatten(), uniform_points(300).index_select(0, choice.indices)));
@@ -90,7 +90,7 @@ TEST(HerdNodes, ConvergeFasterThanRandomPoints) {
 TEST(ChooseNodes, AreBetterThanTheFirstPointsOfTheSobolSequence) {
   const ProductKernel kernel("matern32", {0.4, 0.4, 0.4});
   const auto candidates = sobol_points(2000, 3, 1);
-  const auto choice = choose_nodes(kernel, candidates, 32);
+  const auto choice = choose_bayesian_nodes(kernel, candidates, 32);
   EXPECT_LT(choice.variances[31].item<double>(),
             BayesianQuadrature(kernel, candidates.narrow(0, 0, 32)).variance().item<double>());
 }
@@ -98,16 +98,17 @@ TEST(ChooseNodes, AreBetterThanTheFirstPointsOfTheSobolSequence) {
 TEST(ChooseNodes, RefusesWhatItCantChoose) {
   const auto text = [](const char* part) { return ThrowsMessage<std::invalid_argument>(HasSubstr(part)); };
   const ProductKernel kernel("rbf", {1});
-  EXPECT_THAT([&] { choose_nodes(kernel, uniform_points(5), 6); }, text("must be in [1, 5]"));
-  EXPECT_THAT([&] { choose_nodes(kernel, uniform_points(5), 0); }, text("but is 0."));
+  EXPECT_THAT([&] { choose_bayesian_nodes(kernel, uniform_points(5), 6); }, text("must be in [1, 5]"));
+  EXPECT_THAT([&] { choose_bayesian_nodes(kernel, uniform_points(5), 0); }, text("but is 0."));
   EXPECT_THAT([&] { herd_nodes(kernel, uniform_points(5), 6); }, text("must be in [1, 5]"));
-  EXPECT_THAT([&] { choose_nodes(kernel, 2 * uniform_points(5), 2); },
+  EXPECT_THAT([&] { choose_bayesian_nodes(kernel, 2 * uniform_points(5), 2); },
               text("Choice of nodes: candidates: must lie in"));
-  EXPECT_THAT([&] { choose_nodes(kernel, uniform_points(5), 2, {.jitter = -1}); }, text("jitter"));
+  EXPECT_THAT([&] { choose_bayesian_nodes(kernel, uniform_points(5), 2, {.jitter = -1}); }, text("jitter"));
   // All alike but one.
   const auto twins = at::tensor({0.5, 0.5, 0.5, 0.9}, at::kDouble);
-  EXPECT_THAT([&] { choose_nodes(kernel, twins, 3); }, text("tells only 2 of 4 candidates apart"));
-  EXPECT_THAT([&] { choose_nodes(kernel, uniform_points(500), 100); }, text("of 500 candidates apart"));
+  EXPECT_THAT([&] { choose_bayesian_nodes(kernel, twins, 3); }, text("tells only 2 of 4 candidates apart"));
+  EXPECT_THAT([&] { choose_bayesian_nodes(kernel, uniform_points(500), 100); },
+              text("of 500 candidates apart"));
 }
 
 }  // namespace

@@ -110,7 +110,7 @@ class GaussLegendreGrid : public Grid {
   int64_t size_;
 };
 
-/// Given points, such as the nodes of a rule that chooses them (`quadrature_nodes`, `choose_nodes`).
+/// Given points, such as the nodes of a rule that chooses them (`quadrature_nodes`, `choose_bayesian_nodes`).
 class FixedGrid : public Grid {
  public:
   /// points: [m ≥ 1] float32 or float64, copied without their gradients. `kind` is the word for what they

@@ -29,15 +29,15 @@ struct ChosenNodes {
 /// candidates: [c, d], or [c] where d is 1, float32 or float64 in [0,1]^d. No gradients. Throws
 /// std::invalid_argument for other candidates, unless 1 ≤ count ≤ c, and where fewer than `count` candidates
 /// can be told apart by the kernel.
-ChosenNodes choose_nodes(const ProductKernel& kernel, const at::Tensor& candidates, int64_t count,
-                         BayesianOptions options = {});
+ChosenNodes choose_bayesian_nodes(const ProductKernel& kernel, const at::Tensor& candidates, int64_t count,
+                                  BayesianOptions options = {});
 
 /// Returns nodes for equal weights by kernel herding: each is the candidate that leaves the smallest worst
 /// error 1/t Σ f(x_i) − ∫f over functions of norm 1.
 ///
 /// For kernels with one value k(x, x) everywhere that is argmax_j z_j − Σ_i k(x_i, x_j)/(t + 1). No candidate
 /// is taken twice. The variances are those of the mean over the nodes, the squares of the worst errors.
-/// Arguments, cost and errors as in `choose_nodes`, but O(candidates) memory. Chen, Welling, Smola,
+/// Arguments, cost and errors as in `choose_bayesian_nodes`, but O(candidates) memory. Chen, Welling, Smola,
 /// "Super-samples from kernel herding", UAI 2010.
 ChosenNodes herd_nodes(const ProductKernel& kernel, const at::Tensor& candidates, int64_t count);
 
