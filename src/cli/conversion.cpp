@@ -16,6 +16,14 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
+/// Returns the names of rules with the parameters that may follow them.
+std::vector<std::string> quadrature_forms() {
+  std::vector<std::string> forms;
+  for (const auto& rule : quadratures())
+    forms.push_back(rule.parameters.empty() ? rule.name : rule.name + "[:" + rule.parameters + "]");
+  return forms;
+}
+
 std::map<std::string, std::vector<int64_t>> read_dims(const std::filesystem::path& path) {
   std::ifstream file(path);
   require<std::runtime_error>(file.is_open(), "cli", "--dims '{}': the file can't be read.", path.string());
@@ -39,7 +47,7 @@ std::map<std::string, std::vector<int64_t>> read_dims(const std::filesystem::pat
 void add_kernel_options(CLI::App& app, ConversionOptions& options) {
   app.add_option("--kernel", options.kernel, "Interpolation kernel: " + joined(kernel_names()))
       ->capture_default_str();
-  app.add_option("--quadrature", options.quadrature, "Quadrature: " + joined(quadrature_names()))
+  app.add_option("--quadrature", options.quadrature, "Quadrature: " + joined(quadrature_forms()))
       ->capture_default_str();
   app.add_option("--order", options.order,
                  "path: channels are ordered so that tensors are smooth; none: kept")

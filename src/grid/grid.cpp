@@ -71,6 +71,18 @@ GaussLegendreGrid::GaussLegendreGrid(int64_t m) : size_(m) { require_size(kind()
 at::Tensor GaussLegendreGrid::points() const { return gauss_legendre(size_).nodes; }
 std::shared_ptr<Grid> GaussLegendreGrid::clone() const { return std::make_shared<GaussLegendreGrid>(*this); }
 
+FixedGrid::FixedGrid(const at::Tensor& points, std::string kind) : kind_(std::move(kind)) {
+  require(points.defined() && points.dim() == 1 && points.is_floating_point() && points.size(0) >= 1, "grid",
+          "Grid '{}': the points must be a floating point vector of at least 1.", kind_);
+  require(kind_ != "uniform" && kind_ != "trainable", "grid",
+          "Grid '{}': given points need another word for their kind.", kind_);
+  points_ = points.detach().to(at::kCPU, at::kDouble).clone();
+  require((points_.diff() > 0).all().item<bool>() && points_[0].item<double>() >= 0 &&
+              points_[-1].item<double>() <= 1,
+          "grid", "Grid '{}': the points must increase strictly within [0, 1].", kind_);
+}
+std::shared_ptr<Grid> FixedGrid::clone() const { return std::make_shared<FixedGrid>(points_, kind_); }
+
 CompositeGrid::CompositeGrid(std::vector<std::shared_ptr<Grid>> grids, std::vector<double> bounds)
     : grids_(std::move(grids)), bounds_(std::move(bounds)) {
   require(!grids_.empty(), "grid", "Grid 'composite': there must be at least one part but got none.");

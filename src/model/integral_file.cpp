@@ -28,20 +28,6 @@ json grid_json(const Grid& grid) {
   return {{"kind", std::string(grid.kind())}, {"points", std::move(points)}};
 }
 
-/// Any points at all, as a file holds them.
-class FixedGrid : public Grid {
- public:
-  FixedGrid(at::Tensor points, std::string kind) : points_(std::move(points)), kind_(std::move(kind)) {}
-  at::Tensor points() const override { return points_; }
-  int64_t size() const override { return points_.size(0); }
-  std::string_view kind() const override { return kind_; }
-  std::shared_ptr<Grid> clone() const override { return std::make_shared<FixedGrid>(points_.clone(), kind_); }
-
- private:
-  at::Tensor points_;
-  std::string kind_;
-};
-
 std::shared_ptr<Grid> read_grid(const json& record, const std::string& name) {
   const auto kind = record.at("kind").get<std::string>();
   const auto values = record.at("points").get<std::vector<double>>();

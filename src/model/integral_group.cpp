@@ -12,6 +12,22 @@ void check_width(const std::string& name, int64_t width, int64_t source_width) {
           "Group '{}': width must be in [1, {}] but got {}.", name, kLargestGrowth * source_width, width);
 }
 
+/// The weight function is the weights of the network divided by those of the rule, which must therefore be no
+/// less than this part of 1/width: smaller ones, and negative ones, would make it jagged.
+constexpr double kLeastWeight = 0.05;
+
+void check_weights(const Quadrature& rule, int64_t width) {
+  require(rule.points == Quadrature::Points::any, "model",
+          "Quadrature '{}': an integral model needs a rule that takes any points, such as 'trapezoid'.",
+          rule.name);
+  if (rule.positive) return;
+  const double least = quadrature_weights(rule, uniform_points(width)).min().item<double>();
+  require(least * static_cast<double>(width) >= kLeastWeight, "model",
+          "Quadrature '{}': an integral model divides by its weights for {} uniform points, so they must be "
+          "at least {}/{} but the least is {}.",
+          rule.name, width, kLeastWeight, width, least);
+}
+
 }  // namespace
 
 IntegralGroup::IntegralGroup(GroupId id, std::string name, int64_t source_width, std::string kernel,
@@ -22,9 +38,7 @@ IntegralGroup::IntegralGroup(GroupId id, std::string name, int64_t source_width,
       kernel_(find_kernel(kernel).name),
       quadrature_(find_quadrature(quadrature).name),
       grid_(std::make_shared<UniformGrid>(source_width)) {
-  require(find_quadrature(quadrature_).points == Quadrature::Points::any, "model",
-          "Quadrature '{}': an integral model needs a rule that takes any points, such as 'trapezoid'.",
-          quadrature_);
+  check_weights(find_quadrature(quadrature_), source_width);
 }
 
 void IntegralGroup::resize(int64_t width) {

@@ -1,11 +1,14 @@
 #include "inn/quadrature/integrate.h"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 
 #include "inn/core/error.h"
+#include "inn/core/random.h"
 #include "inn/quadrature/quadrature.h"
+#include "rules.h"
 
 namespace inn {
 namespace {
@@ -53,28 +56,67 @@ at::Tensor product_rule(const Integrand& f, const Quadrature& rule, const std::v
   return values.reshape(rest);
 }
 
+void check_counts(const Quadrature& rule, size_t dimensions, const IntegrateOptions& options) {
+  for (const int64_t count : options.counts)
+    require(count >= 1, "quadrature", "integrate: counts of points must be at least 1 but one is {}.", count);
+  require(!rule.samples || options.counts.size() == 1, "quadrature",
+          "integrate: quadrature '{}' takes one count of samples but got {}.", rule.name,
+          options.counts.size());
+  require(options.counts.size() == 1 || options.counts.size() == dimensions, "quadrature",
+          "integrate: there must be 1 or {} counts of points, one an axis, but there are {}.", dimensions,
+          options.counts.size());
+}
+
+/// Returns the rule's own nodes for each axis.
+std::vector<at::Tensor> own_axes(const Quadrature& rule, size_t dimensions, const IntegrateOptions& options) {
+  std::vector<at::Tensor> axes;
+  for (size_t k = 0; k < dimensions; ++k)
+    axes.push_back(quadrature_nodes(rule, options.counts[options.counts.size() == 1 ? 0 : k], options.seed));
+  return axes;
+}
+
+std::vector<std::string> estimating_rules() {
+  std::vector<std::string> names;
+  for (const auto& rule : quadratures())
+    if (rule.error != Quadrature::Error::unknown) names.push_back(rule.name);
+  return names;
+}
+
 }  // namespace
 
 at::Tensor integrate(const Integrand& f, const IntegrateOptions& options) {
   const size_t dimensions = check_box(options);
-  const auto& rule = find_quadrature(options.rule);
-  for (const int64_t count : options.counts)
-    require(count >= 1, "quadrature", "integrate: counts of points must be at least 1 but one is {}.", count);
-  const bool one_for_all = options.counts.size() == 1;
-  if (rule.samples != nullptr) {
-    require(one_for_all, "quadrature", "integrate: quadrature '{}' takes one count of samples but got {}.",
-            rule.name, options.counts.size());
-    const auto d = static_cast<int64_t>(dimensions);
-    const auto points = rule.samples(options.counts[0], d, options.seed);
+  const auto rule = find_quadrature(options.rule);
+  check_counts(rule, dimensions, options);
+  if (rule.samples) {
+    const auto points = rule.samples(options.counts[0], static_cast<int64_t>(dimensions), options.seed);
     return stretched(f, points, options).mean(0);
   }
-  require(one_for_all || options.counts.size() == dimensions, "quadrature",
-          "integrate: there must be 1 or {} counts of points, one an axis, but there are {}.", dimensions,
-          options.counts.size());
-  std::vector<at::Tensor> axes;
-  for (size_t k = 0; k < dimensions; ++k)
-    axes.push_back(quadrature_nodes(rule, options.counts[one_for_all ? 0 : k], options.seed));
-  return product_rule(f, rule, axes, options);
+  return product_rule(f, rule, own_axes(rule, dimensions, options), options);
+}
+
+IntegralEstimate integrate_with_error(const Integrand& f, const IntegrateOptions& options) {
+  const size_t dimensions = check_box(options);
+  const auto rule = find_quadrature(options.rule);
+  check_counts(rule, dimensions, options);
+  require(rule.error != Quadrature::Error::unknown, "quadrature",
+          "integrate: quadrature '{}' has no estimate of its error; these have: {}.", rule.name,
+          fmt::join(estimating_rules(), ", "));
+  const auto d = static_cast<int64_t>(dimensions);
+  if (rule.error == Quadrature::Error::estimate) {
+    const auto points = rule.samples ? rule.samples(options.counts[0], d, options.seed)
+                                     : tensor_product(own_axes(rule, dimensions, options));
+    return rule.estimate(points, stretched(f, points, options));
+  }
+  require(options.replicas >= 2, "quadrature", "integrate: there must be at least 2 replicas but got {}.",
+          options.replicas);
+  std::vector<at::Tensor> integrals;
+  Random seeds(options.seed);
+  for (int64_t replica = 0; replica < options.replicas; ++replica) {
+    const auto points = rule.samples(options.counts[0], d, seeds.next());
+    integrals.push_back(stretched(f, points, options).mean(0));
+  }
+  return rules::sample_mean({}, at::stack(integrals));
 }
 
 at::Tensor integrate(const Integrand& f, const TensorGrid& grid, const IntegrateOptions& options) {

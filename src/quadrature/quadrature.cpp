@@ -9,10 +9,6 @@
 namespace inn {
 namespace {
 
-// A point that a grid computed is the node, or the end of the interval, that it is this near to.
-constexpr double same_point_float64 = 1e-9;
-constexpr double same_point_float32 = 1e-6;
-
 int64_t degree_0(int64_t) { return 0; }
 int64_t degree_1(int64_t) { return 1; }
 int64_t degree_simpson(int64_t m) { return m <= 2 ? 1 : m % 2 == 1 ? 3 : 2; }
@@ -24,21 +20,28 @@ int64_t degree_clenshaw_curtis(int64_t m) { return m % 2 == 1 ? m : m - 1; }
 
 std::span<const Quadrature> quadratures() {
   using Points = Quadrature::Points;
+  using Error = Quadrature::Error;
   static const std::vector<Quadrature> table = {
-      {"rectangle", "equal weights", Points::any, true, degree_1, rules::equal_weights, rules::midpoint_nodes,
-       nullptr},
+      {"rectangle", "equal weights", Points::any, true, degree_1, rules::equal_weights,
+       rules::midpoint_nodes},
       {"trapezoid", "straight lines between the points", Points::any, true, degree_1,
-       rules::trapezoid_weights, rules::uniform_nodes, nullptr},
+       rules::trapezoid_weights, rules::uniform_nodes},
       {"simpson", "parabolas through three points each", Points::any, false, degree_simpson,
-       rules::simpson_weights, rules::uniform_nodes, nullptr},
+       rules::simpson_weights, rules::uniform_nodes},
       {"gauss-legendre", "the rule of greatest degree, on its own nodes", Points::own_nodes, true,
-       degree_gauss_legendre, rules::gauss_legendre_weights, rules::gauss_legendre_nodes, nullptr},
+       degree_gauss_legendre, rules::gauss_legendre_weights, rules::gauss_legendre_nodes},
       {"clenshaw-curtis", "the polynomial through the Chebyshev extrema", Points::own_nodes, true,
-       degree_clenshaw_curtis, rules::clenshaw_curtis_weights, rules::clenshaw_curtis_nodes, nullptr},
+       degree_clenshaw_curtis, rules::clenshaw_curtis_weights, rules::clenshaw_curtis_nodes},
       {"monte-carlo", "the mean over random points", Points::any, true, degree_0, rules::equal_weights,
-       rules::monte_carlo_nodes, rules::random_points},
+       rules::monte_carlo_nodes, rules::random_points, Error::estimate, rules::sample_mean},
       {"sobol", "the mean over Sobol's points, shifted at random", Points::any, true, degree_0,
-       rules::equal_weights, rules::sobol_nodes, sobol_points},
+       rules::equal_weights, rules::sobol_nodes,
+       static_cast<at::Tensor (*)(int64_t, int64_t, uint64_t)>(sobol_points), Error::replicas},
+      {"halton", "the mean over Halton's points, their digits permuted at random", Points::any, true,
+       degree_0, rules::equal_weights, rules::halton_nodes,
+       static_cast<at::Tensor (*)(int64_t, int64_t, uint64_t)>(halton_points), Error::replicas},
+      rules::bayesian("matern52"),
+      rules::herding("matern52"),
   };
   return table;
 }
@@ -49,10 +52,18 @@ std::vector<std::string> quadrature_names() {
   return names;
 }
 
-const Quadrature& find_quadrature(std::string_view name) {
-  for (const auto& rule : quadratures())
-    if (rule.name == name) return rule;
-  raise("quadrature", "Quadrature '{}': there is none of that name.{}", name,
+Quadrature find_quadrature(std::string_view text) {
+  const size_t colon = text.find(':');
+  const auto name = text.substr(0, colon);
+  for (const auto& rule : quadratures()) {
+    if (rule.name != name) continue;
+    if (colon == text.npos) return rule;
+    require(rule.with != nullptr, "quadrature", "Quadrature '{}': '{}' takes no parameters.", text, name);
+    auto chosen = rule.with(text.substr(colon + 1));
+    chosen.name = text;
+    return chosen;
+  }
+  raise("quadrature", "Quadrature '{}': there is none of that name.{}", text,
         nearest_names(name, quadrature_names()));
 }
 
@@ -61,7 +72,7 @@ at::Tensor quadrature_weights(const Quadrature& rule, const at::Tensor& points) 
               (points.scalar_type() == at::kDouble || points.scalar_type() == at::kFloat),
           "quadrature", "Quadrature '{}': the points must be a non-empty float32 or float64 vector.",
           rule.name);
-  const double tolerance = points.scalar_type() == at::kFloat ? same_point_float32 : same_point_float64;
+  const double tolerance = rules::same_point(points.scalar_type());
   const auto checked = points.to(at::kCPU, at::kDouble);
   const auto values = checked.detach();
   const double first = values[0].item<double>(), last = values[-1].item<double>();

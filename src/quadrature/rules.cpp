@@ -99,4 +99,8 @@ at::Tensor sobol_nodes(int64_t m, uint64_t seed) {
   return std::get<0>(sobol_points(m, 1, seed).flatten().sort());
 }
 
+at::Tensor halton_nodes(int64_t m, uint64_t seed) {
+  return std::get<0>(halton_points(m, 1, seed).flatten().sort());
+}
+
 }  // namespace inn::rules

@@ -2,6 +2,8 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <cmath>
+
 #include "inn/core/error.h"
 #include "inn/quadrature/integrate.h"
 #include "rules.h"
@@ -49,6 +51,12 @@ namespace rules {
 
 at::Tensor random_points(int64_t count, int64_t dimensions, uint64_t seed) {
   return at::rand({count, dimensions}, at::detail::createCPUGenerator(seed), at::TensorOptions(at::kDouble));
+}
+
+IntegralEstimate sample_mean(const at::Tensor&, const at::Tensor& values) {
+  const int64_t count = values.size(0);
+  require(count >= 2, "quadrature", "Monte-Carlo: the error of {} sample can't be estimated.", count);
+  return {values.mean(0), values.std(at::IntArrayRef{0}) / std::sqrt(static_cast<double>(count))};
 }
 
 }  // namespace rules

@@ -42,6 +42,9 @@ TEST_F(BadInput, WrongUsageExitsWithTwo) {
   expect_refused(2, "convert zoo:mlp -o out.txt", "is written to a .pt2");
   expect_refused(2, "convert zoo:mlp -o out.pt2 --kernel cubik", "'cubic'");
   expect_refused(2, "convert zoo:mlp -o out.pt2 --quadrature gauss-legendre", "takes any points");
+  expect_refused(2, "convert zoo:mlp -o out.pt2 --quadrature bayesian:rbf,0", "must be above 0");
+  expect_refused(2, "convert zoo:mlp -o out.pt2 --quadrature bayesian:matern", "Did you mean 'matern");
+  expect_refused(2, "convert zoo:mlp -o out.pt2 --quadrature trapezoid:3", "takes no parameters");
   expect_refused(2, "convert zoo:mlp -o out.pt2 --order alphabetic", "must be path or none");
   expect_refused(2, "resample zoo:mlp -o out.pt2 --keep 0.5 --method l3", "no such method");
   expect_refused(2, "train zoo:mlp -o out.pt2 --data x --widths unifrom:0.5,1", "uniform");

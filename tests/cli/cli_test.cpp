@@ -123,6 +123,32 @@ TEST_F(Program, ConvertKeepsTheOutputsAndResampleHalvesTheWidths) {
   EXPECT_EQ(done.at("parameters").at("after"), json_of("cost half.pt2").at("parameters"));
 }
 
+TEST_F(Program, ConvertsAndResamplesWithEveryQuadratureOfAnyPoints) {
+  const at::NoGradGuard no_grad;
+  const auto images = at::linspace(-1, 1, 3 * 784).reshape({3, 1, 28, 28});
+  const auto expected = make_zoo_network("lenet", {.seed = 5}).forward(images);
+  for (const std::string rule : {"bayesian", "bayesian:brownian", "bayesian:matern32,0.2", "herding:rbf,0.3",
+                                 "halton", "sobol", "monte-carlo"}) {
+    const auto done = json_of("convert zoo:lenet -o integral.pt2 --seed 5 --order none --quadrature " + rule);
+    EXPECT_EQ(done.at("groups").at(0).at("quadrature"), rule);
+    EXPECT_LE((read_pt2(folder / "integral.pt2").forward(images) - expected).abs().max().item<double>(),
+              kTolerance);
+    EXPECT_EQ(width_of(json_of("resample integral.pt2 -o half.pt2 --keep 0.5"), "conv2"), 8) << rule;
+    EXPECT_EQ(read_pt2(folder / "half.pt2").forward(images).sizes(), (std::vector<int64_t>{3, 10})) << rule;
+  }
+  // By the Brownian kernel it is the trapezoid.
+  json_of("convert zoo:lenet -o a.pt2 --seed 5 --quadrature bayesian:brownian");
+  json_of("resample a.pt2 -o a_half.pt2 --keep 0.5");
+  json_of("convert zoo:lenet -o b.pt2 --seed 5 --quadrature trapezoid");
+  json_of("resample b.pt2 -o b_half.pt2 --keep 0.5");
+  EXPECT_LE(
+      (read_pt2(folder / "a_half.pt2").forward(images) - read_pt2(folder / "b_half.pt2").forward(images))
+          .abs()
+          .max()
+          .item<double>(),
+      kTolerance);
+}
+
 TEST_F(Program, ResamplesByEveryMethodAndByName) {
   for (const std::string method : {"interpolate", "l1", "l2", "random"}) {
     const auto done = json_of("resample zoo:mlp -o out.pt2 --keep 0.5 --width fc1=7 --method " + method);

@@ -167,5 +167,24 @@ TEST(Grid, RefusesWhatIsNoGrid) {
   EXPECT_THAT([&] { TensorGrid({part, nullptr}); }, text("axis 1 is null"));
 }
 
+TEST(FixedGrid, HoldsThePointsItIsGiven) {
+  const auto points = at::tensor({0.1, 0.15, 0.9}, at::kDouble).requires_grad_();
+  const FixedGrid grid(points, "chosen");
+  EXPECT_TRUE(at::equal(grid.points(), points));
+  EXPECT_FALSE(grid.points().requires_grad());
+  EXPECT_EQ(grid.size(), 3);
+  EXPECT_EQ(grid.kind(), "chosen");
+  EXPECT_TRUE(grid.parameters().empty());
+  const auto copy = grid.clone();
+  EXPECT_TRUE(at::equal(copy->points(), points));
+  EXPECT_NE(copy->points().data_ptr(), grid.points().data_ptr());
+  EXPECT_EQ(FixedGrid(at::tensor({0.5f})).points().scalar_type(), at::kDouble);
+  for (const auto& wrong :
+       {at::tensor({0.2, 0.2}, at::kDouble), at::tensor({-0.1, 0.2}, at::kDouble),
+        at::tensor({0.5, 1.1}, at::kDouble), at::tensor({std::nan("")}, at::kDouble),
+        at::zeros({0}, at::kDouble), at::zeros({1, 1}, at::kDouble), at::zeros({1}, at::kLong)})
+    EXPECT_THROW(FixedGrid{wrong}, std::invalid_argument);
+}
+
 }  // namespace
 }  // namespace inn

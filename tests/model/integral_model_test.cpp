@@ -184,6 +184,72 @@ TEST(IntegralModel, GradientsOfGridsAreThoseOfFiniteDifferences) {
   EXPECT_EQ(grids, 2);
 }
 
+/// Every rule that takes any points, and rules with parameters.
+std::vector<std::string> rules_of_models() {
+  std::vector<std::string> names{"bayesian:brownian", "bayesian:matern32,0.3", "herding:rbf,0.2"};
+  for (const auto& rule : quadratures())
+    if (rule.points == Quadrature::Points::any) names.push_back(rule.name);
+  return names;
+}
+
+TEST(IntegralModel, TakesEveryRuleOfAnyPointsAndKeepsItInItsFile) {
+  const auto path = std::filesystem::temp_directory_path() / "inn_integral_rules_test.pt2";
+  const Network network = small_convolutional();
+  for (const auto& rule : rules_of_models()) {
+    SCOPED_TRACE(rule);
+    auto model = convert(network, {.quadrature = rule, .order = "none"});
+    model->eval();
+    EXPECT_TRUE(at::equal(model->forward(input()), network.forward(input())));
+    // A grid of chosen nodes for one group, points that learn for the other.
+    model->set_grid("conv1", std::make_shared<FixedGrid>(quadrature_nodes(find_quadrature(rule), 5), rule));
+    auto learning = std::make_shared<TrainableGrid>(4);
+    {
+      at::NoGradGuard no_grad;
+      learning->parameters()[0].add_(at::linspace(0, 0.4, 3, at::kDouble));
+    }
+    model->set_grid("conv2", learning);
+    save(*model, path);
+    auto loaded = load_integral(path);
+    EXPECT_EQ(loaded->group("conv1").quadrature(), rule);
+    EXPECT_EQ(loaded->group("conv1").grid().kind(), rule);
+    EXPECT_LT(difference(loaded->forward(input()), model->forward(input())), kRounding);
+    EXPECT_LT(difference(read_pt2(path).forward(input()), model->forward(input())), kRounding);
+  }
+  std::filesystem::remove(path);
+}
+
+TEST(IntegralModel, GradientsReachGridsThroughBayesianWeights) {
+  auto model = convert(small_convolutional(), {.quadrature = "bayesian:matern32,0.3"});
+  model->eval();
+  model->resize(0.6);
+  model->tune_grids();
+  for (auto& parameter : model->named_parameters()) {
+    if (!parameter.value().requires_grad()) continue;
+    {
+      at::NoGradGuard no_grad;
+      parameter.value().add_(at::linspace(0, 0.3, parameter.value().size(0), at::kDouble));
+    }
+    expect_gradient(model, parameter.value(), parameter.key());
+  }
+}
+
+TEST(IntegralModel, RefusesARuleWhoseWeightsItCantDivideBy) {
+  try {
+    convert(small_convolutional(), {.quadrature = "bayesian:rbf,2"});
+  } catch (const std::invalid_argument& error) {
+    FAIL() << error.what();
+  }
+  try {
+    IntegralGroup(GroupId{0}, "wide", 16, "cubic", "bayesian:rbf,0.2");
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(
+        std::string(error.what()).find("'bayesian:rbf,0.2': an integral model divides by its weights for 16"),
+        std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(IntegralModel, DrawsWidthsOnlyWhileTraining) {
   auto model = convert(small_convolutional());
   model->set_distribution(FractionDistribution(Uniform{0.25, 1}));

@@ -44,10 +44,11 @@ TEST(Integrate, EveryRuleOnABoxOfThreeDimensions) {
     IntegrateOptions options{
         .lower = {0, -1, 0}, .upper = {2, 1, pi / 2}, .counts = {21, 30, 25}, .rule = rule.name};
     if (sampled) options.counts = {1 << 14};
+    if (rule.name == "herding") options.counts = {512};  // its time grows with the square
     // Rules of order 2 with steps of 1/20; the standard error of 16384 samples is about a hundredth, three of
     // them.
     const double tolerance = rule.name == "gauss-legendre" || rule.name == "clenshaw-curtis" ? sum_tolerance
-                             : rule.name == "monte-carlo"                                    ? 0.1
+                             : rule.name == "monte-carlo" || rule.name == "herding"          ? 0.1
                              : rule.name == "simpson"                                        ? 1e-4
                                                                                              : 5e-3;
     EXPECT_NEAR(integrate(f, options).item<double>(), exact, tolerance) << rule.name;

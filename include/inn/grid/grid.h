@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <random>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,7 +21,8 @@ class Grid {
   /// Returns the points: [size()] float64 on the CPU, strictly increasing in [0,1].
   virtual at::Tensor points() const = 0;
   virtual int64_t size() const = 0;
-  /// The word for its kind: "uniform", "trainable", "random", "gauss-legendre", "composite".
+  /// The word for its kind: "uniform", "trainable", "random", "gauss-legendre", "fixed" or one's own,
+  /// "composite".
   virtual std::string_view kind() const = 0;
   /// Returns the tensors that the points are differentiable in; none for most grids.
   virtual std::vector<at::Tensor> parameters() const { return {}; }
@@ -106,6 +108,22 @@ class GaussLegendreGrid : public Grid {
 
  private:
   int64_t size_;
+};
+
+/// Given points, such as the nodes of a rule that chooses them (`quadrature_nodes`, `choose_bayesian_nodes`).
+class FixedGrid : public Grid {
+ public:
+  /// points: [m ≥ 1] float32 or float64, copied without their gradients. `kind` is the word for what they
+  /// are. Throws std::invalid_argument unless they increase strictly within [0,1].
+  explicit FixedGrid(const at::Tensor& points, std::string kind = "fixed");
+  at::Tensor points() const override { return points_; }
+  int64_t size() const override { return points_.size(0); }
+  std::string_view kind() const override { return kind_; }
+  std::shared_ptr<Grid> clone() const override;
+
+ private:
+  at::Tensor points_;
+  std::string kind_;
 };
 
 /// Grids side by side, each on its own part of [0,1]. Where one ends and the next begins at the same point it

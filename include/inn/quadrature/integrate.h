@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "inn/grid/tensor_grid.h"
+#include "inn/quadrature/quadrature.h"
 
 namespace inn {
 
@@ -19,13 +20,15 @@ struct IntegrateOptions {
   /// The box: one bound an axis. As usual an upper bound below the lower one changes the sign.
   std::vector<double> lower = {0};
   std::vector<double> upper = {1};
-  /// Points an axis, one number for all axes or one each; for monte-carlo and sobol the count of samples, one
-  /// number.
+  /// Points an axis, one number for all axes or one each; for monte-carlo, sobol, halton and herding the
+  /// count of samples, one number.
   std::vector<int64_t> counts = {100};
-  /// A name in the table of quadratures.
+  /// As find_quadrature reads it.
   std::string rule = "trapezoid";
-  /// For monte-carlo and sobol; equal seeds give equal samples.
+  /// For the rules of samples; equal seeds give equal samples.
   uint64_t seed = 0;
+  /// How often `integrate_with_error` draws the samples of sobol and halton anew.
+  int64_t replicas = 16;
 };
 
 /// Returns ∫ f over the box: a scalar, or […] where f gives [N, …], in the dtype of f's values.
@@ -44,11 +47,31 @@ at::Tensor integrate(const Integrand& f, const IntegrateOptions& options);
 /// Differentiable in the grid's parameters as well: through the points and through the weights.
 at::Tensor integrate(const Integrand& f, const TensorGrid& grid, const IntegrateOptions& options);
 
+/// Returns ∫ f over the box and its standard error, each a scalar, or […] where f gives [N, …].
+///
+/// - monte-carlo: the mean over the samples, and their deviation over √count.
+/// - sobol, halton: the mean over `replicas` integrals, each by `counts` samples that are randomized anew (f
+/// is
+///   called once for each), and their deviation over √replicas.
+/// - bayesian: BayesianQuadrature::estimate on the product of the rule's own nodes, all at once.
+/// Differentiable in f's values. Throws as `integrate` does; for rules whose error nothing estimates; and
+/// where there are fewer than two samples or replicas.
+IntegralEstimate integrate_with_error(const Integrand& f, const IntegrateOptions& options);
+
 /// Returns `count` points of the d-dimensional Sobol sequence (Joe and Kuo's direction numbers), [count, d]
 /// float64 in [0,1). Throws std::invalid_argument unless 1 ≤ count < 2^30 and 1 ≤ d ≤ 21201.
 at::Tensor sobol_points(int64_t count, int64_t dimensions);
 /// Returns them digitally shifted: each axis XORed with random bits by `seed`. Each point is then uniform in
 /// [0,1)^d, and every 2^k points still fall one into each of 2^k equal intervals of every axis.
 at::Tensor sobol_points(int64_t count, int64_t dimensions, uint64_t seed);
+
+/// Returns the first `count` points of the d-dimensional Halton sequence, from 0 on: coordinate k of point i
+/// has the digits of i in the k-th prime base, mirrored at the point. [count, d] float64 in [0,1). Throws
+/// std::invalid_argument unless 1 ≤ count < 2^30 and 1 ≤ d ≤ 1000.
+at::Tensor halton_points(int64_t count, int64_t dimensions);
+/// Returns them with each digit of each base permuted at random by `seed`, down to the last bits. Each point
+/// is then uniform in [0,1)^d, and every b^k points still fall one into each of b^k equal intervals of the
+/// axis of base b. Owen, "A randomized Halton algorithm in R", arXiv:1706.02808.
+at::Tensor halton_points(int64_t count, int64_t dimensions, uint64_t seed);
 
 }  // namespace inn

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,7 +12,12 @@
 
 namespace inn {
 
-/// An entry of the table of quadrature rules: ∫_0^1 f ≈ Σ_i weights_i f(points_i).
+/// An integral and how far it may be off: one standard deviation. Both […] where the function gives [N, …].
+struct IntegralEstimate {
+  at::Tensor value, error;
+};
+
+/// A quadrature rule: ∫_0^1 f ≈ Σ_i weights_i f(points_i).
 ///
 /// The weights of every rule sum to 1, and the weight of a single point is 1.
 struct Quadrature {
@@ -22,15 +28,24 @@ struct Quadrature {
   /// Whether all weights are above 0 for all points: they can then be divided by.
   bool positive = true;
   /// The greatest degree of the polynomials that m own nodes integrate exactly.
-  int64_t (*degree)(int64_t m) = nullptr;
-  at::Tensor (*weights)(const at::Tensor& points) = nullptr;
-  at::Tensor (*nodes)(int64_t m, uint64_t seed) = nullptr;
+  std::function<int64_t(int64_t m)> degree = {};
+  std::function<at::Tensor(const at::Tensor& points)> weights = {};
+  std::function<at::Tensor(int64_t m, uint64_t seed)> nodes = {};
   /// Returns points of [0,1)^d, [count, d], each of equal weight; null where the rule in d dimensions is a
   /// product of d rules.
-  at::Tensor (*samples)(int64_t count, int64_t dimensions, uint64_t seed) = nullptr;
+  std::function<at::Tensor(int64_t count, int64_t dimensions, uint64_t seed)> samples = {};
+  /// How its error is estimated: from the spread over samples drawn with different seeds, or by `estimate`
+  /// from the points [N, d] and the values there [N, …].
+  enum class Error { unknown, replicas, estimate } error = Error::unknown;
+  std::function<IntegralEstimate(const at::Tensor& points, const at::Tensor& values)> estimate = {};
+  /// What may follow the name after a colon, such as "KERNEL,LENGTH", and the rule with that; empty and null
+  /// where nothing may.
+  std::string parameters = {};
+  Quadrature (*with)(std::string_view text) = nullptr;
 };
 
-/// Returns the table: rectangle, trapezoid, simpson, gauss-legendre, clenshaw-curtis, monte-carlo, sobol.
+/// Returns the table: rectangle, trapezoid, simpson, gauss-legendre, clenshaw-curtis, monte-carlo, sobol,
+/// halton, bayesian, herding.
 ///
 /// - rectangle: equal weights 1/m, wherever the points are; a point stands for a rectangle of width 1/m. On
 /// its own nodes
@@ -41,27 +56,35 @@ struct Quadrature {
 ///   interval is that of the parabola through the last three points (Cartwright 2017), two points are a
 ///   trapezoid.
 /// - gauss-legendre, clenshaw-curtis: those rules, on their own nodes only.
-/// - monte-carlo, sobol: equal weights 1/m.
+/// - monte-carlo, sobol, halton: equal weights 1/m.
+/// - bayesian: BayesianQuadrature with an unknown constant mean; the kernel is matern52 of length scale 1/2,
+/// or as in
+///   "bayesian:rbf,0.2" (see covariance_kernel.h). With the brownian one it is the trapezoid.
+/// - herding: equal weights 1/m; its own nodes and samples are chosen by `herd_nodes` from points that are
+///   evenly spread, with the same kernels.
 /// Where the outermost points are not 0 and 1, trapezoid and simpson hold the function constant beyond them.
 std::span<const Quadrature> quadratures();
 
 /// Returns the names in the table, in its order.
 std::vector<std::string> quadrature_names();
 
-/// Returns the rule of that name. Throws std::invalid_argument with the nearest names where there is none.
-const Quadrature& find_quadrature(std::string_view name);
+/// Returns the rule that a text names: a name in the table, or for a rule with parameters NAME:PARAMETERS,
+/// which is the name of the rule then. Throws std::invalid_argument with the nearest names where there is
+/// none, and for parameters that the rule does not take.
+Quadrature find_quadrature(std::string_view text);
 
 /// Returns the weights of the rule for `points`: [m] float64 on the CPU, their sum is 1.
 ///
 /// points: [m ≥ 1] float32 or float64, increasing strictly within [0,1]. Differentiable in `points` for
-/// trapezoid and simpson; the other rules' weights depend on m alone. Throws std::invalid_argument for other
-/// points, and for points that are not the nodes of a rule with own nodes.
+/// trapezoid, simpson and bayesian; the other rules' weights depend on m alone. Throws std::invalid_argument
+/// for other points, and for points that are not the nodes of a rule with own nodes.
 at::Tensor quadrature_weights(const Quadrature& rule, const at::Tensor& points);
 
 /// Returns the m points that are best for the rule: [m] float64, increasing strictly within [0,1].
 ///
-/// Uniform for trapezoid and simpson (1/2 for m = 1), midpoints for rectangle, sorted random or Sobol points
-/// by `seed` for monte-carlo and sobol. Throws std::invalid_argument unless m ≥ 1.
+/// Uniform for trapezoid and simpson (1/2 for m = 1), midpoints for rectangle and bayesian, sorted points by
+/// `seed` for monte-carlo, sobol and halton, sorted ones for herding. Throws std::invalid_argument unless m
+/// ≥ 1.
 at::Tensor quadrature_nodes(const Quadrature& rule, int64_t m, uint64_t seed = 0);
 
 }  // namespace inn

@@ -1,0 +1,70 @@
+#pragma once
+// Covariance kernels on [0,1]^d whose integrals are known in closed form.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace inn {
+
+/// An entry of the table of covariance kernels: k(x, y) of one coordinate, its mean ∫ k(x, y) dy and its
+/// double mean ∫∫ k(x, y) dx dy, over [0,1]. ℓ is the length scale, above 0.
+struct CovarianceKernel {
+  std::string name;
+  std::string summary;
+  /// Entry by entry, x and y float64 and broadcast; differentiable in both.
+  at::Tensor (*value)(const at::Tensor& x, const at::Tensor& y, double length_scale) = nullptr;
+  at::Tensor (*mean)(const at::Tensor& x, double length_scale) = nullptr;
+  double (*double_mean)(double length_scale) = nullptr;
+};
+
+/// Returns the table; r = |x − y|, s = √(2ν)/ℓ.
+///
+/// - rbf: exp(−r²/(2ℓ²)), functions that are analytic;
+/// - matern12: exp(−sr), ν = 1/2, continuous ones; matern32: (1 + sr) exp(−sr), once differentiable;
+///   matern52: (1 + sr + s²r²/3) exp(−sr), twice;
+/// - brownian: min(x, y)/ℓ, Brownian motion, 0 at 0.
+std::span<const CovarianceKernel> covariance_kernels();
+
+/// Returns the names in the table, in its order.
+std::vector<std::string> covariance_kernel_names();
+
+/// Returns the kernel of that name. Throws std::invalid_argument with the nearest names where there is none.
+const CovarianceKernel& find_covariance_kernel(std::string_view name);
+
+/// The product over d axes of a kernel of one coordinate: k(x, y) = Π_a k_a(x_a, y_a), a kernel on [0,1]^d.
+/// Its means are the products of the axes' means.
+class ProductKernel {
+ public:
+  /// One length scale an axis. Throws std::invalid_argument for an unknown kernel, no axis at all, and length
+  /// scales that are not above 0 and finite.
+  ProductKernel(std::string_view kernel, std::vector<double> length_scales);
+
+  int64_t dimensions() const { return static_cast<int64_t>(length_scales_.size()); }
+  const std::string& name() const { return kernel_->name; }
+  const std::vector<double>& length_scales() const { return length_scales_; }
+
+  /// Returns k(x_i, y_j): [n, m] for x [n, d] and y [m, d], float64. Differentiable in both.
+  at::Tensor matrix(const at::Tensor& x, const at::Tensor& y) const;
+  /// Returns k(x_i, x_i): [n].
+  at::Tensor diagonal(const at::Tensor& x) const;
+  /// Returns ∫ k(x_i, y) dy over [0,1]^d: [n]. Differentiable.
+  at::Tensor mean(const at::Tensor& x) const;
+  /// Returns ∫∫ k(x, y) dx dy: the variance of the integral of a function drawn from the kernel.
+  double double_mean() const;
+
+  /// Returns the points as the kernel takes them: [n, d] float64 on the CPU, of [n, d], or [n] where d is 1.
+  /// Differentiable. Throws std::invalid_argument, naming `what`, for other shapes and dtypes, no point, and
+  /// a point outside [0,1]^d by more than rounding.
+  at::Tensor checked_points(const at::Tensor& points, std::string_view what) const;
+
+ private:
+  const CovarianceKernel* kernel_;
+  std::vector<double> length_scales_;
+};
+
+}  // namespace inn
