@@ -11,6 +11,7 @@
 #include "cli/pruning.h"
 #include "cli/resampled.h"
 #include "cli/usage_error.h"
+#include "cli/width_budget.h"
 #include "cli/width_choice.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
@@ -24,6 +25,7 @@ struct Options {
   ModelOptions model;
   ConversionOptions conversion;
   WidthChoice widths;
+  BudgetOptions budget;
   PruningOptions pruning;
   CalibrationOptions calibration;
   NormalizationOptions normalization;
@@ -146,7 +148,8 @@ MethodOptions method_of(const Options& options) {
 
 int run(const Options& options) {
   const auto device = start(options.general);
-  check(options.widths);
+  if (options.budget.text.empty()) check(options.widths);
+  check(options.budget, options.widths, !options.calibration.data.empty());
   as_usage([&] {
     check_method(options.method);
     return 0;
@@ -165,7 +168,11 @@ int run(const Options& options) {
   const AnalysedNetwork source = model.source();
   std::optional<MeasuringImages> images;
   if (calibration) images.emplace(MeasuringImages{*calibration, normalization, device});
-  Resampled made = resampled(model, options.widths, how, images);
+  const WidthChoice widths =
+      options.budget.text.empty()
+          ? options.widths
+          : within_budget(options.budget, model, options.widths, *images, how.seed, how.progress);
+  Resampled made = resampled(model, widths, how, images);
   write_network(made.network, options.output, options.dynamic_batch);
   if (!options.report.empty()) write_report(made, options.report);
   const int64_t after = count_parameters(made.network);
@@ -192,6 +199,8 @@ Command resample_command() {
           "  inn resample integral.pt2 -o half.pt2 --keep 0.5\n"
           "  inn resample resnet20.pt2 -o half.pt2 --keep 0.5 --method quadrature --calibration images/\n"
           "  inn resample resnet20.pt2 -o half.pt2 --keep 0.5 --method l1 --refit --calibration images/\n"
+          "  inn resample resnet20.pt2 -o half.pt2 --budget macs=0.5 --round-to 8 --method quadrature "
+          "--calibration images/\n"
           "  inn resample resnet20.pt2 -o out.pt2 --width layer1.0.conv1=12 layer2.0.conv1=20\n"
           "  inn resample resnet20.pt2 -o out.pt2 --keep 0.7 --groups 'layer3.*' --round-to 8\n"
           "  inn resample resnet20.pt2 -o out.pt2 --keep 0.5 --method taylor --scope global --max-cut 0.9 "
@@ -203,6 +212,7 @@ Command resample_command() {
         add_model_options(app, options->model);
         add_output_option(app, options->output);
         add_width_options(app, options->widths);
+        add_budget_options(app, options->budget);
         app.add_option("--method", options->method, "One of " + methods_text())->capture_default_str();
         app.add_flag("--refit", options->refit,
                      "Refit every layer to the calibration images by least squares (quadrature does)");

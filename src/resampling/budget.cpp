@@ -182,12 +182,13 @@ Budget Budget::read(const std::string& text) {
   // A plain number above 1 counts multiply-adds or parameters; of seconds it would be a slip.
   if (!amount || (is_time && amount->has_unit && std::isdigit(static_cast<unsigned char>(text.back()))))
     raise("resampling",
-          "Budget '{}': must be macs=F, params=F or latency=F with a fraction F of the source in (0, 1], or with "
+          "Budget '{}': must be macs=F, params=F or latency=F with a fraction F of the source in (0, 1], or "
+          "with "
           "an amount such as macs=20M, params=100k, latency=5ms.",
           text);
-  return {is_time            ? Of::latency
-          : name == "macs"   ? Of::macs
-                             : Of::parameters,
+  return {is_time          ? Of::latency
+          : name == "macs" ? Of::macs
+                           : Of::parameters,
           amount->value, !amount->has_unit};
 }
 
@@ -202,7 +203,8 @@ WidthsForBudget widths_for_budget(const AnalysedNetwork& source, const std::map<
   if (met) search.fill(wanted);
   WidthsForBudget result{{}, cost(search.widths()), source_cost};
   require(met, "resampling",
-          "Budget: {:.4g} {} can't be met: with every chosen group at its least width {:.4g} are left, of {:.4g}.",
+          "Budget: {:.4g} {} can't be met: with every chosen group at its least width {:.4g} are left, of "
+          "{:.4g}.",
           wanted, name_of(budget.of), result.cost, source_cost);
   for (const auto& [id, curve] : curves) result.widths[id] = search.widths()[id];
   return result;

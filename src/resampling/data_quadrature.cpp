@@ -23,7 +23,8 @@ void check_widths(const AnalysedNetwork& source, const std::map<GroupId, int64_t
 }  // namespace
 
 GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width,
-                    const std::map<GroupId, std::vector<ConsumerKernel>>& kernels, const NodeOptions& options) {
+                    const std::map<GroupId, std::vector<ConsumerKernel>>& kernels,
+                    const NodeOptions& options) {
   const auto& group = source.groups.groups.at(id);
   GroupReport report{id, group.name, group.width, width, {}, "kernel", 0, {}};
   if (const auto found = kernels.find(id); found != kernels.end()) {

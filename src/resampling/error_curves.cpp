@@ -87,10 +87,8 @@ std::map<GroupId, ErrorCurve> error_curves(const AnalysedNetwork& source, const 
   const auto wanted = outputs_of(plain.network, data);
   const KernelOptions measuring{.positions = options.positions, .seed = options.seed};
   const auto kernels = measure_kernels(plain, groups, data, measuring);
-  const RefitOptions refitting{.positions = options.positions,
-                               .seed = options.seed,
-                               .gauss_newton_steps = 0,
-                               .only_readers = true};
+  const RefitOptions refitting{
+      .positions = options.positions, .seed = options.seed, .gauss_newton_steps = 0, .only_readers = true};
   std::map<GroupId, ErrorCurve> curves;
   int64_t done = 0;
   for (const auto id : groups) {

@@ -70,6 +70,15 @@ double output_error(const Network& network, const Network& source, std::vector<i
   return relative_difference(network.forward(x), plain.forward(x));
 }
 
+/// Of the outputs, on images that nothing was fit to.
+double mean_square_error(const Network& network, const Network& source) {
+  at::manual_seed(98);
+  const at::Tensor x = at::randn({256, 3, 6, 6}, at::kDouble);
+  Network plain = source;
+  plain.set_training(false);
+  return (network.forward(x) - plain.forward(x)).square().mean().item<double>();
+}
+
 TEST(DataQuadrature, SourceWidthsGiveTheSourceNetwork) {
   const auto source = analyse(residual_network(1, 6));
   const auto id = group_of(source, "first.weight");
@@ -123,6 +132,22 @@ TEST(DataQuadrature, RefitsBringTheNetworkNearerToItsSource) {
              plain = resample(source, widths, data, {.refits = false});
   EXPECT_LT(output_error(refit.network, source.network, {3, 6, 6}),
             output_error(plain.network, source.network, {3, 6, 6}));
+}
+
+TEST(DataQuadrature, GaussNewtonStepsLowerTheErrorOfBlocks) {
+  double with_steps = 0, without_steps = 0;
+  for (uint64_t seed = 0; seed < 4; ++seed) {
+    const auto source = analyse(residual_network(20 + seed, 8));
+    const std::map<GroupId, int64_t> widths{{group_of(source, "first.weight"), 4}};
+    const auto data = noise({3, 6, 6}, 200, 20, seed);
+    const auto with = resample(source, widths, data);
+    const auto without = resample(source, widths, data, {.refit = {.gauss_newton_steps = 0}});
+    EXPECT_LT(with.layers.front().block_gain, 1);
+    EXPECT_EQ(without.layers.front().block_gain, 1);
+    with_steps += mean_square_error(with.network, source.network);
+    without_steps += mean_square_error(without.network, source.network);
+  }
+  EXPECT_LT(with_steps, without_steps);
 }
 
 TEST(DataQuadrature, DoesNotDependOnBatchesNorOnWhatIsHeld) {

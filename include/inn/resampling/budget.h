@@ -37,6 +37,7 @@ struct WidthsForBudget {
 /// that `limits` say. Throws std::invalid_argument where the budget can't be met, naming the smallest cost
 /// that can be reached.
 WidthsForBudget widths_for_budget(const AnalysedNetwork& source, const std::map<GroupId, ErrorCurve>& curves,
-                                  const WidthCost& cost, const Budget& budget, const WidthLimits& limits = {});
+                                  const WidthCost& cost, const Budget& budget,
+                                  const WidthLimits& limits = {});
 
 }  // namespace inn

@@ -14,7 +14,7 @@ namespace inn {
 
 struct CurveOptions {
   /// The fractions of its width that each group is cut to.
-  std::vector<double> fractions = {0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 0.85};
+  std::vector<double> fractions = {0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 0.85, 0.94};
   /// Samples that are looked at; of each so many positions.
   int64_t samples = 400;
   int64_t positions = 64;

@@ -26,7 +26,7 @@ struct RefitOptions {
   /// After a layer is fit that alone reads one whose outputs were cut: Gauss-Newton steps on both together,
   /// each solved by so many conjugate gradient iterations on the first so many samples. They make good what
   /// the nonlinearity between the two hides from least squares. 0 steps: none.
-  int64_t gauss_newton_steps = 1;
+  int64_t gauss_newton_steps = 2;
   int64_t gauss_newton_iterations = 4;
   int64_t gauss_newton_samples = 500;
   /// Times that the network is gone through.

@@ -125,7 +125,8 @@ class FitPlanner {
       block.output = network_.calls[*block.second.norm].results[0].values[0];
     }
     if (const auto next = only_reader(block.output))
-      block.before_relu = network_.calls[*next].op == "aten::relu" || network_.calls[*next].op == "aten::relu_";
+      block.before_relu =
+          network_.calls[*next].op == "aten::relu" || network_.calls[*next].op == "aten::relu_";
     return block;
   }
 
@@ -133,7 +134,8 @@ class FitPlanner {
   const LinearCall* only_layer_behind(ValueId value) const {
     std::set<ValueId> reached{value};
     const LinearCall* found = nullptr;
-    for (auto c = static_cast<size_t>(made_by_[static_cast<size_t>(value)]) + 1; c < network_.calls.size(); ++c) {
+    for (auto c = static_cast<size_t>(made_by_[static_cast<size_t>(value)]) + 1; c < network_.calls.size();
+         ++c) {
       const auto& call = network_.calls[c];
       bool reads = false;
       for (const auto& argument : call.arguments)

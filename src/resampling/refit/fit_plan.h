@@ -33,12 +33,12 @@ struct Kept {
 /// what the first gives is only seen through the second.
 struct Block {
   Fit first, second;
-  ValueId output;      // that of the second, of its norm, or the sum that it ends in
-  bool before_relu;    // nothing but a ReLU reads the output
+  ValueId output;    // that of the second, of its norm, or the sum that it ends in
+  bool before_relu;  // nothing but a ReLU reads the output
 };
 
 struct FitPlan {
-  std::vector<Fit> fits;  // in network order
+  std::vector<Fit> fits;      // in network order
   std::vector<Block> blocks;  // by their second layers, in network order
   std::vector<Kept> kept;
 };

@@ -16,7 +16,7 @@ namespace {
 
 // Relative to the mean of the curvature's diagonal.
 constexpr double kDamping = 1e-3;
-constexpr double kInputDamping = 1e-2;   // of the preconditioner's factors
+constexpr double kInputDamping = 1e-2;  // of the preconditioner's factors
 constexpr double kOutputDamping = 1e-1;
 constexpr double kSmallestShare = 0.02;  // of samples by which a channel's activity is counted
 constexpr double kSteps[] = {0.25, 0.5, 1};
@@ -51,7 +51,11 @@ class DualLevel {
 class BlockProblem {
  public:
   BlockProblem(Replay& source, Replay& present, const Block& block, const RefitOptions& options)
-      : source_(source), present_(present), block_(block), options_(options), tensors_(present.network.tensors()) {
+      : source_(source),
+        present_(present),
+        block_(block),
+        options_(options),
+        tensors_(present.network.tensors()) {
     for (const auto* fit : {&block.first, &block.second}) {
       const auto& linear = fit->linear;
       Layer layer{fit, linear.weight};
@@ -88,9 +92,9 @@ class BlockProblem {
     /// The bias, or the shift of the norm behind; `bias_scale` times a bias of the layer is a change of it.
     std::optional<size_t> bias = {};
     at::Tensor bias_scale = {};
-    at::Tensor inputs = {};        // E[x xᵀ] of the features (with a 1), [g, F, F]
-    at::Tensor input_factor = {};  // the preconditioner's, its inverse
-    at::Tensor output_factor = {}; // [outputs, outputs] or undefined
+    at::Tensor inputs = {};         // E[x xᵀ] of the features (with a 1), [g, F, F]
+    at::Tensor input_factor = {};   // the preconditioner's, its inverse
+    at::Tensor output_factor = {};  // [outputs, outputs] or undefined
     double damping = 0;
   };
 
@@ -169,8 +173,8 @@ class BlockProblem {
     prepare_outputs();
   }
 
-  /// How strongly the first layer's channels are read by the second: the curvature between them, where the two
-  /// stand channel by channel.
+  /// How strongly the first layer's channels are read by the second: the curvature between them, where the
+  /// two stand channel by channel.
   void prepare_outputs() {
     auto& first = layers_[0];
     const at::Tensor reading =
@@ -219,7 +223,8 @@ class BlockProblem {
     const auto& layer = layers_[k];
     const at::Tensor matrix = weight_matrix(present_.network, layer.fit->linear, weight).to(at::kDouble);
     if (!layer.bias) return matrix;
-    const at::Tensor column = (layer.bias_scale * bias.to(at::kDouble)).reshape({matrix.size(0), matrix.size(1), 1});
+    const at::Tensor column =
+        (layer.bias_scale * bias.to(at::kDouble)).reshape({matrix.size(0), matrix.size(1), 1});
     return at::cat({matrix, column}, 2);
   }
 
@@ -266,7 +271,8 @@ class BlockProblem {
     Direction result;
     for (const auto& layer : layers_) {
       const at::Tensor weight = weight_matrix(present_.network, layer.fit->linear, tensors_[layer.weight]);
-      result.push_back(at::zeros({weight.size(0), weight.size(1), weight.size(2) + (layer.bias ? 1 : 0)}, at::kDouble));
+      result.push_back(
+          at::zeros({weight.size(0), weight.size(1), weight.size(2) + (layer.bias ? 1 : 0)}, at::kDouble));
     }
     return result;
   }

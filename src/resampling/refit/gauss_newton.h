@@ -10,13 +10,13 @@
 
 namespace inn {
 
-/// Lowers Σ ‖target − output‖² over the calibration samples in the weights of a block's layers: linearizes the
-/// output in them, solves by a few preconditioned conjugate gradient iterations, and takes the part of the
-/// step that is best on samples that the step was not made from. Where nothing but a ReLU reads the output,
-/// values that are negative in both networks count as equal.
+/// Lowers Σ ‖target − output‖² over the calibration samples in the weights of a block's layers: linearizes
+/// the output in them, solves by a few preconditioned conjugate gradient iterations, and takes the part of
+/// the step that is best on samples that the step was not made from. Where nothing but a ReLU reads the
+/// output, values that are negative in both networks count as equal.
 ///
-/// Both replays stand at or before the block's first layer. Returns by which factor the error on those samples
-/// fell (1: no step helped).
+/// Both replays stand at or before the block's first layer. Returns by which factor the error on those
+/// samples fell (1: no step helped).
 double gauss_newton(Replay& source, Replay& present, const Block& block, const RefitOptions& options);
 
 }  // namespace inn

@@ -51,8 +51,8 @@ at::Tensor features_of(const Network& network, const LinearCall& linear, const a
 at::Tensor targets_of(const Network& network, const LinearCall& linear, const at::Tensor& y, int64_t samples,
                       const PositionSample& positions);
 
-/// Returns the weight, or a tensor of its form, as matrices, [g, outputs, features], a copy; and a tensor of the
-/// weight's form from such matrices.
+/// Returns the weight, or a tensor of its form, as matrices, [g, outputs, features], a copy; and a tensor of
+/// the weight's form from such matrices.
 at::Tensor weight_matrix(const Network& network, const LinearCall& linear);
 at::Tensor weight_matrix(const Network& network, const LinearCall& linear, const at::Tensor& weight);
 at::Tensor weight_of_matrix(const Network& network, const LinearCall& linear, const at::Tensor& matrix);
