@@ -84,7 +84,7 @@ void write_report(const Resampled& made, const std::filesystem::path& file) {
 /// One line on the layers that were refit, and one for each reason why some were not.
 void print_fits(const std::vector<LayerFit>& layers) {
   if (layers.empty()) return;
-  int64_t fit = 0;
+  int64_t fit = 0, underdetermined = 0;
   double before = 0, after = 0;
   std::map<std::string, std::vector<std::string>> kept;
   for (const auto& layer : layers) {
@@ -93,6 +93,7 @@ void print_fits(const std::vector<LayerFit>& layers) {
       continue;
     }
     ++fit;
+    underdetermined += layer.rows < layer.features ? 1 : 0;
     before += layer.held_out_before;
     after += layer.held_out_after;
   }
@@ -100,6 +101,9 @@ void print_fits(const std::vector<LayerFit>& layers) {
     std::cout << fmt::format("Refit {} layers: mean error on images held out {}, {} before.\n", fit,
                              format_percent(after / static_cast<double>(fit)),
                              format_percent(before / static_cast<double>(fit)));
+  if (underdetermined > 0)
+    std::cout << fmt::format("{} of them had fewer rows than features: more --samples would serve them.\n",
+                             underdetermined);
   for (const auto& [reason, names] : kept)
     std::cout << fmt::format("Not refit: {}, since {}.\n", fmt::join(names, ", "), reason);
 }

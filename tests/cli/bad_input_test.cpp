@@ -47,6 +47,15 @@ TEST_F(BadInput, WrongUsageExitsWithTwo) {
   expect_refused(2, "convert zoo:mlp -o out.pt2 --quadrature trapezoid:3", "takes no parameters");
   expect_refused(2, "convert zoo:mlp -o out.pt2 --order alphabetic", "must be path or none");
   expect_refused(2, "resample zoo:mlp -o out.pt2 --keep 0.5 --method l3", "no such method");
+  const std::string resample = "resample zoo:lenet -o out.pt2 ";
+  expect_refused(2, resample + "--keep 0.5 --method quadrature", "--calibration is missing");
+  expect_refused(2, resample + "--keep 0.5 --method l1 --refit", "--calibration is missing");
+  expect_refused(2, resample + "--keep 0.5 --refit --no-refit", "exclude each other");
+  expect_refused(2, resample + "--keep 0.5 --method l1 --report r.json", "--report is of method quadrature");
+  expect_refused(2, resample + "--budget macs=0.5", "--calibration is missing");
+  expect_refused(2, resample + "--budget macs=0.5 --keep 0.5 --calibration x", "exclude it");
+  expect_refused(2, resample + "--budget flops=0.5 --calibration x", "must be macs=F, params=F or latency=F");
+  expect_refused(2, resample + "--keep 0.5 --latency-table t.json", "is for --budget latency");
   expect_refused(2, "train zoo:mlp -o out.pt2 --data x --widths unifrom:0.5,1", "uniform");
   expect_refused(2, "train zoo:mlp -o out.pt2 --data x --optimizer sgdm", "'sgd'");
   expect_refused(2, "train zoo:mlp -o out.pt2 --data x --epochs many", "--epochs");
