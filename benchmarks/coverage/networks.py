@@ -61,7 +61,7 @@ def torchvision_networks():
         return models.get_model(name, weights=None, weights_backbone=None), (torch.randn(BATCH, 3, 65, 65),)
 
     def video(name):
-        frames, size = (16, 224) if name.startswith("mvit") else (16, 64) if name == "s3d" else (8, 64)
+        frames, size = (16, 224) if name.startswith("mvit") else (16, 224) if name == "s3d" else (8, 64)
         return models.get_model(name, weights=None), (torch.randn(1, 3, frames, size, size),)
 
     def flow(name):
@@ -189,6 +189,7 @@ def transformers_networks():
             module = of("Model")(of("Config")(**config))
         else:
             module = of("Model")(of("Config")(**config))
+        mask_without_vmap(module)
         size = config.get("image_size", 64)
         if kind == pixels:
             return Outputs(module, "pixel_values"), (torch.randn(BATCH, 3, size, size),)
@@ -196,6 +197,19 @@ def transformers_networks():
 
     for name, (config, kind) in table.items():
         yield "transformers", f"transformers_{name}", lambda name=name, config=config, kind=kind: make(name, config, kind)
+
+
+def mask_without_vmap(module):
+    """Lets transformers make its masks by broadcasting: torch.export can read its vmap, but not save it."""
+    from transformers.integrations.executorch import sdpa_mask_without_vmap  # noqa: PLC0415: optional
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS  # noqa: PLC0415
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS  # noqa: PLC0415
+
+    name = "sdpa_without_vmap"
+    ALL_MASK_ATTENTION_FUNCTIONS.register(name, sdpa_mask_without_vmap)
+    ALL_ATTENTION_FUNCTIONS.register(name, ALL_ATTENTION_FUNCTIONS["sdpa"])
+    if getattr(module.config, "_attn_implementation", None) == "sdpa":
+        module.config._attn_implementation = name
 
 
 class Outputs(torch.nn.Module):

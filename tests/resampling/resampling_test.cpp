@@ -162,6 +162,24 @@ TEST(Groups, ARuleOfOnesOwnFreesWhatAnUnknownOperatorPins) {
   EXPECT_TRUE(prove_groups(with, {}).at(0).ok());
 }
 
+TEST(Groups, SizesThatDependOnDataAreRefusedByCallAndModule) {
+  NetworkBuilder b(4);
+  const auto hidden = b.call("aten::linear", "", {b.input("x", {2, 3}), b.parameter("first.weight", {4, 3})});
+  auto network = b.finish(b.call("aten::nonzero", "", {hidden}));
+  auto& call = network.calls.back();
+  call.module = "block.1";
+  network.values[call.results[0].values[0]].sizes = {-1, 2};  // as archives say that it is not known
+  try {
+    analyse(network);
+    ADD_FAILURE() << "was analysed";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_EQ(
+        std::string(error.what()),
+        "[dimension] Call 'aten::nonzero' in module 'block.1': the size of its result depends on the data; "
+        "the groups of such a network can't be found.");
+  }
+}
+
 TEST(Groups, AWrongGroupIsFound) {
   auto source = analyse(small_convolutional());
   // Forget that conv2 reads conv1's channels.

@@ -394,6 +394,37 @@ std::vector<NamedExample> named_examples() {
     return p.of_image(at::col2im(columns, {6, 6}, {3, 3}, {1, 1}, {1, 1}, {1, 1})) +
            p.of_image(p.image(x).unfold(2, 3, 3).mean(4)) * 0;
   });
+  add("transforms", [](P& p, T x) {
+    const auto t = p.tokens(x);
+    auto y = at::fft_irfft(at::fft_rfft(t, {}, 1), 36, 1) +
+             at::real(at::fft_ifft(at::fft_fft(t, {}, 1), {}, 1)) +
+             at::imag(at::fft_ihfft(t, 36, 1)).mean(1, true) + at::fft_hfft(at::fft_ihfft(t, {}, 1), 36, 1);
+    y = y + at::fft_ifftshift(at::fft_fftshift(t, {1}), {1});
+    const auto i = p.image(x);
+    auto z = at::fft_irfft2(at::fft_rfft2(i), at::IntArrayRef{6, 6}) +
+             at::real(at::fft_ifft2(at::conj(at::fft_fft2(i)).resolve_conj()));
+    z = z + at::fft_irfftn(at::fft_rfftn(i, {}, {2, 3}), at::IntArrayRef{6, 6}, {2, 3}) +
+        at::real(at::fft_ifftn(at::conj_physical(at::fft_fftn(i, {}, {2, 3})), {}, {2, 3}));
+    const auto c = at::view_as_complex(at::stack({t, p.more(x)}, 3));
+    y = y + at::view_as_real(c * at::complex(t, t)).sum(3) + at::angle(at::polar(at::exp(t), t)) +
+        at::real(at::_conj(c));
+    return p.of_last(y) + p.of_image(z);
+  });
+  add("shuffled channels", [](P& p, T x) {
+    // ShuffleNet's units, of which each halves what the last one shuffled: 8 = 4·2, cut to 2·2, to 1·4.
+    auto y = p.image(x);
+    for (const char* name : {"first", "second", "third"}) {
+      const auto halves = y.chunk(2, 1);
+      y = at::cat({halves[0], at::conv2d(halves[1], p.weight(name, {4, 4, 1, 1}))}, 1);
+      y = y.view({2, 2, 4, 6, 6}).transpose(1, 2).reshape({2, 8, 6, 6});
+    }
+    return p.of_image(y);
+  });
+  add("broadcast parts", [](P& p, T x) {
+    const auto t = p.tokens(x);
+    const auto gates = at::linear(t, p.weight("gates", {2, 8}));
+    return p.of_last(t * gates.slice(2, 0, 1) + t * gates.slice(2, 1, 2).expand({2, 36, 8}));
+  });
   add("repetitions", [](P& p, T x) {
     const auto t = p.tokens(x);
     return p.of_last(t.repeat({1, 1, 2}) + t.tile({2}) + t.repeat_interleave(2, 2));
