@@ -105,7 +105,9 @@ def timm_networks():
 
     def smallest(names):
         found = []
-        for name in sorted(names, key=rank)[:4]:
+        for name in sorted(names, key=rank):
+            if len(found) == 4:
+                break
             try:
                 with torch.device("meta"):
                     module = timm.create_model(name, pretrained=False)

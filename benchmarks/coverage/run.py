@@ -33,6 +33,8 @@ load_check.TOLERANCE = 1e-4
 
 def count_operations(module, inputs):
     """Returns the multiply-adds by torch's own shapes. The counter counts two operations for each, and knows no recurrent layers."""
+    module.requires_grad_(False)  # the counter's hooks want a gradient of every output that may have one
+    torch.backends.mha.set_fastpath_enabled(False)  # one operator for a whole layer, which the counter does not know
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         module(*inputs)
     return counter.get_total_flops() // 2

@@ -27,6 +27,9 @@ Made by `benchmarks/coverage/run.py` and `table.py` with {versions}, random weig
 - *multiply-adds* as `inn cost` counts them, = where torch.utils.flop_counter counts as many.
 
 What pins a group is listed with the operator; *input* and *output* are the axes of the network's own inputs and outputs.
+
+For comparison: Torch-Pruning 1.6.1, measured on lists of its own (cut to half, run), manages 79 of 95 torchvision models, 74 of 151 timm
+models and 24 of 48 transformers.
 """
 
 
@@ -77,8 +80,8 @@ def rows(reports):
 
 
 def sums(results):
-    yield "| family | listed | exported | laws hold | groups | resized | multiply-adds equal | slowest analysis |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    yield "| family | listed | exported | laws hold | groups | resized | multiply-adds equal | slowest analysis | most memory |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     for family in FAMILIES:
         reports = [report for report in results.values() if report["family"] == family]
         if not reports:
@@ -89,7 +92,8 @@ def sums(results):
         cells = [TITLES.get(family, family), len(reports), len(found), sum(not report["failures"] for report in found),
                  sum(report["groups"] for report in found), sum(report["groups"] - len(report["pinned"]) for report in found),
                  f"{sum(report['macs'] == report['torch_macs'] for report in counted)} of {len(counted)}",
-                 f"{1000 * slowest['analysis_s']:.0f} ms, {slowest['calls']} calls" if slowest else ""]
+                 f"{1000 * slowest['analysis_s']:.0f} ms, {slowest['calls']} calls" if slowest else "",
+                 f"{max((report.get('memory_gib', 0) for report in found), default=0):.1f} GiB"]
         yield "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 

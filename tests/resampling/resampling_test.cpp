@@ -180,6 +180,24 @@ TEST(Groups, SizesThatDependOnDataAreRefusedByCallAndModule) {
   }
 }
 
+TEST(Groups, AreProvedWhereANetworkAmplifiesRounding) {
+  // Products of activations: x ← x + a(x)·b(x), whose values grow with every layer where the weights do.
+  NetworkBuilder b(5);
+  auto x = b.call("aten::linear", "", {b.input("x", {4, 3}), b.parameter("stem.weight", {16, 3})});
+  for (int layer = 0; layer < 12; ++layer) {
+    const auto side = [&](const char* name) {
+      const auto weight = b.parameter(fmt::format("{}{}.weight", name, layer), {16, 16});
+      return b.call("aten::relu6", "", {b.call("aten::linear", "", {x, weight})});
+    };
+    x = b.call("aten::add", "Tensor", {x, b.call("aten::mul", "Tensor", {side("a"), side("b")})});
+  }
+  const auto source = analyse(b.finish(b.call("aten::linear", "", {x, b.parameter("out.weight", {2, 16})})));
+  for (const auto& proof : prove_groups(source, {})) {
+    EXPECT_TRUE(proof.ok()) << proof.name << ": " << proof.failure;
+    EXPECT_GT(proof.producer_effect, 1e-6) << proof.name;
+  }
+}
+
 TEST(Groups, AWrongGroupIsFound) {
   auto source = analyse(small_convolutional());
   // Forget that conv2 reads conv1's channels.

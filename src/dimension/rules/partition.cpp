@@ -253,7 +253,8 @@ void add_partition(RuleTable& table) {
   table.add({"aten::stack"}, "the tensors have equal axes; the result has a new one for their number", stack);
   table.add({"aten::chunk", "aten::unsafe_chunk", "aten::split.Tensor", "aten::unsafe_split",
              "aten::tensor_split.sections"},
-            "axis dim of self is count·part", split_evenly);
+            "axis dim of self is count·part; the sum of unlike parts where it has a structure of its own",
+            split_evenly);
   table.add({"aten::split_with_sizes", "aten::split.sizes"}, "axis dim of self is the sum of the parts",
             [](RuleContext& context) {
               split_at(context, context.call().op == "aten::split" ? "split_size" : "split_sizes");
