@@ -215,7 +215,8 @@ def mask_without_vmap(module):
     name = "sdpa_without_vmap"
     ALL_MASK_ATTENTION_FUNCTIONS.register(name, sdpa_mask_without_vmap)
     ALL_ATTENTION_FUNCTIONS.register(name, ALL_ATTENTION_FUNCTIONS["sdpa"])
-    if getattr(module.config, "_attn_implementation", None) == "sdpa":
+    makes_masks = hasattr(sys.modules[type(module).__module__], "create_causal_mask")
+    if makes_masks and getattr(module.config, "_attn_implementation", None) == "sdpa":
         module.config._attn_implementation = name
 
 

@@ -112,6 +112,8 @@ def reasons(results):
     """For each reason the groups that it pins, by network, with * for the numbers of layers."""
     places = collections.defaultdict(lambda: collections.defaultdict(set))
     for name, report in results.items():
+        if report["family"] == "transformers":
+            continue  # vocabularies and positions in all of them: the rows say it
         for entry in report.get("pinned", []):
             places[short(entry["reason"])][name].add(pattern(entry["group"]))
     for reason, by_network in sorted(places.items(), key=lambda entry: -len(entry[1])):
@@ -144,7 +146,7 @@ def main(page, folders):
         missing = list(not_exported(reports))
         if missing:
             lines += ["Not exported by Python, or not finished:", "", *missing, ""]
-    lines += ["## What is pinned, and where", "", "Inputs and outputs left out; a number of a layer is written *.", "", *reasons(results), ""]
+    lines += ["## What is pinned, and where", "", "Inputs, outputs and transformers left out; a number of a layer is written *.", "", *reasons(results), ""]
     page.write_text("\n".join(lines))
 
 
