@@ -2,8 +2,9 @@
 //
 //   inn_coverage ARCHIVE.pt2 OUT [--each]
 //
-// Proves all groups at once (with --each every group by itself), cuts all to half and writes OUT.pt2, with
-// its inputs and outputs in OUT.pt for Python to compare. Prints one JSON line.
+// Counts the multiply-adds of its example inputs, proves all groups at once (with --each every group by
+// itself), cuts all to half and writes OUT.pt2, with its inputs and outputs in OUT.pt for Python to compare.
+// Prints one JSON line.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -13,6 +14,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "inn/cost/cost.h"
 #include "inn/network/files.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/proof.h"
@@ -40,6 +42,11 @@ Json run(const std::string& archive, const std::string& out, bool each) {
       report["pinned"].push_back({{"group", group.name}, {"width", group.width}, {"reason", *group.pinned}});
   report["unknown_operators"] = source.groups.unknown_operators;
   report["failures"] = Json::array();
+  try {
+    report["macs"] = inn::cost_of(network, inn::example_inputs(network)).macs;
+  } catch (const std::exception& error) {
+    report["failures"].push_back(std::string("cost: ") + error.what());
+  }
   const auto note = [&](const inn::GroupProof& proof) {
     if (!proof.ok()) report["failures"].push_back(proof.name + ": " + proof.failure);
   };

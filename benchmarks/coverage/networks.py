@@ -61,7 +61,7 @@ def torchvision_networks():
         return models.get_model(name, weights=None, weights_backbone=None), (torch.randn(BATCH, 3, 65, 65),)
 
     def video(name):
-        frames, size = (16, 224) if name.startswith("mvit") else (16, 64) if name == "s3d" else (8, 64)
+        frames, size = (16, 224) if name.startswith("mvit") else (16, 224) if name == "s3d" else (8, 64)
         return models.get_model(name, weights=None), (torch.randn(1, 3, frames, size, size),)
 
     def flow(name):
@@ -105,14 +105,16 @@ def timm_networks():
 
     def smallest(names):
         found = []
-        for name in sorted(names, key=rank)[:4]:
+        for name in sorted(names, key=rank):
+            if len(found) == 4:
+                break
             try:
                 with torch.device("meta"):
                     module = timm.create_model(name, pretrained=False)
                 found.append((sum(p.numel() for p in module.parameters()), name))
             except Exception:  # noqa: BLE001: some can't be made without a download
                 continue
-        return min(found)[1] if found else None
+        return min(found)[1] if found else min(names, key=rank)  # some can't be made without memory
 
     def make(family, names):
         name = smallest(names)
@@ -147,10 +149,12 @@ def transformers_networks():
     tokens, pixels = "tokens", "pixels"
     table = {
         **{name: (text, tokens) for name in ("Bert", "Roberta", "Electra", "Camembert", "XLMRoberta", "MPNet", "Ernie", "LayoutLM",
-                                              "MegatronBert", "RemBert", "MobileBert", "Nystromformer", "ConvBert", "SqueezeBert",
+                                              "MegatronBert", "RemBert", "MobileBert", "Nystromformer", "ConvBert",
                                               "RoFormer", "Albert", "DebertaV2")},
         **{name: (decoder, tokens) for name in ("Llama", "Mistral", "Qwen2", "Qwen3", "Gemma", "Gemma2", "Phi3", "Olmo", "Olmo2",
-                                                 "Granite", "StableLm", "Starcoder2", "Cohere", "Glm", "Mixtral", "Helium")},
+                                                 "Granite", "Starcoder2", "Cohere", "Glm", "Mixtral")},
+        "SqueezeBert": ({**text, "embedding_size": 48}, tokens),
+        "Helium": ({**decoder, "head_dim": 12}, tokens),
         **{name: (gpt, tokens) for name in ("GPT2", "GPTBigCode")},
         "DistilBert": ({"dim": 48, "n_layers": 2, "n_heads": 4, "hidden_dim": 64, "vocab_size": 99}, tokens),
         "OPT": ({**decoder, "ffn_dim": 64, "word_embed_proj_dim": 48}, tokens),
@@ -159,11 +163,13 @@ def transformers_networks():
         "Falcon": ({"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 99, "use_cache": False}, tokens),
         "Phi": (decoder, tokens),
         "Persimmon": (decoder, tokens),
+        "StableLm": ({**decoder, "partial_rotary_factor": 0.5}, tokens),
         "Mamba": ({"hidden_size": 32, "num_hidden_layers": 2, "state_size": 4, "vocab_size": 99, "use_cache": False}, tokens),
         "FNet": (text, tokens),
         "T5Encoder": (t5, tokens),
         "BartEncoder": (bart, tokens),
-        **{name: (image, pixels) for name in ("ViT", "DeiT", "Beit", "Dinov2", "ViTMSN", "ViTMAE", "Yolos", "IJepa", "Dinov2WithRegisters")},
+        **{name: (image, pixels) for name in ("ViT", "DeiT", "Beit", "Dinov2", "ViTMSN", "ViTMAE", "IJepa", "Dinov2WithRegisters")},
+        "Yolos": ({**image, "image_size": [32, 32]}, pixels),
         "CLIPVision": (image, pixels), "SiglipVision": (image, pixels),
         "Swin": ({"embed_dim": 16, "depths": [1, 1], "num_heads": [2, 4], "image_size": 32, "patch_size": 4, "window_size": 4}, pixels),
         "Swinv2": ({"embed_dim": 16, "depths": [1, 1], "num_heads": [2, 4], "image_size": 32, "patch_size": 4, "window_size": 4}, pixels),
@@ -189,13 +195,29 @@ def transformers_networks():
             module = of("Model")(of("Config")(**config))
         else:
             module = of("Model")(of("Config")(**config))
+        mask_without_vmap(module)
         size = config.get("image_size", 64)
+        size = size[0] if isinstance(size, list) else size
         if kind == pixels:
             return Outputs(module, "pixel_values"), (torch.randn(BATCH, 3, size, size),)
         return Outputs(module, "input_ids"), (torch.randint(1, 50, (BATCH, 16)),)
 
     for name, (config, kind) in table.items():
         yield "transformers", f"transformers_{name}", lambda name=name, config=config, kind=kind: make(name, config, kind)
+
+
+def mask_without_vmap(module):
+    """Lets transformers make its masks by broadcasting: torch.export can read its vmap, but not save it."""
+    from transformers.integrations.executorch import sdpa_mask_without_vmap  # noqa: PLC0415: optional
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS  # noqa: PLC0415
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS  # noqa: PLC0415
+
+    name = "sdpa_without_vmap"
+    ALL_MASK_ATTENTION_FUNCTIONS.register(name, sdpa_mask_without_vmap)
+    ALL_ATTENTION_FUNCTIONS.register(name, ALL_ATTENTION_FUNCTIONS["sdpa"])
+    makes_masks = hasattr(sys.modules[type(module).__module__], "create_causal_mask")
+    if makes_masks and getattr(module.config, "_attn_implementation", None) == "sdpa":
+        module.config._attn_implementation = name
 
 
 class Outputs(torch.nn.Module):

@@ -1,21 +1,27 @@
-"""Exports many networks, proves the groups of each, cuts them to half and runs the result in Python.
+"""Exports many networks, proves the groups of each, cuts them to half, runs the result in Python and compares the costs.
 
-    python run.py PROGRAM FOLDER [--only GLOB] [--skip GLOB] [--each] [--keep-archives]
+    python run.py PROGRAM FOLDER [--only GLOB] [--skip GLOB] [--each] [--timeout SECONDS] [--keep-archives]
 
 PROGRAM is build/release/bin/inn_coverage. Writes FOLDER/results.json after every network, so that an interrupted run goes on
-where it was; prints a line for each.
+where it was; prints a line for each. Each network is a process of its own: one that takes too long or too much memory stops
+nothing but itself. table.py makes the page of the docs of it.
 """
 
 import argparse
 import fnmatch
 import json
+import multiprocessing
+import os
 import pathlib
+import resource
 import subprocess
 import sys
 import time
 import warnings
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "network"))
 import load_check  # noqa: E402
@@ -25,13 +31,29 @@ import networks  # noqa: E402
 load_check.TOLERANCE = 1e-4
 
 
-def export(make, path):
+def count_operations(module, inputs):
+    """Returns the multiply-adds by torch's own shapes. The counter counts two operations for each, and knows no recurrent layers."""
+    module.requires_grad_(False)  # the counter's hooks want a gradient of every output that may have one
+    torch.backends.mha.set_fastpath_enabled(False)  # one operator for a whole layer, which the counter does not know
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        module(*inputs)
+    return counter.get_total_flops() // 2
+
+
+def export(make, path, report):
     torch.manual_seed(0)
     module, inputs = make()
-    program = torch.export.export(module.eval(), inputs, strict=False)
-    partial = path.with_suffix(".partial.pt2")
-    torch.export.save(program, partial)
-    partial.rename(path)
+    module = module.eval()
+    report["parameters"] = sum(parameter.numel() for parameter in module.parameters())
+    if not path.exists():
+        program = torch.export.export(module, inputs, strict=False)
+        partial = path.with_suffix(".partial.pt2")
+        torch.export.save(program, partial)
+        partial.rename(path)
+    try:
+        report["torch_macs"] = count_operations(module, inputs)
+    except Exception as error:  # noqa: BLE001: the counter's own limits
+        report["torch_macs_error"] = f"{type(error).__name__}: {str(error)[:200]}"
 
 
 def measure(program, archive, half, each):
@@ -41,6 +63,7 @@ def measure(program, archive, half, each):
         report = json.loads(done.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):
         return {"failures": [f"exit code {done.returncode}: {done.stderr.strip()[-500:]}"]}
+    report["memory_gib"] = round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20, 2)
     written = half.with_suffix(".pt2")
     if written.exists() and half.with_suffix(".pt").exists():
         try:
@@ -50,13 +73,51 @@ def measure(program, archive, half, each):
     return report
 
 
+def examine(options, make, archive, half, pipe):
+    """What a process of its own does for one network. Sends what it knows so far after each step."""
+    os.setsid()  # so that the programs it starts end with it
+    report = {}
+    start = time.time()
+    try:
+        export(make, archive, report)
+        report["export_s"] = round(time.time() - start, 1)
+    except Exception as error:  # noqa: BLE001: reported in the table
+        report["failures"] = [f"export: {type(error).__name__}: {str(error)[:300]}"]
+    pipe.send(report)
+    if "failures" not in report:
+        report.update(measure(options.program, archive, half, options.each))
+        pipe.send(report)
+
+
+def watched(options, *arguments):
+    """Runs `examine` in a child of this process, for so long at most."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    child = multiprocessing.get_context("fork").Process(target=examine, args=(options, *arguments, sender))
+    child.start()
+    sender.close()
+    report, deadline = {}, time.time() + options.timeout
+    try:
+        while receiver.poll(max(0.0, deadline - time.time())):
+            report = receiver.recv()
+    except EOFError:
+        child.join()
+        if "failures" not in report:
+            report["failures"] = [f"{'program' if report else 'export'}: ended by signal {-(child.exitcode or 0)}"]
+        return report
+    os.killpg(child.pid, 9)
+    child.join()
+    report["failures"] = [f"{'program' if report else 'export'}: not finished in {options.timeout} s"]
+    return report
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--only", default="*")
     parser.add_argument("--skip", default="", help="a glob of names to leave out")
-    parser.add_argument("--each", action="store_true")
+    parser.add_argument("--each", action="store_true", help="prove every group by itself, not all at once")
+    parser.add_argument("--timeout", type=float, default=1800, help="seconds for one network")
     parser.add_argument("--keep-archives", action="store_true")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
@@ -68,14 +129,7 @@ def main():
             continue
         start = time.time()
         archive, half = options.folder / f"{name}.pt2", options.folder / f"{name}-half"
-        report = {"family": family}
-        try:
-            if not archive.exists():
-                export(make, archive)
-            report["export_s"] = round(time.time() - start, 1)
-            report.update(measure(options.program, archive, half, options.each))
-        except Exception as error:  # noqa: BLE001: reported in the table
-            report["failures"] = [f"export: {type(error).__name__}: {str(error)[:300]}"]
+        report = {"family": family, **watched(options, make, archive, half)}
         report["total_s"] = round(time.time() - start, 1)
         results[name] = report
         record.write_text(json.dumps(results, indent=1))

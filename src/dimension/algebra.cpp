@@ -193,6 +193,26 @@ bool Algebra::unify_products(std::vector<Axis> a, std::vector<Axis> b, const std
   return true;
 }
 
+std::optional<std::pair<Axis, Axis>> Algebra::cut_inside(const Axis& product, int64_t position,
+                                                         const std::string& site) {
+  const Axis& outer = product.parts[0];
+  const Axis rest = Axis::of_product({std::next(product.parts.begin()), product.parts.end()});
+  bool is_number = outer.is_variable();  // the rest keeps its size, so its parts are numbers
+  rest.for_each_variable(
+      [&](const Axis& leaf) { is_number = is_number && variables_[leaf.variable].pinned; });
+  if (!is_number) return std::nullopt;
+  const int64_t index = position / rest.size, inside = position % rest.size;
+  const Axis first = fresh(index), last = fresh(outer.size - index - 1);
+  Axis single = outer;
+  if (outer.size > 1) {
+    single = fresh(1);
+    if (!bind(outer.variable, Axis::of_sum({first, single, last}), site)) return std::nullopt;
+  }
+  pin(single, fmt::format("{} cuts inside its one position", site));
+  return std::pair{Axis::of_sum({Axis::of_product({first, rest}), Axis::of_constant(inside)}),
+                   Axis::of_sum({Axis::of_constant(rest.size - inside), Axis::of_product({last, rest})})};
+}
+
 std::optional<std::pair<Axis, Axis>> Algebra::cut(const Axis& unresolved, int64_t position,
                                                   const std::string& site) {
   const Axis axis = resolve(unresolved);
@@ -209,7 +229,7 @@ std::optional<std::pair<Axis, Axis>> Algebra::cut(const Axis& unresolved, int64_
   if (axis.is_product()) {
     const std::vector<Axis> rest(std::next(axis.parts.begin()), axis.parts.end());
     const int64_t inner = axis.size / axis.parts[0].size;
-    if (position % inner != 0) return std::nullopt;
+    if (position % inner != 0) return cut_inside(axis, position, site);
     const auto outer = cut(axis.parts[0], position / inner, site);
     if (!outer) return std::nullopt;
     const auto with_rest = [&rest](const Axis& factor) {

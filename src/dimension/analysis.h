@@ -67,6 +67,7 @@ class Analysis {
   std::vector<bool> read;                                 // by value: by a call or as an output
   std::vector<SizeSite> sizes;
   std::vector<ConstantSite> constants;
+  std::map<size_t, Call> replacements;  // by index: what a call becomes; sizes and constants are of it
   std::vector<Consumption> consumptions;
   std::vector<Contraction> contractions;
   std::map<std::string, int64_t> unknown_operators;

@@ -278,7 +278,26 @@ int64_t size_at(const Axis& axis, const std::vector<int64_t>& widths) {
   }
 }
 
+namespace {
+
+/// How many positions a mask takes, or how large a tensor is whose size is read from another, no rule can
+/// say.
+void refuse_sizes_of_data(const Network& network) {
+  for (const auto& call : network.calls)
+    for (const auto& result : call.results)
+      for (const auto id : result.values)
+        for (const auto size : network.values[id].sizes)
+          require(
+              size >= 0, "dimension",
+              "Call '{}' in module '{}': the size of its result depends on the data; the groups of such a "
+              "network can't be found.",
+              call.qualified_name(), call.module);
+}
+
+}  // namespace
+
 AnalysedNetwork analyse(Network network, const RuleTable& rules) {
+  refuse_sizes_of_data(network);
   AnalysedNetwork result{std::move(network), {}};
   freeze_sizes(result.network);  // rules read numbers; what they stand for is found anew
   Analysis analysis(result.network, rules);

@@ -25,8 +25,9 @@ const Call& RuleContext::call() const { return analysis_.network.calls[call_inde
 // ---- arguments ----
 
 std::optional<size_t> RuleContext::position(const std::string& name) const {
-  const auto& schema = find_schema(call().op, call().overload);
-  const auto index = schema.argumentIndexWithName(name);
+  const auto replaced = analysis_.replacements.find(call_index_);
+  const Call& now = replaced == analysis_.replacements.end() ? call() : replaced->second;
+  const auto index = find_schema(now.op, now.overload).argumentIndexWithName(name);
   if (!index) return std::nullopt;
   return static_cast<size_t>(*index);
 }
@@ -173,6 +174,17 @@ void RuleContext::follow(const std::string& name, const Axis& axis, std::optiona
   const auto index = position(name);
   if (!index) raise("dimension", "{}: there is no argument '{}'.", site_, name);
   analysis_.sizes.push_back({call_index_, *index, element, axis});
+}
+
+void RuleContext::replace_by_sizes(int64_t along) {
+  Call split = call();
+  std::vector<int64_t> sizes;
+  for (size_t r = 0; r < result_count(); ++r) sizes.push_back(result_sizes(r).at(along));
+  const Argument self = argument("self");
+  split.op = "aten::split_with_sizes";
+  split.overload = "";
+  split.arguments = {self, Argument(c10::IValue(sizes)), Argument(c10::IValue(along))};
+  analysis_.replacements.insert_or_assign(call_index_, std::move(split));
 }
 
 // ---- equations ----

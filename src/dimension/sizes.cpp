@@ -16,6 +16,7 @@ class SizeDerivation {
 
   void run() {
     find_sources();
+    for (const auto& [call, replacement] : analysis_.replacements) network_.calls[call] = replacement;
     for (const auto& site : analysis_.sizes) needed_from(site);
     for (const auto& site : analysis_.sizes) rewrite(site);
     for (const auto& site : analysis_.constants)

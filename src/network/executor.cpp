@@ -4,6 +4,7 @@
 #include <c10/util/Exception.h>
 #include <fmt/ranges.h>
 
+#include <map>
 #include <unordered_set>
 
 #include "inn/core/error.h"
@@ -232,8 +233,8 @@ std::vector<c10::IValue> Network::forward(const std::vector<c10::IValue>& given,
                                           const ForwardOptions& options) const {
   require(given.size() == inputs.size(), "network", "forward: the network has {} inputs but got {}.",
           inputs.size(), given.size());
-  require(tensors.size() == state.size(), "network", "forward: the state has {} tensors but got {}.",
-          state.size(), tensors.size());
+  require(tensors.size() == (options.load ? 0 : state.size()), "network",
+          "forward: the state has {} tensors but got {}.", options.load ? 0 : state.size(), tensors.size());
   require(options.symbol_values.empty() || options.symbol_values.size() == symbols.size(), "network",
           "forward: there are {} size symbols but got {} values.", symbols.size(),
           options.symbol_values.size());
@@ -243,10 +244,24 @@ std::vector<c10::IValue> Network::forward(const std::vector<c10::IValue>& given,
     plan_.store(plan);
   }
   Run run(*this, *plan, options);
-  for (size_t i = 0; i < state.size(); ++i) run.set(state[i].value, tensors[i]);
+  std::map<ValueId, size_t> unloaded;
+  for (size_t i = 0; i < state.size(); ++i) {
+    if (options.load)
+      unloaded.emplace(state[i].value, i);
+    else
+      run.set(state[i].value, tensors[i]);
+  }
+  const auto load = [&](ValueId id) {
+    if (const auto found = unloaded.extract(id)) run.set(id, options.load(found.mapped()));
+  };
   for (size_t i = 0; i < inputs.size(); ++i) run.set_computed(inputs[i], given[i]);
   run.release(plan->released_at_once);
-  for (size_t i = 0; i < calls.size(); ++i) run.call(i);
+  for (size_t i = 0; i < calls.size(); ++i) {
+    if (!unloaded.empty())
+      for (const auto& argument : calls[i].arguments) argument.for_each_value(load);
+    run.call(i);
+  }
+  for (const auto& output : outputs) output.for_each_value(load);
   return run.outputs();
 }
 

@@ -29,25 +29,28 @@ double relative_difference(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>() / scale;
 }
 
-/// Draws every floating tensor anew: gains and variances around 1, all else so that signals keep their size.
-void redraw(Network& network, const Groups& groups, uint64_t seed) {
+/// Returns every floating tensor drawn anew: gains and variances around 1, all else so that signals keep
+/// their size.
+std::vector<at::Tensor> redrawn(const Network& network, const Groups& groups, uint64_t seed) {
   auto generator = at::detail::createCPUGenerator(seed);
-  for (size_t s = 0; s < network.state.size(); ++s) {
-    auto& entry = network.state[s];
-    if (!entry.tensor.is_floating_point() || entry.kind == StateEntry::Kind::constant) continue;
-    const auto options = entry.tensor.options().requires_grad(false);
-    at::Tensor drawn = at::randn(entry.tensor.sizes(), generator, options);
+  auto tensors = network.tensors();
+  for (size_t s = 0; s < tensors.size(); ++s) {
+    at::Tensor& tensor = tensors[s];
+    if (!tensor.is_floating_point() || network.state[s].kind == StateEntry::Kind::constant) continue;
+    const auto options = tensor.options().requires_grad(false);
+    const auto sizes = tensor.sizes().vec();
     if (groups.bounded[s]) {
-      drawn = at::rand(entry.tensor.sizes(), generator, options) + 0.5;
-    } else if (entry.tensor.dim() > 1) {
-      drawn =
-          drawn /
-          std::sqrt(static_cast<double>(std::max<int64_t>(1, entry.tensor.numel() / entry.tensor.size(0))));
+      tensor = at::rand(sizes, generator, options).add_(0.5);
     } else {
-      drawn = 1 + 0.3 * drawn;
+      const int64_t inputs = sizes.size() > 1 ? tensor.numel() / std::max<int64_t>(1, sizes[0]) : 1;
+      tensor = at::randn(sizes, generator, options);
+      if (sizes.size() > 1)
+        tensor.div_(std::sqrt(static_cast<double>(std::max<int64_t>(1, inputs))));
+      else
+        tensor.mul_(0.3).add_(1);
     }
-    entry.tensor = drawn;
   }
+  return tensors;
 }
 
 GroupMaps permutation_of(int64_t width, at::Generator& generator) {
@@ -57,17 +60,30 @@ GroupMaps permutation_of(int64_t width, at::Generator& generator) {
   return selection_maps(width, order);
 }
 
+// A few roundings of float64, what may come of them with a proof still possible, and how far weights shrink.
+constexpr double kRounding = 1e-14, kMostAmplified = 1e4;
+constexpr int kMostHalvings = 3;
+
 class Proof {
  public:
   Proof(const AnalysedNetwork& source, const ProofOptions& options)
-      : source_{source.network.clone(), source.groups},
+      : source_(source),
         options_(options),
-        generator_(at::detail::createCPUGenerator(options.seed)) {
+        generator_(at::detail::createCPUGenerator(options.seed)),
+        tensors_(options.redraw ? redrawn(source.network, source.groups, options.seed)
+                                : source.network.tensors()) {
+    // The state stays in its own dtype: a run makes each tensor of it as it comes to it.
+    for (auto& entry : source_.network.state)
+      entry.tensor = at::empty({0}, entry.tensor.options().requires_grad(false));
     source_.network.to(at::kDouble);
+    for (const auto& entry : source_.network.state) dtypes_.push_back(entry.tensor.scalar_type());
     source_.network.set_training(false);
-    if (options.redraw) redraw(source_.network, source_.groups, options.seed);
     inputs_ = random_inputs(source_.network, options.seed);
     expected_ = run({});
+    for (int halved = 0; options.redraw && halved < kMostHalvings && amplifies_rounding(); ++halved) {
+      gain_ /= 2;
+      expected_ = run({});
+    }
   }
 
   GroupProof prove(GroupId id) {
@@ -92,8 +108,29 @@ class Proof {
 
   at::Tensor run(const std::map<GroupId, GroupMaps>& maps) const {
     const auto symbols = symbol_values(source_.groups, source_.network, widths_of(maps));
-    return flat(source_.network.forward(inputs_, apply_maps(source_.groups, source_.network, maps),
-                                        {.symbol_values = symbols}));
+    const auto load = [&](size_t s) { return apply_maps(source_.groups, s, tensor(s), maps); };
+    return flat(source_.network.forward(inputs_, {}, {.symbol_values = symbols, .load = load}));
+  }
+
+  /// State tensor s as a run reads it.
+  at::Tensor tensor(size_t s) const {
+    const at::Tensor own = tensors_[s].to(dtypes_[s]);
+    const bool is_drawn = options_.redraw && own.is_floating_point() && own.dim() > 1 &&
+                          source_.network.state[s].kind != StateEntry::Kind::constant;
+    if (!is_drawn || (gain_ == 1 && disturbance_ == 0)) return own;
+    // Unlike from slice to slice, so that no norm takes it out again.
+    std::vector<int64_t> sizes(static_cast<size_t>(own.dim()), 1);
+    sizes[0] = own.size(0);
+    return own * (gain_ + disturbance_ * at::linspace(-1, 1, own.size(0), own.options()).view(sizes));
+  }
+
+  /// True where the network makes so much of rounding that no law shows in its outputs: products of
+  /// activations in many layers do, at weights of the usual size.
+  bool amplifies_rounding() {
+    disturbance_ = kRounding * gain_;
+    const auto disturbed = run({});
+    disturbance_ = 0;
+    return !(relative_difference(disturbed, expected_) <= kMostAmplified * kRounding);
   }
 
   void permute(const std::vector<GroupId>& ids, GroupProof& proof) {
@@ -137,6 +174,10 @@ class Proof {
   AnalysedNetwork source_;
   const ProofOptions& options_;
   at::Generator generator_;
+  std::vector<at::Tensor> tensors_;      // the state, in its own dtypes
+  double gain_ = 1;                      // of the drawn weights
+  double disturbance_ = 0;               // relative, of the drawn weights
+  std::vector<c10::ScalarType> dtypes_;  // those it is run in
   std::vector<c10::IValue> inputs_;
   at::Tensor expected_;
 };

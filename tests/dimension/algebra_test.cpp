@@ -113,6 +113,22 @@ TEST(Algebra, CutSplitsVariablesAndRefusesInsideFactors) {
   EXPECT_FALSE(algebra.cut(product({a, d}), 6, "slice").has_value());
 }
 
+TEST(Algebra, CutInsideOnePositionOfARepeatedVariableLeavesItWhole) {
+  Algebra algebra;
+  const Axis c = algebra.fresh(29);
+  const auto halves = algebra.cut(product({c, number(4)}), 58, "chunk");  // 14 whole positions and a half
+  ASSERT_TRUE(halves.has_value());
+  const Axis whole = algebra.resolve(c);
+  ASSERT_TRUE(whole.is_sum());
+  ASSERT_EQ(whole.parts.size(), 3U);
+  EXPECT_EQ(whole.parts[0].size, 14);
+  EXPECT_EQ(whole.parts[2].size, 14);
+  EXPECT_EQ(algebra.pinned(whole.parts[1].variable), "chunk cuts inside its one position");
+  EXPECT_EQ(halves->first, sum({product({whole.parts[0], number(4)}), number(2)}));
+  EXPECT_EQ(halves->second, sum({number(2), product({whole.parts[2], number(4)})}));
+  EXPECT_FALSE(algebra.pinned(whole.parts[0].variable).has_value());
+}
+
 TEST(Algebra, PinsAreInheritedByWhatAVariableBecomes) {
   Algebra algebra;
   const Axis v = algebra.fresh(12), a = algebra.fresh(3), b = algebra.fresh(4);

@@ -217,6 +217,20 @@ TEST_F(Damaged, ErrorsNameCallAndModule) {
   });
 }
 
+TEST_F(Damaged, ControlFlowAndQuantizedOperatorsAreRefusedByCallAndModule) {
+  for (const std::string target : {"torch.ops.higher_order.cond", "torch.ops.higher_order.while_loop",
+                                   "torch.ops.higher_order.scan", "torch.ops.quantized.conv2d.new"}) {
+    const auto replace = [&](Json& program) {
+      for (auto& node : program["graph_module"]["graph"]["nodes"])
+        if (node["target"] == "torch.ops.aten.conv2d.default") node["target"] = target;
+    };
+    expect_refused(("call '" + target + "' in module 'conv'").c_str(), kModel, replace);
+    expect_refused(target.find("quantized") == std::string::npos ? "control flow is not supported"
+                                                                 : "quantized operators are not supported",
+                   kModel, replace);
+  }
+}
+
 TEST_F(Damaged, TextThatIsNoJsonIsRefused) {
   auto records = records_of(archive_path("Mlp"));
   const auto good = records.at(kModel);

@@ -59,6 +59,30 @@ TEST(Network, StateIsAnArgumentAndGradientsReachIt) {
   EXPECT_FALSE(network.state[0].tensor.grad().defined());
 }
 
+TEST(Network, LoadsEachStateTensorOnceAndReleasesIt) {
+  auto network = affine();
+  const auto x = at::randn({5, 3});
+  const auto wanted = network.forward(x);
+  std::vector<size_t> loaded;
+  c10::weak_intrusive_ptr<c10::TensorImpl> weight(network.state[0].tensor.getIntrusivePtr());
+  bool released = false;
+  const auto load = [&](size_t s) {
+    loaded.push_back(s);
+    const auto tensor = network.state[s].tensor.clone();
+    if (s == 0) weight = c10::weak_intrusive_ptr<c10::TensorImpl>(tensor.getIntrusivePtr());
+    return tensor;
+  };
+  const auto observe = [&](ValueId id, const at::Tensor&) {
+    if (network.values[id].name == "y") released = weight.expired();
+  };
+  const at::NoGradGuard no_grad;
+  const auto outputs = network.forward({x}, {}, {.observe = observe, .load = load});
+  EXPECT_TRUE(at::equal(outputs[0].toTensor(), wanted));
+  EXPECT_EQ(loaded, (std::vector<size_t>{0, 1}));
+  EXPECT_TRUE(released);
+  EXPECT_THROW(network.forward({x}, network.tensors(), {.load = load}), std::invalid_argument);
+}
+
 TEST(Network, NoticesEditedCalls) {
   auto network = affine();
   const auto x = at::randn({5, 3});

@@ -2,7 +2,7 @@
 
     python export_torchvision.py FOLDER [NAME…]
 
-Writes FOLDER/NAME.pt2. Needs torchvision; its compiled extension is made for CUDA, so the operators that it would register
+Writes FOLDER/NAME.pt2, and FOLDER/small/NAME.pt2 for small configurations of its other architectures. Needs torchvision; its compiled extension is made for CUDA, so the operators that it would register
 are declared first, without an implementation: no network here calls them.
 """
 
@@ -53,9 +53,61 @@ def torchvision_models():
     return torchvision.models
 
 
+def small_networks(models):
+    """By name: a function that makes a network of few channels and layers, and the sizes of its input."""
+    def swin(block, merging):
+        return models.swin_transformer.SwinTransformer(
+            patch_size=[4, 4], embed_dim=16, depths=[2, 2], num_heads=[2, 4], window_size=[4, 4], num_classes=10, block=block,
+            downsample_layer=merging)
+
+    def swin3d():
+        return models.video.SwinTransformer3d(
+            patch_size=[2, 4, 4], embed_dim=16, depths=[2], num_heads=[2], window_size=[2, 4, 4], num_classes=10)
+
+    def convnext():
+        blocks = [models.convnext.CNBlockConfig(8, 16, 2), models.convnext.CNBlockConfig(16, None, 2)]
+        return models.ConvNeXt(blocks, num_classes=10)
+
+    def regnet():
+        blocks = models.regnet.BlockParams.from_init_params(depth=4, w_0=8, w_a=8, w_m=2, group_width=4, se_ratio=0.25)
+        return models.RegNet(blocks, num_classes=10, stem_width=8)
+
+    def lraspp():
+        return models.segmentation.lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=5)
+
+    transformer = models.swin_transformer
+    image = (2, 3, 32, 32)
+    return {
+        "vit": (lambda: models.VisionTransformer(32, 8, 2, 4, 32, 64, num_classes=10), image),
+        "swin": (lambda: swin(transformer.SwinTransformerBlock, transformer.PatchMerging), image),
+        "swin_v2": (lambda: swin(transformer.SwinTransformerBlockV2, transformer.PatchMergingV2), image),
+        "maxvit": (lambda: models.MaxVit((32, 32), 8, 2, [8, 16], [1, 1], 4, 0.0, num_classes=10), image),
+        "convnext": (convnext, image),
+        "shufflenet": (lambda: models.ShuffleNetV2([3, 4, 2], [8, 20, 28, 32, 40], num_classes=10), image),
+        "regnet": (regnet, image),
+        "mnasnet": (lambda: models.mnasnet0_5(num_classes=10), image),
+        "lraspp": (lraspp, (2, 3, 33, 33)),
+        "swin3d": (swin3d, (1, 3, 4, 32, 32)),
+    }
+
+
+def export_small(models, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (make, sizes) in small_networks(models).items():
+        path = folder / f"{name}.pt2"
+        if path.exists():
+            continue
+        torch.manual_seed(0)
+        program = torch.export.export(make().eval(), (torch.randn(sizes),), strict=False)
+        partial = path.with_suffix(".partial.pt2")
+        torch.export.save(program, partial)
+        partial.rename(path)
+
+
 def main(folder, names):
     models = torchvision_models()
     folder.mkdir(parents=True, exist_ok=True)
+    export_small(models, folder / "small")
     for name in names:
         path = folder / f"{name}.pt2"
         if path.exists():

@@ -218,6 +218,22 @@ const std::vector<Kind>& kinds() {
          const int64_t c = r.channels(), n = r.x.size(0), h = r.x.size(2), w = r.x.size(3);
          if (c % 2 == 0) r.x = r.x.view({n, 2, c / 2, h, w}).transpose(1, 2).reshape({n, -1, h, w});
        })},
+      {"shuffled unit", on_images([](Run& r, Draw&) {
+         const int64_t c = r.channels(), n = r.x.size(0), h = r.x.size(2), w = r.x.size(3);
+         if (c % 2 != 0) return;
+         const auto halves = r.x.chunk(2, 1);
+         r.x = at::cat({halves[0], r.conv(halves[1], c / 2, 1, 1, "branch")}, 1);
+         r.x = r.x.view({n, 2, c / 2, h, w}).transpose(1, 2).reshape({n, -1, h, w});
+       })},
+      {"unequal parts", on_images([](Run& r, Draw&) {
+         if (r.channels() % 3 == 0 || r.channels() < 5) return;  // equal parts, or fewer than three
+         const auto parts = r.x.chunk(3, 1);
+         r.x = at::cat({parts[2], at::relu(parts[0]), parts[1]}, 1);
+       })},
+      {"gate by one channel", on_images([](Run& r, Draw&) {
+         const auto gates = r.conv(r.x, 3, 1, 1, "gates");
+         r.x = r.x * gates.slice(1, 0, 1) + r.x * at::sigmoid(gates.slice(1, 1, 2));
+       })},
       {"shuffle pixels", on_images([](Run& r, Draw&) {
          if (r.x.size(2) % 2 == 0)
            r.x = at::pixel_unshuffle(r.x, 2);
@@ -239,6 +255,7 @@ const std::vector<Kind>& kinds() {
       {"attention", on_tokens(fused_attention)},
       {"grouped attention", on_tokens(grouped_attention)},
       {"lstm", on_tokens(recur)},
+      {"transform", on_tokens([](Run& r, Draw&) { r.x = at::real(at::fft_fft(r.x, {}, 1)); })},
       {"einsum", on_tokens([](Run& r, Draw& d) {
          r.x = at::einsum("btc, hc -> bth", {r.x, r.weight("mix", {d.of(kWidths), r.channels()})});
        })},

@@ -162,6 +162,42 @@ TEST(Groups, ARuleOfOnesOwnFreesWhatAnUnknownOperatorPins) {
   EXPECT_TRUE(prove_groups(with, {}).at(0).ok());
 }
 
+TEST(Groups, SizesThatDependOnDataAreRefusedByCallAndModule) {
+  NetworkBuilder b(4);
+  const auto hidden = b.call("aten::linear", "", {b.input("x", {2, 3}), b.parameter("first.weight", {4, 3})});
+  auto network = b.finish(b.call("aten::nonzero", "", {hidden}));
+  auto& call = network.calls.back();
+  call.module = "block.1";
+  network.values[call.results[0].values[0]].sizes = {-1, 2};  // as archives say that it is not known
+  try {
+    analyse(network);
+    ADD_FAILURE() << "was analysed";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_EQ(
+        std::string(error.what()),
+        "[dimension] Call 'aten::nonzero' in module 'block.1': the size of its result depends on the data; "
+        "the groups of such a network can't be found.");
+  }
+}
+
+TEST(Groups, AreProvedWhereANetworkAmplifiesRounding) {
+  // Products of activations: x ← x + a(x)·b(x), whose values grow with every layer where the weights do.
+  NetworkBuilder b(5);
+  auto x = b.call("aten::linear", "", {b.input("x", {4, 3}), b.parameter("stem.weight", {16, 3})});
+  for (int layer = 0; layer < 12; ++layer) {
+    const auto side = [&](const char* name) {
+      const auto weight = b.parameter(fmt::format("{}{}.weight", name, layer), {16, 16});
+      return b.call("aten::relu6", "", {b.call("aten::linear", "", {x, weight})});
+    };
+    x = b.call("aten::add", "Tensor", {x, b.call("aten::mul", "Tensor", {side("a"), side("b")})});
+  }
+  const auto source = analyse(b.finish(b.call("aten::linear", "", {x, b.parameter("out.weight", {2, 16})})));
+  for (const auto& proof : prove_groups(source, {})) {
+    EXPECT_TRUE(proof.ok()) << proof.name << ": " << proof.failure;
+    EXPECT_GT(proof.producer_effect, 1e-6) << proof.name;
+  }
+}
+
 TEST(Groups, AWrongGroupIsFound) {
   auto source = analyse(small_convolutional());
   // Forget that conv2 reads conv1's channels.

@@ -74,5 +74,39 @@ INSTANTIATE_TEST_SUITE_P(Networks, Torchvision,
                                          "googlenet", "inception_v3", "alexnet"),
                          [](const auto& info) { return std::string(info.param); });
 
+/// Small configurations of torchvision's other architectures: see small_networks() in export_torchvision.py.
+class SmallTorchvision : public testing::TestWithParam<const char*> {};
+
+/// What may be pinned in them, and why: the network's own axes, tables of positions, and the number of a
+/// channel shuffle's parts, with the single channels that its halves part.
+bool is_true_reason(const std::string& reason) {
+  for (const auto* part : {"it is axis 1 of the input", "it is axis 1 of output", "looks its positions up",
+                           "takes its positions apart", "cuts inside its one position"})
+    if (reason.find(part) != std::string::npos) return true;
+  return false;
+}
+
+TEST_P(SmallTorchvision, GroupsAreProvedAndHalvesRunInPython) {
+  const auto name = std::string("small/") + GetParam();
+  const auto archive = std::filesystem::path(INN_TEST_ARCHIVES) / "torchvision" / (name + ".pt2");
+  if (!std::filesystem::exists(archive)) GTEST_SKIP() << "no archive: torchvision is not installed";
+  const at::NoGradGuard no_grad;
+  const auto source = analyse(read_pt2(archive));
+  EXPECT_TRUE(source.groups.unknown_operators.empty());
+  for (const auto& group : source.groups.groups)
+    EXPECT_TRUE(!group.pinned || is_true_reason(*group.pinned)) << group.name << ": " << *group.pinned;
+  const auto together = prove_together(source, {});
+  EXPECT_TRUE(together.ok()) << together.failure;
+  EXPECT_GT(together.producer_effect, 1e-9);
+  const Network half = resample(source, test::half_of_every_group(source));
+  test::hand_over(half, {random_inputs(half, 1)}, std::filesystem::path(INN_TEST_WRITTEN) / "torchvision",
+                  GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, SmallTorchvision,
+                         testing::Values("vit", "swin", "swin_v2", "maxvit", "convnext", "shufflenet",
+                                         "regnet", "mnasnet", "lraspp", "swin3d"),
+                         [](const auto& info) { return std::string(info.param); });
+
 }  // namespace
 }  // namespace inn

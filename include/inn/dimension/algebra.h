@@ -27,7 +27,9 @@ class Algebra {
   bool unify(const Axis& a, const Axis& b, const std::string& site);
 
   /// Cuts `axis` at `position` into the part before and the part after, splitting a variable or an outermost
-  /// factor. Returns nothing where the cut falls inside what can't be split (and changes nothing then).
+  /// factor. A cut inside one position of v·k, k pinned, leaves that position whole and pins it:
+  /// v = v₁ ⊕ 1 ⊕ v₂. Returns nothing where the cut falls inside what can't be split (and changes nothing
+  /// then).
   std::optional<std::pair<Axis, Axis>> cut(const Axis& axis, int64_t position, const std::string& site);
 
   /// Pins every variable of `axis`. The first reason stays.
@@ -57,6 +59,9 @@ class Algebra {
   bool unify_products(std::vector<Axis> a, std::vector<Axis> b, const std::string& site);
   bool unify_sums(std::vector<Axis> a, std::vector<Axis> b, const std::string& site);
   bool unify_product_with_sum(const Axis& product, const std::vector<Axis>& terms, const std::string& site);
+  /// Cuts a product whose outermost factor is a variable and whose others are a number inside one position.
+  std::optional<std::pair<Axis, Axis>> cut_inside(const Axis& product, int64_t position,
+                                                  const std::string& site);
   /// Replaces the last factor by two, the inner of size `inner`. False where it can't be split so.
   bool split_last(std::vector<Axis>& factors, int64_t inner, const std::string& site);
   bool conflict(const Axis& a, const Axis& b, const std::string& site);

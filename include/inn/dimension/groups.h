@@ -80,7 +80,8 @@ struct AnalysedNetwork {
 /// Finds the groups of `network`, and replaces sizes burned into its calls by what they stand for.
 ///
 /// Linear in the number of calls. Throws nothing for operators it does not know: what they touch is pinned,
-/// by name.
+/// by name. Throws std::invalid_argument, naming the call and its module, where the size of a tensor depends
+/// on the data.
 AnalysedNetwork analyse(Network network, const RuleTable& rules = RuleTable::standard());
 
 }  // namespace inn

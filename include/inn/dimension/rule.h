@@ -78,6 +78,10 @@ class RuleContext {
   /// The argument becomes this constant: what a default that depends on a width was at the source's width.
   void set_constant(const std::string& name, c10::IValue value);
 
+  /// The call, which takes `self` apart along an axis, becomes aten::split_with_sizes: the parts may then
+  /// get unlike widths. Its arguments are those that `follow` names from now on.
+  void replace_by_sizes(int64_t along);
+
   /// States that the call sums over axis `axis` of the tensor argument `name` (of a list: its tensor
   /// `element`), so that tensors read there are consumers.
   void consume(const std::string& name, int64_t axis, std::optional<size_t> element = std::nullopt);

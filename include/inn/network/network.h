@@ -136,6 +136,10 @@ class Network {
     /// Called with each tensor as it is computed, for inputs too, before anything else reads it. Not for the
     /// state.
     std::function<void(ValueId, const at::Tensor&)> observe = nullptr;
+    /// Gives the state tensor of an index just before its first use; it is released after its last. So a
+    /// state need not be in memory as a whole. `tensors` is empty then, and symbol_values say all sizes that
+    /// follow the state.
+    std::function<at::Tensor(size_t)> load = nullptr;
   };
 
   /// Returns the outputs for `inputs` with `tensors` in place of the state, one for each entry of `state`.

@@ -10,6 +10,8 @@ namespace {
 /// Unifies the axes of two tensors that broadcast against each other there.
 void align(RuleContext& context, const Axis& a, const Axis& b) {
   if (a.size == b.size && !a.is_constant() && !b.is_constant()) context.unify(a, b);
+  stretch(context, a, b.size);
+  stretch(context, b, a.size);
 }
 
 void attend(RuleContext& context) {

@@ -1,14 +1,24 @@
 // Convolutions of one to three dimensions, plain and transposed.
 
+#include <algorithm>
+
 #include "dimension/rules/rules.h"
 
 namespace inn::rules {
 namespace {
 
-/// The spatial axes of the result: a number where the input's is one, else new positions.
-void add_spatial(RuleContext& context, const Axes& input, Axes& result) {
-  for (size_t d = result.size(); d < input.size(); ++d) {
+/// The spatial axes of the result: those of the input where the kernel has one tap that takes every position
+/// (a 1×1 convolution), a number where the input's is one, else new positions.
+void add_spatial(RuleContext& context, const Axes& input, const Axes& weight, Axes& result) {
+  const auto strides = context.integers("stride");
+  const size_t first = result.size();
+  for (size_t d = first; d < input.size(); ++d) {
     const int64_t size = context.result_sizes().at(d);
+    const int64_t stride = strides.empty() ? 1 : strides[std::min(d - first, strides.size() - 1)];
+    if (weight.at(2 + d - first).size == 1 && stride == 1 && size == input[d].size) {
+      result.push_back(input[d]);
+      continue;
+    }
     context.pin(input[d], context.site() + " slides a window along it");
     result.push_back(input[d].is_constant() ? Axis::of_constant(size) : context.positions(size));
   }
@@ -60,7 +70,7 @@ void convolve(RuleContext& context) {
 
   Axes result(input.begin(), input.begin() + static_cast<int64_t>(channel));
   result.push_back(produced);
-  add_spatial(context, input, result);
+  add_spatial(context, input, weight, result);
   context.set_result(result);
   if (!transposed || groups == 1) carry_layer(context, transposed ? 1 : 0, static_cast<int64_t>(channel));
 }
@@ -71,7 +81,7 @@ void add_convolution(RuleTable& table) {
   table.add({"aten::conv1d", "aten::conv2d", "aten::conv3d", "aten::conv_transpose1d",
              "aten::conv_transpose2d", "aten::conv_transpose3d", "aten::_convolution", "aten::convolution"},
             "result [n, g·o, …] of input [n, g·i, …] and weight [g·o, i, …] (transposed: [g·i, o, …]); i is "
-            "consumed",
+            "consumed; an axis with one tap and stride 1 passes through",
             convolve);
 }
 

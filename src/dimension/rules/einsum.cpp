@@ -28,6 +28,7 @@ void einsum(RuleContext& context) {
     std::optional<Axis> axis;
     for (const auto& place : found) {
       const Axis& own = operands[place.operand][place.axis];
+      stretch(context, own, size);
       if (own.size != size || (size == 1 && own.is_constant())) continue;
       if (axis) context.unify(*axis, own);
       if (!axis || axis->is_constant()) axis = own;

@@ -25,6 +25,10 @@ std::vector<RuleContext::Place> spanning(const RuleContext& context, size_t to) 
 
 }  // namespace
 
+void stretch(RuleContext& context, const Axis& axis, int64_t size) {
+  if (axis.size == 1 && size > 1) context.pin(axis, context.site() + " stretches it, being 1");
+}
+
 void broadcast(RuleContext& context) {
   const auto names = context.tensor_arguments();
   const size_t rank = context.result_sizes().size();
@@ -36,6 +40,7 @@ void broadcast(RuleContext& context) {
       const Axes axes = context.axes(name);
       if (d + axes.size() < rank) continue;
       const Axis& axis = axes[d + axes.size() - rank];
+      stretch(context, axis, size);
       // A constant 1 stretches to whatever the others are; a batch of 1 is a variable and is one with theirs.
       if (axis.size != size || (axis.is_constant() && size == 1)) continue;
       if (common) context.unify(*common, axis);

@@ -74,6 +74,8 @@ Axes common_axes(RuleContext& context, const std::vector<Axes>& tensors) {
       Axis& place = common[rank - axes.size() + d];
       if (axes[d].size == place.size && !axes[d].is_constant() && !place.is_constant())
         context.unify(place, axes[d]);
+      stretch(context, axes[d], place.size);
+      stretch(context, place, axes[d].size);
       if (axes[d].size > place.size || place.is_constant())
         place = axes[d].size >= place.size ? axes[d] : place;
     }

@@ -108,6 +108,7 @@ void expand(RuleContext& context) {
     } else {
       result.push_back(context.size_argument("size", size, d));
       if (!own.is_constant() && own.size == size) context.unify(result.back(), own);
+      stretch(context, own, size);
     }
     if (!is_new) context.carry("self", static_cast<int64_t>(d + from.size() - rank), static_cast<int64_t>(d));
   }
@@ -119,6 +120,7 @@ void expand_as(RuleContext& context) {
   for (size_t d = 0; d < from.size(); ++d) {
     const Axis& target = other.at(d + other.size() - from.size());
     if (from[d].size == target.size && !from[d].is_constant()) context.unify(from[d], target);
+    stretch(context, from[d], target.size);
     context.carry("self", static_cast<int64_t>(d), static_cast<int64_t>(d + other.size() - from.size()));
   }
   context.set_result(other);

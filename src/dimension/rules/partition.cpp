@@ -50,19 +50,56 @@ void set_parts(RuleContext& context, const Axes& self, int64_t along, const std:
   }
 }
 
-/// Equal parts, so that the operator's one number says how wide each is: the axis is count·part.
+/// True where `count` equal parts of the axis are one part repeated: of a whole, and of what is made of so
+/// many repetitions or of terms that end where the parts do.
+bool is_repeated(const RuleContext& context, const Axis& axis, int64_t count) {
+  if (axis.is_product()) {
+    const Axis& outer = axis.parts[0];
+    return context.is_pinned(outer) && (outer.size % count == 0 || count % outer.size == 0);
+  }
+  if (!axis.is_sum()) return true;
+  int64_t end = 0, parts = 0;
+  for (const auto& term : axis.parts) {
+    end += term.size;
+    if (end % (axis.size / count) == 0) ++parts;
+  }
+  return parts == count;
+}
+
+/// The call as one that says how wide each part is, which need not stay equal. Nothing where it can't be cut.
+std::vector<Axis> split_unlike(RuleContext& context, const Axis& whole, int64_t along) {
+  std::vector<Axis> parts;
+  Axis rest = whole;
+  for (size_t r = 0; r < context.result_count(); ++r) {
+    const auto halves = context.cut(rest, context.result_sizes(r).at(along));
+    if (!halves) return {};
+    parts.push_back(halves->first);
+    rest = halves->second;
+  }
+  context.replace_by_sizes(along);
+  for (size_t r = 0; r < parts.size(); ++r) context.follow("split_sizes", parts[r], r);
+  return parts;
+}
+
+/// Equal parts, so that the operator's one number says how wide each is: the axis is count·part. An axis with
+/// a structure of its own (shuffled channels c·2) is cut instead: then its parts are no one part repeated.
 void split_evenly(RuleContext& context) {
   const Axes self = context.axes("self");
   const auto along = context.normalize(context.integer("dim", 0), self.size());
   const auto count = static_cast<int64_t>(context.result_count());
   const int64_t size = self[along].size;
+  // What keeps its size anyway keeps its operator, which follows the sizes of images.
+  const bool pinned = context.is_pinned(self[along]);
   std::vector<Axis> parts;
-  if (size % count == 0) {
+  if (size % count == 0 && (pinned || is_repeated(context, self[along], count))) {
     const Axis part = context.fresh(size / count);
     context.unify(self[along], Axis::of_product({Axis::of_constant(count), part}));
     if (context.has("split_size")) context.follow("split_size", part);
     parts.assign(count, part);
-  } else {
+  } else if (!pinned) {
+    parts = split_unlike(context, self[along], along);
+  }
+  if (parts.empty()) {
     context.pin(self[along], context.site() + " cuts it into parts that are not equal");
     for (size_t r = 0; r < context.result_count(); ++r)
       parts.push_back(context.positions(context.result_sizes(r).at(along)));
@@ -216,7 +253,8 @@ void add_partition(RuleTable& table) {
   table.add({"aten::stack"}, "the tensors have equal axes; the result has a new one for their number", stack);
   table.add({"aten::chunk", "aten::unsafe_chunk", "aten::split.Tensor", "aten::unsafe_split",
              "aten::tensor_split.sections"},
-            "axis dim of self is count·part", split_evenly);
+            "axis dim of self is count·part; the sum of unlike parts where it has a structure of its own",
+            split_evenly);
   table.add({"aten::split_with_sizes", "aten::split.sizes"}, "axis dim of self is the sum of the parts",
             [](RuleContext& context) {
               split_at(context, context.call().op == "aten::split" ? "split_size" : "split_sizes");

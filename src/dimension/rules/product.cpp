@@ -35,6 +35,10 @@ void multiply(RuleContext& context, const std::string& left, const std::string& 
     const Axis* in_b = d + batch_b >= batch ? &b[d + batch_b - batch] : nullptr;
     if (in_a && in_b && in_a->size == in_b->size && !in_a->is_constant() && !in_b->is_constant())
       context.unify(*in_a, *in_b);
+    if (in_a && in_b) {
+      stretch(context, *in_a, in_b->size);
+      stretch(context, *in_b, in_a->size);
+    }
     const bool take_a =
         in_a && (!in_b || in_b->size == 1 || !in_a->is_constant()) && !(in_b && in_a->size < in_b->size);
     result.push_back(take_a ? *in_a : *in_b);
@@ -57,6 +61,7 @@ void multiply_and_add(RuleContext& context, const std::string& left, const std::
   for (size_t d = 0; d < self.size() && d < product.size(); ++d) {
     const Axis &own = self[self.size() - 1 - d], &other = product[product.size() - 1 - d];
     if (own.size == other.size && !own.is_constant()) context.unify(own, other);
+    stretch(context, own, other.size);
   }
 }
 

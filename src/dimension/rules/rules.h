@@ -21,8 +21,11 @@ void add_rearrangement(RuleTable& table);
 void add_choice(RuleTable& table);
 void add_lookup(RuleTable& table);
 void add_factory(RuleTable& table);
+void add_fourier(RuleTable& table);
 void add_integer(RuleTable& table);
 
+/// Pins an axis of size 1 that broadcasts to `size`: at another width it would not.
+void stretch(RuleContext& context, const Axis& axis, int64_t size);
 /// Broadcasts the tensor arguments against each other and gives every result their common axes.
 void broadcast(RuleContext& context);
 /// Gives every result the axes of the first tensor argument.

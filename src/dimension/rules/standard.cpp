@@ -20,6 +20,7 @@ RuleTable RuleTable::standard() {
   rules::add_choice(table);
   rules::add_lookup(table);
   rules::add_factory(table);
+  rules::add_fourier(table);
   rules::add_integer(table);
   return table;
 }
