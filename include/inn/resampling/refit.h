@@ -24,7 +24,8 @@ struct RefitOptions {
   int64_t positions = 256;
   uint64_t seed = 0;
   /// After a layer is fit that alone reads one whose outputs were cut: Gauss-Newton steps on both together,
-  /// each solved by so many conjugate gradient iterations on the first so many samples. They make good what
+  /// each solved by so many conjugate gradient iterations on at most the first so many samples (fewer
+  /// where each has many positions). They make good what
   /// the nonlinearity between the two hides from least squares. 0 steps: none.
   int64_t gauss_newton_steps = 2;
   int64_t gauss_newton_iterations = 4;

@@ -18,7 +18,8 @@ namespace {
 constexpr double kDamping = 1e-3;
 constexpr double kInputDamping = 1e-2;  // of the preconditioner's factors
 constexpr double kOutputDamping = 1e-1;
-constexpr double kSmallestShare = 0.02;  // of samples by which a channel's activity is counted
+constexpr int64_t kRowsPerFeature = 64;
+constexpr int64_t kLeastSamples = 64;
 constexpr double kSteps[] = {0.25, 0.5, 1};
 
 /// One matrix for each layer: [g, outputs, features (+ 1 for the bias)]. float64.
@@ -70,6 +71,7 @@ class BlockProblem {
       layers_.push_back(layer);
     }
     for (auto& tensor : tensors_) tensor = tensor.detach();
+    samples_ = samples_for(block, present.network);
   }
 
   /// Makes one step, and returns the factor by which the error on the other samples fell.
@@ -98,11 +100,24 @@ class BlockProblem {
     double damping = 0;
   };
 
+  /// So many samples that there are rows for the unknowns, where a sample has many positions: fewer.
+  int64_t samples_for(const Block& block, const Network& network) const {
+    const auto& output = network.values[static_cast<size_t>(block.output)];
+    const int64_t axis = block.second.linear.kind == LinearCall::Kind::linear ? output.sizes.size() - 1 : 1;
+    int64_t positions = 1;  // of one sample, as in the example
+    for (size_t d = 1; d < output.sizes.size(); ++d)
+      if (static_cast<int64_t>(d) != axis) positions *= std::max<int64_t>(1, output.sizes[d]);
+    int64_t features = 0;
+    for (const auto* fit : {&block.first, &block.second})
+      features += weight_matrix(network, fit->linear).size(2);
+    const int64_t most = options_.gauss_newton_samples;
+    return std::clamp(kRowsPerFeature * features / positions, std::min(kLeastSamples, most), most);
+  }
+
   /// The batches of the samples that are looked at.
   int64_t batches() const {
     int64_t samples = 0, count = 0;
-    while (count < present_.batches() && samples < options_.gauss_newton_samples)
-      samples += present_.samples(count++);
+    while (count < present_.batches() && samples < samples_) samples += present_.samples(count++);
     return count;
   }
 
@@ -111,7 +126,7 @@ class BlockProblem {
   at::Tensor mask(int64_t batch, const at::Tensor& output, bool held_out) const {
     int64_t first = 0;
     for (int64_t b = 0; b < batch; ++b) first += present_.samples(b);
-    const int64_t samples = present_.samples(batch), all = options_.gauss_newton_samples;
+    const int64_t samples = present_.samples(batch), all = samples_;
     if (output.size(0) % samples != 0) return at::ones({1}, output.options());
     const auto number = at::arange(first, first + samples);
     const auto is_held = number.remainder(options_.held_out_every) == options_.held_out_every - 1;
@@ -377,7 +392,7 @@ class BlockProblem {
   std::vector<at::Tensor> tensors_;
   std::vector<Layer> layers_;
   std::vector<at::Tensor> counts_;  // by batch
-  int64_t rows_ = 0;
+  int64_t rows_ = 0, samples_ = 0;
 };
 
 }  // namespace
