@@ -55,7 +55,8 @@ void add_recipe(CLI::App& app, TrainingOptions& options) {
   number("--clip-norm", train.clip_norm, "The greatest norm of a gradient; 0: any");
   app.add_option("--regularize", options.regularize,
                  "Pushes whole channels towards zero, so that they can be cut: NAME:FACTOR, NAME one of " +
-                     names_of(regularizers()))
+                     names_of(regularizers()) +
+                     ", growing (FACTOR is what a channel's coefficient gains an epoch)")
       ->type_name("NAME:FACTOR")
       ->group(group);
   number("--crop-padding", train.crop_padding,
@@ -72,6 +73,10 @@ void read_regularizer(const std::string& text, TrainOptions& recipe) {
                          std::from_chars(text.data() + colon + 1, end, factor).ptr == end;
   require<UsageError>(is_number && std::isfinite(factor) && factor > 0, "cli",
                       "--regularize '{}': must be NAME:FACTOR, the factor a number above 0.", text);
+  if (text.substr(0, colon) == "growing") {
+    recipe.growing_penalty = factor;
+    return;
+  }
   recipe.regularizer = text.substr(0, colon);
   recipe.regularization = factor;
   as_usage([&] { return &find_regularizer(recipe.regularizer); });

@@ -14,6 +14,7 @@ namespace {
 // A channel whose residual variance is below this part of its own is a mixture of the nodes already.
 constexpr double kExplained = 1e-9;
 constexpr double kLeastJitter = 1e-12;  // relative: nearer to singular float64 does not see
+constexpr int64_t kWideGroup = 256;
 // An exchange drops one of so many nodes, those that are worth least.
 constexpr int64_t kTried = 4;
 // An exchange must lower the error by this part.
@@ -252,7 +253,9 @@ std::vector<int64_t> choose_nodes(const std::vector<ConsumerKernel>& consumers, 
     auto backward = backward_nodes(parts, count);
     if (nodes.empty() || error_of(parts, backward) < error_of(parts, nodes)) nodes = std::move(backward);
   }
-  exchange(parts, options.exchanges, nodes);
+  // Each exchange is Θ(n³): wide groups get fewer, so that the choice stays a matter of seconds.
+  const int64_t wide = std::max<int64_t>(n, kWideGroup);
+  exchange(parts, options.exchanges * kWideGroup * kWideGroup / (wide * wide), nodes);
   std::sort(nodes.begin(), nodes.end());
   return nodes;
 }

@@ -113,6 +113,15 @@ void GrowingPenalty::grow(const std::map<GroupId, at::Tensor>& scores) {
   }
 }
 
+void GrowingPenalty::set_coefficients(const std::map<GroupId, at::Tensor>& coefficients) {
+  for (const auto& [id, own] : coefficients_) {
+    const auto found = coefficients.find(id);
+    require(found != coefficients.end() && found->second.sizes() == own.sizes(), "resampling",
+            "Growing penalty: group {} needs {} coefficients.", id, own.numel());
+  }
+  for (auto& [id, own] : coefficients_) own = coefficients.at(id).to(at::kCPU, at::kDouble);
+}
+
 at::Tensor GrowingPenalty::operator()(std::span<const at::Tensor> tensors) const {
   std::vector<at::Tensor> terms;
   for (const auto& [id, members] : members_) {

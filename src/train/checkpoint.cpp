@@ -19,7 +19,7 @@ using nlohmann::json;
 using TensorDict = c10::Dict<std::string, at::Tensor>;
 using Tensors = std::map<std::string, at::Tensor>;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 /// Between the name of a parameter and what the optimizer remembers of it. Names of parameters have dots
 /// only.
 constexpr char kSeparator = '/';
@@ -98,6 +98,7 @@ Checkpoint parse(const std::filesystem::path& path) {
   Checkpoint checkpoint = from_meta(json::parse(root.at("meta").toStringRef()));
   checkpoint.model = tensors_of(root.at("model"));
   checkpoint.generators = tensors_of(root.at("generators"));
+  checkpoint.penalty = tensors_of(root.at("penalty"));
   for (const auto& [name, tensor] : tensors_of(root.at("optimizer"))) {
     const auto cut = name.find(kSeparator);
     if (cut == std::string::npos)
@@ -120,6 +121,7 @@ void write_checkpoint(const std::filesystem::path& path, const Checkpoint& check
   generic.insert("model", dict_of(checkpoint.model));
   generic.insert("optimizer", dict_of(optimizer));
   generic.insert("generators", dict_of(checkpoint.generators));
+  generic.insert("penalty", dict_of(checkpoint.penalty));
   const auto bytes = torch::pickle_save(generic);
   write_atomically(path, std::string_view(bytes.data(), bytes.size()));
 }

@@ -24,11 +24,13 @@ struct Checkpoint {
   std::map<std::string, at::Tensor> model;  // parameters and buffers by their names
   std::map<std::string, std::map<std::string, at::Tensor>> optimizer;  // by parameter
   std::map<std::string, at::Tensor> generators;  // torch's: "cpu" and the device's, by name
+  std::map<std::string, at::Tensor> penalty;     // coefficients of the growing penalty, by group
   std::string width_generator;                   // as std::mt19937_64 writes itself
 };
 
 /// Writes it as a file that torch.load(…, weights_only=False) reads too: {"meta": JSON, "model": …,
-/// "optimizer": …, "generators": …}. The file is there whole or not at all. Throws std::runtime_error.
+/// "optimizer": …, "generators": …, "penalty": …}. The file is there whole or not at all. Throws
+/// std::runtime_error.
 void write_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
 
 /// Throws std::runtime_error, naming the file, where it is missing, damaged or no checkpoint.

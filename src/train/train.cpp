@@ -25,6 +25,7 @@ void check(const TrainOptions& options) {
   at_least("warmup_epochs", options.warmup_epochs, 0.0);
   at_least("clip_norm", options.clip_norm, 0.0);
   at_least("regularization", options.regularization, 0.0);
+  at_least("growing_penalty", options.growing_penalty, 0.0);
   at_least("checkpoint_interval", options.checkpoint_interval, int64_t{0});
   at_least("recalibration_batches", options.recalibration_batches, int64_t{0});
   require(options.momentum >= 0 && options.momentum < 1, "train", "momentum must be in [0, 1) but got {}.",

@@ -9,6 +9,7 @@
 #include "inn/core/error.h"
 #include "inn/core/interrupt.h"
 #include "inn/core/progress.h"
+#include "inn/resampling/importance.h"
 #include "inn/resampling/regularization.h"
 #include "inn/train/evaluate.h"
 #include "train/classify.h"
@@ -55,9 +56,12 @@ Trainer::Trainer(NetworkModuleImpl& model, const Dataset& data, const Normalizat
   for (const auto& entry : model_.network().state) weights_learn_ |= entry.tensor.requires_grad();
   optimizer_ = optimizer_entry_.make(decayed, plain, options);
   state_.run = run_description();
-  if (!options_.regularizer.empty())
+  if (!options_.regularizer.empty() || options_.growing_penalty > 0)
     regularized_ = integral_ != nullptr ? AnalysedNetwork{integral_->network(), integral_->structure()}
                                         : analyse(model_.network());
+  if (options_.growing_penalty > 0)
+    growing_.emplace(*regularized_, regularized_->groups.select({}),
+                     GrowingPenalty::Options{.step = options_.growing_penalty});
 }
 
 TrainResult Trainer::run() {
@@ -79,6 +83,7 @@ TrainResult Trainer::run() {
 
 bool Trainer::run_epoch() {
   model_.train(weights_learn_);
+  if (state_.batch == 0) grow_penalty();
   const Epoch epoch = batches_.epoch(state_.epoch);
   const auto start = Clock::now();
   const double before = state_.seconds;
@@ -142,12 +147,21 @@ void Trainer::step(const Batch& batch) {
   if (options_.on_step) options_.on_step({state_.epoch, state_.batch, value, rate});
 }
 
+void Trainer::grow_penalty() {
+  if (!growing_) return;
+  const AnalysedNetwork now{model_.network(), regularized_->groups};
+  growing_->grow(importance_scores(now, now.groups.select({}), find_importance("l2")));
+}
+
 at::Tensor Trainer::regularized(const at::Tensor& loss) const {
   if (!regularized_) return loss;
   const auto tensors = model_.network().tensors();
-  const auto term =
-      find_regularizer(options_.regularizer).penalty(*regularized_, regularized_->groups.select({}), tensors);
-  return loss + options_.regularization * term;
+  at::Tensor sum = loss;
+  if (!options_.regularizer.empty())
+    sum =
+        sum + options_.regularization * find_regularizer(options_.regularizer)
+                                            .penalty(*regularized_, regularized_->groups.select({}), tensors);
+  return growing_ ? sum + (*growing_)(tensors) : sum;
 }
 
 void Trainer::finish_epoch() {

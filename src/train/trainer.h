@@ -11,6 +11,7 @@
 #include "inn/data/batches.h"
 #include "inn/dimension/groups.h"
 #include "inn/model/integral_model.h"
+#include "inn/resampling/regularization.h"
 #include "inn/train/recipe.h"
 #include "inn/train/train.h"
 #include "train/checkpoint.h"
@@ -28,7 +29,9 @@ class Trainer {
   /// Runs the rest of the epoch that the state stands in. False: Ctrl-C ended it.
   bool run_epoch();
   void step(const Batch& batch);
-  /// Adds the regularizer's term to the loss, where there is one.
+  /// The coefficients of the growing penalty grow, by the weights as they are.
+  void grow_penalty();
+  /// Adds the terms of the regularizer and of the growing penalty to the loss, where there are such.
   at::Tensor regularized(const at::Tensor& loss) const;
   void finish_epoch();
   /// Measures batch norm's statistics where the steps could not keep them.
@@ -44,6 +47,7 @@ class Trainer {
   void check(const Checkpoint& kept) const;
   void restore_optimizer(const Checkpoint& kept);
   void restore_generators(const Checkpoint& kept);
+  void restore_penalty(const Checkpoint& kept);
   [[noreturn]] void refuse(const std::string& why) const;
   /// Raises what stops a run whose numbers have left the finite ones.
   [[noreturn]] void stop(const std::string& what, int64_t batch) const;
@@ -58,7 +62,8 @@ class Trainer {
   const OptimizerEntry& optimizer_entry_;
   at::TensorOptions place_;
   bool weights_learn_;                          // not only grids
-  std::optional<AnalysedNetwork> regularized_;  // whose groups the regularizer is for
+  std::optional<AnalysedNetwork> regularized_;  // whose groups the regularizers are for
+  std::optional<GrowingPenalty> growing_;
   std::map<std::string, at::Tensor> learning_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
   Checkpoint state_;  // counts and records; the tensors are gathered when it is written

@@ -46,6 +46,7 @@ std::map<std::string, std::string> Trainer::run_description() const {
   };
   if (!options_.regularizer.empty())
     run["regularizer"] = fmt::format("{}:{}", options_.regularizer, options_.regularization);
+  if (options_.growing_penalty > 0) run["growing_penalty"] = text(options_.growing_penalty);
   if (integral_ == nullptr) return run;
   if (integral_->distribution()) run["widths"] = integral_->distribution()->text();
   for (const auto& group : integral_->groups())
@@ -62,6 +63,9 @@ void Trainer::save() const {
       written.optimizer.emplace(name, std::move(kept));
   for (const auto& [name, generator] : torch_generators(place_.device()))
     written.generators.emplace(name, generator.get_state());
+  if (growing_)
+    for (const auto& [id, coefficients] : growing_->coefficients())
+      written.penalty.emplace(regularized_->groups.groups[id].name, coefficients);
   if (integral_ != nullptr) {
     std::ostringstream text;
     text << integral_->generator();
@@ -142,17 +146,32 @@ void Trainer::restore_generators(const Checkpoint& kept) {
   integral_->generator() = generator;
 }
 
+void Trainer::restore_penalty(const Checkpoint& kept) {
+  if (!growing_) return;
+  std::map<GroupId, at::Tensor> coefficients;
+  for (const auto& [name, own] : kept.penalty)
+    for (const auto& [id, ours] : growing_->coefficients())
+      if (regularized_->groups.groups[id].name == name) coefficients.emplace(id, own);
+  try {
+    growing_->set_coefficients(coefficients);
+  } catch (const std::invalid_argument&) {
+    refuse("what it keeps of the growing penalty is not complete");
+  }
+}
+
 void Trainer::resume() {
   const Checkpoint kept = read_checkpoint(options_.checkpoint);
   check(kept);
   restore_optimizer(kept);
   restore_generators(kept);
+  restore_penalty(kept);
   const at::NoGradGuard no_grad;
   for (auto& [name, tensor] : model_tensors()) at::Tensor(tensor).copy_(kept.model.at(name));
   state_ = kept;
   state_.model.clear();
   state_.optimizer.clear();
   state_.generators.clear();
+  state_.penalty.clear();
 }
 
 void Trainer::begin_log() const {

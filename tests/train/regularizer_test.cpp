@@ -62,5 +62,37 @@ TEST(RegularizedTraining, GoesOnFromItsOwnCheckpointsOnly) {
               testing::HasSubstr("regularization must be a finite number of at least 0"));
 }
 
+TEST(GrowingPenaltyInTraining, WeakensTheWeakestAndSurvivesAnInterruption) {
+  const TemporaryFolder folder;
+  const auto data = stripes(40, 3);
+  TrainOptions options = quick(3);
+  NetworkModule plain(small_network());
+  train(*plain, data, kNormalization, options);
+  options.growing_penalty = 0.2;
+  options.checkpoint = folder.path / "unbroken.ckpt";
+  NetworkModule unbroken(small_network());
+  train(*unbroken, data, kNormalization, options);
+
+  options.checkpoint = folder.path / "broken.ckpt";
+  options.checkpoint_interval = 1;
+  struct Killed {};
+  options.on_step = [](const StepRecord& step) {
+    if (step.epoch == 1 && step.batch == 1) throw Killed{};
+  };
+  NetworkModule broken(small_network()), resumed(small_network());
+  EXPECT_THROW(train(*broken, data, kNormalization, options), Killed);
+  options.on_step = nullptr;
+  options.resume = true;
+  train(*resumed, data, kNormalization, options);
+  double squared = 0, plainly = 0;
+  for (const auto& parameter : unbroken->named_parameters()) {
+    EXPECT_TRUE(at::equal(parameter.value(), resumed->named_parameters()[parameter.key()]))
+        << parameter.key();
+    squared += parameter.value().detach().square().sum().item<double>();
+    plainly += plain->named_parameters()[parameter.key()].detach().square().sum().item<double>();
+  }
+  EXPECT_LT(squared, plainly);
+}
+
 }  // namespace
 }  // namespace inn

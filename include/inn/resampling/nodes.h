@@ -26,7 +26,8 @@ enum class NodeChoice {
 
 struct NodeOptions {
   NodeChoice choice = NodeChoice::best;
-  /// At most so many exchanges of a node for another channel afterwards, each of which lowers the error.
+  /// At most so many exchanges of a node for another channel afterwards, each of which lowers the error; of
+  /// groups of more than 256 channels fewer, by the square of their width.
   int64_t exchanges = 64;
   /// Added to K's diagonal, as a fraction of its mean.
   double ridge = 1e-6;

@@ -56,6 +56,9 @@ class GrowingPenalty {
 
   /// λ of each channel: float64 [width] on the CPU.
   const std::map<GroupId, at::Tensor>& coefficients() const { return coefficients_; }
+  /// Takes coefficients that were kept. Throws std::invalid_argument unless there are as many of each of the
+  /// penalty's groups.
+  void set_coefficients(const std::map<GroupId, at::Tensor>& coefficients);
 
  private:
   std::map<GroupId, std::vector<Member>> members_;

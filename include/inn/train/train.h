@@ -38,6 +38,10 @@ struct TrainOptions {
   /// the source width.
   std::string regularizer = {};
   double regularization = 0;
+  /// What the coefficients of a GrowingPenalty over the same groups grow by, at most, at the begin of every
+  /// epoch, the more the smaller a channel's L2 norm is; 0: there is none. Its term is added as the
+  /// regularizer's is.
+  double growing_penalty = 0;
   int64_t crop_padding = 0;  // as in BatchOptions
   bool flip = false;         // as in BatchOptions
   bool drop_last = false;    // as in BatchOptions
