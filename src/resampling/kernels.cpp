@@ -1,7 +1,6 @@
 #include "inn/resampling/kernels.h"
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/grad_mode.h>
 
 #include <set>
@@ -9,6 +8,7 @@
 #include "inn/core/error.h"
 #include "inn/resampling/rows.h"
 #include "resampling/places.h"
+#include "resampling/refit/linear_call.h"
 
 namespace inn {
 namespace {
@@ -129,12 +129,7 @@ class Meter {
     const int64_t each = rows.size(1) / samples;
     if (each <= options_.positions || rows.size(1) % samples != 0) return rows;
     auto& chosen = chosen_[each];
-    if (!chosen.defined()) {
-      auto generator = at::detail::createCPUGenerator(options_.seed);
-      chosen = std::get<0>(at::randperm(each, generator, at::TensorOptions(at::kLong))
-                               .narrow(0, 0, options_.positions)
-                               .sort());
-    }
+    if (!chosen.defined()) chosen = chosen_positions(each, {options_.positions, options_.seed});
     return rows.view({rows.size(0), samples, each}).index_select(2, chosen.to(rows.device())).flatten(1);
   }
 

@@ -125,8 +125,7 @@ class BackwardRun {
       const at::Tensor block = inverse_of(of_nodes.index_select(1, index));
       inverse.index_put_({index.unsqueeze(1), index.unsqueeze(0)}, block);
       weights.index_copy_(1, index, at::mm(of_nodes.t(), block));
-      parts_.push_back({inverse, weights, gram, at::zeros({n}, at::kDouble)});
-      renew(parts_.back());
+      parts_.push_back({inverse, weights, gram, (at::mm(gram, weights) * weights).sum(0)});
     }
   }
 
@@ -170,7 +169,6 @@ class BackwardRun {
   struct Part {
     at::Tensor inverse, weights, gram, energy /* diag(Bᵀ·M·B) */;
   };
-  static void renew(Part& part) { part.energy = (at::mm(part.gram, part.weights) * part.weights).sum(0); }
   std::vector<Part> parts_;
   at::Tensor gone_;
   double error_ = 0;

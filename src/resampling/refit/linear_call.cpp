@@ -95,14 +95,6 @@ at::Tensor padded_input(const Network& network, const LinearCall& linear, const 
   return at::constant_pad_nd(input, pads);
 }
 
-/// Which of `count` positions are looked at.
-at::Tensor chosen_positions(int64_t count, const PositionSample& positions) {
-  if (count <= positions.most) return at::arange(count);
-  auto generator = at::detail::createCPUGenerator(positions.seed);
-  return std::get<0>(
-      at::randperm(count, generator, at::TensorOptions(at::kLong)).narrow(0, 0, positions.most).sort());
-}
-
 /// [samples, all positions, width] and its chosen positions.
 at::Tensor at_positions(const at::Tensor& rows, const PositionSample& positions) {
   const auto chosen = chosen_positions(rows.size(1), positions);
@@ -115,6 +107,13 @@ int64_t groups_of(const Network& network, const LinearCall& linear) {
 }
 
 }  // namespace
+
+at::Tensor chosen_positions(int64_t count, const PositionSample& positions) {
+  if (count <= positions.most) return at::arange(count);
+  auto generator = at::detail::createCPUGenerator(positions.seed);
+  return std::get<0>(
+      at::randperm(count, generator, at::TensorOptions(at::kLong)).narrow(0, 0, positions.most).sort());
+}
 
 std::variant<std::monostate, LinearCall, std::string> linear_call(const Network& network, size_t index) {
   static const std::map<std::string, std::pair<LinearCall::Kind, std::array<const char*, 3>>> table{

@@ -42,6 +42,9 @@ struct PositionSample {
   uint64_t seed;
 };
 
+/// Returns the indices of the positions, of `count`, that are looked at; ascending.
+at::Tensor chosen_positions(int64_t count, const PositionSample& positions);
+
 /// Returns the features of the call's input x: [g, samples, positions, features]. `samples` is the size of
 /// the batch.
 at::Tensor features_of(const Network& network, const LinearCall& linear, const at::Tensor& x, int64_t samples,
