@@ -27,14 +27,6 @@ struct Options {
   DemoOptions demo;
 };
 
-void make_folder(const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  require<std::runtime_error>(!error, "cli", "Folder '{}' can't be made: {}.", folder.string(),
-                              error.message());
-  check_output(folder / "results.json");
-}
-
 std::string file_name(const DemoNetwork& network) {
   const std::string whose =
       network.method == "none" ? network.network : network.network + "_" + network.method;
@@ -112,7 +104,7 @@ int run(Options options) {
   if (options.demo.quick) options.demo.epochs = options.demo.integral_epochs = 1;
   const auto begin = std::chrono::steady_clock::now();
   const DemoImages images = read_demo_images(options.demo);
-  make_folder(options.demo.output);
+  make_output_folder(options.demo.output);
   const DemoOutcome outcome = run_demo(images, options.demo);
   write_all(outcome, options.demo.output);
   if (options.general.json) {
