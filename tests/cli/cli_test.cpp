@@ -39,8 +39,8 @@ int64_t width_of(const json& groups, const std::string& name) {
 
 TEST_F(Program, ShowsExamplesInTheHelpOfEveryCommand) {
   const auto all = output_of("--help");
-  for (const std::string name :
-       {"groups", "check", "convert", "resample", "train", "tune", "eval", "cost", "operators", "demo"}) {
+  for (const std::string name : {"groups", "check", "convert", "resample", "compare", "train", "tune", "eval",
+                                 "cost", "operators", "demo"}) {
     EXPECT_THAT(all, HasSubstr(name));
     EXPECT_THAT(output_of(name + " --help"),
                 AllOf(HasSubstr("Examples:"), HasSubstr("inn " + name), HasSubstr("--json")));
