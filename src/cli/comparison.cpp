@@ -33,16 +33,16 @@ class Comparer {
         data_(data),
         progress_(progress),
         source_(model.source()),
+        reference_(source_.network),
         macs_(multiply_adds(source_)),
         parameters_(parameters(source_)) {
-    source_.network.to(data.device);
-    source_.network.set_training(false);
+    reference_.to(data.device);
   }
 
   Comparison run() {
     const auto widths = source_widths(source_.groups);
     Comparison result{.labelled = data_.evaluated.labels.defined(),
-                      .source = quality(source_.network),
+                      .source = quality(reference_),
                       .source_macs = macs_(widths),
                       .source_parameters = parameters_(widths),
                       .keep = options_.keep,
@@ -90,7 +90,7 @@ class Comparer {
     const EvalOptions eval{.batch_size = options_.batch_size};
     network.to(data_.device);
     if (!data_.evaluated.labels.defined()) {
-      const auto found = agreement(network, source_.network, data_.evaluated, data_.normalization, eval);
+      const auto found = agreement(network, reference_, data_.evaluated, data_.normalization, eval);
       return {found.agreement, found.agreeing, found.count, found.error};
     }
     const auto found = evaluate(network, data_.evaluated, data_.normalization, eval);
@@ -174,6 +174,7 @@ class Comparer {
   const ComparisonData& data_;
   const StepCallback& progress_;
   AnalysedNetwork source_;
+  Network reference_;  // the source's network, on the device
   WidthCost macs_, parameters_;
   int64_t done_ = 0, all_ = 0;
 };

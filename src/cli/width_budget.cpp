@@ -123,8 +123,9 @@ Budget budget_of(const BudgetOptions& options) {
 std::map<GroupId, ErrorCurve> curves_of(const Model& model, const WidthChoice& widths,
                                         const MeasuringImages& images, uint64_t seed,
                                         const StepCallback& progress) {
-  const AnalysedNetwork source = model.source();
+  AnalysedNetwork source = model.source();
   const auto ids = groups_of(model, source, widths);
+  source.network.to(images.device);
   return error_curves(source, ids, calibration_of(images, source.network, Measured::activations),
                       {.seed = seed, .progress = progress});
 }
