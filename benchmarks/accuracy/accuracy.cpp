@@ -157,7 +157,7 @@ int main(int argc, char** argv) {
   const Epoch epoch = batches.epoch(0);
   setting.calibration.batch = [&](int64_t index) -> std::optional<CalibrationBatch> {
     if (index >= epoch.size()) return std::nullopt;
-    return CalibrationBatch{{epoch[index].images}};
+    return CalibrationBatch{{epoch[index].inputs}};
   };
   std::cout << measure_all(setting, numbers(argv[6])).dump(1) << '\n';
 }

@@ -30,10 +30,10 @@ int run(const Options& options) {
   const TrainOptions recipe = recipe_of(options.training, options.output, options.general.seed);
   const auto converted = convert_options(options.conversion, options.general.seed);
 
-  const Dataset images = open_dataset(options.training.data, Split::train);
-  Network network = read_network(options.model, options.general.seed, &images);
-  const Normalization normalization = normalization_of(options.normalization, network);
-  keep_normalization(network, normalization);
+  const Dataset data = open_dataset(options.training.data, Split::train);
+  Network network = read_network(options.model, options.general.seed, &data);
+  const Normalization normalization = normalization_of(options.normalization, network, &data);
+  if (data.holds_images()) keep_normalization(network, normalization);
   Model model = open_model(std::move(network));
   if (!model.is_integral()) model.integral = convert(model.plain.network, converted);
 
@@ -42,7 +42,7 @@ int run(const Options& options) {
     model.integral->group(source.groups.groups[id].name).resize(width);
   model.integral->tune_grids();
   model.to(device);
-  const TrainResult result = train(*model.integral, images, normalization, recipe);
+  const TrainResult result = train(*model.integral, data, normalization, recipe);
   finish(options.training, recipe, result);
   model.to(c10::Device(c10::kCPU));
   save(*model.integral, options.output);

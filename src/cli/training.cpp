@@ -29,8 +29,8 @@ void add_recipe(CLI::App& app, TrainingOptions& options) {
   const auto number = [&](const char* name, auto& value, const char* text) {
     app.add_option(name, value, text)->capture_default_str()->check(at_least(0))->group(group);
   };
-  number("--epochs", train.epochs, "How often all images are seen");
-  app.add_option("--batch-size", train.batch_size, "Images a step")
+  number("--epochs", train.epochs, "How often all samples are seen");
+  app.add_option("--batch-size", train.batch_size, "Samples a step")
       ->capture_default_str()
       ->check(at_least(1))
       ->group(group);
@@ -104,7 +104,8 @@ void print_training(const TrainResult& result, const std::filesystem::path& outp
 }  // namespace
 
 void add_training_options(CLI::App& app, TrainingOptions& options) {
-  app.add_option("--data", options.data, "The images: a folder, or fashion-mnist")
+  app.add_option("--data", options.data,
+                 "Samples with labels: a folder of images, a .pt of tensors, or fashion-mnist")
       ->required()
       ->type_name("DATA");
   app.add_option("--checkpoint", options.train.checkpoint,
