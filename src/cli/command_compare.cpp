@@ -72,9 +72,9 @@ int run(const Options& options) {
   const auto device = start(options.general);
   check_options(options);
   const ComparisonOptions compared = comparison_of(options);
-  const auto opened = open_normalized(options.model, options.normalization, options.general.seed);
   const Dataset calibration = open_dataset(options.calibration, Split::any);
   const Dataset evaluated = read_evaluated(options.evaluation);
+  const auto opened = open_normalized(options.model, options.normalization, options.general.seed, &evaluated);
   const InterruptGuard interrupts;
   if (!options.output.empty()) make_output_folder(options.output);
 

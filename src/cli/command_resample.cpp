@@ -99,7 +99,7 @@ void print_fits(const std::vector<LayerFit>& layers) {
     after += layer.held_out_after;
   }
   if (fit > 0)
-    std::cout << fmt::format("Refit {} layers: mean error on images held out {}, {} before.\n", fit,
+    std::cout << fmt::format("Refit {} layers: mean error on samples held out {}, {} before.\n", fit,
                              format_percent(after / static_cast<double>(fit)),
                              format_percent(before / static_cast<double>(fit)));
   if (underdetermined > 0)
@@ -164,8 +164,8 @@ int run(const Options& options) {
   const MethodOptions how = method_of(options);
   if (!options.report.empty()) check_output(options.report);
   const auto calibration = read_calibration(options.calibration);
-  const auto [model, normalization] =
-      open_normalized(options.model, options.normalization, options.general.seed);
+  const auto [model, normalization] = open_normalized(
+      options.model, options.normalization, options.general.seed, calibration ? &*calibration : nullptr);
   const AnalysedNetwork source = model.source();
   std::optional<MeasuringImages> images;
   if (calibration) images.emplace(MeasuringImages{*calibration, normalization, device});
@@ -218,7 +218,7 @@ Command resample_command() {
         add_budget_options(app, options->budget);
         app.add_option("--method", options->method, "One of " + methods_text())->capture_default_str();
         app.add_flag("--refit", options->refit,
-                     "Refit every layer to the calibration images by least squares (quadrature does)");
+                     "Refit every layer to the calibration samples by least squares (quadrature does)");
         app.add_flag("--no-refit", options->no_refit, "Method quadrature: keep the kernel's weights");
         app.add_option("--report", options->report, "Write nodes, error curves, ridges and errors")
             ->type_name("FILE.json");

@@ -29,9 +29,9 @@ int run(const Options& options) {
   const TrainOptions recipe = recipe_of(options.training, options.output, options.general.seed);
   const auto converted = convert_options(options.conversion, options.general.seed);
 
-  const Dataset images = open_dataset(options.training.data, Split::train);
+  const Dataset data = open_dataset(options.training.data, Split::train);
   auto [model, normalization] =
-      open_normalized(options.model, options.normalization, options.general.seed, &images);
+      open_normalized(options.model, options.normalization, options.general.seed, &data, ZooSize::of_data);
   if (!model.is_integral()) model.integral = convert(model.plain.network, converted);
 
   const AnalysedNetwork source = model.source();
@@ -39,7 +39,7 @@ int run(const Options& options) {
     model.integral->group(source.groups.groups[id].name).resize(width);
   model.integral->tune_grids();
   model.to(device);
-  const TrainResult result = train(*model.integral, images, normalization, recipe);
+  const TrainResult result = train(*model.integral, data, normalization, recipe);
   finish(options.training, recipe, result);
   model.to(c10::Device(c10::kCPU));
   save(*model.integral, options.output);

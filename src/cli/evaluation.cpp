@@ -17,7 +17,10 @@ const std::map<std::string, Split>& splits() {
 }  // namespace
 
 void add_data_option(CLI::App& app, std::string& data) {
-  app.add_option("--data", data, "The images: a folder, or fashion-mnist")->required()->type_name("DATA");
+  app.add_option("--data", data,
+                 "Samples with labels: a folder of images, a .pt of tensors, or fashion-mnist")
+      ->required()
+      ->type_name("DATA");
 }
 
 void add_evaluation_options(CLI::App& app, EvaluationOptions& options) {
@@ -25,7 +28,7 @@ void add_evaluation_options(CLI::App& app, EvaluationOptions& options) {
   app.add_option("--split", options.split, "test, train or any")
       ->check(CLI::IsMember({"test", "train", "any"}))
       ->capture_default_str();
-  app.add_option("--batch-size", options.batch_size, "Images at once")
+  app.add_option("--batch-size", options.batch_size, "Samples at once")
       ->capture_default_str()
       ->check(at_least(1));
 }

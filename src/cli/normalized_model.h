@@ -13,10 +13,13 @@ struct NormalizedModel {
   Normalization normalization;
 };
 
-/// Reads MODEL and opens it, made for `images` where it is a zoo network. What --mean and --std say is kept
-/// with the model; what they leave open is what its archive says. Throws as read_network and
-/// normalization_of do.
+/// What a zoo network is made for: the inputs and classes that are its own, or those of the data.
+enum class ZooSize { its_own, of_data };
+
+/// Reads MODEL and opens it, for `data` where that is known. What --mean and --std say is kept with the
+/// model; what they leave open is what its archive says. Throws as read_network and normalization_of do.
 NormalizedModel open_normalized(const ModelOptions& options, const NormalizationOptions& normalization,
-                                uint64_t seed, const Dataset* images = nullptr);
+                                uint64_t seed, const Dataset* data = nullptr,
+                                ZooSize size = ZooSize::its_own);
 
 }  // namespace inn::cli

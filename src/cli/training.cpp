@@ -30,8 +30,8 @@ void add_recipe(CLI::App& app, TrainingOptions& options) {
   const auto number = [&](const char* name, auto& value, const char* text) {
     app.add_option(name, value, text)->capture_default_str()->check(at_least(0))->group(group);
   };
-  number("--epochs", train.epochs, "How often all images are seen");
-  app.add_option("--batch-size", train.batch_size, "Images a step")
+  number("--epochs", train.epochs, "How often all samples are seen");
+  app.add_option("--batch-size", train.batch_size, "Samples a step")
       ->capture_default_str()
       ->check(at_least(1))
       ->group(group);

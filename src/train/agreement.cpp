@@ -34,18 +34,18 @@ Agreement agreement(const Network& network, const Network& reference, const Data
   Network compared = network, source = reference;
   compared.set_training(false);
   source.set_training(false);
-  const auto place = image_options(reference);
+  const auto place = input_options(reference);
   const Batches batches(data, {.batch_size = options.batch_size, .normalization = normalization});
   Progress progress(
-      {.label = "compare", .total = data.size(), .unit = "images", .descriptor = options.progress ? 2 : -1});
+      {.label = "compare", .total = data.size(), .unit = "samples", .descriptor = options.progress ? 2 : -1});
   at::Tensor sums;
   for (const Batch& batch : batches.epoch(0)) {
-    const auto images = batch.images.to(place);
-    const auto added = sums_of(compared.forward(images), source.forward(images));
+    const auto inputs = placed(batch.inputs, place);
+    const auto added = sums_of(compared.forward(inputs), source.forward(inputs));
     sums = sums.defined() ? sums + added : added;
     progress.advance(batch.indices.size(0));
   }
-  require(sums.defined(), "train", "Agreement: the data set '{}' has no images.", data.source);
+  require(sums.defined(), "train", "Agreement: the data set '{}' has no samples.", data.source);
   const auto totals = sums.cpu();
   const auto total = [&](int64_t index) { return totals[index].item<double>(); };
   const double variation = total(1) - total(2) * total(2) / total(3);

@@ -22,13 +22,13 @@ TEST(Agreement, IsWholeWithItself) {
   EXPECT_EQ(same.error, 0);
 }
 
-TEST(Agreement, IsThatOfOneForwardOverAllImages) {
+TEST(Agreement, IsThatOfOneForwardOverAllSamples) {
   const at::NoGradGuard no_grad;
   const auto data = stripes(50, 3);
   Network network = small_network(), other = network.clone();
   for (const auto& entry : other.state)
     if (entry.tensor.is_floating_point()) entry.tensor.mul_(1.25);
-  const auto images = normalize(data.images, kNormalization);
+  const auto images = normalize(data.inputs, kNormalization);
   const auto a = other.forward(images), b = network.forward(images);
   const auto agreeing = (std::get<1>(a.max(1)) == std::get<1>(b.max(1))).sum().item<int64_t>();
   const auto error = ((a - b).square().sum() / (b - b.mean()).square().sum()).item<double>();

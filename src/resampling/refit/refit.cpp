@@ -10,6 +10,7 @@
 #include "resampling/refit/channel_norm.h"
 #include "resampling/refit/fit_plan.h"
 #include "resampling/refit/gauss_newton.h"
+#include "resampling/refit/plain_attention.h"
 #include "resampling/refit/replay.h"
 
 namespace inn {
@@ -80,6 +81,7 @@ class Sweep {
     result.held_out_after = choice.held_out_after;
     for (const auto& block : plan_.blocks)
       if (block.second.linear.call == linear.call) {
+        const PlainAttention plain;
         result.block_gain *= gauss_newton(source_, present_, block, options_);
         for (const auto* layer : {&block.first, &block.second}) copy_state(*layer);
       }
