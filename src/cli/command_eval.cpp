@@ -1,11 +1,11 @@
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/evaluation.h"
 #include "cli/general.h"
-#include "cli/image_source.h"
-#include "cli/limits.h"
-#include "cli/model_source.h"
+#include "cli/normalized_model.h"
 #include "cli/width_choice.h"
 #include "inn/core/error.h"
 #include "inn/report/table.h"
@@ -19,10 +19,8 @@ struct Options {
   ModelOptions model;
   CalibrationOptions calibration;
   NormalizationOptions normalization;
-  std::string data;
-  std::string split = "test";
+  EvaluationOptions evaluation;
   std::vector<double> widths;
-  int64_t batch_size = 256;
 };
 
 /// All channels that the integral groups have now over all that they have in the source; 1 for a plain
@@ -37,89 +35,84 @@ double present_width(const Model& model) {
   return static_cast<double>(now) / static_cast<double>(source);
 }
 
-std::vector<WidthResult> results_of(const Model& model, const Options& options, const Dataset& images,
+std::vector<WidthResult> results_of(const Model& model, const Options& options, const Dataset& data,
                                     const std::optional<Dataset>& calibration,
                                     const Normalization& normalization) {
-  const EvalOptions eval{.batch_size = options.batch_size, .progress = true};
+  const EvalOptions eval{.batch_size = options.evaluation.batch_size, .progress = true};
   if (!options.widths.empty())
-    return evaluate_widths(*model.integral, images, normalization, options.widths,
+    return evaluate_widths(*model.integral, data, normalization, options.widths,
                            {.eval = eval, .calibration = calibration});
   Network network = model.present();
-  if (calibration) recalibrate(network, *calibration, normalization, options.batch_size);
-  return {{present_width(model), evaluate(network, images, normalization, eval)}};
+  if (calibration) recalibrate(network, *calibration, normalization, eval.batch_size);
+  return {{present_width(model), evaluate(network, data, normalization, eval)}};
 }
 
-void report(const std::vector<WidthResult>& results, bool json) {
-  if (json) {
-    Json list = Json::array();
-    for (const auto& [width, result] : results)
-      list.push_back({{"width", width},
-                      {"accuracy", result.accuracy},
-                      {"correct", result.correct},
-                      {"count", result.count},
-                      {"loss", result.loss}});
-    print({{"results", std::move(list)}});
-    return;
+/// With one label a position the perplexity is told too.
+void report(const std::vector<WidthResult>& results, const Dataset& data, bool json) {
+  const bool by_position = data.labels.dim() == 2;
+  Json list = Json::array();
+  std::vector<std::string> columns{"width", "accuracy", "correct", by_position ? "positions" : "samples",
+                                   "loss"};
+  if (by_position) columns.emplace_back("perplexity");
+  Table table(columns);
+  for (const auto& [width, result] : results) {
+    Json record{{"width", width}};
+    record.update(result_json(result));
+    std::vector<std::string> row{fmt::format("{:.4g}", width), format_percent(result.accuracy),
+                                 std::to_string(result.correct), std::to_string(result.count),
+                                 fmt::format("{:.4f}", result.loss)};
+    if (by_position) {
+      record["perplexity"] = std::exp(result.loss);
+      row.push_back(fmt::format("{:.3f}", std::exp(result.loss)));
+    }
+    list.push_back(std::move(record));
+    table.add_row(row);
   }
-  Table table({"width", "accuracy", "correct", "images", "loss"});
-  for (const auto& [width, result] : results)
-    table.add_row({fmt::format("{:.4g}", width), format_percent(result.accuracy),
-                   std::to_string(result.correct), std::to_string(result.count),
-                   fmt::format("{:.4f}", result.loss)});
+  if (json) return print({{"results", std::move(list)}});
   std::cout << table;
 }
 
 int run(const Options& options) {
   const auto device = start(options.general);
   for (const double width : options.widths) check_fraction("--widths", width);
-  const std::map<std::string, Split> splits{
-      {"test", Split::test}, {"train", Split::train}, {"any", Split::any}};
-  Network network = read_network(options.model, options.general.seed);
-  const Normalization normalization = normalization_of(options.normalization, network);
-  Model model = open_model(std::move(network));
+  const Dataset data = read_evaluated(options.evaluation);
+  auto [model, normalization] =
+      open_normalized(options.model, options.normalization, options.general.seed, &data);
   require(options.widths.empty() || model.is_integral(), "cli",
           "Model '{}': it is a plain network, which has one width; --widths is for integral models (see 'inn "
           "convert').",
           options.model.source);
-  const Dataset images = open_dataset(options.data, splits.at(options.split));
   const auto calibration = read_calibration(options.calibration);
   model.to(device);
-  report(results_of(model, options, images, calibration, normalization), options.general.json);
+  report(results_of(model, options, data, calibration, normalization), data, options.general.json);
   return 0;
 }
 
 }  // namespace
 
 Command eval_command() {
-  return {
-      .name = "eval",
-      .summary = "Accuracy and loss on a data set, of an integral model at several widths",
-      .examples =
-          "  inn eval lenet.pt2 --data fashion-mnist\n"
-          "  inn eval resnet20.pt2 --data cifar-10/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225\n"
-          "  inn eval integral.pt2 --data fashion-mnist --widths 1,0.75,0.5,0.25 --calibration fashion-mnist",
-      .declare = [](CLI::App& app) -> std::function<int()> {
-        auto options = std::make_shared<Options>();
-        add_model_options(app, options->model);
-        app.add_option("--data", options->data, "The images: a folder, or fashion-mnist")
-            ->required()
-            ->type_name("DATA");
-        app.add_option("--split", options->split, "test, train or any")
-            ->check(CLI::IsMember({"test", "train", "any"}))
-            ->capture_default_str();
-        app.add_option("--widths", options->widths,
-                       "Of an integral model: fractions of the source widths, as 1,0.5,0.25")
-            ->delimiter(',')
-            ->type_name("F,F,…");
-        app.add_option("--batch-size", options->batch_size, "Images at once")
-            ->capture_default_str()
-            ->check(at_least(1));
-        add_calibration_options(app, options->calibration);
-        add_normalization_options(app, options->normalization);
-        add_general_options(app, options->general);
-        add_device_option(app, options->general);
-        return [options] { return run(*options); };
-      }};
+  return {.name = "eval",
+          .summary = "Accuracy and loss on a data set, of an integral model at several widths",
+          .examples =
+              "  inn eval lenet.pt2 --data fashion-mnist\n"
+              "  inn eval resnet20.pt2 --data cifar-10/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225\n"
+              "  inn eval integral.pt2 --data fashion-mnist --widths 1,0.75,0.5,0.25 --calibration "
+              "fashion-mnist\n"
+              "  inn eval decoder.pt2 --data text.pt",
+          .declare = [](CLI::App& app) -> std::function<int()> {
+            auto options = std::make_shared<Options>();
+            add_model_options(app, options->model);
+            add_evaluation_options(app, options->evaluation);
+            app.add_option("--widths", options->widths,
+                           "Of an integral model: fractions of the source widths, as 1,0.5,0.25")
+                ->delimiter(',')
+                ->type_name("F,F,…");
+            add_calibration_options(app, options->calibration);
+            add_normalization_options(app, options->normalization);
+            add_general_options(app, options->general);
+            add_device_option(app, options->general);
+            return [options] { return run(*options); };
+          }};
 }
 
 }  // namespace inn::cli

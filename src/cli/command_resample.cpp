@@ -7,6 +7,7 @@
 #include "cli/conversion.h"
 #include "cli/general.h"
 #include "cli/image_source.h"
+#include "cli/normalized_model.h"
 #include "cli/output.h"
 #include "cli/pruning.h"
 #include "cli/resampled.h"
@@ -98,7 +99,7 @@ void print_fits(const std::vector<LayerFit>& layers) {
     after += layer.held_out_after;
   }
   if (fit > 0)
-    std::cout << fmt::format("Refit {} layers: mean error on images held out {}, {} before.\n", fit,
+    std::cout << fmt::format("Refit {} layers: mean error on samples held out {}, {} before.\n", fit,
                              format_percent(after / static_cast<double>(fit)),
                              format_percent(before / static_cast<double>(fit)));
   if (underdetermined > 0)
@@ -136,7 +137,7 @@ MethodOptions method_of(const Options& options) {
                     .conversion = convert_options(options.conversion, options.general.seed),
                     .pruning = options.pruning,
                     .seed = options.general.seed,
-                    .progress = true};
+                    .progress = step_bar("refit", "layers")};
   require<UsageError>(!(options.refit && options.no_refit), "cli",
                       "--refit and --no-refit exclude each other.");
   if (options.refit || options.no_refit) how.refit = options.refit;
@@ -163,19 +164,17 @@ int run(const Options& options) {
   const MethodOptions how = method_of(options);
   if (!options.report.empty()) check_output(options.report);
   const auto calibration = read_calibration(options.calibration);
-  Network read = read_network(options.model, options.general.seed);
-  const Normalization normalization = normalization_of(options.normalization, read);
-  if (!options.normalization.mean.empty() || !options.normalization.std.empty())
-    keep_normalization(read, normalization);
-
-  const Model model = open_model(std::move(read));
+  const auto [model, normalization] = open_normalized(
+      options.model, options.normalization, options.general.seed, calibration ? &*calibration : nullptr);
   const AnalysedNetwork source = model.source();
   std::optional<MeasuringImages> images;
   if (calibration) images.emplace(MeasuringImages{*calibration, normalization, device});
-  const WidthChoice widths =
-      options.budget.text.empty()
-          ? options.widths
-          : within_budget(options.budget, model, options.widths, *images, how.seed, how.progress);
+  const WidthChoice widths = options.budget.text.empty()
+                                 ? options.widths
+                                 : within_budget(budget_of(options.budget), source, options.widths,
+                                                 curves_of(model, options.widths, *images, how.seed,
+                                                           step_bar("error curves", "groups")),
+                                                 options.budget.latency_table);
   Resampled made = resampled(model, widths, how, images);
   write_network(made.network, options.output, options.dynamic_batch);
   if (!options.report.empty()) write_report(made, options.report);
@@ -219,7 +218,7 @@ Command resample_command() {
         add_budget_options(app, options->budget);
         app.add_option("--method", options->method, "One of " + methods_text())->capture_default_str();
         app.add_flag("--refit", options->refit,
-                     "Refit every layer to the calibration images by least squares (quadrature does)");
+                     "Refit every layer to the calibration samples by least squares (quadrature does)");
         app.add_flag("--no-refit", options->no_refit, "Method quadrature: keep the kernel's weights");
         app.add_option("--report", options->report, "Write nodes, error curves, ridges and errors")
             ->type_name("FILE.json");
@@ -227,8 +226,7 @@ Command resample_command() {
         add_kernel_options(app, options->conversion);
         add_calibration_options(app, options->calibration);
         add_normalization_options(app, options->normalization);
-        app.add_flag("--dynamic-batch", options->dynamic_batch,
-                     "Make the batch dynamic where the source's was not");
+        add_dynamic_batch_option(app, options->dynamic_batch);
         add_general_options(app, options->general);
         add_device_option(app, options->general);
         return [options] { return run(*options); };

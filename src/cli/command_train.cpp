@@ -4,8 +4,7 @@
 #include "cli/command.h"
 #include "cli/conversion.h"
 #include "cli/general.h"
-#include "cli/image_source.h"
-#include "cli/model_source.h"
+#include "cli/normalized_model.h"
 #include "cli/output.h"
 #include "cli/training.h"
 #include "cli/usage_error.h"
@@ -27,12 +26,12 @@ struct Options {
 
 /// Returns the trained weights in a file: an integral model where widths were drawn or it was one before.
 TrainResult train_integral(IntegralModel& model, const Options& options,
-                           const std::optional<FractionDistribution>& widths, const Dataset& images,
+                           const std::optional<FractionDistribution>& widths, const Dataset& data,
                            const Normalization& normalization, const TrainOptions& recipe,
                            c10::Device device) {
   if (widths) model->set_distribution(*widths);
   model->to(device);
-  const auto result = train(*model, images, normalization, recipe);
+  const auto result = train(*model, data, normalization, recipe);
   finish(options.training, recipe, result);
   model->clear_distributions();
   model->to(c10::Device(c10::kCPU));
@@ -40,11 +39,11 @@ TrainResult train_integral(IntegralModel& model, const Options& options,
   return result;
 }
 
-TrainResult train_plain(Network network, const Options& options, const Dataset& images,
+TrainResult train_plain(Network network, const Options& options, const Dataset& data,
                         const Normalization& normalization, const TrainOptions& recipe, c10::Device device) {
   NetworkModule module(std::move(network));
   module->to(device);
-  const auto result = train(*module, images, normalization, recipe);
+  const auto result = train(*module, data, normalization, recipe);
   finish(options.training, recipe, result);
   module->to(c10::Device(c10::kCPU));
   Network trained = module->network();
@@ -63,16 +62,14 @@ int run(const Options& options) {
   const TrainOptions recipe = recipe_of(options.training, options.output, options.general.seed);
   const auto converted = convert_options(options.conversion, options.general.seed);
 
-  const Dataset images = open_dataset(options.training.data, Split::train);
-  Network network = read_network(options.model, options.general.seed, &images);
-  const Normalization normalization = normalization_of(options.normalization, network);
-  keep_normalization(network, normalization);
-  Model model = open_model(std::move(network));
+  const Dataset data = open_dataset(options.training.data, Split::train);
+  auto [model, normalization] =
+      open_normalized(options.model, options.normalization, options.general.seed, &data, ZooSize::of_data);
   if (widths && !model.is_integral()) model.integral = convert(model.plain.network, converted);
   const TrainResult result =
       model.is_integral()
-          ? train_integral(model.integral, options, widths, images, normalization, recipe, device)
-          : train_plain(std::move(model.plain.network), options, images, normalization, recipe, device);
+          ? train_integral(model.integral, options, widths, data, normalization, recipe, device)
+          : train_plain(std::move(model.plain.network), options, data, normalization, recipe, device);
   report_training(result, options.output, options.general);
   return 0;
 }
@@ -99,8 +96,7 @@ Command train_command() {
             ->type_name("LAW");
         add_conversion_options(app, options->conversion);
         add_normalization_options(app, options->normalization);
-        app.add_flag("--dynamic-batch", options->model.dynamic_batch,
-                     "Make the batch dynamic where the source's was not");
+        add_dynamic_batch_option(app, options->model.dynamic_batch);
         add_general_options(app, options->general);
         add_device_option(app, options->general);
         return [options] { return run(*options); };

@@ -4,8 +4,7 @@
 #include "cli/command.h"
 #include "cli/conversion.h"
 #include "cli/general.h"
-#include "cli/image_source.h"
-#include "cli/model_source.h"
+#include "cli/normalized_model.h"
 #include "cli/output.h"
 #include "cli/training.h"
 #include "cli/width_choice.h"
@@ -30,11 +29,9 @@ int run(const Options& options) {
   const TrainOptions recipe = recipe_of(options.training, options.output, options.general.seed);
   const auto converted = convert_options(options.conversion, options.general.seed);
 
-  const Dataset images = open_dataset(options.training.data, Split::train);
-  Network network = read_network(options.model, options.general.seed, &images);
-  const Normalization normalization = normalization_of(options.normalization, network);
-  keep_normalization(network, normalization);
-  Model model = open_model(std::move(network));
+  const Dataset data = open_dataset(options.training.data, Split::train);
+  auto [model, normalization] =
+      open_normalized(options.model, options.normalization, options.general.seed, &data, ZooSize::of_data);
   if (!model.is_integral()) model.integral = convert(model.plain.network, converted);
 
   const AnalysedNetwork source = model.source();
@@ -42,7 +39,7 @@ int run(const Options& options) {
     model.integral->group(source.groups.groups[id].name).resize(width);
   model.integral->tune_grids();
   model.to(device);
-  const TrainResult result = train(*model.integral, images, normalization, recipe);
+  const TrainResult result = train(*model.integral, data, normalization, recipe);
   finish(options.training, recipe, result);
   model.to(c10::Device(c10::kCPU));
   save(*model.integral, options.output);
@@ -70,8 +67,7 @@ Command tune_command() {
             add_training_options(app, options->training);
             add_kernel_options(app, options->conversion);
             add_normalization_options(app, options->normalization);
-            app.add_flag("--dynamic-batch", options->model.dynamic_batch,
-                         "Make the batch dynamic where the source's was not");
+            add_dynamic_batch_option(app, options->model.dynamic_batch);
             add_general_options(app, options->general);
             add_device_option(app, options->general);
             return [options] { return run(*options); };

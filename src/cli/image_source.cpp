@@ -50,9 +50,16 @@ void add_normalization_options(CLI::App& app, NormalizationOptions& options) {
   add("--std", options.std, "Their standard deviation, likewise; default: the model's own, or 1");
 }
 
-Normalization normalization_of(const NormalizationOptions& options, const Network& network) {
+Normalization normalization_of(const NormalizationOptions& options, const Network& network,
+                               const Dataset* data) {
   check("--mean", options.mean, false);
   check("--std", options.std, true);
+  if (data != nullptr && !data->holds_images()) {
+    require<UsageError>(options.mean.empty() && options.std.empty(), "cli",
+                        "--mean and --std are for images; '{}' holds {} as the network takes them.",
+                        data->source, c10::toString(data->inputs.scalar_type()));
+    return {};
+  }
   const Json record = record_of(network);
   Normalization normalization;
   normalization.mean = options.mean.empty() ? numbers_of(record, "mean", normalization.mean) : options.mean;
@@ -67,10 +74,15 @@ void keep_normalization(Network& network, const Normalization& normalization) {
   network.extra[kRecord] = record.dump();
 }
 
-void add_calibration_options(CLI::App& app, CalibrationOptions& options) {
-  app.add_option("--calibration", options.data,
-                 "Images to measure on: batch norm's statistics, the kernel of the data; no labels needed")
+CLI::Option* add_calibration_option(CLI::App& app, std::string& data) {
+  return app
+      .add_option("--calibration", data,
+                  "Samples to measure on: batch norm's statistics, the kernel of the data; no labels needed")
       ->type_name("DATA");
+}
+
+void add_calibration_options(CLI::App& app, CalibrationOptions& options) {
+  add_calibration_option(app, options.data);
   app.add_option("--samples", options.samples, "How many of them; 0: all")
       ->capture_default_str()
       ->check(at_least(0));
@@ -78,8 +90,8 @@ void add_calibration_options(CLI::App& app, CalibrationOptions& options) {
 
 std::optional<Dataset> read_calibration(const CalibrationOptions& options) {
   if (options.data.empty()) return std::nullopt;
-  const Dataset images = open_dataset(options.data, Split::any);
-  return options.samples == 0 ? images : images.first(std::min(options.samples, images.size()));
+  const Dataset data = open_dataset(options.data, Split::any);
+  return options.samples == 0 ? data : data.first(std::min(options.samples, data.size()));
 }
 
 }  // namespace inn::cli

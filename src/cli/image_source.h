@@ -12,7 +12,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace inn::cli {
 
@@ -24,9 +25,11 @@ struct NormalizationOptions {
 void add_normalization_options(CLI::App& app, NormalizationOptions& options);
 
 /// Returns what the options say; for what they leave open what the network's archive says (extra/inn.json),
-/// else 0 and 1. Throws UsageError for numbers that are none; std::runtime_error where the archive's file is
+/// else 0 and 1; always 0 and 1 where `data` is given and holds no images. Throws UsageError for numbers that
+/// are none, and where options are given for such data; std::runtime_error where the archive's file is
 /// damaged.
-Normalization normalization_of(const NormalizationOptions& options, const Network& network);
+Normalization normalization_of(const NormalizationOptions& options, const Network& network,
+                               const Dataset* data = nullptr);
 
 /// Writes the normalization into the network's extra/inn.json, beside what stands there.
 void keep_normalization(Network& network, const Normalization& normalization);
@@ -36,10 +39,12 @@ struct CalibrationOptions {
   int64_t samples = 2048;  // 0: all
 };
 
+/// Declares --calibration.
+CLI::Option* add_calibration_option(CLI::App& app, std::string& data);
 /// Declares --calibration and --samples.
 void add_calibration_options(CLI::App& app, CalibrationOptions& options);
 
-/// Returns the calibration images, or nothing where none are asked for.
+/// Returns the calibration samples, or nothing where none are asked for.
 std::optional<Dataset> read_calibration(const CalibrationOptions& options);
 
 }  // namespace inn::cli

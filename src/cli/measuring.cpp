@@ -16,25 +16,28 @@ constexpr int64_t kMeasuringBatch = 64;
 
 Calibration calibration_of(const MeasuringImages& data, const Network& network, Measured needs) {
   require(needs == Measured::activations || data.images.labels.defined(), "cli",
-          "Calibration '{}': its images have no labels, which this method needs.", data.images.source);
+          "Calibration '{}': it has no labels, which this method needs.", data.images.source);
   // A sample's own gradient costs a pass over its whole batch.
   const int64_t size = needs == Measured::squared_gradients ? 1 : kMeasuringBatch;
   const Batches batches(data.images, {.batch_size = size, .normalization = data.normalization});
   const auto epoch = std::make_shared<const Epoch>(batches.epoch(0));
-  const auto place = image_options(network).device(data.device);
+  const auto place = input_options(network).device(data.device);
   return {.batch = [=](int64_t index) -> std::optional<CalibrationBatch> {
             if (index >= epoch->size()) return std::nullopt;
             const Batch batch = (*epoch)[index];
             const auto labels = batch.labels.defined() ? batch.labels.to(place.device()) : at::Tensor();
-            return CalibrationBatch{{batch.images.to(place)}, labels};
+            return CalibrationBatch{{placed(batch.inputs, place)}, labels};
           },
           .loss =
               [](const std::vector<c10::IValue>& outputs, const CalibrationBatch& batch) {
                 require(outputs.size() == 1 && outputs[0].isTensor(), "cli",
                         "The network must give one tensor for a loss but gives {} outputs.", outputs.size());
-                const at::Tensor& logits = outputs[0].toTensor();
-                check_outputs(logits, batch.labels.size(0), batch.labels.max().item<int64_t>() + 1);
-                return at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::None);
+                const auto scores =
+                    scores_of(outputs[0].toTensor(), batch.labels, batch.labels.max().item<int64_t>() + 1);
+                return at::cross_entropy_loss(scores.outputs, scores.labels, {}, at::Reduction::None)
+                    .unflatten(0, batch.labels.sizes())
+                    .flatten(1)
+                    .mean(1);
               }};
 }
 

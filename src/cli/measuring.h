@@ -14,8 +14,8 @@ struct MeasuringImages {
   c10::Device device;
 };
 
-/// Returns the images in batches as `network` takes them, with the cross entropy of each as its loss. Throws
-/// std::invalid_argument where gradients are needed and the images have no labels.
+/// Returns the samples in batches as `network` takes them, with the mean cross entropy of each as its loss.
+/// Throws std::invalid_argument where gradients are needed and there are no labels.
 Calibration calibration_of(const MeasuringImages& data, const Network& network, Measured needs);
 
 }  // namespace inn::cli

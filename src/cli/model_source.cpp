@@ -34,11 +34,13 @@ at::Tensor example_of(const std::string& text) {
 Network make_zoo(const std::string& name, uint64_t seed, const Dataset* images) {
   ZooOptions options{.seed = seed};
   if (images != nullptr) {
-    options.channels = images->images.size(1);
-    options.image_size = images->images.size(2);
-    require(images->images.size(2) == images->images.size(3), "cli",
+    require(images->holds_images(), "cli", "Data '{}': zoo networks take images but it holds {}.",
+            images->source, c10::toString(images->inputs.scalar_type()));
+    options.channels = images->inputs.size(1);
+    options.image_size = images->inputs.size(2);
+    require(images->inputs.size(2) == images->inputs.size(3), "cli",
             "Data '{}': zoo networks take square images but got {}×{}.", images->source,
-            images->images.size(2), images->images.size(3));
+            images->inputs.size(2), images->inputs.size(3));
     options.classes = static_cast<int64_t>(images->class_names.size());
   }
   return make_zoo_network(name, options);
@@ -51,6 +53,10 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
   app.add_option("--input-size", options.input_sizes,
                  "Sizes of an input of a TorchScript file: 1,3,224,224; one for each")
       ->type_name("SIZES");
+}
+
+void add_dynamic_batch_option(CLI::App& app, bool& dynamic_batch) {
+  app.add_flag("--dynamic-batch", dynamic_batch, "Make the batch dynamic where the source's was not");
 }
 
 Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* images) {

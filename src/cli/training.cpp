@@ -5,6 +5,7 @@
 #include <cmath>
 #include <iostream>
 
+#include "cli/evaluation.h"
 #include "cli/limits.h"
 #include "cli/output.h"
 #include "cli/usage_error.h"
@@ -29,8 +30,8 @@ void add_recipe(CLI::App& app, TrainingOptions& options) {
   const auto number = [&](const char* name, auto& value, const char* text) {
     app.add_option(name, value, text)->capture_default_str()->check(at_least(0))->group(group);
   };
-  number("--epochs", train.epochs, "How often all images are seen");
-  app.add_option("--batch-size", train.batch_size, "Images a step")
+  number("--epochs", train.epochs, "How often all samples are seen");
+  app.add_option("--batch-size", train.batch_size, "Samples a step")
       ->capture_default_str()
       ->check(at_least(1))
       ->group(group);
@@ -104,9 +105,7 @@ void print_training(const TrainResult& result, const std::filesystem::path& outp
 }  // namespace
 
 void add_training_options(CLI::App& app, TrainingOptions& options) {
-  app.add_option("--data", options.data, "The images: a folder, or fashion-mnist")
-      ->required()
-      ->type_name("DATA");
+  add_data_option(app, options.data);
   app.add_option("--checkpoint", options.train.checkpoint,
                  "Written after every epoch and on Ctrl-C; default: OUT.checkpoint")
       ->type_name("FILE");

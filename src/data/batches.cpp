@@ -19,11 +19,14 @@ namespace {
 constexpr int64_t kPixelValues = 256;
 using PixelTable = std::array<float, kPixelValues>;
 
+std::string described(const at::Tensor& tensor) {
+  return tensor.defined() ? fmt::format("{} with {} axes", tensor.toString(), tensor.dim()) : "undefined";
+}
+
 void check_images(const at::Tensor& images) {
   require(
       images.defined() && images.dim() == 4 && images.scalar_type() == at::kByte && images.device().is_cpu(),
-      "data", "Images must be uint8 [N, C, H, W] on the CPU but are {}.",
-      images.defined() ? fmt::format("{} with {} axes", images.toString(), images.dim()) : "undefined");
+      "data", "Images must be uint8 [N, C, H, W] on the CPU but are {}.", described(images));
 }
 
 void check_normalization(const Normalization& normalization, int64_t channels) {
@@ -38,6 +41,24 @@ void check_normalization(const Normalization& normalization, int64_t channels) {
   };
   check("mean", normalization.mean, -std::numeric_limits<double>::infinity());
   check("std", normalization.std, 0);
+}
+
+/// Inputs that are no images are taken as they are.
+void check_tensors(const Dataset& dataset, const BatchOptions& options) {
+  const at::Tensor& inputs = dataset.inputs;
+  const bool known = inputs.defined() && inputs.dim() >= 1 && inputs.device().is_cpu() &&
+                     (at::isFloatingType(inputs.scalar_type()) || inputs.scalar_type() == at::kLong);
+  require(
+      known, "data",
+      "Data set '{}': inputs must be images (uint8), floating point or int64 [N, …] on the CPU but are {}.",
+      dataset.source, described(inputs));
+  const auto only_images = [&](bool asked, const char* what) {
+    require(!asked, "data", "Data set '{}': {} is of images (uint8 [N, C, H, W]) but the inputs are {}.",
+            dataset.source, what, described(inputs));
+  };
+  only_images(options.crop_padding != 0, "crop_padding");
+  only_images(options.flip, "flip");
+  only_images(options.normalization != Normalization{}, "normalization by mean and std");
 }
 
 /// For each channel what each of the 256 pixel values becomes.
@@ -127,9 +148,9 @@ std::vector<int64_t> shuffled(int64_t count, Random random) {
   return order;
 }
 
-int64_t batch_count(int64_t images, const BatchOptions& options) {
-  return options.drop_last ? images / options.batch_size
-                           : (images + options.batch_size - 1) / options.batch_size;
+int64_t batch_count(int64_t samples, const BatchOptions& options) {
+  return options.drop_last ? samples / options.batch_size
+                           : (samples + options.batch_size - 1) / options.batch_size;
 }
 
 // Keys that keep an epoch's order and the augmentation of its batches apart.
@@ -147,23 +168,28 @@ at::Tensor normalize(const at::Tensor& images, const Normalization& normalizatio
 
 Batches::Batches(Dataset dataset, BatchOptions options)
     : dataset_(std::move(dataset)), options_(std::move(options)) {
-  check_images(dataset_.images);
-  check_normalization(options_.normalization, dataset_.images.size(1));
+  if (dataset_.holds_images()) {
+    check_images(dataset_.inputs);
+    check_normalization(options_.normalization, dataset_.inputs.size(1));
+  } else {
+    check_tensors(dataset_, options_);
+  }
   require(dataset_.size() >= 1 && dataset_.size() < std::numeric_limits<uint32_t>::max(), "data",
-          "Data set '{}': the count of images must be in [1, 2³²) but is {}.", dataset_.source,
+          "Data set '{}': the count of samples must be in [1, 2³²) but is {}.", dataset_.source,
           dataset_.size());
   require(options_.batch_size >= 1, "data", "Batches: batch_size must be at least 1 but got {}.",
           options_.batch_size);
   constexpr int64_t kLargestPadding = 1 << 20;
   require(options_.crop_padding >= 0 && options_.crop_padding <= kLargestPadding, "data",
           "Batches: crop_padding must be in [0, {}] but got {}.", kLargestPadding, options_.crop_padding);
-  require(size() >= 1, "data", "Batches: drop_last with batch_size {} leaves no batch of {} images.",
+  require(size() >= 1, "data", "Batches: drop_last with batch_size {} leaves no batch of {} samples.",
           options_.batch_size, dataset_.size());
   const auto& labels = dataset_.labels;
-  require(!labels.defined() ||
-              (labels.dim() == 1 && labels.size(0) == dataset_.size() && labels.scalar_type() == at::kLong),
-          "data", "Data set '{}': labels must be int64 [{}].", dataset_.source, dataset_.size());
-  dataset_.images = dataset_.images.contiguous();
+  require(!labels.defined() || ((labels.dim() == 1 || labels.dim() == 2) &&
+                                labels.size(0) == dataset_.size() && labels.scalar_type() == at::kLong),
+          "data", "Data set '{}': labels must be int64 [{}], or [{}, T] for one a position.", dataset_.source,
+          dataset_.size(), dataset_.size());
+  dataset_.inputs = dataset_.inputs.contiguous();
 }
 
 int64_t Batches::size() const { return batch_count(dataset_.size(), options_); }
@@ -198,8 +224,9 @@ Batch Epoch::operator[](int64_t index) const {
     cuts[i] = draw_augmentation(options_, random);
   }
   Batch batch;
-  batch.images = gather(dataset_.images, indices, cuts, options_.normalization);
   batch.indices = at::from_blob(indices.data(), {count}, at::kLong).clone();
+  batch.inputs = dataset_.holds_images() ? gather(dataset_.inputs, indices, cuts, options_.normalization)
+                                         : dataset_.inputs.index_select(0, batch.indices);
   if (dataset_.labels.defined()) batch.labels = dataset_.labels.index_select(0, batch.indices);
   return batch;
 }

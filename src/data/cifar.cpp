@@ -52,7 +52,7 @@ Dataset read_file(const fs::path& path, const Layout& layout) {
   reader.read(records.data_ptr(), bytes);
   Dataset dataset;
   dataset.labels = records.select(1, layout.label_bytes - 1).to(at::kLong);
-  dataset.images = records.narrow(1, layout.label_bytes, kImageBytes)
+  dataset.inputs = records.narrow(1, layout.label_bytes, kImageBytes)
                        .reshape({count, kChannels, kSide, kSide})
                        .contiguous();
   check_labels(dataset.labels, layout.classes, reader.path());
@@ -73,11 +73,11 @@ Dataset read_files(const std::vector<fs::path>& paths, const fs::path& folder, c
   std::vector<at::Tensor> images, labels;
   for (const auto& path : paths) {
     const Dataset part = read_file(path, layout);
-    images.push_back(part.images);
+    images.push_back(part.inputs);
     labels.push_back(part.labels);
   }
   const bool one = paths.size() == 1;
-  return {.images = one ? images[0] : at::cat(images),
+  return {.inputs = one ? images[0] : at::cat(images),
           .labels = one ? labels[0] : at::cat(labels),
           .class_names = class_names(folder, layout),
           .source = {}};

@@ -13,7 +13,8 @@ namespace {
 namespace fs = std::filesystem;
 
 std::vector<DatasetFormat>& formats() {
-  static std::vector<DatasetFormat> table{idx_format(), cifar10_format(), cifar100_format()};
+  static std::vector<DatasetFormat> table{idx_format(), cifar10_format(), cifar100_format(),
+                                          tensors_format()};
   return table;
 }
 
@@ -61,13 +62,15 @@ const char* to_string(Split split) {
   return split == Split::train ? "train" : split == Split::test ? "test" : "any";
 }
 
-int64_t Dataset::size() const { return images.defined() ? images.size(0) : 0; }
+int64_t Dataset::size() const { return inputs.defined() ? inputs.size(0) : 0; }
+
+bool Dataset::holds_images() const { return inputs.defined() && inputs.scalar_type() == at::kByte; }
 
 Dataset Dataset::first(int64_t count) const {
   require(count >= 1 && count <= size(), "data",
-          "Data set '{}': the count of images must be in [1, {}] but got {}.", source, size(), count);
+          "Data set '{}': the count of samples must be in [1, {}] but got {}.", source, size(), count);
   Dataset part = *this;
-  part.images = images.narrow(0, 0, count);
+  part.inputs = inputs.narrow(0, 0, count);
   if (labels.defined()) part.labels = labels.narrow(0, 0, count);
   return part;
 }

@@ -8,6 +8,7 @@ namespace inn {
 DatasetFormat idx_format();
 DatasetFormat cifar10_format();
 DatasetFormat cifar100_format();
+DatasetFormat tensors_format();
 
 /// Returns "0", "1", …, for a format that has no names of classes.
 std::vector<std::string> numbered_classes(int64_t count);

@@ -113,19 +113,21 @@ bool recognizes_idx(const fs::path& path) {
 }
 
 Dataset read_idx_dataset(const fs::path& path, Split split) {
-  if (fs::is_regular_file(path)) return {.images = read_images(path)};
+  if (fs::is_regular_file(path)) return {.inputs = read_images(path)};
   const auto names = file_names(path);
   const Split chosen = split_to_read(split, find_prefix(names, Split::train).has_value());
   const std::string prefix =
       find_prefix(names, chosen).value_or(chosen == Split::train ? "train" : kTestPrefixes[0]);
   const fs::path images_path = require_part(path, prefix, "-images", "-idx3");
+  if (split == Split::any && !find_part(names, prefix + "-labels"))
+    return {.inputs = read_images(images_path)};
   const fs::path labels_path = require_part(path, prefix, "-labels", "-idx1");
   Dataset dataset;
   dataset.labels = read_idx(labels_path, {1}, "labels").to(at::kLong);
-  dataset.images = read_images(images_path);
-  require<std::runtime_error>(dataset.images.size(0) == dataset.labels.size(0), "data",
+  dataset.inputs = read_images(images_path);
+  require<std::runtime_error>(dataset.inputs.size(0) == dataset.labels.size(0), "data",
                               "'{}' has {} images but '{}' has {} labels.", images_path.string(),
-                              dataset.images.size(0), labels_path.string(), dataset.labels.size(0));
+                              dataset.inputs.size(0), labels_path.string(), dataset.labels.size(0));
   dataset.class_names = numbered_classes(at::max(dataset.labels).item<int64_t>() + 1);
   return dataset;
 }

@@ -78,11 +78,39 @@ std::string shapes_of(const std::vector<c10::IValue>& stack) {
   return shapes;
 }
 
+/// Returns what to say of the inputs where a call failed on them: "" where they have the types and, but for
+/// dynamic axes and the first, the sizes that the source was made with.
+std::string misfit(const Network& network, const std::vector<c10::IValue>& given) {
+  for (size_t i = 0; i < given.size(); ++i) {
+    const auto& value = network.values[static_cast<size_t>(network.inputs[i])];
+    if (!given[i].isTensor() || value.kind != Value::Kind::tensor) continue;
+    const at::Tensor& tensor = given[i].toTensor();
+    bool fits = tensor.dim() == static_cast<int64_t>(value.sizes.size()) &&
+                tensor.is_floating_point() == c10::isFloatingType(value.dtype);
+    std::string sizes;
+    for (size_t axis = 0; axis < value.sizes.size(); ++axis) {
+      const bool is_free = axis == 0 || (axis < value.formulas.size() && !value.formulas[axis].empty());
+      sizes += (axis > 0 ? ", " : "") + (is_free ? "N" : std::to_string(value.sizes[axis]));
+      fits = fits && (is_free || tensor.size(static_cast<int64_t>(axis)) == value.sizes[axis]);
+    }
+    if (!fits)
+      return fmt::format("Input '{}' was {}[{}] in the source but is {}[{}] here. ", value.name,
+                         c10::toString(value.dtype), sizes, c10::toString(tensor.scalar_type()),
+                         fmt::join(tensor.sizes(), ", "));
+  }
+  return "";
+}
+
 /// One run: the values that are alive.
 class Run {
  public:
-  Run(const Network& network, const ExecutionPlan& plan, const Network::ForwardOptions& options)
-      : network_(network), plan_(plan), observe_(options.observe), values_(network.values.size()) {
+  Run(const Network& network, const ExecutionPlan& plan, const Network::ForwardOptions& options,
+      const std::vector<c10::IValue>& given)
+      : network_(network),
+        plan_(plan),
+        observe_(options.observe),
+        given_(given),
+        values_(network.values.size()) {
     for (size_t s = 0; s < network.symbols.size(); ++s)
       symbols_.push_back(options.symbol_values.empty() ? network.symbols[s].value : options.symbol_values[s]);
   }
@@ -143,8 +171,9 @@ class Run {
   /// The operator took its arguments off the stack, so they are made once more for their shapes.
   [[noreturn]] void fail(const Call& call, const ExecutionPlan::Step& step, std::string_view what) const {
     const auto shapes = shapes_of(arguments(call, step));
-    raise<std::runtime_error>("network", "Call '{}' in module '{}' on {}: {}", call.qualified_name(),
-                              call.module, shapes.empty() ? "no tensors" : shapes, what);
+    raise<std::runtime_error>("network", "{}Call '{}' in module '{}' on {}: {}", misfit(network_, given_),
+                              call.qualified_name(), call.module, shapes.empty() ? "no tensors" : shapes,
+                              what);
   }
 
   void keep(const Call& call, const Call::Result& result, c10::IValue value) {
@@ -177,6 +206,7 @@ class Run {
   const Network& network_;
   const ExecutionPlan& plan_;
   const std::function<void(ValueId, const at::Tensor&)>& observe_;
+  const std::vector<c10::IValue>& given_;
   std::vector<c10::IValue> values_;
   std::vector<int64_t> symbols_;
 };
@@ -243,7 +273,7 @@ std::vector<c10::IValue> Network::forward(const std::vector<c10::IValue>& given,
     plan = std::make_shared<const ExecutionPlan>(*this);
     plan_.store(plan);
   }
-  Run run(*this, *plan, options);
+  Run run(*this, *plan, options, given);
   std::map<ValueId, size_t> unloaded;
   for (size_t i = 0; i < state.size(); ++i) {
     if (options.load)

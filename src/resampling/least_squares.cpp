@@ -13,6 +13,9 @@ namespace {
 // The least ridge that is tried: below it float64 sees a singular matrix in any case.
 constexpr double kLeastRidge = 1e-12;
 constexpr double kGreatestRidge = 1e3;
+// Features that vary less than by this part of their second moment count as if they varied so much: what is
+// left of constant ones is rounding.
+constexpr double kLeastVariation = 1e-6;
 
 void add_to(at::Tensor& sum, const at::Tensor& term) {
   if (sum.defined()) {
@@ -78,7 +81,9 @@ NormalEquations::Fit NormalEquations::solve(const at::Tensor& prior, double ridg
   }
   require(at::isfinite(a).all().item<bool>() && at::isfinite(c).all().item<bool>(), "resampling",
           "Least squares: the activations are not finite.");
-  const at::Tensor diagonal = a.diagonal(0, 1, 2).mean(1).clamp_min(std::numeric_limits<double>::min());
+  const at::Tensor least = kLeastVariation * xx_.diagonal(0, 1, 2).mean(1);
+  const at::Tensor diagonal =
+      at::maximum(a.diagonal(0, 1, 2).mean(1), least).clamp_min(std::numeric_limits<double>::min());
   // W − prior solves (A + λ)·δ = C − A·priorᵀ: small where the prior is nearly right.
   const at::Tensor right = c - at::bmm(a, w0.transpose(1, 2));
   at::Tensor delta;

@@ -8,18 +8,27 @@
 
 namespace inn {
 
-/// Device and dtype of a network's images: those of its first floating state tensor, else the CPU and
+/// Device and dtype of a network's inputs: those of its first floating state tensor, else the CPU and
 /// float32.
-at::TensorOptions image_options(const Network& network);
+at::TensorOptions input_options(const Network& network);
 
-/// Returns one more than the largest label. Throws std::invalid_argument where `data` has no images or no
+/// Returns inputs where `place` says, in its dtype where they are floating point: tokens stay integers.
+at::Tensor placed(const at::Tensor& inputs, const at::TensorOptions& place);
+
+/// Returns one more than the largest label. Throws std::invalid_argument where `data` has no samples or no
 /// labels.
 int64_t count_classes(const Dataset& data, const char* who);
 
-/// Throws std::invalid_argument unless outputs are [batch, at least `classes`].
-void check_outputs(const at::Tensor& outputs, int64_t batch, int64_t classes);
+/// Rows of scores, each with its label.
+struct Scores {
+  at::Tensor outputs, labels;  // [rows, classes], [rows]
 
-/// Returns how many rows of outputs have their largest number at the label, as a tensor of no axis.
-at::Tensor count_correct(const at::Tensor& outputs, const at::Tensor& labels);
+  /// Returns how many rows have their largest number at the label, as a tensor of no axis.
+  at::Tensor count_correct() const;
+};
+
+/// Returns the outputs [B, C] of labels [B], or those [B, T, C] of labels [B, T] as B·T rows. Throws
+/// std::invalid_argument for other shapes, and where C is below `classes`.
+Scores scores_of(const at::Tensor& outputs, const at::Tensor& labels, int64_t classes);
 
 }  // namespace inn

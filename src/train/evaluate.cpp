@@ -11,27 +11,33 @@
 
 namespace inn {
 
-at::TensorOptions image_options(const Network& network) {
+at::TensorOptions input_options(const Network& network) {
   for (const auto& entry : network.state)
     if (entry.tensor.is_floating_point()) return entry.tensor.options().requires_grad(c10::nullopt);
   return at::TensorOptions(at::kFloat).device(at::kCPU);
 }
 
 int64_t count_classes(const Dataset& data, const char* who) {
-  require(data.images.defined() && data.size() > 0, "train", "{}: the data set has no images.", who);
+  require(data.inputs.defined() && data.size() > 0, "train", "{}: the data set has no samples.", who);
   require(data.labels.defined(), "train", "{}: the data set '{}' has no labels.", who, data.source);
   return data.labels.max().item<int64_t>() + 1;
 }
 
-void check_outputs(const at::Tensor& outputs, int64_t batch, int64_t classes) {
-  require(outputs.dim() == 2 && outputs.size(0) == batch && outputs.size(1) >= classes, "train",
-          "The network must give at least [{}, {}] outputs for labels of {} classes but gives [{}].", batch,
-          classes, classes, fmt::join(outputs.sizes(), ", "));
+at::Tensor placed(const at::Tensor& inputs, const at::TensorOptions& place) {
+  return inputs.is_floating_point() ? inputs.to(place) : inputs.to(place.device());
 }
 
-at::Tensor count_correct(const at::Tensor& outputs, const at::Tensor& labels) {
-  return (outputs.argmax(1) == labels).sum();
+Scores scores_of(const at::Tensor& outputs, const at::Tensor& labels, int64_t classes) {
+  const bool fits =
+      outputs.dim() == labels.dim() + 1 && outputs.sizes().slice(0, labels.dim()) == labels.sizes();
+  require(fits && outputs.size(-1) >= classes, "train",
+          "For labels [{}] of {} classes the network must give [{}, at least {}] outputs but gives [{}].",
+          fmt::join(labels.sizes(), ", "), classes, fmt::join(labels.sizes(), ", "), classes,
+          fmt::join(outputs.sizes(), ", "));
+  return {outputs.flatten(0, -2), labels.flatten()};
 }
+
+at::Tensor Scores::count_correct() const { return (outputs.argmax(1) == labels).sum(); }
 
 namespace {
 
@@ -41,19 +47,21 @@ EvalResult evaluate_forward(const std::function<at::Tensor(const at::Tensor&)>& 
   const at::NoGradGuard no_grad;
   const int64_t classes = count_classes(data, "Evaluation");
   const Batches batches(data, {.batch_size = options.batch_size, .normalization = normalization});
-  Progress progress(
-      {.label = "evaluate", .total = data.size(), .unit = "images", .descriptor = options.progress ? 2 : -1});
+  Progress progress({.label = "evaluate",
+                     .total = data.size(),
+                     .unit = "samples",
+                     .descriptor = options.progress ? 2 : -1});
   auto sums = at::zeros({2}, at::TensorOptions(at::kDouble).device(place.device()));
   for (const Batch& batch : batches.epoch(0)) {
     const auto labels = batch.labels.to(place.device());
-    const auto outputs = forward(batch.images.to(place));
-    check_outputs(outputs, labels.size(0), classes);
-    const auto loss = at::cross_entropy_loss(outputs.to(at::kDouble), labels, {}, at::Reduction::Sum);
-    sums += at::stack({loss, count_correct(outputs, labels).to(at::kDouble)});
+    const auto scores = scores_of(forward(placed(batch.inputs, place)), labels, classes);
+    const auto loss =
+        at::cross_entropy_loss(scores.outputs.to(at::kDouble), scores.labels, {}, at::Reduction::Sum);
+    sums += at::stack({loss, scores.count_correct().to(at::kDouble)});
     progress.advance(labels.size(0));
   }
   const auto totals = sums.cpu();
-  EvalResult result{.correct = totals[1].item().to<int64_t>(), .count = data.size()};
+  EvalResult result{.correct = totals[1].item().to<int64_t>(), .count = data.labels.numel()};
   result.accuracy = static_cast<double>(result.correct) / static_cast<double>(result.count);
   result.loss = totals[0].item<double>() / static_cast<double>(result.count);
   return result;
@@ -65,8 +73,8 @@ EvalResult evaluate(const Network& network, const Dataset& data, const Normaliza
                     const EvalOptions& options) {
   Network evaluated = network;
   evaluated.set_training(false);
-  return evaluate_forward([&](const at::Tensor& images) { return evaluated.forward(images); },
-                          image_options(evaluated), data, normalization, options);
+  return evaluate_forward([&](const at::Tensor& inputs) { return evaluated.forward(inputs); },
+                          input_options(evaluated), data, normalization, options);
 }
 
 EvalResult evaluate(NetworkModuleImpl& model, const Dataset& data, const Normalization& normalization,
@@ -77,8 +85,8 @@ EvalResult evaluate(NetworkModuleImpl& model, const Dataset& data, const Normali
     ~Mode() { model.train(training); }
   } const mode{model};
   model.eval();
-  return evaluate_forward([&](const at::Tensor& images) { return model.forward(images); },
-                          image_options(model.network()), data, normalization, options);
+  return evaluate_forward([&](const at::Tensor& inputs) { return model.forward(inputs); },
+                          input_options(model.network()), data, normalization, options);
 }
 
 std::vector<WidthResult> evaluate_widths(const IntegralModelImpl& model, const Dataset& data,
@@ -98,16 +106,16 @@ std::vector<WidthResult> evaluate_widths(const IntegralModelImpl& model, const D
   return results;
 }
 
-void recalibrate(Network& network, const Dataset& images, const Normalization& normalization,
+void recalibrate(Network& network, const Dataset& data, const Normalization& normalization,
                  int64_t batch_size, int64_t max_batches) {
-  const auto place = image_options(network);
-  const Batches batches(images, {.batch_size = batch_size, .normalization = normalization});
+  const auto place = input_options(network);
+  const Batches batches(data, {.batch_size = batch_size, .normalization = normalization});
   const Epoch epoch = batches.epoch(0);
   const int64_t count = max_batches > 0 ? std::min(max_batches, epoch.size()) : epoch.size();
   int64_t next = 0;
   recalibrate_batch_norm(network, [&]() -> std::optional<at::Tensor> {
     if (next == count) return std::nullopt;
-    return epoch[next++].images.to(place);
+    return placed(epoch[next++].inputs, place);
   });
 }
 

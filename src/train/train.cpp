@@ -66,7 +66,7 @@ TrainResult train(NetworkModuleImpl& model, const Dataset& data, const Normaliza
   check(options);
   Trainer trainer(model, data, normalization, options);
   const ModelGuard guard(model);
-  const SeededGenerators seeded(image_options(model.network()).device(), options.seed);
+  const SeededGenerators seeded(input_options(model.network()).device(), options.seed);
   const InterruptGuard interrupts;
   return trainer.run();
 }

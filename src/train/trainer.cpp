@@ -44,7 +44,7 @@ Trainer::Trainer(NetworkModuleImpl& model, const Dataset& data, const Normalizat
       classes_(count_classes(data, "Training")),
       loss_(find_loss(options.loss)),
       optimizer_entry_(find_optimizer(options.optimizer)),
-      place_(image_options(model.network())),
+      place_(input_options(model.network())),
       weights_learn_(false) {
   std::vector<at::Tensor> decayed, plain;
   for (const auto& parameter : model_.named_parameters()) {
@@ -89,15 +89,15 @@ bool Trainer::run_epoch() {
   const double before = state_.seconds;
   Progress progress({.label = fmt::format("epoch {}/{}", state_.epoch + 1, options_.epochs),
                      .total = batches_.dataset().size(),
-                     .unit = "images",
-                     .done = state_.seen,
+                     .unit = "samples",
+                     .done = std::min(state_.batch * options_.batch_size, batches_.dataset().size()),
                      .descriptor = options_.progress ? 2 : -1});
   while (state_.batch < epoch.size()) {
     const Batch batch = epoch[state_.batch];
     step(batch);
     ++state_.batch;
     state_.seconds = before + seconds_since(start);
-    const int64_t count = batch.images.size(0);
+    const int64_t count = batch.inputs.size(0);
     if (progress.due()) {
       const auto seen = static_cast<double>(state_.seen);
       progress.advance(count, fmt::format("loss {:.4f} accuracy {:.4f}", state_.loss_sum / seen,
@@ -124,13 +124,11 @@ void Trainer::step(const Batch& batch) {
 
   const auto labels = batch.labels.to(place_.device());
   optimizer_->zero_grad();
-  const auto outputs = model_.forward(batch.images.to(place_));
-  check_outputs(outputs, labels.size(0), classes_);
-  const auto loss = loss_.mean(outputs, labels, options_);
+  const auto scores = scores_of(model_.forward(placed(batch.inputs, place_)), labels, classes_);
+  const auto loss = loss_.mean(scores.outputs, scores.labels, options_);
   // Both numbers in one transfer: on a GPU each one waits for all that was asked for before.
   const auto numbers =
-      at::stack({loss.detach().to(at::kDouble), count_correct(outputs.detach(), labels).to(at::kDouble)})
-          .cpu();
+      at::stack({loss.detach().to(at::kDouble), scores.count_correct().to(at::kDouble)}).cpu();
   const double value = numbers[0].item<double>();
   if (!std::isfinite(value)) stop(fmt::format("the loss is {}", value), state_.batch);
   regularized(loss).backward();
@@ -141,9 +139,10 @@ void Trainer::step(const Batch& batch) {
   }
   optimizer_->step();
 
-  state_.loss_sum += value * static_cast<double>(labels.size(0));
+  const int64_t count = labels.numel();
+  state_.loss_sum += value * static_cast<double>(count);
   state_.correct += static_cast<int64_t>(numbers[1].item<double>());
-  state_.seen += labels.size(0);
+  state_.seen += count;
   if (options_.on_step) options_.on_step({state_.epoch, state_.batch, value, rate});
 }
 

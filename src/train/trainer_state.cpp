@@ -40,7 +40,7 @@ std::map<std::string, std::string> Trainer::run_description() const {
       {"flip", text(options_.flip)},
       {"drop_last", text(options_.drop_last)},
       {"seed", text(options_.seed)},
-      {"images", fmt::format("{}", fmt::join(batches_.dataset().images.sizes(), "x"))},
+      {"images", fmt::format("{}", fmt::join(batches_.dataset().inputs.sizes(), "x"))},
       {"mean", fmt::format("{}", fmt::join(normalization.mean, ","))},
       {"std", fmt::format("{}", fmt::join(normalization.std, ","))},
   };

@@ -13,14 +13,14 @@ constexpr double kFloat32Tolerance = 1e-6;
 Dataset random_dataset(int64_t count, int64_t channels = 3, int64_t height = 5, int64_t width = 4) {
   at::manual_seed(7);
   Dataset dataset;
-  dataset.images = at::randint(0, 256, {count, channels, height, width}, at::kByte);
+  dataset.inputs = at::randint(0, 256, {count, channels, height, width}, at::kByte);
   dataset.labels = at::randint(0, 10, {count}, at::kLong);
   dataset.source = "random";
   return dataset;
 }
 
 TEST(Normalize, EqualsTorchsArithmetic) {
-  const at::Tensor images = random_dataset(6).images;
+  const at::Tensor images = random_dataset(6).inputs;
   const at::Tensor result = normalize(images, {.mean = {0.485, 0.456, 0.406}, .std = {0.229, 0.224, 0.225}});
   const auto channel = [](std::vector<double> values) {
     return at::tensor(values, at::kDouble).view({1, 3, 1, 1});
@@ -37,7 +37,7 @@ TEST(Normalize, ByDefaultScalesToTheUnitInterval) {
 }
 
 TEST(Normalize, RefusesWhatDoesNotFit) {
-  const at::Tensor images = random_dataset(2).images;
+  const at::Tensor images = random_dataset(2).inputs;
   EXPECT_THAT(
       [&] {
         normalize(images, {.mean = {0.5, 0.5}});
@@ -57,12 +57,12 @@ TEST(Batches, InOrderAreTheDataSetCutIntoPieces) {
   ASSERT_EQ(batches.size(), 3);
   std::vector<at::Tensor> images, labels;
   for (const Batch& batch : batches.epoch(0)) {
-    images.push_back(batch.images);
+    images.push_back(batch.inputs);
     labels.push_back(batch.labels);
   }
   ASSERT_EQ(images.size(), 3u);
   EXPECT_EQ(images[2].size(0), 2);
-  EXPECT_TRUE(at::equal(at::cat(images), normalize(dataset.images, {})));
+  EXPECT_TRUE(at::equal(at::cat(images), normalize(dataset.inputs, {})));
   EXPECT_TRUE(at::equal(at::cat(labels), dataset.labels));
 }
 
@@ -86,7 +86,7 @@ TEST(Batches, ShuffledSeeEachImageOnceWithItsLabel) {
   EXPECT_FALSE(at::equal(order, at::arange(1000)));
   const Batch batch = batches.epoch(0)[5];
   EXPECT_TRUE(at::equal(batch.labels, dataset.labels.index_select(0, batch.indices)));
-  EXPECT_TRUE(at::equal(batch.images, normalize(dataset.images.index_select(0, batch.indices), {})));
+  EXPECT_TRUE(at::equal(batch.inputs, normalize(dataset.inputs.index_select(0, batch.indices), {})));
 }
 
 TEST(Batches, OrderIsAFunctionOfSeedAndEpoch) {
@@ -106,8 +106,8 @@ TEST(Batches, ABatchDoesNotDependOnThoseAskedForBefore) {
   const Epoch epoch = whole.epoch(3);
   for (int64_t i = 0; i < 5; ++i) epoch[i];
   at::manual_seed(123);  // nor on torch's generator
-  EXPECT_TRUE(at::equal(epoch[5].images, resumed.epoch(3)[5].images));
-  EXPECT_FALSE(at::equal(epoch[5].images, normalize(dataset.images.index_select(0, epoch[5].indices), {})));
+  EXPECT_TRUE(at::equal(epoch[5].inputs, resumed.epoch(3)[5].inputs));
+  EXPECT_FALSE(at::equal(epoch[5].inputs, normalize(dataset.inputs.index_select(0, epoch[5].indices), {})));
 }
 
 /// Returns whether `image` is one of the cuts of `source`, padded by `padding`, mirrored or not. By torch
@@ -129,9 +129,9 @@ TEST(Batches, AugmentedImagesAreCutsAndMirrorsOfTheSource) {
     for (const bool flip : {false, true}) {
       const Batch batch =
           Batches(dataset, {.batch_size = 200, .seed = 2, .crop_padding = padding, .flip = flip}).epoch(0)[0];
-      const at::Tensor pixels = (batch.images * 255).round().to(at::kByte);
+      const at::Tensor pixels = (batch.inputs * 255).round().to(at::kByte);
       for (int64_t i = 0; i < 40; ++i) {
-        EXPECT_TRUE(is_cut_of(pixels.narrow(0, i, 1), dataset.images.narrow(0, i, 1), padding, flip))
+        EXPECT_TRUE(is_cut_of(pixels.narrow(0, i, 1), dataset.inputs.narrow(0, i, 1), padding, flip))
             << "image " << i << " padding " << padding << " flip " << flip;
       }
     }
@@ -141,19 +141,19 @@ TEST(Batches, AugmentedImagesAreCutsAndMirrorsOfTheSource) {
 TEST(Batches, FlipsAboutHalfAndCropsToEveryPlace) {
   const Dataset dataset = random_dataset(2000, 1, 4, 4);
   const Batch flipped = Batches(dataset, {.batch_size = 2000, .flip = true}).epoch(0)[0];
-  const at::Tensor same = (flipped.images == normalize(dataset.images, {})).flatten(1).all(1);
+  const at::Tensor same = (flipped.inputs == normalize(dataset.inputs, {})).flatten(1).all(1);
   EXPECT_NEAR(same.to(at::kDouble).mean().item<double>(), 0.5, 0.05);  // 4.5 standard deviations
   const Batch cropped = Batches(dataset, {.batch_size = 2000, .crop_padding = 1}).epoch(0)[0];
-  const at::Tensor unmoved = (cropped.images == normalize(dataset.images, {})).flatten(1).all(1);
+  const at::Tensor unmoved = (cropped.inputs == normalize(dataset.inputs, {})).flatten(1).all(1);
   EXPECT_NEAR(unmoved.to(at::kDouble).mean().item<double>(), 1.0 / 9, 0.03);  // 4.3 standard deviations
 }
 
 TEST(Batches, PadsWithBlackBeforeNormalization) {
   Dataset dataset = random_dataset(1, 1, 2, 2);
-  dataset.images.fill_(255);
+  dataset.inputs.fill_(255);
   const Batches batches(
       dataset, {.batch_size = 1, .crop_padding = 40, .normalization = {.mean = {0.5}, .std = {0.25}}});
-  EXPECT_TRUE(at::equal(batches.epoch(0)[0].images, at::full({1, 1, 2, 2}, -2.0F)));  // cut far outside
+  EXPECT_TRUE(at::equal(batches.epoch(0)[0].inputs, at::full({1, 1, 2, 2}, -2.0F)));  // cut far outside
 }
 
 TEST(Batches, WorksWithoutLabels) {

@@ -85,10 +85,10 @@ TEST_F(OpenDataset, ReadsIdxPlainAndCompressed) {
   write_gz("t10k-images-idx3-ubyte.gz", idx({2, 4, 3}, counting(24)));
   write_gz("t10k-labels-idx1-ubyte.gz", idx({2}, Bytes{9, 0}));
   const Dataset train = open(Split::train), test = open(Split::test);
-  EXPECT_TRUE(at::equal(train.images, counting_tensor({5, 1, 4, 3})));
+  EXPECT_TRUE(at::equal(train.inputs, counting_tensor({5, 1, 4, 3})));
   EXPECT_TRUE(at::equal(train.labels, at::tensor({0, 1, 2, 1, 3}, at::kLong)));
   EXPECT_THAT(train.class_names, testing::ElementsAre("0", "1", "2", "3"));
-  EXPECT_TRUE(at::equal(test.images, counting_tensor({2, 1, 4, 3})));
+  EXPECT_TRUE(at::equal(test.inputs, counting_tensor({2, 1, 4, 3})));
   EXPECT_TRUE(at::equal(test.labels, at::tensor({9, 0}, at::kLong)));
   EXPECT_EQ(open(Split::any).size(), 5);
   EXPECT_EQ(train.source, folder_.string());
@@ -97,7 +97,7 @@ TEST_F(OpenDataset, ReadsIdxPlainAndCompressed) {
 TEST_F(OpenDataset, ReadsASingleIdxFileWithoutLabels) {
   write_gz("pictures.gz", idx({2, 3, 4, 3}, counting(72)));
   const Dataset dataset = open_dataset((folder_ / "pictures.gz").string(), Split::test);
-  EXPECT_TRUE(at::equal(dataset.images, counting_tensor({2, 3, 4, 3})));
+  EXPECT_TRUE(at::equal(dataset.inputs, counting_tensor({2, 3, 4, 3})));
   EXPECT_FALSE(dataset.labels.defined());
 }
 
@@ -130,6 +130,9 @@ TEST_F(OpenDataset, NamesTheIdxFileThatIsWrong) {
   write_idx_train();
   fs::remove(folder_ / labels);
   EXPECT_THAT(failure(Split::train), HasSubstr("train-labels-idx1-ubyte"));
+  // What is measured on needs no labels.
+  EXPECT_EQ(open(Split::any).size(), 5);
+  EXPECT_FALSE(open(Split::any).labels.defined());
 }
 
 TEST_F(OpenDataset, FindsDamageInCompressedFiles) {
@@ -157,7 +160,7 @@ TEST_F(OpenDataset, ReadsCifar10) {
   write("test_batch.bin", cifar10_batch(1, 9));
   const Dataset train = open(Split::train);
   EXPECT_TRUE(at::equal(train.labels, at::tensor({2, 3, 4, 7, 8}, at::kLong)));
-  EXPECT_TRUE(at::equal(train.images, counting_tensor({1, 3, 32, 32}).expand({5, 3, 32, 32})));
+  EXPECT_TRUE(at::equal(train.inputs, counting_tensor({1, 3, 32, 32}).expand({5, 3, 32, 32})));
   EXPECT_EQ(train.class_names.at(2), "bird");
   EXPECT_EQ(open(Split::test).size(), 1);
   EXPECT_EQ(open(Split::any).size(), 5);
@@ -170,7 +173,7 @@ TEST_F(OpenDataset, ReadsCifar100ByItsFineLabels) {
   write("train.bin", Bytes{5, 99} + counting(3072) + Bytes{6, 0} + counting(3072));
   const Dataset train = open(Split::train);
   EXPECT_TRUE(at::equal(train.labels, at::tensor({99, 0}, at::kLong)));
-  EXPECT_TRUE(at::equal(train.images[1], counting_tensor({3, 32, 32})));
+  EXPECT_TRUE(at::equal(train.inputs[1], counting_tensor({3, 32, 32})));
   EXPECT_EQ(train.class_names.size(), 100u);
   EXPECT_THAT(failure(Split::test), AllOf(HasSubstr("test.bin"), HasSubstr("is missing")));
 }
@@ -226,17 +229,17 @@ TEST_F(OpenDataset, FormatsAddedLaterAreTriedToo) {
                            .recognizes = [](const fs::path& path) { return fs::exists(path / "mine.own"); },
                            .read =
                                [](const fs::path&, Split) {
-                                 return Dataset{.images = at::zeros({3, 1, 2, 2}, at::kByte)};
+                                 return Dataset{.inputs = at::zeros({3, 1, 2, 2}, at::kByte)};
                                }});
   EXPECT_EQ(open(Split::any).size(), 3);
 }
 
 TEST(Dataset, FirstSharesItsMemory) {
   Dataset dataset{
-      .images = counting_tensor({4, 1, 2, 2}), .labels = at::arange(4), .class_names = {}, .source = "x"};
+      .inputs = counting_tensor({4, 1, 2, 2}), .labels = at::arange(4), .class_names = {}, .source = "x"};
   const Dataset part = dataset.first(2);
   EXPECT_EQ(part.size(), 2);
-  EXPECT_EQ(part.images.data_ptr(), dataset.images.data_ptr());
+  EXPECT_EQ(part.inputs.data_ptr(), dataset.inputs.data_ptr());
   EXPECT_TRUE(at::equal(part.labels, at::arange(2)));
   EXPECT_THROW(dataset.first(0), std::invalid_argument);
   EXPECT_THROW(dataset.first(5), std::invalid_argument);
@@ -247,12 +250,12 @@ TEST(FashionMnist, HasItsPublishedShape) {
     GTEST_SKIP() << "Debian's dataset-fashion-mnist is not installed";
   const Dataset test = open_dataset("fashion-mnist", Split::test),
                 train = open_dataset("fashion-mnist", Split::train);
-  EXPECT_EQ(train.images.sizes(), at::IntArrayRef({60000, 1, 28, 28}));
-  EXPECT_EQ(test.images.sizes(), at::IntArrayRef({10000, 1, 28, 28}));
+  EXPECT_EQ(train.inputs.sizes(), at::IntArrayRef({60000, 1, 28, 28}));
+  EXPECT_EQ(test.inputs.sizes(), at::IntArrayRef({10000, 1, 28, 28}));
   EXPECT_TRUE(at::equal(at::bincount(train.labels), at::full({10}, 6000, at::kLong)));
   EXPECT_TRUE(at::equal(at::bincount(test.labels), at::full({10}, 1000, at::kLong)));
   constexpr double kPublishedMean = 0.2860, kPublishedStd = 0.3530, kRounding = 5e-5;
-  const at::Tensor pixels = train.images.to(at::kFloat) / 255;
+  const at::Tensor pixels = train.inputs.to(at::kFloat) / 255;
   EXPECT_NEAR(pixels.mean().item<double>(), kPublishedMean, kRounding);
   EXPECT_NEAR(pixels.std().item<double>(), kPublishedStd, kRounding);
   EXPECT_EQ(test.class_names.at(9), "ankle boot");
@@ -268,7 +271,7 @@ TEST(Cifar10Subset, HasItsImagesAndNames) {
     GTEST_SKIP() << "set INN_SHARED_DATA to the folder that holds cifar10-test and cifar10-calibration";
   }
   const Dataset test = open_dataset(fs::path(shared) / "cifar10-test", Split::test);
-  EXPECT_EQ(test.images.sizes(), at::IntArrayRef({2000, 3, 32, 32}));
+  EXPECT_EQ(test.inputs.sizes(), at::IntArrayRef({2000, 3, 32, 32}));
   EXPECT_EQ(test.class_names.at(9), "truck");
   EXPECT_GT(at::bincount(test.labels, {}, 10).min().item<int64_t>(), 100);
   EXPECT_EQ(open_dataset(fs::path(shared) / "cifar10-calibration", Split::any).size(), 1000);

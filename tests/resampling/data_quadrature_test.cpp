@@ -231,6 +231,17 @@ TEST(DataQuadrature, DeadChannelsAndFewSamplesStayStable) {
   }
 }
 
+TEST(DataQuadrature, ConstantInputsStayStable) {
+  const auto source = analyse(residual_network(10, 6));
+  const at::Tensor x = at::ones({20, 3, 6, 6}, at::kDouble);
+  const Calibration constant{.batch = [&](int64_t index) -> std::optional<CalibrationBatch> {
+    return index == 0 ? std::optional(CalibrationBatch{{x}}) : std::nullopt;
+  }};
+  const auto made = resample(source, {{group_of(source, "first.weight"), 4}}, constant);
+  EXPECT_LE(relative_difference(made.network.forward(x), source.network.forward(x)), 0.1);
+  EXPECT_TRUE(at::isfinite(made.network.forward(at::randn({4, 3, 6, 6}, at::kDouble))).all().item<bool>());
+}
+
 TEST(Folding, ChannelsThatAreAlikeFoldWithoutLoss) {
   Network network = residual_network(11, 6);
   for (const char* name :

@@ -101,6 +101,18 @@ TEST(NormalEquations, FewerRowsThanFeaturesStayAtThePriorWhereNothingIsKnown) {
   expect_close(at::mv(fit.weight[0], unseen), at::mv(prior[0], unseen), 1e-5);
 }
 
+TEST(NormalEquations, OfConstantFeaturesLeaveThePriorAndFitTheBias) {
+  const Rows rows = random_rows(1, 11);
+  // float32, whose rounding is all that varies.
+  const at::Tensor x = (rows.x.expand({2, 300, 5}) / 3).to(at::kFloat), y = rows.y.expand({2, 300, 3});
+  NormalEquations sums;
+  sums.add(x * (1 + 1e-7 * at::randn({2, 300, 5})), y);
+  const at::Tensor prior = at::randn({2, 3, 5}, at::kDouble);
+  const auto fit = sums.solve(prior, 1e-6, true);
+  expect_close(fit.weight, prior, 1e-2);
+  EXPECT_LT(sums.error(fit.weight, fit.bias).max().item<double>(), 1e-6);
+}
+
 TEST(NormalEquations, RefuseWhatIsNotFinite) {
   Rows rows = random_rows(20, 6);
   rows.x[0][3][1] = std::numeric_limits<double>::quiet_NaN();

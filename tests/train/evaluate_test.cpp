@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <torch/nn/modules/embedding.h>
+
 #include "inn/train/train.h"
 #include "train/small_task.h"
 
@@ -18,7 +20,7 @@ TEST(Evaluate, CountsWhatOneForwardOverAllImagesGives) {
   const auto data = stripes(50, 3);
   Network network = small_network();
   const at::NoGradGuard no_grad;
-  const auto outputs = network.forward(normalize(data.images, kNormalization));
+  const auto outputs = network.forward(normalize(data.inputs, kNormalization));
   const auto expected = (std::get<1>(outputs.max(1)) == data.labels).sum().item<int64_t>();
   const auto loss = at::cross_entropy_loss(outputs, data.labels).item<double>();
   for (const int64_t batch_size : {1, 7, 64}) {
@@ -52,6 +54,82 @@ TEST(Evaluate, RefusesDataWithoutLabelsAndWithTooManyClasses) {
   EXPECT_THROW(evaluate(network, data, kNormalization), std::invalid_argument);
 }
 
+/// Tokens [N, 4] of 7 kinds to [N, 4, 7].
+class TokenModule : public torch::nn::Module {
+ public:
+  TokenModule() {
+    embedding_ = register_module("embedding", torch::nn::Embedding(7, 5));
+    fc_ = register_module("fc", torch::nn::Linear(5, 7));
+  }
+  at::Tensor forward(const at::Tensor& tokens) { return fc_->forward(embedding_->forward(tokens)); }
+
+ private:
+  torch::nn::Embedding embedding_{nullptr};
+  torch::nn::Linear fc_{nullptr};
+};
+
+Network token_network() {
+  at::manual_seed(3);
+  const auto module = std::make_shared<TokenModule>();
+  return trace(
+      *module, [&](const at::Tensor& x) { return module->forward(x); }, at::arange(8).view({2, 4}) % 7);
+}
+
+Dataset token_task() {
+  const at::Tensor tokens = at::arange(80).square().view({20, 4}) % 7;
+  return {.inputs = tokens, .labels = (tokens + 2) % 7, .source = "tokens"};
+}
+
+TEST(Evaluate, ScoresEveryPositionWhereEachHasALabel) {
+  const Network network = token_network();
+  const auto data = token_task();
+  const at::NoGradGuard no_grad;
+  const auto outputs = network.forward(data.inputs);
+  // torch takes classes on axis 1.
+  const auto loss = at::cross_entropy_loss(outputs.transpose(1, 2), data.labels).item<double>();
+  const auto result = evaluate(network, data, {}, {.batch_size = 6});
+  EXPECT_EQ(result.count, 80);
+  EXPECT_EQ(result.correct, (outputs.argmax(2) == data.labels).sum().item<int64_t>());
+  EXPECT_DOUBLE_EQ(result.accuracy, static_cast<double>(result.correct) / 80);
+  EXPECT_NEAR(result.loss, loss, kLossTolerance);
+}
+
+TEST(Evaluate, RefusesOutputsThatAreNotThoseOfTheLabels) {
+  const Network network = token_network();
+  auto data = token_task();
+  data.labels = data.labels.select(1, 0).contiguous();
+  EXPECT_THAT(
+      message_of([&] { evaluate(network, data, {}); }),
+      HasSubstr("For labels [20] of 7 classes the network must give [20, at least 7] outputs but gives "
+                "[20, 4, 7]."));
+  data.labels = at::zeros({20, 5}, at::kLong);
+  EXPECT_THAT(message_of([&] { evaluate(network, data, {}); }), HasSubstr("but gives [20, 4, 7]"));
+  EXPECT_THAT(message_of([&] { evaluate(network, token_task(), kNormalization); }),
+              HasSubstr("normalization by mean and std is of images"));
+}
+
+TEST(Evaluate, NamesTheInputThatTheNetworkTakes) {
+  auto data = stripes(4, 3);
+  data.inputs = data.inputs.expand({4, 3, 8, 8}).contiguous();
+  EXPECT_THAT(message_of([&] { evaluate(small_network(), data, kNormalization); }),
+              testing::AllOf(HasSubstr("runtime"), HasSubstr("was Float[N, 1, 8, 8] in the source but is "
+                                                             "Float[4, 3, 8, 8] here")));
+  EXPECT_THAT(message_of([&] { evaluate(token_network(), stripes(4, 3), kNormalization); }),
+              HasSubstr("was Long[N, 4] in the source but is Float[4, 1, 8, 8] here"));
+}
+
+TEST(TokenTraining, LearnsWhatFollowsEachToken) {
+  NetworkModule model(token_network());
+  auto options = quick(20);
+  options.learning_rate = 0.5;
+  const auto result = train(*model, token_task(), {}, options);
+  EXPECT_EQ(evaluate(*model, token_task(), {}).accuracy, 1);
+  EXPECT_LE(result.epochs.back().accuracy, 1);
+  EXPECT_NEAR(result.epochs.back().loss, evaluate(*model, token_task(), {}).loss, 0.1);  // of its last steps
+  options.flip = true;
+  EXPECT_THAT(message_of([&] { train(*model, token_task(), {}, options); }), HasSubstr("flip is of images"));
+}
+
 TEST(EvaluateWidths, IsTheModelsOwnResultAtEveryWidthAndChangesNothing) {
   const auto data = stripes(60, 3);
   auto model = convert(small_network(), {});
@@ -75,7 +153,7 @@ TEST(EvaluateWidths, MeasuresTheStatisticsOnTheCalibrationImages) {
   const std::vector<double> fractions{1};
   const auto result = evaluate_widths(*model, data, kNormalization, fractions, {.calibration = calibration});
   Network measured = network.clone();
-  const auto hidden = at::conv2d(normalize(calibration.images, kNormalization),
+  const auto hidden = at::conv2d(normalize(calibration.inputs, kNormalization),
                                  measured.state[measured.find_state("conv.weight")].tensor,
                                  measured.state[measured.find_state("conv.bias")].tensor, 1, 1)
                           .detach()

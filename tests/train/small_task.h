@@ -41,10 +41,10 @@ std::string message_of(Call&& call) {
 inline Dataset stripes(int64_t count, uint64_t seed) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   Dataset data;
-  data.images = at::randint(0, 100, {count, 1, 8, 8}, generator, at::TensorOptions(at::kByte));
+  data.inputs = at::randint(0, 100, {count, 1, 8, 8}, generator, at::TensorOptions(at::kByte));
   data.labels = at::randint(0, kClasses, {count}, generator, at::TensorOptions(at::kLong));
   for (int64_t i = 0; i < count; ++i)
-    data.images[i][0].select(0, 1 + 2 * data.labels[i].item<int64_t>()).add_(120);
+    data.inputs[i][0].select(0, 1 + 2 * data.labels[i].item<int64_t>()).add_(120);
   for (int64_t c = 0; c < kClasses; ++c) data.class_names.push_back(std::to_string(c));
   data.source = "stripes";
   return data;

@@ -54,7 +54,7 @@ TEST(Training, TakesTheStepOfTheFormulaAndDecaysOnlyWeightsOfTwoAxes) {
     if (call.op == "aten::dropout") call.arguments[1] = Argument(c10::IValue(0.0));
   NetworkModule model(network.clone()), stepped(network.clone());
   model->train();
-  const auto outputs = model->forward(normalize(data.images, kNormalization));
+  const auto outputs = model->forward(normalize(data.inputs, kNormalization));
   at::cross_entropy_loss(outputs, data.labels).backward();
   train(*stepped, data, kNormalization, options);
   for (const auto& item : model->named_parameters()) {

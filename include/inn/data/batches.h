@@ -12,7 +12,8 @@
 
 namespace inn {
 
-/// How pixels become numbers: (pixel/255 − mean)/std, with one value for all channels or one for each.
+/// How pixels become numbers: (pixel/255 − mean)/std, with one value for all channels or one for each. Inputs
+/// that are no images have none but this default.
 struct Normalization {
   std::vector<double> mean{0.0};
   std::vector<double> std{1.0};
@@ -30,7 +31,7 @@ struct BatchOptions {
   bool shuffle = false;
   uint64_t seed = 0;
   /// Each image is padded by so many black pixels on every side and cut to its size at a random place; 0:
-  /// not.
+  /// not. Of images alone, as the next.
   int64_t crop_padding = 0;
   /// Each image is mirrored left to right with probability 1/2.
   bool flip = false;
@@ -39,11 +40,11 @@ struct BatchOptions {
   Normalization normalization = {};
 };
 
-/// Images as a network takes them, on the CPU.
+/// Inputs as a network takes them, on the CPU.
 struct Batch {
-  at::Tensor images;   // float32 [B, C, H, W]
-  at::Tensor labels;   // int64 [B]; undefined where the data set has none
-  at::Tensor indices;  // int64 [B]: which images of the data set
+  at::Tensor inputs;   // float32 [B, C, H, W] of images; else as the data set holds them
+  at::Tensor labels;   // int64 [B] or [B, T]; undefined where the data set has none
+  at::Tensor indices;  // int64 [B]: which samples of the data set
 };
 
 /// The batches of one epoch, in order; made when they are asked for. Batch i is a function of (seed, epoch,
@@ -91,13 +92,13 @@ class Epoch {
 
 /// A data set cut into batches, anew in every epoch.
 ///
-/// Deterministic: the order of the images is a function of (seed, epoch), a batch's augmentation one of
+/// Deterministic: the order of the samples is a function of (seed, epoch), a batch's augmentation one of
 /// (seed, epoch, index). So a run goes on at any (epoch, index) as if it had never stopped. The generator is
 /// the library's own, so torch's is neither read nor moved, and the same seed gives the same batches with
 /// every version of torch.
 class Batches {
  public:
-  /// Throws std::invalid_argument where an option is out of its range or does not fit the images.
+  /// Throws std::invalid_argument where an option is out of its range or does not fit the inputs.
   Batches(Dataset dataset, BatchOptions options);
 
   /// Returns the number of batches in an epoch.

@@ -1,5 +1,5 @@
 #pragma once
-// A set of images with labels, as it is distributed.
+// A set of a network's inputs with labels, as it is distributed: images, sequences, any tensors.
 
 #include <ATen/core/Tensor.h>
 
@@ -16,15 +16,21 @@ enum class Split { train, test, any };
 /// Returns "train", "test" or "any".
 const char* to_string(Split split);
 
-/// Images with labels, on the CPU. A value type: copies share tensors.
+/// Inputs with labels, on the CPU. A value type: copies share tensors.
+///
+/// Inputs are images, uint8 [N, C, H, W] with values 0..255, which a network gets normalized; or [N, …] as a
+/// network takes them: floating point, or int64 (tokens). Labels are int64, each in [0, class_names.size()):
+/// [N], or [N, T] with one for each position of a sequence; undefined where there are none.
 struct Dataset {
-  at::Tensor images = {};  // uint8 [N, C, H, W], values 0..255
-  at::Tensor labels = {};  // int64 [N], each in [0, class_names.size()); undefined where there are none
+  at::Tensor inputs = {};
+  at::Tensor labels = {};
   std::vector<std::string> class_names = {};  // empty where there are no labels
   std::string source = {};                    // the name or path it was opened by
 
   int64_t size() const;
-  /// Returns the first `count` images with their labels, sharing memory. Throws std::invalid_argument unless
+  /// Whether the inputs are pixels, which are normalized.
+  bool holds_images() const;
+  /// Returns the first `count` inputs with their labels, sharing memory. Throws std::invalid_argument unless
   /// 1 ≤ count ≤ N.
   Dataset first(int64_t count) const;
 };
@@ -32,7 +38,7 @@ struct Dataset {
 /// One way in which data sets are distributed.
 struct DatasetFormat {
   std::string name;      // "cifar-10"
-  std::string contents;  // what such a folder holds, for messages and docs
+  std::string contents;  // what such a folder or file holds, for messages and docs
   /// Whether the folder or file, which exists, is of this format as far as its names tell.
   std::function<bool(const std::filesystem::path&)> recognizes;
   /// Reads it. Throws std::runtime_error that names the file which is missing, short or wrong.
@@ -58,8 +64,9 @@ void register_named_dataset(NamedDataset dataset);
 
 /// Returns the data set of a folder or file, recognised by its content, or of a name such as "fashion-mnist".
 ///
-/// A single file (an IDX file of images, one CIFAR batch) is read whole whatever the split; IDX images then
-/// have no labels. Names go before paths ("./fashion-mnist" is a path). Reads everything into memory; the
+/// A single file (an IDX file of images, one CIFAR batch, tensors that torch.save wrote) is read whole
+/// whatever the split; IDX images then have no labels, as those of a folder without a file of labels have
+/// none by Split::any. Names go before paths ("./fashion-mnist" is a path). Reads everything into memory; the
 /// sizes that a file claims are checked against the file before anything is allocated. Throws
 /// std::runtime_error naming the file: missing, short, longer than its header says, of the wrong kind; a
 /// split that isn't there; counts of images and labels that differ; a label out of range; for a name whose

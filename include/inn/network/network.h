@@ -148,7 +148,7 @@ class Network {
   /// for what the network itself writes: batch norm's running statistics in training mode, an in-place
   /// operator on an input. A value is released after its last use. Throws std::invalid_argument where the
   /// count of inputs or tensors is wrong; an error inside a call names the call, its module and the shapes it
-  /// got.
+  /// got, before them an input whose type or sizes are not those of the source.
   std::vector<c10::IValue> forward(const std::vector<c10::IValue>& inputs,
                                    std::span<const at::Tensor> tensors, const ForwardOptions& options) const;
   std::vector<c10::IValue> forward(const std::vector<c10::IValue>& inputs) const;

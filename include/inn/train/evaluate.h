@@ -16,9 +16,9 @@ namespace inn {
 
 struct EvalResult {
   double accuracy = 0;  // correct/count
-  int64_t correct = 0;  // images whose label has the largest output, the first one of equals
-  int64_t count = 0;
-  double loss = 0;  // the mean cross entropy
+  int64_t correct = 0;  // labels that have the largest output, the first one of equals
+  int64_t count = 0;    // of labels: one a sample, or one a position
+  double loss = 0;      // the mean cross entropy of them; its exponential is the perplexity
 };
 
 struct EvalOptions {
@@ -27,8 +27,9 @@ struct EvalOptions {
 };
 
 /// Returns how good the network is on `data`, in evaluation mode, without gradients, on the device and in the
-/// dtype of its state. Throws std::invalid_argument where the data has no labels or more classes than the
-/// network gives.
+/// dtype of its state. Of labels [N] the network gives [N, classes], of labels [N, T] it gives [N, T,
+/// classes]. Throws std::invalid_argument where the data has no labels or more classes than the network
+/// gives.
 EvalResult evaluate(const Network& network, const Dataset& data, const Normalization& normalization,
                     const EvalOptions& options = {});
 
@@ -38,7 +39,7 @@ EvalResult evaluate(NetworkModuleImpl& model, const Dataset& data, const Normali
 
 struct WidthOptions {
   EvalOptions eval = {};
-  /// Images, without labels, on which batch norm's statistics are measured anew at every width; none: as
+  /// Samples, without labels, on which batch norm's statistics are measured anew at every width; none: as
   /// sampled.
   std::optional<Dataset> calibration = {};
 };
@@ -54,9 +55,9 @@ std::vector<WidthResult> evaluate_widths(const IntegralModelImpl& model, const D
                                          const Normalization& normalization,
                                          std::span<const double> fractions, const WidthOptions& options = {});
 
-/// Replaces the running statistics of every batch norm by those of `images`, normalized, taken in order.
-/// The network's tensors are written in place. max_batches: 0 takes all images.
-void recalibrate(Network& network, const Dataset& images, const Normalization& normalization,
+/// Replaces the running statistics of every batch norm by those of `data`, images normalized, taken in order.
+/// The network's tensors are written in place. max_batches: 0 takes all samples.
+void recalibrate(Network& network, const Dataset& data, const Normalization& normalization,
                  int64_t batch_size, int64_t max_batches = 0);
 
 }  // namespace inn

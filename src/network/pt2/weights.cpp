@@ -25,7 +25,8 @@ std::vector<int64_t> fixed_sizes(const Json& sizes, const std::string& name) {
   return result;
 }
 
-/// Returns how many elements of the storage the tensor spans. Throws where that is no 64 bit number.
+}  // namespace
+
 uint64_t span_of(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides, uint64_t offset,
                  const std::string& name) {
   uint64_t span = offset;
@@ -41,8 +42,6 @@ uint64_t span_of(const std::vector<int64_t>& sizes, const std::vector<int64_t>& 
   if (overflows) fail("tensor '{}': its sizes [{}] are too large", name, fmt::join(sizes, ", "));
   return span;
 }
-
-}  // namespace
 
 TensorFolder::TensorFolder(const Archive& archive, std::string folder, const std::string& config)
     : archive_(archive), folder_(std::move(folder)) {

@@ -18,6 +18,11 @@ struct HeldTensor {
   std::string identity;
 };
 
+/// Returns how many elements of its storage a tensor spans, 0 where it has none. Throws where that is no 64
+/// bit number. Sizes, strides and offset are at least 0.
+uint64_t span_of(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides, uint64_t offset,
+                 const std::string& name);
+
 /// Reads tensors on demand by their names in one of the archive's two configurations.
 class TensorFolder {
  public:

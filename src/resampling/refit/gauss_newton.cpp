@@ -9,8 +9,8 @@
 #include <cmath>
 #include <limits>
 
-#include "inn/core/error.h"
 #include "resampling/refit/layer_curvature.h"
+#include "resampling/refit/plain_attention.h"
 
 namespace inn {
 namespace {
@@ -329,6 +329,7 @@ class JointProblem {
 
 double gauss_newton(Replay& source, Replay& present, const JointFit& joint,
                     const GaussNewtonOptions& options) {
+  const PlainAttention plain;
   double factor = 1;
   for (int64_t s = 0; s < options.steps; ++s) {
     GaussNewtonOptions own = options;

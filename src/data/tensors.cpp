@@ -1,0 +1,172 @@
+// Tensors in a file that Python's torch.save wrote.
+
+#include <ATen/ops/max.h>
+#include <ATen/ops/min.h>
+#include <c10/util/Exception.h>
+#include <fmt/ranges.h>
+#include <torch/csrc/jit/serialization/unpickler.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <unordered_map>
+
+#include "byte_reader.h"
+#include "formats.h"
+#include "inn/core/error.h"
+#include "network/pt2/archive.h"
+#include "network/pt2/failure.h"
+#include "network/pt2/weights.h"
+
+namespace inn {
+namespace {
+
+namespace fs = std::filesystem;
+using pt2::fail;
+
+constexpr const char* kInputs = "inputs";
+constexpr const char* kLabels = "labels";
+
+/// What a file holds, and where in it the memory of its tensors comes from.
+class SavedValue {
+ public:
+  explicit SavedValue(const fs::path& path) : archive_(path) {
+    if (archive_.has("constants.pkl")) fail("it holds a TorchScript module, not tensors");
+    if (!archive_.has("data.pkl")) fail("it holds nothing that torch.save wrote");
+    if (archive_.has("byteorder") && archive_.text("byteorder") != "little")
+      fail("its numbers are not little-endian");
+    value_ = unpickled(archive_.text("data.pkl"));
+  }
+
+  const c10::IValue& value() const { return value_; }
+
+  /// Returns the tensor that `value` is, contiguous. The file's own claim of its sizes is checked first.
+  at::Tensor tensor(const c10::IValue& value, const std::string& name) const {
+    if (!value.isTensor()) fail("'{}' is no tensor but {}", name, value.tagKind());
+    const at::Tensor& tensor = value.toTensor();
+    if (tensor.layout() != at::kStrided || tensor.is_quantized()) fail("'{}' is not a plain tensor", name);
+    for (int64_t axis = 0; axis < tensor.dim(); ++axis)
+      if (tensor.size(axis) < 0 || tensor.stride(axis) < 0) fail("'{}' has a negative size or stride", name);
+    if (tensor.storage_offset() < 0) fail("'{}' has a negative offset", name);
+    const auto held = bytes_.find(tensor.storage().data());
+    const uint64_t elements = held == bytes_.end() ? 0 : held->second / tensor.element_size();
+    const auto span = pt2::span_of(tensor.sizes().vec(), tensor.strides().vec(),
+                                   static_cast<uint64_t>(tensor.storage_offset()), name);
+    const auto whole = static_cast<uint64_t>(tensor.numel());  // more where an axis was expanded
+    if (span > elements || whole > elements)
+      fail("'{}' [{}] needs {} elements but the file has {}", name, fmt::join(tensor.sizes(), ", "),
+           std::max(span, whole), elements);
+    return tensor.detach().contiguous();
+  }
+
+ private:
+  /// Classes are not looked up, so nothing but tensors, numbers, text and containers of them can be made.
+  c10::IValue unpickled(const std::string& pickle) {
+    size_t position = 0;
+    const auto reader = [&](char* to, size_t count) {
+      count = std::min(count, pickle.size() - position);
+      std::memcpy(to, pickle.data() + position, count);
+      position += count;
+      return count;
+    };
+    const auto record = [&](const std::string& name) {
+      c10::Storage storage = archive_.storage("data/" + name);
+      bytes_[storage.data()] = storage.nbytes();
+      return storage.set_data_ptr({nullptr, at::kCPU});
+    };
+    torch::jit::Unpickler unpickler(reader, nullptr, nullptr, record, c10::Device(at::kCPU));
+    return unpickler.parse_ivalue();
+  }
+
+  pt2::Archive archive_;
+  c10::IValue value_;
+  std::unordered_map<const void*, size_t> bytes_;  // of each record that was read
+};
+
+at::Tensor checked_inputs(at::Tensor inputs) {
+  const auto dtype = inputs.scalar_type();
+  if (dtype == at::kByte && inputs.dim() != 4)
+    fail("'{}' of uint8 are images and must be [N, C, H, W] but are [{}]", kInputs,
+         fmt::join(inputs.sizes(), ", "));
+  if (dtype != at::kByte && dtype != at::kLong && !at::isFloatingType(dtype))
+    fail("'{}' must be floating point, int64 or uint8 images but are {}", kInputs, c10::toString(dtype));
+  if (inputs.dim() == 0 || inputs.numel() == 0)
+    fail("'{}' must be [N, …] with at least one sample but are [{}]", kInputs,
+         fmt::join(inputs.sizes(), ", "));
+  return inputs;
+}
+
+at::Tensor checked_labels(const at::Tensor& labels, int64_t count) {
+  constexpr int64_t kMostClasses = 1 << 24;
+  if (!at::isIntegralType(labels.scalar_type(), /*includeBool=*/false))
+    fail("'{}' must be integers but are {}", kLabels, c10::toString(labels.scalar_type()));
+  if (labels.dim() < 1 || labels.dim() > 2 || labels.size(0) != count || labels.numel() == 0)
+    fail("'{}' must be [{}], or [{}, T] for one a position, but are [{}]", kLabels, count, count,
+         fmt::join(labels.sizes(), ", "));
+  at::Tensor numbers = labels.to(at::kLong);
+  const auto least = at::min(numbers).item<int64_t>(), greatest = at::max(numbers).item<int64_t>();
+  if (least < 0 || greatest >= kMostClasses)
+    fail("'{}' must be in [0, {}) but one is {}", kLabels, kMostClasses, least < 0 ? least : greatest);
+  return numbers;
+}
+
+Dataset dataset_of(const SavedValue& saved) {
+  const c10::IValue& value = saved.value();
+  if (value.isTensor()) return {.inputs = checked_inputs(saved.tensor(value, kInputs))};
+  if (!value.isGenericDict())
+    fail("it must hold a tensor or a dict of '{}' and '{}' but holds {}", kInputs, kLabels, value.tagKind());
+  Dataset result;
+  c10::IValue labels;
+  for (const auto& entry : value.toGenericDict()) {
+    const std::string key = entry.key().isString() ? entry.key().toStringRef() : entry.key().tagKind();
+    if (key == kInputs)
+      result.inputs = checked_inputs(saved.tensor(entry.value(), kInputs));
+    else if (key == kLabels)
+      labels = entry.value();
+    else
+      fail("its dict has the key '{}'; only '{}' and '{}' are known", key, kInputs, kLabels);
+  }
+  if (!result.inputs.defined()) fail("its dict has no '{}'", kInputs);
+  if (labels.isNone()) return result;
+  result.labels = checked_labels(saved.tensor(labels, kLabels), result.size());
+  result.class_names = numbered_classes(at::max(result.labels).item<int64_t>() + 1);
+  return result;
+}
+
+bool begins_with(const fs::path& path, std::string_view mark) {
+  ByteReader reader(path);
+  std::array<char, 4> bytes{};
+  const auto count = reader.read_some(bytes.data(), bytes.size());
+  return std::string_view(bytes.data(), static_cast<size_t>(count)).starts_with(mark);
+}
+
+bool recognizes_tensors(const fs::path& path) {
+  if (!fs::is_regular_file(path)) return false;
+  return path.extension() == ".pt" || path.extension() == ".pth" || begins_with(path, "PK");
+}
+
+Dataset read_tensors(const fs::path& path, Split) {
+  require<std::runtime_error>(begins_with(path, "PK"), "data",
+                              "File '{}': it is no file that torch.save of torch 1.6 or later wrote.",
+                              path.string());
+  try {
+    return dataset_of(SavedValue(path));
+  } catch (const c10::Error& error) {
+    raise<std::runtime_error>("data", "File '{}': {}", path.string(), error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    raise<std::runtime_error>("data", "File '{}': {}.", path.string(), error.what());
+  }
+}
+
+}  // namespace
+
+DatasetFormat tensors_format() {
+  return {.name = "tensors",
+          .contents =
+              "a file by torch.save: a tensor of inputs as the network takes them (floating point or int64; "
+              "uint8 images), or a dict of inputs and labels, [N] or one a position [N, T]",
+          .recognizes = recognizes_tensors,
+          .read = read_tensors};
+}
+
+}  // namespace inn
