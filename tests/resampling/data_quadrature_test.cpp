@@ -103,6 +103,17 @@ TEST(DataQuadrature, StepsOnAllLayersLowerTheErrorOnOtherImages) {
   EXPECT_THROW(refit_together(same, source, {}, images, {.held_out_every = 1}), std::invalid_argument);
 }
 
+TEST(DataQuadrature, HoldsOneOfVeryFewSamplesOut) {
+  const auto source = analyse(residual_network(8, 6));
+  const std::map<GroupId, int64_t> widths{{group_of(source, "first.weight"), 3}};
+  for (const int64_t samples : {2, 3, 4})
+    for (const auto& layer : resample(source, widths, noise({3, 6, 6}, samples, 2)).layers)
+      EXPECT_GT(layer.held_out_before, 0) << samples << ' ' << layer.layer;
+  // Of one sample none is held out, and the greatest ridge is taken.
+  const auto one = resample(source, widths, noise({3, 6, 6}, 1, 1));
+  for (const auto& layer : one.layers) EXPECT_EQ(layer.ridge, RefitOptions().ridges.back()) << layer.layer;
+}
+
 TEST(DataQuadrature, DuplicatedChannelsGoWithoutLoss) {
   Network network = residual_network(2, 6);
   auto& state = network.state;

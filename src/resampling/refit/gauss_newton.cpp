@@ -10,6 +10,7 @@
 #include <cmath>
 #include <limits>
 
+#include "resampling/refit/held_out.h"
 #include "resampling/refit/layer_curvature.h"
 #include "resampling/refit/plain_attention.h"
 
@@ -108,10 +109,10 @@ class JointProblem {
     for (int64_t b = 0; b < batch; ++b) first += present_.samples(b);
     const int64_t samples = present_.samples(batch);
     if (value.dim() == 0 || value.size(0) % samples != 0) return at::ones({1}, value.options());
-    const auto number = at::arange(first, first + samples);
-    const auto is_held = number.remainder(options_.held_out_every) == options_.held_out_every - 1;
-    const auto chosen =
-        at::logical_and(held_out ? is_held : is_held.logical_not(), number < options_.samples);
+    const at::Tensor is_held =
+        HeldOut(options_.held_out_every, std::min(present_.samples(), options_.samples)).of(first, samples);
+    const auto chosen = at::logical_and(held_out ? is_held : is_held.logical_not(),
+                                        at::arange(first, first + samples) < options_.samples);
     std::vector<int64_t> sizes(static_cast<size_t>(value.dim()), 1);
     sizes[0] = value.size(0);
     return chosen.repeat_interleave(value.size(0) / samples).to(value.options()).view(sizes);

@@ -10,6 +10,7 @@
 #include "resampling/refit/channel_norm.h"
 #include "resampling/refit/fit_plan.h"
 #include "resampling/refit/gauss_newton.h"
+#include "resampling/refit/held_out.h"
 #include "resampling/refit/replay.h"
 
 namespace inn {
@@ -172,8 +173,8 @@ class Sweep {
 
   void add(const at::Tensor& features, const at::Tensor& targets, int64_t first, NormalEquations& kept_in,
            NormalEquations& held_out) const {
-    const auto number = at::arange(first, first + features.size(1));
-    const auto is_held = number.remainder(options_.held_out_every) == options_.held_out_every - 1;
+    const at::Tensor is_held =
+        HeldOut(options_.held_out_every, present_.samples()).of(first, features.size(1));
     for (const bool held : {false, true}) {
       const auto chosen = (held ? is_held : is_held.logical_not()).nonzero().flatten();
       if (chosen.numel() == 0) continue;

@@ -4,6 +4,7 @@
 #include <ATen/core/ivalue.h>
 
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <vector>
@@ -31,6 +32,7 @@ class Replay {
   Replay(const Network& network, const Calibration& calibration, int64_t memory);
 
   int64_t batches() const { return static_cast<int64_t>(symbols_.size()); }
+  int64_t samples() const { return std::accumulate(samples_.begin(), samples_.end(), int64_t{0}); }
   int64_t samples(int64_t batch) const { return samples_.at(static_cast<size_t>(batch)); }
 
   /// Returns the values that `wanted` names, on one batch. What they need of the calls before the position is

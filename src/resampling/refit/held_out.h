@@ -1,0 +1,25 @@
+#pragma once
+// Which samples are held out while weights are fit to the others.
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace inn {
+
+/// Every so-manieth sample is held out; of fewer samples the last one.
+struct HeldOut {
+  HeldOut(int64_t asked, int64_t samples) : every(std::clamp<int64_t>(samples, 1, asked)) {}
+
+  /// Returns whether each of `count` samples from `first` on is held out. A single sample is not: there is no
+  /// other.
+  at::Tensor of(int64_t first, int64_t count) const {
+    const auto number = at::arange(first, first + count);
+    return every > 1 ? number.remainder(every).eq(every - 1) : at::zeros_like(number, at::kBool);
+  }
+
+  int64_t every;
+};
+
+}  // namespace inn
