@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/pruning.h"
 #include "cli/usage_error.h"
+#include "cli/width_budget.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
 #include "inn/core/interrupt.h"
@@ -57,7 +58,8 @@ ComparisonOptions comparison_of(const Options& options) {
   comparison.batch_size = options.evaluation.batch_size;
   comparison.how = {.conversion = convert_options(options.conversion, options.general.seed),
                     .pruning = options.pruning,
-                    .seed = options.general.seed};
+                    .seed = options.general.seed,
+                    .together = options.comparison.how.together};
   return comparison;
 }
 
@@ -106,6 +108,8 @@ void add_comparison_options(CLI::App& app, Options& options) {
       ->type_name("NAME,NAME,…");
   app.add_flag("--no-chosen", options.no_chosen,
                "Leave out the quadrature at widths chosen for as many multiply-adds");
+  add_recheck_option(app, comparison.rechecks);
+  add_together_option(app, comparison.how.together);
   add_calibration_option(app, options.calibration)->required();
   app.add_option("--samples", comparison.samples, "How many of them, or several numbers to compare; 0: all")
       ->delimiter(',')

@@ -32,6 +32,7 @@ struct Options {
   NormalizationOptions normalization;
   std::string method = "interpolate";
   bool refit = false, no_refit = false;
+  int64_t together = 0;
   bool dynamic_batch = false;
   std::filesystem::path output, report;
 };
@@ -78,7 +79,8 @@ void write_report(const Resampled& made, const std::filesystem::path& file) {
   Json groups = Json::array(), layers = Json::array();
   for (const auto& group : made.groups) groups.push_back(group_record(group));
   for (const auto& layer : made.layers) layers.push_back(layer_record(layer));
-  const Json record{{"groups", std::move(groups)}, {"layers", std::move(layers)}};
+  const Json record{
+      {"groups", std::move(groups)}, {"layers", std::move(layers)}, {"together_gain", made.together_gain}};
   write_atomically(file, record.dump(1) + '\n');
 }
 
@@ -128,6 +130,9 @@ void report(const Options& options, const Outcome& outcome) {
   std::cout << table;
   for (const auto& note : outcome.made.chosen.notes) std::cout << note << '\n';
   print_fits(outcome.made.layers);
+  if (options.together > 0)
+    std::cout << fmt::format("All layers together: the error on samples held out is {} of what it was.\n",
+                             format_percent(outcome.made.together_gain));
   std::cout << fmt::format("Wrote {}: {} parameters, {} before.\n", options.output.string(),
                            format_count(outcome.after), format_count(outcome.before));
 }
@@ -137,10 +142,16 @@ MethodOptions method_of(const Options& options) {
                     .conversion = convert_options(options.conversion, options.general.seed),
                     .pruning = options.pruning,
                     .seed = options.general.seed,
-                    .progress = step_bar("refit", "layers")};
+                    .together = options.together,
+                    .curves = !options.report.empty(),
+                    .progress = step_bar("refit", "layers"),
+                    .together_progress = step_bar("all layers together", "iterations")};
   require<UsageError>(!(options.refit && options.no_refit), "cli",
                       "--refit and --no-refit exclude each other.");
   if (options.refit || options.no_refit) how.refit = options.refit;
+  require<UsageError>(options.together == 0 || how.refits(), "cli",
+                      "--together goes on from layers that were refit; method {} needs --refit for it.",
+                      how.method);
   const bool measures = how.method == "quadrature" || how.refits();
   require<UsageError>(!measures || !options.calibration.data.empty(), "cli",
                       "Method {}{} is measured on data: --calibration is missing.", how.method,
@@ -169,12 +180,13 @@ int run(const Options& options) {
   const AnalysedNetwork source = model.source();
   std::optional<MeasuringImages> images;
   if (calibration) images.emplace(MeasuringImages{*calibration, normalization, device});
-  const WidthChoice widths = options.budget.text.empty()
-                                 ? options.widths
-                                 : within_budget(budget_of(options.budget), source, options.widths,
-                                                 curves_of(model, options.widths, *images, how.seed,
-                                                           step_bar("error curves", "groups")),
-                                                 options.budget.latency_table);
+  WidthChoice widths = options.widths;
+  if (!options.budget.text.empty()) {
+    const CurveMeasuring measuring{model, *images, how.seed};
+    const auto curves = curves_of(measuring, widths, step_bar("error curves", "groups"));
+    widths = within_budget(budget_of(options.budget), measuring, widths, curves, options.budget.rechecks,
+                           step_bar("recheck", "networks"), options.budget.latency_table);
+  }
   Resampled made = resampled(model, widths, how, images);
   write_network(made.network, options.output, options.dynamic_batch);
   if (!options.report.empty()) write_report(made, options.report);
@@ -220,6 +232,7 @@ Command resample_command() {
         app.add_flag("--refit", options->refit,
                      "Refit every layer to the calibration samples by least squares (quadrature does)");
         app.add_flag("--no-refit", options->no_refit, "Method quadrature: keep the kernel's weights");
+        add_together_option(app, options->together);
         app.add_option("--report", options->report, "Write nodes, error curves, ridges and errors")
             ->type_name("FILE.json");
         add_pruning_options(app, options->pruning);

@@ -116,7 +116,7 @@ class Comparer {
     if (variant.chosen)
       result.curve_seconds = time_of([&] {
         failure = failure_of([&] {
-          curves = curves_of(model_, options_.widths, measured, options_.how.seed, step("error curves"));
+          curves = curves_of({model_, measured, options_.how.seed}, options_.widths, step("error curves"));
         });
       });
     for (size_t k = 0; k < options_.keep.size(); ++k) {
@@ -138,13 +138,15 @@ class Comparer {
       MethodOptions how = options_.how;
       how.method = variant.method;
       how.refit = variant.refit;
-      how.progress = now;
+      how.progress = how.together_progress = now;
+      if (!variant.refit) how.together = 0;
       std::optional<Resampled> made;
       result.seconds = time_of([&] {
-        const WidthChoice widths = variant.chosen
-                                       ? within_budget({Budget::Of::macs, uniform_macs(keep), false}, source_,
-                                                       options_.widths, curves)
-                                       : uniform(keep);
+        const WidthChoice widths =
+            variant.chosen
+                ? within_budget({Budget::Of::macs, uniform_macs(keep), false}, {model_, images, how.seed},
+                                options_.widths, curves, options_.rechecks, now)
+                : uniform(keep);
         made = resampled(model_, widths, how, images);
       });
       now(0, 0, "evaluation");

@@ -25,6 +25,7 @@ struct ComparisonOptions {
   std::vector<int64_t> samples = {2048};  // of the calibration data; 0: all
   WidthChoice widths = {};                // which groups, and limits
   bool chosen = true;                     // quadrature at widths chosen for as many multiply-adds, too
+  int64_t rechecks = 2;                   // of those widths
   MethodOptions how = {};                 // all but the method and whether it refits
   int64_t batch_size = 256;               // of evaluation
 };

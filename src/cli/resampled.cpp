@@ -2,8 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "cli/limits.h"
 #include "inn/core/error.h"
 #include "inn/resampling/folding.h"
 #include "inn/resampling/importance.h"
@@ -59,8 +61,8 @@ Mapped mapped(const Model& model, const WidthChoice& widths, const MethodOptions
   if (options.method == kFold) return folded(source, std::move(chosen), options.seed);
   source.network.to(images->device);
   auto found =
-      find_nodes(source, chosen.widths, calibration_of(*images, source.network, Measured::activations), {},
-                 {.seed = options.seed});
+      find_nodes(source, chosen.widths, calibration_of(*images, source.network, Measured::activations),
+                 {.curves = options.curves}, {.seed = options.seed});
   return {std::move(source), std::move(found.maps), std::move(chosen), std::move(found.groups)};
 }
 
@@ -77,6 +79,15 @@ bool is_importance(const std::string& method) {
   return std::any_of(table.begin(), table.end(), [&](const auto& entry) { return entry.name == method; });
 }
 
+void add_together_option(CLI::App& app, int64_t& together) {
+  app.add_option(
+         "--together", together,
+         "After the refits so many Gauss-Newton steps on all layers at once: slower, and better where "
+         "much is cut")
+      ->check(at_least(0))
+      ->capture_default_str();
+}
+
 void check_method(const std::string& method) {
   const auto names = resampling_methods();
   require(std::find(names.begin(), names.end(), method) != names.end(), "cli",
@@ -91,12 +102,16 @@ Resampled resampled(const Model& model, const WidthChoice& widths, const MethodO
           options.refits() && options.method != kQuadrature ? " with --refit" : "");
   Mapped made = mapped(model, widths, options, images);
   if (images) made.source.network.to(images->device);
-  Resampled result{resample(made.source, made.maps), std::move(made.chosen), std::move(made.groups), {}};
+  Resampled result{resample(made.source, made.maps), std::move(made.chosen), std::move(made.groups)};
   result.network.set_training(false);
   if (images && options.refits()) {
     const auto data = calibration_of(*images, made.source.network, Measured::activations);
     result.layers = refit(result.network, made.source, made.maps, data,
                           {.seed = options.seed, .progress = options.progress});
+    if (options.together > 0)
+      result.together_gain = refit_together(
+          result.network, made.source, made.maps, data,
+          {.steps = options.together, .seed = options.seed, .progress = options.together_progress});
   } else if (images) {
     recalibrate(result.network, images->images, images->normalization, kRecalibrationBatch);
   }

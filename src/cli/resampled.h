@@ -13,6 +13,10 @@
 #include "cli/width_choice.h"
 #include "inn/resampling/data_quadrature.h"
 
+namespace CLI {
+class App;
+}
+
 namespace inn::cli {
 
 /// "quadrature", "interpolate", "fold", and the names of the importances.
@@ -33,7 +37,9 @@ struct MethodOptions {
   PruningOptions pruning = {};
   uint64_t seed = 0;
   /// Called after each layer that is refit.
-  StepCallback progress = nullptr;
+  int64_t together = 0;  // steps on all layers at once after the refits
+  bool curves = false;   // whether reports of groups hold the error of every number of nodes
+  StepCallback progress = nullptr, together_progress = nullptr;
 
   bool refits() const { return refit.value_or(method == "quadrature"); }
 };
@@ -41,9 +47,13 @@ struct MethodOptions {
 struct Resampled {
   Network network;
   ChosenWidths chosen;
-  std::vector<GroupReport> groups;  // of "quadrature"
-  std::vector<LayerFit> layers;     // of refits
+  std::vector<GroupReport> groups = {};  // of "quadrature"
+  std::vector<LayerFit> layers = {};     // of refits
+  double together_gain = 1;
 };
+
+/// Declares --together.
+void add_together_option(CLI::App& app, int64_t& together);
 
 /// Returns the plain network, in evaluation mode, in which the groups have the widths that `widths` says,
 /// made from the source weights. The model is not changed.

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "cli/general.h"
+#include "cli/limits.h"
 #include "cli/usage_error.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
@@ -64,23 +65,26 @@ void write_table(const LatencyTable& table, const AnalysedNetwork& source,
 /// What the network would take at these widths, whichever channels are kept.
 double measured_latency(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths) {
   std::map<GroupId, GroupMaps> maps;
-  for (const auto& [id, width] : widths) {
-    std::vector<int64_t> kept(static_cast<size_t>(width));
-    for (int64_t c = 0; c < width; ++c) kept[static_cast<size_t>(c)] = c;
-    maps.emplace(id, selection_maps(source.groups.groups[id].width, kept));
-  }
+  for (const auto& [id, width] : widths)
+    maps.emplace(id, first_channels(source.groups.groups[id].width, width));
   const Network network = resample(source, maps);
   return measure_latency(network, example_inputs(network, 1)).median;
 }
 
-std::map<GroupId, int64_t> within_latency(const AnalysedNetwork& source,
-                                          const std::map<GroupId, ErrorCurve>& curves, Budget budget,
-                                          const WidthLimits& limits, const std::filesystem::path& path) {
+LatencyTable latency_table_of(const AnalysedNetwork& source, const std::map<GroupId, ErrorCurve>& curves,
+                              const std::filesystem::path& path) {
   std::vector<GroupId> ids;
   for (const auto& [id, curve] : curves) ids.push_back(id);
-  const bool kept = !path.empty() && std::filesystem::exists(path);
-  const LatencyTable table = kept ? read_table(path, source, ids) : measure_latencies(source, ids);
-  if (!kept && !path.empty()) write_table(table, source, path);
+  if (!path.empty() && std::filesystem::exists(path)) return read_table(path, source, ids);
+  LatencyTable table = measure_latencies(source, ids);
+  if (!path.empty()) write_table(table, source, path);
+  return table;
+}
+
+std::map<GroupId, int64_t> within_latency(const AnalysedNetwork& source,
+                                          const std::map<GroupId, ErrorCurve>& curves,
+                                          const LatencyTable& table, Budget budget,
+                                          const WidthLimits& limits) {
   const double wanted = budget.is_fraction ? budget.amount * table.source : budget.amount;
   budget.is_fraction = false;
   budget.amount = wanted;
@@ -90,6 +94,19 @@ std::map<GroupId, int64_t> within_latency(const AnalysedNetwork& source,
     if (now <= wanted || trial + 1 == kLatencyTrials) return found.widths;
     budget.amount *= wanted / now;
   }
+}
+
+/// Returns what chooses widths within the budget by curves.
+ChooseWidths choosing(const AnalysedNetwork& source, const std::map<GroupId, ErrorCurve>& curves,
+                      const Budget& budget, const WidthLimits& limits, const std::filesystem::path& table) {
+  if (budget.of == Budget::Of::latency)
+    return [&source, budget, limits, latencies = latency_table_of(source, curves, table)](const auto& now) {
+      return within_latency(source, now, latencies, budget, limits);
+    };
+  const auto cost = budget.of == Budget::Of::macs ? multiply_adds(source) : parameters(source);
+  return [&source, budget, limits, cost](const auto& now) {
+    return widths_for_budget(source, now, cost, budget, limits).widths;
+  };
 }
 
 }  // namespace
@@ -103,6 +120,16 @@ void add_budget_options(CLI::App& app, BudgetOptions& options) {
   app.add_option("--latency-table", options.latency_table,
                  "Latencies of this machine: read where the file is there, else measured and written")
       ->type_name("FILE.json");
+  add_recheck_option(app, options.rechecks);
+}
+
+void add_recheck_option(CLI::App& app, int64_t& rechecks) {
+  app.add_option(
+         "--recheck", rechecks,
+         "How often widths are chosen anew by what the cuts lose together; each time as many networks "
+         "are refit as groups are cut")
+      ->check(at_least(0))
+      ->capture_default_str();
 }
 
 void check(const BudgetOptions& options, const WidthChoice& widths, bool has_calibration) {
@@ -120,26 +147,30 @@ Budget budget_of(const BudgetOptions& options) {
   return as_usage([&] { return Budget::read(options.text); });
 }
 
-std::map<GroupId, ErrorCurve> curves_of(const Model& model, const WidthChoice& widths,
-                                        const MeasuringImages& images, uint64_t seed,
+std::map<GroupId, ErrorCurve> curves_of(const CurveMeasuring& measuring, const WidthChoice& widths,
                                         const StepCallback& progress) {
-  AnalysedNetwork source = model.source();
-  const auto ids = groups_of(model, source, widths);
-  source.network.to(images.device);
-  return error_curves(source, ids, calibration_of(images, source.network, Measured::activations),
-                      {.seed = seed, .progress = progress});
+  AnalysedNetwork source = measuring.model.source();
+  const auto ids = groups_of(measuring.model, source, widths);
+  source.network.to(measuring.images.device);
+  return error_curves(source, ids, calibration_of(measuring.images, source.network, Measured::activations),
+                      {.seed = measuring.seed, .progress = progress});
 }
 
-WidthChoice within_budget(const Budget& budget, const AnalysedNetwork& source, const WidthChoice& widths,
-                          const std::map<GroupId, ErrorCurve>& curves,
-                          const std::filesystem::path& latency_table) {
-  const WidthLimits limits = prune_options(widths).limits;
+WidthChoice within_budget(const Budget& budget, const CurveMeasuring& measuring, const WidthChoice& widths,
+                          const std::map<GroupId, ErrorCurve>& curves, int64_t rechecks,
+                          const StepCallback& progress, const std::filesystem::path& latency_table) {
+  const AnalysedNetwork source = measuring.model.source();
+  const auto choose = choosing(source, curves, budget, prune_options(widths).limits, latency_table);
   std::map<GroupId, int64_t> found;
-  if (budget.of == Budget::Of::latency) {
-    found = within_latency(source, curves, budget, limits, latency_table);
+  if (rechecks == 0) {
+    found = choose(curves);
   } else {
-    const auto cost = budget.of == Budget::Of::macs ? multiply_adds(source) : parameters(source);
-    found = widths_for_budget(source, curves, cost, budget, limits).widths;
+    AnalysedNetwork placed = source;
+    placed.network.to(measuring.images.device);
+    found = choose_jointly(placed, curves, choose,
+                           calibration_of(measuring.images, placed.network, Measured::activations), rechecks,
+                           {.seed = measuring.seed, .progress = progress})
+                .widths;
   }
   WidthChoice result = widths;
   result.keep.reset();

@@ -20,9 +20,13 @@ namespace inn::cli {
 struct BudgetOptions {
   std::string text = {};  // "macs=0.5"; empty: none
   std::filesystem::path latency_table = {};
+  int64_t rechecks = 2;
 };
 
-/// Declares --budget and --latency-table.
+/// Declares --recheck: how often the curves are corrected by networks in which all groups are cut.
+void add_recheck_option(CLI::App& app, int64_t& rechecks);
+
+/// Declares --budget, --latency-table and --recheck.
 void add_budget_options(CLI::App& app, BudgetOptions& options);
 
 /// Throws UsageError for a budget that is none, beside --keep or without calibration images, and for a table
@@ -32,18 +36,24 @@ void check(const BudgetOptions& options, const WidthChoice& widths, bool has_cal
 /// Returns the budget. Throws UsageError for a text that is none.
 Budget budget_of(const BudgetOptions& options);
 
+/// What the errors of cuts are measured with.
+struct CurveMeasuring {
+  const Model& model;
+  const MeasuringImages& images;
+  uint64_t seed;
+};
+
 /// Returns the curves of the output's error on the images, of each group that `widths` leaves to a budget
 /// (--groups, without --exclude and those that have a width by name). They serve any number of budgets.
-std::map<GroupId, ErrorCurve> curves_of(const Model& model, const WidthChoice& widths,
-                                        const MeasuringImages& images, uint64_t seed,
+std::map<GroupId, ErrorCurve> curves_of(const CurveMeasuring& measuring, const WidthChoice& widths,
                                         const StepCallback& progress);
 
 /// Returns `widths` with the width of each group that has a curve that is best within the budget; limits
-/// hold. Widths that are given by name stay. Where the budget is one of latency, the table is read from its
-/// file, or measured and written there, and the widths are chosen again until the network's own latency is
-/// within it. source: the model's.
-WidthChoice within_budget(const Budget& budget, const AnalysedNetwork& source, const WidthChoice& widths,
-                          const std::map<GroupId, ErrorCurve>& curves,
-                          const std::filesystem::path& latency_table = {});
+/// hold. The curves are corrected `rechecks` times by what the cuts lose together. Widths that are given by
+/// name stay. Where the budget is one of latency, the table is read from its file, or measured and written
+/// there, and the widths are chosen again until the network's own latency is within it.
+WidthChoice within_budget(const Budget& budget, const CurveMeasuring& measuring, const WidthChoice& widths,
+                          const std::map<GroupId, ErrorCurve>& curves, int64_t rechecks,
+                          const StepCallback& progress, const std::filesystem::path& latency_table = {});
 
 }  // namespace inn::cli

@@ -41,7 +41,8 @@ std::vector<GroupId> ids_of(const std::map<GroupId, ErrorCurve>& curves) {
 /// says: found by giving the group back half of what it lost, or by taking a quarter of it where it lost
 /// nothing.
 void correct(std::map<GroupId, ErrorCurve>& curves, const std::map<GroupId, int64_t>& widths, double error,
-             const AnalysedNetwork& source, OutputErrors& errors) {
+             const AnalysedNetwork& source,
+             const std::function<double(const std::map<GroupId, int64_t>&)>& measure) {
   for (auto& [id, curve] : curves) {
     const int64_t now = widths.at(id), n = source.groups.groups.at(id).width;
     const int64_t other = now < n ? now + (n - now + 1) / 2 : n - n / 4;
@@ -49,7 +50,7 @@ void correct(std::map<GroupId, ErrorCurve>& curves, const std::map<GroupId, int6
     tried[id] = other;
     const double said = read_linearly(curve, now) - read_linearly(curve, other);
     if (said == 0) continue;
-    const double factor = (error - errors.at(tried, false)) / said;
+    const double factor = (error - measure(tried)) / said;
     for (auto& [width, value] : curve) value *= std::clamp(factor, 1 / kMostCorrection, kMostCorrection);
   }
 }
@@ -80,18 +81,25 @@ JointWidths choose_jointly(const AnalysedNetwork& source, std::map<GroupId, Erro
                            const ChooseWidths& choose, const Calibration& calibration, int64_t rounds,
                            const CurveOptions& options) {
   OutputErrors errors(source, ids_of(curves), calibration, options);
+  const auto all = 1 + rounds * (1 + static_cast<int64_t>(curves.size()));
+  int64_t done = 0;
+  const auto measure = [&](const std::map<GroupId, int64_t>& widths) {
+    const double error = errors.at(widths, /*only_readers=*/false);
+    if (options.progress) options.progress(std::min(++done, all), all, fmt::format("error {:.4g}", error));
+    return error;
+  };
   JointWidths best{choose(curves), 0, 0};
-  best.error = best.first_error = errors.at(best.widths, false);
+  best.error = best.first_error = measure(best.widths);
   for (int64_t round = 0; round < rounds; ++round) {
-    correct(curves, best.widths, best.error, source, errors);
+    correct(curves, best.widths, best.error, source, measure);
     const auto widths = choose(curves);
-    const double error = widths == best.widths ? best.error : errors.at(widths, false);
-    if (options.progress) options.progress(round + 1, rounds, fmt::format("{:.4g}", error));
+    const double error = widths == best.widths ? best.error : measure(widths);
     if (widths == best.widths) continue;  // curves that were far off need more than one correction
     if (!(error < best.error)) break;
     best.widths = widths;
     best.error = error;
   }
+  if (options.progress && done < all) options.progress(all, all, fmt::format("error {:.4g}", best.error));
   return best;
 }
 

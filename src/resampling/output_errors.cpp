@@ -8,7 +8,7 @@
 namespace inn {
 namespace {
 
-constexpr double kLeastVariation = 1e-12;
+constexpr double kLeastOutputVariation = 1e-12;
 
 /// The batches from `begin` on that hold so many samples, or as many as there are.
 struct BatchRange {
@@ -59,7 +59,7 @@ double relative_error(const std::vector<std::vector<at::Tensor>>& a,
       sum += b[i][k].sum().item<double>();
       count += static_cast<double>(b[i][k].numel());
     }
-    result += difference / std::max(square - sum * sum / count, kLeastVariation);
+    result += difference / std::max(square - sum * sum / count, kLeastOutputVariation);
   }
   return result;
 }

@@ -20,7 +20,7 @@ struct CurveOptions {
   int64_t positions = 64;
   NodeOptions nodes = {};
   uint64_t seed = 0;
-  /// Called after each group, or each round.
+  /// Called after each group, or each network whose outputs were compared.
   std::function<void(int64_t done, int64_t all, const std::string& what)> progress = nullptr;
 };
 

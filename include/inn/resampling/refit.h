@@ -81,7 +81,8 @@ struct TogetherOptions {
   int64_t held_out_every = 5;
   uint64_t seed = 0;
   int64_t memory = int64_t{256} << 20;  // as in RefitOptions
-  std::function<void(int64_t done, int64_t all)> progress = nullptr;
+  /// Called after each iteration of each step.
+  std::function<void(int64_t done, int64_t all, const std::string& step)> progress = nullptr;
 };
 
 /// Gauss-Newton steps on all layers of `resampled` at once, which `refit` has gone through, towards the

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/forward_grad.h>
 
@@ -279,7 +280,7 @@ class JointProblem {
       product = now;
       add_scaled(next, ratio, search);
       search = std::move(next);
-      if (options_.progress) options_.progress(k + 1, options_.iterations);
+      if (options_.progress) options_.progress(k + 1, options_.iterations, "");
     }
     return solution;
   }
@@ -334,11 +335,15 @@ double gauss_newton(Replay& source, Replay& present, const JointFit& joint,
   for (int64_t s = 0; s < options.steps; ++s) {
     GaussNewtonOptions own = options;
     if (options.progress)
-      own.progress = [&](int64_t done, int64_t of) { options.progress(s * of + done, options.steps * of); };
+      own.progress = [&](int64_t done, int64_t of, const std::string&) {
+        options.progress(s * of + done, options.steps * of, fmt::format("step {}", s + 1));
+      };
     const double now = JointProblem(source, present, joint, own).step();
     factor *= now;
     if (now == 1) break;
   }
+  const int64_t all = options.steps * options.iterations;
+  if (options.progress) options.progress(all, all, fmt::format("error {:.3g} of what it was", factor));
   return factor;
 }
 

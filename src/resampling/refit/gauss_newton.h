@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "resampling/refit/fit_plan.h"
 #include "resampling/refit/replay.h"
@@ -16,7 +17,8 @@ struct GaussNewtonOptions {
   /// Relative to the mean of the curvature's diagonal.
   double damping = 1e-3;
   uint64_t seed = 0;
-  std::function<void(int64_t done, int64_t all)> progress = nullptr;  // by iterations
+  /// By iterations.
+  std::function<void(int64_t done, int64_t all, const std::string& step)> progress = nullptr;
 };
 
 /// Lowers Σ over targets of ‖target − value‖², each over its variation, on the calibration samples, in the
