@@ -1,6 +1,6 @@
 """Measures what a trained network of CIFAR-10 loses without training: all that docs/resampling.md says of it.
 
-    python run.py PROGRAM MODEL CALIBRATION TEST FOLDER [--docs DOCS] [--only NAME,NAME] [--samples N]
+    python run.py PROGRAM MODEL CALIBRATION TEST FOLDER [--docs DOCS] [--only NAME,NAME] [--samples N] [--extra OPTIONS]
 
 PROGRAM is build/release/bin/inn, MODEL the ResNet-20 as a .pt2; CALIBRATION and TEST are images as `inn` takes them. Each setting is one
 run of `inn compare`, kept in FOLDER/NAME, so that an interrupted run goes on where it was; without FOLDER/NAME it is measured
@@ -22,12 +22,16 @@ FASHION = pathlib.Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyt
 # What is measured: the words before its table, and the options of `inn compare`.
 SETTINGS = {
     "inner": ("The inner channels of all nine blocks", [*INNER, "--keep", "0.7,0.5,0.3"]),
-    "all": ("All widths, those of the residual streams too", ["--keep", "0.75,0.5"]),
-    "folding": ("All widths cut by 0.3", ["--keep", "0.7", "--methods", "fold,quadrature", "--no-chosen"]),
+    "all": ("All widths, those of the residual streams too", ["--keep", "0.7,0.5"]),
     "samples": ("Half of the inner channels, by how many images are seen",
                 [*INNER, "--keep", "0.5", "--methods", "quadrature", "--no-chosen"]),
     "shift": ("Calibrated on pictures of clothes (Fashion-MNIST in three equal colours) in place of CIFAR-10",
               [*INNER, "--keep", "0.7,0.5,0.3", "--methods", "quadrature,l1", "--no-chosen"]),
+}
+FIGURES = {
+    "inner": "Accuracy against multiply-adds, the inner channels cut",
+    "all": "Accuracy against multiply-adds, all widths cut",
+    "samples": "Accuracy against the number of images",
 }
 SAMPLES = [32, 64, 128, 256, 512, 1000]
 SIDE, LARGER_SIDE = 28, 32
@@ -59,7 +63,7 @@ def measure(options, name, arguments):
             write_shifted(calibration, options.samples)
         samples = [count for count in SAMPLES if count <= options.samples] if name == "samples" else [options.samples]
         command = [options.program, "compare", options.model, "--calibration", calibration, "--data", options.test, *PIXELS,
-                   *arguments, "--samples", ",".join(map(str, samples)), "-o", folder]
+                   *arguments, *options.extra, "--samples", ",".join(map(str, samples)), "-o", folder]
         print(" ".join(map(str, command)), flush=True)
         subprocess.run(list(map(str, command)), check=True)
     return json.loads((folder / "compare.json").read_text())
@@ -91,13 +95,15 @@ def tables(reports):
 
 
 def write_docs(docs, folder, texts):
-    """Puts each table between its marks in resampling.md, and the figures beside it."""
+    """Puts each table with its figure between its marks in resampling.md, and the figures beside it."""
     page = docs / "resampling.md"
     text = page.read_text()
     for name, content in texts.items():
+        if name in FIGURES:
+            shutil.copy(folder / name / "compare.svg", docs / f"resampling_{name}.svg")
+            content += f"\n\n![{FIGURES[name]}](resampling_{name}.svg)"
         marks = f"<!-- {name} -->", f"<!-- end of {name} -->"
         text = re.sub(f"{marks[0]}\n.*?{marks[1]}", lambda _: f"{marks[0]}\n{content}\n{marks[1]}", text, flags=re.DOTALL)
-        shutil.copy(folder / name / "compare.svg", docs / f"resampling_{name}.svg")
     page.write_text(text)
 
 
@@ -108,6 +114,7 @@ def main():
     parser.add_argument("--docs", type=pathlib.Path, help="the folder of resampling.md")
     parser.add_argument("--only", default=",".join(SETTINGS), help="names of settings")
     parser.add_argument("--samples", type=int, default=1000, help="images to calibrate on")
+    parser.add_argument("--extra", type=str.split, default=[], help="further options of every inn compare, as '--together 2'")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     reports = {name: measure(options, name, SETTINGS[name][1]) for name in options.only.split(",")}
