@@ -22,7 +22,7 @@ FASHION = pathlib.Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyt
 # What is measured: the words before its table, and the options of `inn compare`.
 SETTINGS = {
     "inner": ("The inner channels of all nine blocks", [*INNER, "--keep", "0.7,0.5,0.3"]),
-    "all": ("All widths, those of the residual streams too", ["--keep", "0.7,0.5"]),
+    "all": ("All widths, those of the residual streams too", ["--keep", "0.75,0.5"]),
     "samples": ("Half of the inner channels, by how many images are seen",
                 [*INNER, "--keep", "0.5", "--methods", "quadrature", "--no-chosen"]),
     "shift": ("Calibrated on pictures of clothes (Fashion-MNIST in three equal colours) in place of CIFAR-10",
