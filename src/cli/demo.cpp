@@ -19,7 +19,7 @@ constexpr int64_t kBatch = 128, kCalibrationBatch = 256;
 constexpr int64_t kCalibrationImages = 8192;
 /// For least squares, which cost more for an image than batch norm's statistics and need fewer.
 constexpr int64_t kRefitImages = 1024;
-constexpr int64_t kQuickImages = 1280;
+constexpr int64_t kQuickImages = 1280, kQuickCalibrationImages = 256;
 constexpr double kLearningRate = 0.004;
 /// Of the integral model: a function that is trained to be sampled anywhere does best between straight lines.
 /// A network that was not is resampled with the library's own kernel, which does better on it.
@@ -137,7 +137,8 @@ DemoImages read_demo_images(const DemoOptions& options) {
     images.train = images.train.first(std::min(kQuickImages, images.train.size()));
     images.test = images.test.first(std::min(kQuickImages, images.test.size()));
   }
-  images.calibration = images.train.first(std::min(kCalibrationImages, images.train.size()));
+  const int64_t calibrating = options.quick ? kQuickCalibrationImages : kCalibrationImages;
+  images.calibration = images.train.first(std::min(calibrating, images.train.size()));
   return images;
 }
 
