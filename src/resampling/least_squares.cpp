@@ -15,7 +15,7 @@ constexpr double kLeastRidge = 1e-12;
 constexpr double kGreatestRidge = 1e3;
 // Features that vary less than by this part of their second moment count as if they varied so much: what is
 // left of constant ones is rounding.
-constexpr double kLeastVariation = 1e-6;
+constexpr double kLeastVariation = 1e-4;
 
 void add_to(at::Tensor& sum, const at::Tensor& term) {
   if (sum.defined()) {
