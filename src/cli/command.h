@@ -27,6 +27,7 @@ Command groups_command();
 Command check_command();
 Command convert_command();
 Command resample_command();
+Command compare_command();
 Command train_command();
 Command tune_command();
 Command eval_command();

@@ -4,8 +4,7 @@
 #include "cli/command.h"
 #include "cli/conversion.h"
 #include "cli/general.h"
-#include "cli/image_source.h"
-#include "cli/model_source.h"
+#include "cli/normalized_model.h"
 #include "cli/output.h"
 #include "inn/core/error.h"
 #include "inn/report/table.h"
@@ -45,12 +44,9 @@ int run(const Options& options) {
   start(options.general);
   check_integral_output(options.output);
   const auto converted = convert_options(options.conversion, options.general.seed);
-  Network network = read_network(options.model, options.general.seed);
-  require(!is_integral(network), "cli", "Model '{}': it is an integral model already.", options.model.source);
-  if (!options.normalization.mean.empty() || !options.normalization.std.empty())
-    keep_normalization(network, normalization_of(options.normalization, network));
-  network.set_training(false);
-  IntegralModel model = convert(network, converted);
+  const Model source = open_normalized(options.model, options.normalization, options.general.seed).model;
+  require(!source.is_integral(), "cli", "Model '{}': it is an integral model already.", options.model.source);
+  IntegralModel model = convert(source.plain.network, converted);
   model->eval();
   save(*model, options.output);
   if (options.general.json) {
@@ -77,8 +73,7 @@ Command convert_command() {
         add_output_option(app, options->output);
         add_conversion_options(app, options->conversion);
         add_normalization_options(app, options->normalization);
-        app.add_flag("--dynamic-batch", options->model.dynamic_batch,
-                     "Make the batch dynamic where the source's was not");
+        add_dynamic_batch_option(app, options->model.dynamic_batch);
         add_general_options(app, options->general);
         return [options] { return run(*options); };
       }};

@@ -27,14 +27,6 @@ struct Options {
   DemoOptions demo;
 };
 
-void make_folder(const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  require<std::runtime_error>(!error, "cli", "Folder '{}' can't be made: {}.", folder.string(),
-                              error.message());
-  check_output(folder / "results.json");
-}
-
 std::string file_name(const DemoNetwork& network) {
   const std::string whose =
       network.method == "none" ? network.network : network.network + "_" + network.method;
@@ -93,15 +85,19 @@ void write_all(const DemoOutcome& outcome, const std::filesystem::path& folder) 
 
 void print_table(const DemoOutcome& outcome) {
   const auto lines = lines_of(outcome);
-  std::vector<std::string> header{"width", "parameters", "multiply-adds"};
-  for (const auto& line : lines) header.push_back(demo_label(line[0]->network, line[0]->method));
+  std::vector<std::string> header{"width"};
+  for (const double width : demo_widths()) header.push_back(fmt::format("{:g}", width));
   Table table(header);
-  for (size_t w = 0; w < demo_widths().size(); ++w) {
-    std::vector<std::string> cells{fmt::format("{:g}", demo_widths()[w]),
-                                   format_count(lines[0][w]->parameters), format_count(lines[0][w]->macs)};
-    for (const auto& line : lines) cells.push_back(format_percent(line[w]->accuracy));
+  const auto add_row = [&](const std::string& name, const auto& line, auto text) {
+    std::vector<std::string> cells{name};
+    for (const auto* network : line) cells.push_back(text(*network));
     table.add_row(cells);
-  }
+  };
+  add_row("parameters", lines[0], [](const auto& network) { return format_count(network.parameters); });
+  add_row("multiply-adds", lines[0], [](const auto& network) { return format_count(network.macs); });
+  for (const auto& line : lines)
+    add_row(demo_label(line[0]->network, line[0]->method), line,
+            [](const auto& network) { return format_percent(network.accuracy); });
   std::cout << table;
 }
 
@@ -112,7 +108,7 @@ int run(Options options) {
   if (options.demo.quick) options.demo.epochs = options.demo.integral_epochs = 1;
   const auto begin = std::chrono::steady_clock::now();
   const DemoImages images = read_demo_images(options.demo);
-  make_folder(options.demo.output);
+  make_output_folder(options.demo.output);
   const DemoOutcome outcome = run_demo(images, options.demo);
   write_all(outcome, options.demo.output);
   if (options.general.json) {

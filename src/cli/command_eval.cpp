@@ -3,10 +3,9 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/evaluation.h"
 #include "cli/general.h"
-#include "cli/image_source.h"
-#include "cli/limits.h"
-#include "cli/model_source.h"
+#include "cli/normalized_model.h"
 #include "cli/width_choice.h"
 #include "inn/core/error.h"
 #include "inn/report/table.h"
@@ -20,10 +19,8 @@ struct Options {
   ModelOptions model;
   CalibrationOptions calibration;
   NormalizationOptions normalization;
-  std::string data;
-  std::string split = "test";
+  EvaluationOptions evaluation;
   std::vector<double> widths;
-  int64_t batch_size = 256;
 };
 
 /// All channels that the integral groups have now over all that they have in the source; 1 for a plain
@@ -41,12 +38,12 @@ double present_width(const Model& model) {
 std::vector<WidthResult> results_of(const Model& model, const Options& options, const Dataset& data,
                                     const std::optional<Dataset>& calibration,
                                     const Normalization& normalization) {
-  const EvalOptions eval{.batch_size = options.batch_size, .progress = true};
+  const EvalOptions eval{.batch_size = options.evaluation.batch_size, .progress = true};
   if (!options.widths.empty())
     return evaluate_widths(*model.integral, data, normalization, options.widths,
                            {.eval = eval, .calibration = calibration});
   Network network = model.present();
-  if (calibration) recalibrate(network, *calibration, normalization, options.batch_size);
+  if (calibration) recalibrate(network, *calibration, normalization, eval.batch_size);
   return {{present_width(model), evaluate(network, data, normalization, eval)}};
 }
 
@@ -59,11 +56,8 @@ void report(const std::vector<WidthResult>& results, const Dataset& data, bool j
   if (by_position) columns.emplace_back("perplexity");
   Table table(columns);
   for (const auto& [width, result] : results) {
-    Json record{{"width", width},
-                {"accuracy", result.accuracy},
-                {"correct", result.correct},
-                {"count", result.count},
-                {"loss", result.loss}};
+    Json record{{"width", width}};
+    record.update(result_json(result));
     std::vector<std::string> row{fmt::format("{:.4g}", width), format_percent(result.accuracy),
                                  std::to_string(result.correct), std::to_string(result.count),
                                  fmt::format("{:.4f}", result.loss)};
@@ -81,12 +75,9 @@ void report(const std::vector<WidthResult>& results, const Dataset& data, bool j
 int run(const Options& options) {
   const auto device = start(options.general);
   for (const double width : options.widths) check_fraction("--widths", width);
-  const std::map<std::string, Split> splits{
-      {"test", Split::test}, {"train", Split::train}, {"any", Split::any}};
-  Network network = read_network(options.model, options.general.seed);
-  const Dataset data = open_dataset(options.data, splits.at(options.split));
-  const Normalization normalization = normalization_of(options.normalization, network, &data);
-  Model model = open_model(std::move(network));
+  const Dataset data = read_evaluated(options.evaluation);
+  auto [model, normalization] =
+      open_normalized(options.model, options.normalization, options.general.seed, &data);
   require(options.widths.empty() || model.is_integral(), "cli",
           "Model '{}': it is a plain network, which has one width; --widths is for integral models (see 'inn "
           "convert').",
@@ -111,20 +102,11 @@ Command eval_command() {
           .declare = [](CLI::App& app) -> std::function<int()> {
             auto options = std::make_shared<Options>();
             add_model_options(app, options->model);
-            app.add_option("--data", options->data,
-                           "Samples with labels: a folder of images, a .pt of tensors, or fashion-mnist")
-                ->required()
-                ->type_name("DATA");
-            app.add_option("--split", options->split, "test, train or any")
-                ->check(CLI::IsMember({"test", "train", "any"}))
-                ->capture_default_str();
+            add_evaluation_options(app, options->evaluation);
             app.add_option("--widths", options->widths,
                            "Of an integral model: fractions of the source widths, as 1,0.5,0.25")
                 ->delimiter(',')
                 ->type_name("F,F,…");
-            app.add_option("--batch-size", options->batch_size, "Samples at once")
-                ->capture_default_str()
-                ->check(at_least(1));
             add_calibration_options(app, options->calibration);
             add_normalization_options(app, options->normalization);
             add_general_options(app, options->general);

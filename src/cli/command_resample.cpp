@@ -7,6 +7,7 @@
 #include "cli/conversion.h"
 #include "cli/general.h"
 #include "cli/image_source.h"
+#include "cli/normalized_model.h"
 #include "cli/output.h"
 #include "cli/pruning.h"
 #include "cli/resampled.h"
@@ -136,7 +137,7 @@ MethodOptions method_of(const Options& options) {
                     .conversion = convert_options(options.conversion, options.general.seed),
                     .pruning = options.pruning,
                     .seed = options.general.seed,
-                    .progress = true};
+                    .progress = step_bar("refit", "layers")};
   require<UsageError>(!(options.refit && options.no_refit), "cli",
                       "--refit and --no-refit exclude each other.");
   if (options.refit || options.no_refit) how.refit = options.refit;
@@ -163,20 +164,17 @@ int run(const Options& options) {
   const MethodOptions how = method_of(options);
   if (!options.report.empty()) check_output(options.report);
   const auto calibration = read_calibration(options.calibration);
-  Network read = read_network(options.model, options.general.seed);
-  const Normalization normalization =
-      normalization_of(options.normalization, read, calibration ? &*calibration : nullptr);
-  if (!options.normalization.mean.empty() || !options.normalization.std.empty())
-    keep_normalization(read, normalization);
-
-  const Model model = open_model(std::move(read));
+  const auto [model, normalization] = open_normalized(
+      options.model, options.normalization, options.general.seed, calibration ? &*calibration : nullptr);
   const AnalysedNetwork source = model.source();
   std::optional<MeasuringImages> images;
   if (calibration) images.emplace(MeasuringImages{*calibration, normalization, device});
-  const WidthChoice widths =
-      options.budget.text.empty()
-          ? options.widths
-          : within_budget(options.budget, model, options.widths, *images, how.seed, how.progress);
+  const WidthChoice widths = options.budget.text.empty()
+                                 ? options.widths
+                                 : within_budget(budget_of(options.budget), source, options.widths,
+                                                 curves_of(model, options.widths, *images, how.seed,
+                                                           step_bar("error curves", "groups")),
+                                                 options.budget.latency_table);
   Resampled made = resampled(model, widths, how, images);
   write_network(made.network, options.output, options.dynamic_batch);
   if (!options.report.empty()) write_report(made, options.report);
@@ -228,8 +226,7 @@ Command resample_command() {
         add_kernel_options(app, options->conversion);
         add_calibration_options(app, options->calibration);
         add_normalization_options(app, options->normalization);
-        app.add_flag("--dynamic-batch", options->dynamic_batch,
-                     "Make the batch dynamic where the source's was not");
+        add_dynamic_batch_option(app, options->dynamic_batch);
         add_general_options(app, options->general);
         add_device_option(app, options->general);
         return [options] { return run(*options); };

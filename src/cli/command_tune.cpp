@@ -4,8 +4,7 @@
 #include "cli/command.h"
 #include "cli/conversion.h"
 #include "cli/general.h"
-#include "cli/image_source.h"
-#include "cli/model_source.h"
+#include "cli/normalized_model.h"
 #include "cli/output.h"
 #include "cli/training.h"
 #include "cli/width_choice.h"
@@ -31,10 +30,8 @@ int run(const Options& options) {
   const auto converted = convert_options(options.conversion, options.general.seed);
 
   const Dataset data = open_dataset(options.training.data, Split::train);
-  Network network = read_network(options.model, options.general.seed, &data);
-  const Normalization normalization = normalization_of(options.normalization, network, &data);
-  if (data.holds_images()) keep_normalization(network, normalization);
-  Model model = open_model(std::move(network));
+  auto [model, normalization] =
+      open_normalized(options.model, options.normalization, options.general.seed, &data, ZooSize::of_data);
   if (!model.is_integral()) model.integral = convert(model.plain.network, converted);
 
   const AnalysedNetwork source = model.source();
@@ -70,8 +67,7 @@ Command tune_command() {
             add_training_options(app, options->training);
             add_kernel_options(app, options->conversion);
             add_normalization_options(app, options->normalization);
-            app.add_flag("--dynamic-batch", options->model.dynamic_batch,
-                         "Make the batch dynamic where the source's was not");
+            add_dynamic_batch_option(app, options->model.dynamic_batch);
             add_general_options(app, options->general);
             add_device_option(app, options->general);
             return [options] { return run(*options); };

@@ -27,7 +27,7 @@ const std::vector<double>& demo_widths();
 /// One network of the comparison, with its figures.
 struct DemoNetwork {
   std::string network;  // "integral", "ordinary" or "separate": whose weights
-  std::string method;   // "interpolate", "l1" or "none"
+  std::string method;   // "interpolate", "interpolate-refit", "quadrature", "l1" or "none"
   double width;
   double accuracy;
   int64_t parameters, macs;
@@ -53,7 +53,8 @@ struct DemoOutcome {
 ///
 /// One recipe for all: the ordinary network, the same at each smaller width, and the integral model,
 /// converted from the ordinary network and trained on at random widths. Batch norm is recalibrated, on the
-/// same images, in every network that was resampled.
+/// same images, in every network that was resampled; where layers are refit, that is in its place, on the
+/// first of these images.
 DemoOutcome run_demo(const DemoImages& images, const DemoOptions& options);
 
 }  // namespace inn::cli

@@ -74,10 +74,15 @@ void keep_normalization(Network& network, const Normalization& normalization) {
   network.extra[kRecord] = record.dump();
 }
 
-void add_calibration_options(CLI::App& app, CalibrationOptions& options) {
-  app.add_option("--calibration", options.data,
-                 "Samples to measure on: batch norm's statistics, the kernel of the data; no labels needed")
+CLI::Option* add_calibration_option(CLI::App& app, std::string& data) {
+  return app
+      .add_option("--calibration", data,
+                  "Samples to measure on: batch norm's statistics, the kernel of the data; no labels needed")
       ->type_name("DATA");
+}
+
+void add_calibration_options(CLI::App& app, CalibrationOptions& options) {
+  add_calibration_option(app, options.data);
   app.add_option("--samples", options.samples, "How many of them; 0: all")
       ->capture_default_str()
       ->check(at_least(0));

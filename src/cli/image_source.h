@@ -12,7 +12,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace inn::cli {
 
@@ -38,6 +39,8 @@ struct CalibrationOptions {
   int64_t samples = 2048;  // 0: all
 };
 
+/// Declares --calibration.
+CLI::Option* add_calibration_option(CLI::App& app, std::string& data);
 /// Declares --calibration and --samples.
 void add_calibration_options(CLI::App& app, CalibrationOptions& options);
 

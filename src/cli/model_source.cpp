@@ -55,6 +55,10 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
       ->type_name("SIZES");
 }
 
+void add_dynamic_batch_option(CLI::App& app, bool& dynamic_batch) {
+  app.add_flag("--dynamic-batch", dynamic_batch, "Make the batch dynamic where the source's was not");
+}
+
 Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* images) {
   std::vector<at::Tensor> examples;
   for (const auto& text : options.input_sizes) examples.push_back(example_of(text));

@@ -26,6 +26,8 @@ struct ModelOptions {
 
 /// Declares MODEL and --input-size.
 void add_model_options(CLI::App& app, ModelOptions& options);
+/// Declares --dynamic-batch.
+void add_dynamic_batch_option(CLI::App& app, bool& dynamic_batch);
 
 /// Reads what MODEL names: a .pt2 archive, a TorchScript .pt or zoo:NAME. A zoo network is made for `images`
 /// where they are given, and has a dynamic batch. Throws UsageError for a wrong --input-size.

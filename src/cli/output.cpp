@@ -30,6 +30,14 @@ void check_output(const std::filesystem::path& file) {
                               std::strerror(errno));
 }
 
+void make_output_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  require<std::runtime_error>(!error, "cli", "Folder '{}' can't be made: {}.", folder.string(),
+                              error.message());
+  check_output(folder / "results.json");
+}
+
 void check_integral_output(const std::filesystem::path& file) {
   require<UsageError>(file.extension() == ".pt2", "cli",
                       "--output '{}': an integral model is written to a .pt2.", file.string());

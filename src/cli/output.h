@@ -19,6 +19,10 @@ void add_output_option(CLI::App& app, std::filesystem::path& output);
 /// a folder itself. Asked before long work.
 void check_output(const std::filesystem::path& file);
 
+/// Makes a folder that files are written into. Throws std::runtime_error where it can't be made or written
+/// to.
+void make_output_folder(const std::filesystem::path& folder);
+
 /// Throws UsageError unless the name ends in .pt2: an integral model is kept in nothing else.
 void check_integral_output(const std::filesystem::path& file);
 /// Throws UsageError unless the name ends in .pt2 or .pt.

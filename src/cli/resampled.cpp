@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "inn/core/error.h"
-#include "inn/core/progress.h"
 #include "inn/resampling/folding.h"
 #include "inn/resampling/importance.h"
 #include "inn/train/evaluate.h"
@@ -65,19 +64,6 @@ Mapped mapped(const Model& model, const WidthChoice& widths, const MethodOptions
   return {std::move(source), std::move(found.maps), std::move(chosen), std::move(found.groups)};
 }
 
-std::vector<LayerFit> refit_to_images(Network& network, const Mapped& made, const MethodOptions& options,
-                                      const MeasuringImages& images) {
-  std::optional<Progress> bar;
-  RefitOptions refitting{.seed = options.seed};
-  if (options.progress)
-    refitting.progress = [&](int64_t, int64_t all, const std::string& layer) {
-      if (!bar) bar.emplace(Progress::Options{.label = "refit", .total = all, .unit = "layers"});
-      bar->advance(1, layer);
-    };
-  return refit(network, made.source, made.maps,
-               calibration_of(images, made.source.network, Measured::activations), refitting);
-}
-
 }  // namespace
 
 std::vector<std::string> resampling_methods() {
@@ -108,7 +94,9 @@ Resampled resampled(const Model& model, const WidthChoice& widths, const MethodO
   Resampled result{resample(made.source, made.maps), std::move(made.chosen), std::move(made.groups), {}};
   result.network.set_training(false);
   if (images && options.refits()) {
-    result.layers = refit_to_images(result.network, made, options, *images);
+    const auto data = calibration_of(*images, made.source.network, Measured::activations);
+    result.layers = refit(result.network, made.source, made.maps, data,
+                          {.seed = options.seed, .progress = options.progress});
   } else if (images) {
     recalibrate(result.network, images->images, images->normalization, kRecalibrationBatch);
   }

@@ -9,6 +9,7 @@
 #include "cli/measuring.h"
 #include "cli/model_source.h"
 #include "cli/pruning.h"
+#include "cli/step_bar.h"
 #include "cli/width_choice.h"
 #include "inn/resampling/data_quadrature.h"
 
@@ -31,7 +32,8 @@ struct MethodOptions {
   ConvertOptions conversion = {};
   PruningOptions pruning = {};
   uint64_t seed = 0;
-  bool progress = false;
+  /// Called after each layer that is refit.
+  StepCallback progress = nullptr;
 
   bool refits() const { return refit.value_or(method == "quadrature"); }
 };

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <iostream>
 
+#include "cli/evaluation.h"
 #include "cli/limits.h"
 #include "cli/output.h"
 #include "cli/usage_error.h"
@@ -104,10 +105,7 @@ void print_training(const TrainResult& result, const std::filesystem::path& outp
 }  // namespace
 
 void add_training_options(CLI::App& app, TrainingOptions& options) {
-  app.add_option("--data", options.data,
-                 "Samples with labels: a folder of images, a .pt of tensors, or fashion-mnist")
-      ->required()
-      ->type_name("DATA");
+  add_data_option(app, options.data);
   app.add_option("--checkpoint", options.train.checkpoint,
                  "Written after every epoch and on Ctrl-C; default: OUT.checkpoint")
       ->type_name("FILE");

@@ -2,13 +2,11 @@
 
 #include <CLI/CLI.hpp>
 #include <fstream>
-#include <memory>
 
 #include "cli/general.h"
 #include "cli/usage_error.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
-#include "inn/core/progress.h"
 #include "inn/cost/cost.h"
 #include "inn/resampling/error_curves.h"
 
@@ -17,10 +15,6 @@ namespace {
 
 // Savings of single groups do not quite add up: so often the widths are chosen anew for less.
 constexpr int kLatencyTrials = 6;
-
-Budget budget_of(const BudgetOptions& options) {
-  return as_usage([&] { return Budget::read(options.text); });
-}
 
 std::vector<GroupId> groups_of(const Model& model, const AnalysedNetwork& source, const WidthChoice& widths) {
   auto ids = source.groups.select(widths.groups);
@@ -31,7 +25,7 @@ std::vector<GroupId> groups_of(const Model& model, const AnalysedNetwork& source
   }
   keep_resizable(model, source, widths, ids);
   for (const auto& [name, width] : prune_options(widths).widths) std::erase(ids, source.groups.find(name));
-  require(!ids.empty(), "cli", "--budget: no group is left whose width could change.");
+  require(!ids.empty(), "cli", "Budget: no group is left whose width could change.");
   return ids;
 }
 
@@ -79,9 +73,11 @@ double measured_latency(const AnalysedNetwork& source, const std::map<GroupId, i
   return measure_latency(network, example_inputs(network, 1)).median;
 }
 
-std::map<GroupId, int64_t> within_latency(const AnalysedNetwork& source, const std::vector<GroupId>& ids,
+std::map<GroupId, int64_t> within_latency(const AnalysedNetwork& source,
                                           const std::map<GroupId, ErrorCurve>& curves, Budget budget,
                                           const WidthLimits& limits, const std::filesystem::path& path) {
+  std::vector<GroupId> ids;
+  for (const auto& [id, curve] : curves) ids.push_back(id);
   const bool kept = !path.empty() && std::filesystem::exists(path);
   const LatencyTable table = kept ? read_table(path, source, ids) : measure_latencies(source, ids);
   if (!kept && !path.empty()) write_table(table, source, path);
@@ -120,30 +116,33 @@ void check(const BudgetOptions& options, const WidthChoice& widths, bool has_cal
                       "--budget is spent by errors measured on data: --calibration is missing.");
 }
 
-WidthChoice within_budget(const BudgetOptions& options, const Model& model, const WidthChoice& widths,
-                          const MeasuringImages& images, uint64_t seed, bool progress) {
-  const Budget budget = budget_of(options);
-  const AnalysedNetwork source = model.source();
+Budget budget_of(const BudgetOptions& options) {
+  return as_usage([&] { return Budget::read(options.text); });
+}
+
+std::map<GroupId, ErrorCurve> curves_of(const Model& model, const WidthChoice& widths,
+                                        const MeasuringImages& images, uint64_t seed,
+                                        const StepCallback& progress) {
+  AnalysedNetwork source = model.source();
   const auto ids = groups_of(model, source, widths);
-  std::optional<Progress> bar;
-  CurveOptions curving{.seed = seed};
-  if (progress)
-    curving.progress = [&](int64_t, int64_t all, const std::string& group) {
-      if (!bar) bar.emplace(Progress::Options{.label = "error curves", .total = all, .unit = "groups"});
-      bar->advance(1, group);
-    };
-  const auto curves =
-      error_curves(source, ids, calibration_of(images, source.network, Measured::activations), curving);
-  bar.reset();
-  WidthLimits limits = prune_options(widths).limits;
+  source.network.to(images.device);
+  return error_curves(source, ids, calibration_of(images, source.network, Measured::activations),
+                      {.seed = seed, .progress = progress});
+}
+
+WidthChoice within_budget(const Budget& budget, const AnalysedNetwork& source, const WidthChoice& widths,
+                          const std::map<GroupId, ErrorCurve>& curves,
+                          const std::filesystem::path& latency_table) {
+  const WidthLimits limits = prune_options(widths).limits;
   std::map<GroupId, int64_t> found;
   if (budget.of == Budget::Of::latency) {
-    found = within_latency(source, ids, curves, budget, limits, options.latency_table);
+    found = within_latency(source, curves, budget, limits, latency_table);
   } else {
     const auto cost = budget.of == Budget::Of::macs ? multiply_adds(source) : parameters(source);
     found = widths_for_budget(source, curves, cost, budget, limits).widths;
   }
   WidthChoice result = widths;
+  result.keep.reset();
   result.groups.clear();
   result.exclude.clear();
   for (const auto& [id, width] : found)

@@ -2,13 +2,14 @@
 // Widths that a command finds for a budget.
 
 #include <filesystem>
-#include <optional>
+#include <map>
 #include <string>
-#include <vector>
 
 #include "cli/measuring.h"
 #include "cli/model_source.h"
+#include "cli/step_bar.h"
 #include "cli/width_choice.h"
+#include "inn/resampling/budget.h"
 
 namespace CLI {
 class App;
@@ -28,11 +29,21 @@ void add_budget_options(CLI::App& app, BudgetOptions& options);
 /// without a budget of latency.
 void check(const BudgetOptions& options, const WidthChoice& widths, bool has_calibration);
 
-/// Returns `widths` with the width of each of its groups (--groups, without --exclude) that is best within
-/// the budget, by the curves of the output's error on the images; limits hold. Widths that are given by name
-/// stay. Where the budget is one of latency, the table is read from its file, or measured and written there,
-/// and the widths are chosen again until the network's own latency is within it.
-WidthChoice within_budget(const BudgetOptions& options, const Model& model, const WidthChoice& widths,
-                          const MeasuringImages& images, uint64_t seed, bool progress);
+/// Returns the budget. Throws UsageError for a text that is none.
+Budget budget_of(const BudgetOptions& options);
+
+/// Returns the curves of the output's error on the images, of each group that `widths` leaves to a budget
+/// (--groups, without --exclude and those that have a width by name). They serve any number of budgets.
+std::map<GroupId, ErrorCurve> curves_of(const Model& model, const WidthChoice& widths,
+                                        const MeasuringImages& images, uint64_t seed,
+                                        const StepCallback& progress);
+
+/// Returns `widths` with the width of each group that has a curve that is best within the budget; limits
+/// hold. Widths that are given by name stay. Where the budget is one of latency, the table is read from its
+/// file, or measured and written there, and the widths are chosen again until the network's own latency is
+/// within it. source: the model's.
+WidthChoice within_budget(const Budget& budget, const AnalysedNetwork& source, const WidthChoice& widths,
+                          const std::map<GroupId, ErrorCurve>& curves,
+                          const std::filesystem::path& latency_table = {});
 
 }  // namespace inn::cli

@@ -54,7 +54,14 @@ std::set<GroupId> resizable(const Model& model, const AnalysedNetwork& source) {
   return ids;
 }
 
-void add_limits(CLI::App& app, WidthChoice& choice) {
+}  // namespace
+
+void add_fraction_options(CLI::App& app, WidthChoice& choice) {
+  app.add_option("--groups", choice.groups,
+                 "Groups that --keep is for, by globs over their names; default: all")
+      ->type_name("PATTERN");
+  app.add_option("--exclude", choice.exclude, "Groups that no fraction is for, by globs")
+      ->type_name("PATTERN");
   app.add_option("--round-to", choice.limits.round_to,
                  "Makes what fractions give a multiple of N, the nearest; a narrower group stays")
       ->type_name("N")
@@ -71,20 +78,13 @@ void add_limits(CLI::App& app, WidthChoice& choice) {
       ->check(CLI::Range(0.0, 1.0));
 }
 
-}  // namespace
-
 void add_width_options(CLI::App& app, WidthChoice& choice) {
   app.add_option("--keep", choice.keep, "The fraction of its channels that each chosen group keeps")
       ->type_name("F");
   app.add_option("--keep-of", choice.keep_of, "That of the groups that a glob names; the last one holds")
       ->type_name("PATTERN=F");
   app.add_option("--width", choice.widths, "The width of a group by itself")->type_name("NAME=N");
-  app.add_option("--groups", choice.groups,
-                 "Groups that --keep is for, by globs over their names; default: all")
-      ->type_name("PATTERN");
-  app.add_option("--exclude", choice.exclude, "Groups that no fraction is for, by globs")
-      ->type_name("PATTERN");
-  add_limits(app, choice);
+  add_fraction_options(app, choice);
 }
 
 void check_fraction(const char* option, double fraction) {

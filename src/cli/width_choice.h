@@ -28,8 +28,10 @@ struct WidthChoice {
   bool round_up = false;
 };
 
-/// Declares --keep, --keep-of, --width, --groups, --exclude, --round-to, --round-up, --min-width and
+/// Declares what holds of every fraction: --groups, --exclude, --round-to, --round-up, --min-width and
 /// --max-cut.
+void add_fraction_options(CLI::App& app, WidthChoice& choice);
+/// Declares those, and --keep, --keep-of and --width.
 void add_width_options(CLI::App& app, WidthChoice& choice);
 
 /// Throws UsageError unless the fraction of a width is above 0 and at most 8.

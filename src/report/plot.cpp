@@ -18,13 +18,17 @@ constexpr std::array<const char*, 7> kColors{"#0072b2", "#d55e00", "#009e73", "#
 constexpr std::array<int, 7> kMarks{7, 5, 9, 13, 11, 6, 4};  // gnuplot's filled circle, square, triangle, …
 
 /// Returns text as gnuplot's string, each byte but letters, digits and spaces as an octal escape, so that no
-/// quote, backquote or backslash is left to be read. Control characters become spaces.
+/// quote, backquote or backslash is left to be read. A digit behind an escape is escaped too: gnuplot would
+/// read it as one more of the escape's. Control characters become spaces.
 std::string quoted(const std::string& text) {
   std::string result = "\"";
+  bool plain = true;
   for (const char character : text) {
     const auto byte = static_cast<unsigned char>(character);
-    const bool plain = byte < 0x80 && (std::isalnum(byte) != 0 || byte == ' ');
-    result += plain ? std::string(1, character) : byte < ' ' ? " " : fmt::format("\\{:03o}", byte);
+    const bool after_escape = !plain;
+    plain = byte <= ' ' || (byte < 0x80 && std::isalpha(byte) != 0) ||
+            (byte < 0x80 && std::isdigit(byte) != 0 && !after_escape);
+    result += byte < ' ' ? " " : plain ? std::string(1, character) : fmt::format("\\{:03o}", byte);
   }
   return result + "\"";
 }

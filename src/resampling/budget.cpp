@@ -38,15 +38,7 @@ struct Descent {
   double worth = std::numeric_limits<double>::infinity();  // error for what is saved, of the best next step
   size_t next = 0;
 
-  double error(int64_t width) const {
-    const auto above = curve.lower_bound(width);
-    if (above == curve.end()) return 0;
-    if (above->first == width || above == curve.begin()) return above->second;
-    const auto below = std::prev(above);
-    const double share =
-        static_cast<double>(width - below->first) / static_cast<double>(above->first - below->first);
-    return below->second + share * (above->second - below->second);
-  }
+  double error(int64_t width) const { return read_linearly(curve, width); }
 };
 
 /// The curve with an end at the source width, never rising with the width.

@@ -53,7 +53,7 @@ NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int
   const auto kernels = measure_kernels(source, cut, calibration, measuring);
   for (const auto id : cut) {
     auto found = nodes_of(source, id, widths.at(id), kernels, options);
-    if (const auto kernel = kernels.find(id); kernel != kernels.end())
+    if (const auto kernel = kernels.find(id); options.curves && kernel != kernels.end())
       found.report.curve = error_curve(kernel->second, options);
     result.maps.emplace(id, std::move(found.maps));
     result.groups.push_back(std::move(found.report));
@@ -68,10 +68,12 @@ DataQuadrature resample(const AnalysedNetwork& source, const std::map<GroupId, i
                         const Calibration& calibration, const DataQuadratureOptions& options) {
   auto found = find_nodes(source, widths, calibration, options.nodes,
                           {.positions = options.refit.positions, .seed = options.refit.seed});
-  DataQuadrature result{resample(source, found.maps), std::move(found.maps), std::move(found.groups), {}};
+  DataQuadrature result{resample(source, found.maps), std::move(found.maps), std::move(found.groups), {}, 1};
   result.network.set_training(false);
-  if (options.refits && !result.maps.empty())
-    result.layers = refit(result.network, source, result.maps, calibration, options.refit);
+  if (!options.refits || result.maps.empty()) return result;
+  result.layers = refit(result.network, source, result.maps, calibration, options.refit);
+  if (options.together.steps > 0)
+    result.together_gain = refit_together(result.network, source, result.maps, calibration, options.together);
   return result;
 }
 

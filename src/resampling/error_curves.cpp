@@ -1,64 +1,18 @@
 #include "inn/resampling/error_curves.h"
 
-#include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
-#include "inn/core/error.h"
+#include "resampling/output_errors.h"
 
 namespace inn {
 namespace {
 
 constexpr double kLeastError = 1e-12;  // whose logarithm is taken
-
-/// The batches that hold the first `samples` samples.
-Calibration first_batches(const Calibration& calibration, int64_t samples) {
-  require(calibration.batch != nullptr, "resampling", "Calibration: batches are needed but not given.");
-  int64_t count = 0, seen = 0;
-  for (auto batch = calibration.batch(0); batch && seen < samples; batch = calibration.batch(count)) {
-    seen += batch->inputs.at(0).toTensor().size(0);
-    ++count;
-  }
-  Calibration result = calibration;
-  result.batch = [of = calibration.batch, count](int64_t index) -> std::optional<CalibrationBatch> {
-    return index < count ? of(index) : std::nullopt;
-  };
-  return result;
-}
-
-/// The floating-point outputs of every batch.
-std::vector<std::vector<at::Tensor>> outputs_of(const Network& network, const Calibration& calibration) {
-  const at::NoGradGuard no_grad;
-  std::vector<std::vector<at::Tensor>> outputs;
-  int64_t index = 0;
-  for (auto batch = calibration.batch(0); batch; batch = calibration.batch(++index)) {
-    outputs.emplace_back();
-    for (const auto& value : network.forward(batch->inputs))
-      if (value.isTensor() && value.toTensor().is_floating_point())
-        outputs.back().push_back(value.toTensor().to(at::kDouble));
-  }
-  require(!outputs.empty() && !outputs[0].empty(), "resampling",
-          "Error curves: the network gives no floating-point tensor to compare.");
-  return outputs;
-}
-
-/// Σ over outputs of Σ (a − b)²/Σ (b − b̄)².
-double relative_error(const std::vector<std::vector<at::Tensor>>& a,
-                      const std::vector<std::vector<at::Tensor>>& b) {
-  double result = 0;
-  for (size_t k = 0; k < b[0].size(); ++k) {
-    double difference = 0, square = 0, sum = 0, count = 0;
-    for (size_t i = 0; i < b.size(); ++i) {
-      difference += (a[i][k] - b[i][k]).square().sum().item<double>();
-      square += b[i][k].square().sum().item<double>();
-      sum += b[i][k].sum().item<double>();
-      count += static_cast<double>(b[i][k].numel());
-    }
-    result += difference / std::max(square - sum * sum / count, kLeastError);
-  }
-  return result;
-}
+/// A curve is corrected by at most this factor in a round, and its inverse.
+constexpr double kMostCorrection = 8;
 
 /// The measured points, and all widths between and below them.
 ErrorCurve filled(const ErrorCurve& measured, int64_t source_width) {
@@ -77,18 +31,34 @@ ErrorCurve filled(const ErrorCurve& measured, int64_t source_width) {
   return curve;
 }
 
+std::vector<GroupId> ids_of(const std::map<GroupId, ErrorCurve>& curves) {
+  std::vector<GroupId> ids;
+  for (const auto& [id, curve] : curves) ids.push_back(id);
+  return ids;
+}
+
+/// Multiplies each curve by what its group's cut costs among the cuts of the others, over what the curve
+/// says: found by giving the group back half of what it lost, or by taking a quarter of it where it lost
+/// nothing.
+void correct(std::map<GroupId, ErrorCurve>& curves, const std::map<GroupId, int64_t>& widths, double error,
+             const AnalysedNetwork& source, OutputErrors& errors) {
+  for (auto& [id, curve] : curves) {
+    const int64_t now = widths.at(id), n = source.groups.groups.at(id).width;
+    const int64_t other = now < n ? now + (n - now + 1) / 2 : n - n / 4;
+    auto tried = widths;
+    tried[id] = other;
+    const double said = read_linearly(curve, now) - read_linearly(curve, other);
+    if (said == 0) continue;
+    const double factor = (error - errors.at(tried, false)) / said;
+    for (auto& [width, value] : curve) value *= std::clamp(factor, 1 / kMostCorrection, kMostCorrection);
+  }
+}
+
 }  // namespace
 
 std::map<GroupId, ErrorCurve> error_curves(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
                                            const Calibration& calibration, const CurveOptions& options) {
-  const Calibration data = first_batches(calibration, options.samples);
-  AnalysedNetwork plain = source;
-  plain.network.set_training(false);
-  const auto wanted = outputs_of(plain.network, data);
-  const KernelOptions measuring{.positions = options.positions, .seed = options.seed};
-  const auto kernels = measure_kernels(plain, groups, data, measuring);
-  const RefitOptions refitting{
-      .positions = options.positions, .seed = options.seed, .gauss_newton_steps = 0, .only_readers = true};
+  OutputErrors errors(source, groups, calibration, options);
   std::map<GroupId, ErrorCurve> curves;
   int64_t done = 0;
   for (const auto id : groups) {
@@ -98,17 +68,31 @@ std::map<GroupId, ErrorCurve> error_curves(const AnalysedNetwork& source, const 
       const int64_t width =
           std::clamp<int64_t>(std::llround(fraction * static_cast<double>(group.width)), 1, group.width);
       if (width == group.width || measured.contains(width)) continue;
-      const auto found = nodes_of(plain, id, width, kernels, options.nodes);
-      const std::map<GroupId, GroupMaps> maps{{id, found.maps}};
-      Network cut = resample(plain, maps);
-      cut.set_training(false);
-      refit(cut, plain, maps, data, refitting);
-      measured[width] = relative_error(outputs_of(cut, data), wanted);
+      measured[width] = errors.at({{id, width}}, /*only_readers=*/true);
     }
     curves[id] = filled(measured, group.width);
     if (options.progress) options.progress(++done, static_cast<int64_t>(groups.size()), group.name);
   }
   return curves;
+}
+
+JointWidths choose_jointly(const AnalysedNetwork& source, std::map<GroupId, ErrorCurve> curves,
+                           const ChooseWidths& choose, const Calibration& calibration, int64_t rounds,
+                           const CurveOptions& options) {
+  OutputErrors errors(source, ids_of(curves), calibration, options);
+  JointWidths best{choose(curves), 0, 0};
+  best.error = best.first_error = errors.at(best.widths, false);
+  for (int64_t round = 0; round < rounds; ++round) {
+    correct(curves, best.widths, best.error, source, errors);
+    const auto widths = choose(curves);
+    const double error = widths == best.widths ? best.error : errors.at(widths, false);
+    if (options.progress) options.progress(round + 1, rounds, fmt::format("{:.4g}", error));
+    if (widths == best.widths) continue;  // curves that were far off need more than one correction
+    if (!(error < best.error)) break;
+    best.widths = widths;
+    best.error = error;
+  }
+  return best;
 }
 
 }  // namespace inn

@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 #include <span>
 
@@ -115,6 +116,12 @@ GroupMaps interpolation_maps(int64_t source_width, const at::Tensor& points,
 GroupMaps selection_maps(int64_t source_width, const std::vector<int64_t>& indices) {
   const AxisMap selection = AxisMap::select(indices, source_width);
   return {selection, selection};
+}
+
+GroupMaps first_channels(int64_t source_width, int64_t width) {
+  std::vector<int64_t> indices(static_cast<size_t>(width));
+  std::iota(indices.begin(), indices.end(), 0);
+  return selection_maps(source_width, indices);
 }
 
 GroupMaps compose(const GroupMaps& after, const GroupMaps& before) {

@@ -111,12 +111,20 @@ LatencyTable measure_latencies(const AnalysedNetwork& source, const std::vector<
     for (const int64_t quarter : {3, 2, 1}) {
       const int64_t width = std::max<int64_t>(1, n * quarter / 4);
       if (seconds.contains(width)) continue;
-      std::vector<int64_t> kept(static_cast<size_t>(width));
-      for (int64_t c = 0; c < width; ++c) kept[static_cast<size_t>(c)] = c;
-      seconds[width] = of(resample(source, {{id, selection_maps(n, kept)}}));
+      seconds[width] = of(resample(source, {{id, first_channels(n, width)}}));
     }
   }
   return table;
+}
+
+double read_linearly(const std::map<int64_t, double>& by_width, int64_t width) {
+  const auto above = by_width.lower_bound(width);
+  if (above == by_width.end()) return std::prev(above)->second;
+  if (above->first == width || above == by_width.begin()) return above->second;
+  const auto below = std::prev(above);
+  const double share =
+      static_cast<double>(width - below->first) / static_cast<double>(above->first - below->first);
+  return below->second + share * (above->second - below->second);
 }
 
 WidthCost latency(const LatencyTable& table) {
@@ -124,17 +132,8 @@ WidthCost latency(const LatencyTable& table) {
   cost.terms.push_back({{}, [source = table.source](const auto&) { return source; }});
   for (const auto& [id, seconds] : table.seconds)
     cost.terms.push_back({{id}, [id = id, seconds = seconds, source = table.source](const auto& widths) {
-                            const int64_t width = widths[id];
-                            auto above = seconds.lower_bound(width);
-                            if (above == seconds.end()) return 0.;
-                            if (above->first == width || above == seconds.begin()) {
-                              // Below the least measured width time is taken to fall to no less.
-                              return above->second - source;
-                            }
-                            const auto below = std::prev(above);
-                            const double share = static_cast<double>(width - below->first) /
-                                                 static_cast<double>(above->first - below->first);
-                            return below->second + share * (above->second - below->second) - source;
+                            // Below the least measured width time is taken to fall to no less.
+                            return read_linearly(seconds, widths[id]) - source;
                           }});
   return cost;
 }

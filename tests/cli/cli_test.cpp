@@ -39,8 +39,8 @@ int64_t width_of(const json& groups, const std::string& name) {
 
 TEST_F(Program, ShowsExamplesInTheHelpOfEveryCommand) {
   const auto all = output_of("--help");
-  for (const std::string name :
-       {"groups", "check", "convert", "resample", "train", "tune", "eval", "cost", "operators", "demo"}) {
+  for (const std::string name : {"groups", "check", "convert", "resample", "compare", "train", "tune", "eval",
+                                 "cost", "operators", "demo"}) {
     EXPECT_THAT(all, HasSubstr(name));
     EXPECT_THAT(output_of(name + " --help"),
                 AllOf(HasSubstr("Examples:"), HasSubstr("inn " + name), HasSubstr("--json")));
@@ -277,14 +277,15 @@ TEST_F(Training, DemoWritesTheSameFiguresForTheSameSeed) {
   const auto again = json_of("demo --quick --data data --output b --seed 3");
   EXPECT_EQ(first, again);
   EXPECT_EQ(first, json::parse(content_of(folder / "a/results.json")));
-  ASSERT_EQ(first.at("results").size(), 16u);
+  ASSERT_EQ(first.at("results").size(), 24u);
   for (const auto& result : first.at("results")) {
     EXPECT_EQ(result.size(), 6u);
     EXPECT_GE(result.at("accuracy"), 0);
     EXPECT_GT(result.at("macs"), 0);
   }
-  for (const std::string name : {"integral.pt2", "integral_interpolate_0.50.pt2", "ordinary_l1_0.25.pt2",
-                                 "separate_0.75.pt2", "accuracy.svg", "accuracy.png"})
+  for (const std::string name : {"integral.pt2", "integral_interpolate_0.50.pt2",
+                                 "integral_interpolate-refit_0.50.pt2", "ordinary_quadrature_0.25.pt2",
+                                 "ordinary_l1_0.25.pt2", "separate_0.75.pt2", "accuracy.svg", "accuracy.png"})
     EXPECT_TRUE(std::filesystem::exists(folder.path() / "a" / name)) << name;
   const auto half = json_of("cost a/integral_interpolate_0.50.pt2");
   for (const auto& result : first.at("results")) {

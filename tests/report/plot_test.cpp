@@ -37,7 +37,8 @@ class Plot : public testing::Test {
 
   fs::path folder_;
   std::vector<Series> series_{{"integral", {1, 10, 100}, {0.7, 0.8, 0.9}},
-                              {"cut by L1", {1, 10, 100}, {0.2, 0.5, 0.9}}};
+                              {"cut by L1", {1, 10, 100}, {0.2, 0.5, 0.9}},
+                              {"keep 0.512", {1, 10, 100}, {0.1, 0.3, 0.8}}};
 };
 
 TEST_F(Plot, HoldsItsTextsAndALineForEachSeries) {
@@ -50,7 +51,8 @@ TEST_F(Plot, HoldsItsTextsAndALineForEachSeries) {
                                 .height = 480});
   EXPECT_THAT(svg, HasSubstr("<svg"));
   EXPECT_THAT(svg, HasSubstr("width=\"640\" height=\"480\""));
-  for (const char* text : {"Fashion-MNIST", "multiply-adds", "accuracy µ_2 {x}", "integral", "cut by L1"}) {
+  for (const char* text :
+       {"Fashion-MNIST", "multiply-adds", "accuracy µ_2 {x}", "integral", "cut by L1", "keep 0.512"}) {
     EXPECT_THAT(svg, HasSubstr(text));
   }
   EXPECT_THAT(svg, HasSubstr("</svg>"));

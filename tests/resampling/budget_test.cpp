@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "inn/cost/cost.h"
+#include "inn/resampling/data_quadrature.h"
 #include "inn/resampling/error_curves.h"
 #include "inn/resampling/maps.h"
 #include "network_builder.h"
@@ -41,9 +42,7 @@ GroupId group_written_by(const AnalysedNetwork& source, const std::string& tenso
 AnalysedNetwork cut(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths) {
   std::map<GroupId, GroupMaps> maps;
   for (const auto& [id, width] : widths) {
-    std::vector<int64_t> kept;
-    for (int64_t c = 0; c < width; ++c) kept.push_back(c);
-    maps.emplace(id, selection_maps(source.groups.groups[id].width, kept));
+    maps.emplace(id, first_channels(source.groups.groups[id].width, width));
   }
   return {resample(source, maps), source.groups};
 }
@@ -60,6 +59,14 @@ TEST(WidthCost, IsWhatTheResampledNetworkCosts) {
       EXPECT_DOUBLE_EQ(multiply_adds(source)(widths), static_cast<double>(report.macs));
       EXPECT_DOUBLE_EQ(parameters(source)(widths), static_cast<double>(report.parameters));
     }
+}
+
+TEST(WidthCost, ReadsLinearlyBetweenKnownWidths) {
+  const std::map<int64_t, double> known{{2, 1.}, {6, 3.}};
+  EXPECT_DOUBLE_EQ(read_linearly(known, 3), 1.5);
+  EXPECT_DOUBLE_EQ(read_linearly(known, 6), 3);
+  EXPECT_DOUBLE_EQ(read_linearly(known, 1), 1);
+  EXPECT_DOUBLE_EQ(read_linearly(known, 9), 3);
 }
 
 TEST(WidthCost, LatencyAddsUpWhatEachGroupSaves) {
@@ -140,21 +147,66 @@ TEST(Budget, IsReadFromText) {
     EXPECT_THROW(Budget::read(text), std::invalid_argument) << text;
 }
 
+/// Images of noise, in batches of ten.
+Calibration noise_images(int64_t count) {
+  at::manual_seed(3);
+  const at::Tensor x = at::randn({count, 3, 8, 8}, at::kDouble);
+  return {.batch = [=](int64_t index) -> std::optional<CalibrationBatch> {
+    if (10 * index >= count) return std::nullopt;
+    return CalibrationBatch{{x.narrow(0, 10 * index, 10)}};
+  }};
+}
+
 TEST(ErrorCurves, FallToNothingAtTheSourceWidth) {
   const auto source = three_layers();
   const auto first = group_written_by(source, "a.weight");
-  at::manual_seed(3);
-  const at::Tensor x = at::randn({40, 3, 8, 8}, at::kDouble);
-  const Calibration data{.batch = [&](int64_t index) -> std::optional<CalibrationBatch> {
-    if (index >= 4) return std::nullopt;
-    return CalibrationBatch{{x.narrow(0, 10 * index, 10)}};
-  }};
-  const auto curves = error_curves(source, {first}, data, {.fractions = {0.2, 0.5, 0.8}});
+  const auto curves = error_curves(source, {first}, noise_images(40), {.fractions = {0.2, 0.5, 0.8}});
   const auto& curve = curves.at(first);
   ASSERT_EQ(curve.size(), 6u);
   EXPECT_EQ(curve.at(6), 0);
   for (const auto& [width, error] : curve) EXPECT_GE(error, 0) << width;
   EXPECT_GT(curve.at(1), curve.at(5));
+}
+
+TEST(JointWidths, AreMendedWhereCurvesMislead) {
+  auto source = three_layers();
+  const auto first = group_written_by(source, "a.weight"), second = group_written_by(source, "b.weight");
+  // All channels of the second group are its first two: nothing is lost there.
+  auto& writing = source.network.state[source.network.find_state("b.weight")].tensor;
+  for (int64_t c = 2; c < 8; c += 2) writing.narrow(0, c, 2).copy_(writing.narrow(0, 0, 2));
+  const auto data = noise_images(160);
+  const CurveOptions options{.samples = 80};
+  // As if it were the other way round.
+  std::map<GroupId, ErrorCurve> curves;
+  for (int64_t w = 1; w <= 6; ++w) curves[first][w] = 0.1 * static_cast<double>(6 - w);
+  for (int64_t w = 1; w <= 8; ++w) curves[second][w] = static_cast<double>(8 - w);
+  const auto cost = multiply_adds(source);
+  const ChooseWidths choose = [&](const auto& now) {
+    return widths_for_budget(source, now, cost, {Budget::Of::macs, 0.4}).widths;
+  };
+  const auto misled = choose(curves);
+  const auto found = choose_jointly(source, curves, choose, data, 3, options);
+  EXPECT_LT(found.error, 0.9 * found.first_error);
+  EXPECT_GT(found.widths.at(first), misled.at(first));
+  // The errors are those of networks that were cut together, on images that they were not fit to.
+  const auto error = [&](const std::map<GroupId, int64_t>& widths) {
+    const auto made =
+        resample(source, widths, noise_images(80), {.refit = {.positions = 64, .gauss_newton_steps = 0}});
+    const at::Tensor x = at::randn({200, 3, 8, 8}, at::kDouble);
+    const at::Tensor wanted = source.network.forward(x);
+    return ((made.network.forward(x) - wanted).square().sum() / (wanted - wanted.mean()).square().sum())
+        .item<double>();
+  };
+  EXPECT_LT(error(found.widths), error(misled));
+}
+
+TEST(JointWidths, AreThoseOfTheCurvesWithoutARound) {
+  const auto source = three_layers();
+  const auto first = group_written_by(source, "a.weight");
+  const ChooseWidths choose = [&](const auto&) { return std::map<GroupId, int64_t>{{first, 3}}; };
+  const auto found = choose_jointly(source, {{first, {{1, 1.}, {6, 0.}}}}, choose, noise_images(40), 0);
+  EXPECT_EQ(found.widths.at(first), 3);
+  EXPECT_EQ(found.error, found.first_error);
 }
 
 }  // namespace

@@ -88,6 +88,21 @@ TEST(DataQuadrature, SourceWidthsGiveTheSourceNetwork) {
     EXPECT_TRUE(at::equal(made.network.state[s].tensor, source.network.state[s].tensor));
 }
 
+TEST(DataQuadrature, StepsOnAllLayersLowerTheErrorOnOtherImages) {
+  const auto source = analyse(residual_network(7, 8));
+  const std::map<GroupId, int64_t> widths{{group_of(source, "first.weight"), 3}};
+  const auto images = noise({3, 6, 6}, 400, 50);
+  const auto before = resample(source, widths, images);
+  const auto after = resample(source, widths, images, {.together = {.steps = 2, .iterations = 6}});
+  EXPECT_LT(after.together_gain, 1);
+  EXPECT_LT(mean_square_error(after.network, source.network),
+            mean_square_error(before.network, source.network));
+  // Nothing to mend, nothing changed.
+  Network same = source.network;
+  EXPECT_EQ(refit_together(same, source, {}, images), 1);
+  EXPECT_THROW(refit_together(same, source, {}, images, {.held_out_every = 1}), std::invalid_argument);
+}
+
 TEST(DataQuadrature, DuplicatedChannelsGoWithoutLoss) {
   Network network = residual_network(2, 6);
   auto& state = network.state;

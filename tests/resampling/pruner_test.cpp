@@ -67,9 +67,7 @@ std::map<GroupId, GroupMaps> halves(const AnalysedNetwork& source) {
   std::map<GroupId, GroupMaps> maps;
   for (const auto id : source.groups.select({})) {
     const int64_t width = source.groups.groups[id].width;
-    std::vector<int64_t> kept;
-    for (int64_t c = 0; c < std::max(width / 2, std::min<int64_t>(2, width)); ++c) kept.push_back(c);
-    maps.emplace(id, selection_maps(width, kept));
+    maps.emplace(id, first_channels(width, std::max(width / 2, std::min<int64_t>(2, width))));
   }
   return maps;
 }

@@ -45,9 +45,7 @@ std::string round_trip(const std::vector<RandomStep>& steps, uint64_t seed) {
   std::map<GroupId, GroupMaps> maps;
   for (const auto id : source.groups.select({})) {
     const int64_t width = source.groups.groups[id].width;
-    std::vector<int64_t> kept;
-    for (int64_t k = 0; k < std::max<int64_t>(1, width / 2); ++k) kept.push_back(k);
-    maps.emplace(id, selection_maps(width, kept));
+    maps.emplace(id, first_channels(width, std::max<int64_t>(1, width / 2)));
   }
   const auto half = resample(source, maps);
   const auto inputs = random_inputs(half, seed);

@@ -55,9 +55,8 @@ TEST(Rules, HoldTheLawsOnAnExampleOfEveryOperator) {
         EXPECT_TRUE(proof.ok()) << proof.name << ": " << proof.failure;
       std::map<GroupId, GroupMaps> maps;
       for (const auto id : resizable) {
-        std::vector<int64_t> kept;
-        for (int64_t k = 0; k < (source.groups.groups[id].width + 1) / 2; ++k) kept.push_back(k);
-        maps.emplace(id, selection_maps(source.groups.groups[id].width, kept));
+        const int64_t width = source.groups.groups[id].width;
+        maps.emplace(id, first_channels(width, (width + 1) / 2));
       }
       const auto half = resample(source, maps);
       const auto path = std::filesystem::temp_directory_path() / fmt::format("inn-rules-{}.pt2", getpid());

@@ -21,6 +21,8 @@ struct DataQuadratureOptions {
   /// Whether layers are refit by least squares after the kernel's weights are given.
   bool refits = true;
   RefitOptions refit = {};
+  /// Steps on all layers at once after the refits: better where much is cut, and slower.
+  TogetherOptions together = {.steps = 0};
 };
 
 /// What became of one group.
@@ -33,7 +35,7 @@ struct GroupReport {
   /// the group; "mixture" where no channels are chosen but as many mixtures of all, in each head by itself.
   std::string found_by;
   double error = 0;           // of the nodes, by their consumers' kernels (node_error), before any refit
-  std::vector<double> curve;  // of 1 … n nodes; empty where there is no kernel
+  std::vector<double> curve;  // of 1 … n nodes, where it is asked for and there is a kernel
 };
 
 struct GroupNodes {
@@ -63,6 +65,7 @@ struct DataQuadrature {
   std::map<GroupId, GroupMaps> maps;
   std::vector<GroupReport> groups;
   std::vector<LayerFit> layers;
+  double together_gain = 1;  // what `refit_together` returned
 };
 
 /// Returns the plain network in which the groups have `widths`, each at most its source's, made without a

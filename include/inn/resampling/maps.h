@@ -31,6 +31,8 @@ GroupMaps interpolation_maps(int64_t source_width, const at::Tensor& points,
 
 /// Selection of channels `indices` (in that order): pruning, and permutation where all are there.
 GroupMaps selection_maps(int64_t source_width, const std::vector<int64_t>& indices);
+/// Selection of the first `width` channels: where only the width matters.
+GroupMaps first_channels(int64_t source_width, int64_t width);
 
 /// `after` applied to what `before` gives: produce and consume composed alike, maps of whole axes left out.
 GroupMaps compose(const GroupMaps& after, const GroupMaps& before);

@@ -35,6 +35,8 @@ struct NodeOptions {
   int64_t exchanges = 64;
   /// Added to K's diagonal, as a fraction of its mean.
   double ridge = 1e-6;
+  /// Whether reports hold the error of every count of nodes, too: Θ(n³) a group.
+  bool curves = false;
 };
 
 /// Returns the error with weights W·K_{:,S}·K_{S,S}⁻¹ on nodes S, Σ over consumers of tr(M·R)/tr(M·K), R the

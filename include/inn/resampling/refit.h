@@ -73,4 +73,23 @@ std::vector<LayerFit> refit(Network& resampled, const AnalysedNetwork& source,
                             const std::map<GroupId, GroupMaps>& maps, const Calibration& calibration,
                             const RefitOptions& options = {});
 
+struct TogetherOptions {
+  int64_t steps = 2;
+  int64_t iterations = 8;  // of conjugate gradients in each
+  int64_t samples = 1000;  // at most
+  /// Every so-manieth sample is held out to say how far a step goes.
+  int64_t held_out_every = 5;
+  uint64_t seed = 0;
+  int64_t memory = int64_t{256} << 20;  // as in RefitOptions
+  std::function<void(int64_t done, int64_t all)> progress = nullptr;
+};
+
+/// Gauss-Newton steps on all layers of `resampled` at once, which `refit` has gone through, towards the
+/// source's outputs and the outputs of its blocks. Each iteration runs the network three times forward and
+/// once back, on all the samples. Returns the factor by which the error fell on the samples held out; 1 where
+/// no step helped.
+double refit_together(Network& resampled, const AnalysedNetwork& source,
+                      const std::map<GroupId, GroupMaps>& maps, const Calibration& calibration,
+                      const TogetherOptions& options = {});
+
 }  // namespace inn

@@ -31,6 +31,10 @@ WidthCost multiply_adds(const AnalysedNetwork& source);
 /// Parameters, each tensor once.
 WidthCost parameters(const AnalysedNetwork& source);
 
+/// Returns the value at `width` of what is known at some widths, at least one: linear between them, constant
+/// beyond.
+double read_linearly(const std::map<int64_t, double>& by_width, int64_t width);
+
 /// Seconds that one run takes with the source's widths, and with each group alone at some widths.
 struct LatencyTable {
   double source = 0;

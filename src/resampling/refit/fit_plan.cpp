@@ -6,6 +6,9 @@
 namespace inn {
 namespace {
 
+// Of all blocks' outputs together, in a joint fit of the whole network, where each of its outputs has 1.
+constexpr double kBlocksWeight = 3;
+
 /// Where a value is read.
 struct Readers {
   std::vector<size_t> calls;
@@ -45,9 +48,10 @@ class FitPlanner {
     for (size_t c = 0; c < network_.calls.size(); ++c) plan(c);
     for (size_t c = 0; c < network_.calls.size(); ++c)
       if (auto block = block_from(c)) plan_.blocks.push_back(std::move(*block));
-    std::stable_sort(plan_.blocks.begin(), plan_.blocks.end(), [](const Block& a, const Block& b) {
-      return a.second.linear.call < b.second.linear.call;
+    std::stable_sort(plan_.blocks.begin(), plan_.blocks.end(), [](const JointFit& a, const JointFit& b) {
+      return a.layers.back().linear.call < b.layers.back().linear.call;
     });
+    plan_whole();
     return std::move(plan_);
   }
 
@@ -101,7 +105,7 @@ class FitPlanner {
       fit.outputs = grouped_outputs(linear, fit.outputs);
     ValueId output = linear.output;
     if (const auto next = only_reader(output); next && is_batch_norm(*next, output)) {
-      fit.norm = *next;
+      fit.norm = norm_of(*next);
       output = network_.calls[*next].results[0].values[0];
     }
     while (const auto next = only_reader(output)) {
@@ -113,21 +117,48 @@ class FitPlanner {
   }
 
   /// The block that begins with this call, where its outputs were cut and only one other layer reads them.
-  std::optional<Block> block_from(size_t c) const {
+  std::optional<JointFit> block_from(size_t c) const {
     const auto* first = std::get_if<LinearCall>(&linear_[c]);
     if (!first || axis_map(groups_, first->weight, first->output_axis(), maps_).is_identity()) return {};
     const auto* second = only_layer_behind(first->output);
     if (!second) return {};
-    Block block{fit_of_any(*first), fit_of_any(*second), second->output, false};
-    if (block.second.residual) {
-      block.output = block.second.residual->sum;
-    } else if (block.second.norm) {
-      block.output = network_.calls[*block.second.norm].results[0].values[0];
+    const Fit last = fit_of_any(*second);
+    return JointFit{{fit_of_any(*first), last}, {target_of(last)}};
+  }
+
+  /// What a layer is to give: behind its norm, and added to the other summand.
+  Target target_of(const Fit& fit) const {
+    ValueId value = fit.linear.output;
+    if (fit.residual) {
+      value = fit.residual->sum;
+    } else if (fit.norm) {
+      value = network_.calls[fit.norm->call].results[0].values[0];
     }
-    if (const auto next = only_reader(block.output))
-      block.before_relu =
-          network_.calls[*next].op == "aten::relu" || network_.calls[*next].op == "aten::relu_";
-    return block;
+    const auto next = only_reader(value);
+    const bool before_relu =
+        next && (network_.calls[*next].op == "aten::relu" || network_.calls[*next].op == "aten::relu_");
+    return {value, fit.outputs, fit.linear.kind == LinearCall::Kind::linear ? -1 : 1, before_relu};
+  }
+
+  void plan_whole() {
+    auto& [layers, targets] = plan_.whole;
+    for (size_t c = 0; c < network_.calls.size(); ++c)
+      if (const auto* linear = std::get_if<LinearCall>(&linear_[c]); linear && touched(c))
+        layers.push_back(fit_of_any(*linear));
+    const auto add = [&](Target target) {
+      for (const auto& other : targets)
+        if (other.value == target.value) return;
+      targets.push_back(std::move(target));
+    };
+    for (const auto& block : plan_.blocks) add(block.targets[0]);
+    for (const auto& fit : layers)
+      if (fit.residual) add(target_of(fit));
+    for (auto& target : targets) target.weight = kBlocksWeight / static_cast<double>(targets.size());
+    for (const auto& output : network_.outputs)
+      output.for_each_value([&](ValueId id) {
+        const auto& value = network_.values[static_cast<size_t>(id)];
+        if (changed(id) && value.sizes.size() > 0 && at::isFloatingType(value.dtype)) add({id, {}, 0, false});
+      });
   }
 
   /// The one linear call by which everything goes that depends on the value.
@@ -165,6 +196,13 @@ class FitPlanner {
     const auto& readers = readers_[static_cast<size_t>(id)];
     if (readers.is_output || readers.calls.size() != 1) return {};
     return readers.calls[0];
+  }
+
+  Fit::Norm norm_of(size_t c) const {
+    const auto& arguments = network_.calls[c].arguments;
+    Fit::Norm norm{c, *network_.state_of(arguments[3].value()), {}};
+    if (arguments[2].is_value()) norm.shift = network_.state_of(arguments[2].value());
+    return norm;
   }
 
   bool is_batch_norm(size_t c, ValueId input) const {

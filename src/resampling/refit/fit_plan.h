@@ -14,7 +14,11 @@ namespace inn {
 struct Fit {
   LinearCall linear;
   /// A batch norm in evaluation mode that alone reads the output: an affine map of each channel.
-  std::optional<size_t> norm;
+  struct Norm {
+    size_t call, mean;            // `mean`: the running mean, in Network::state
+    std::optional<size_t> shift;  // in Network::state
+  };
+  std::optional<Norm> norm;
   /// Where the output (of the norm) is read by nothing but one sum: that sum, and its other summand, which is
   /// computed without anything that is fit later.
   struct Residual {
@@ -29,17 +33,29 @@ struct Kept {
   std::string layer, reason;
 };
 
-/// A layer whose outputs were cut and the layer that reads nothing else of the network: fit together, since
-/// what the first gives is only seen through the second.
-struct Block {
-  Fit first, second;
-  ValueId output;    // that of the second, of its norm, or the sum that it ends in
-  bool before_relu;  // nothing but a ReLU reads the output
+/// A value that is to be what it was in the source network, under the map of one of its axes (none: as it
+/// is).
+struct Target {
+  ValueId value;
+  std::optional<AxisMap> map;
+  int64_t axis;      // of channels: 1 of images, else −1
+  bool before_relu;  // nothing but a ReLU reads it
+  double weight = 1;
+};
+
+/// Layers that are fit together, since what one gives is only seen through another.
+struct JointFit {
+  std::vector<Fit> layers;  // in network order
+  std::vector<Target> targets;
 };
 
 struct FitPlan {
-  std::vector<Fit> fits;      // in network order
-  std::vector<Block> blocks;  // by their second layers, in network order
+  std::vector<Fit> fits;  // in network order
+  /// Each layer whose outputs were cut, where all that depends on them goes through one other layer: with
+  /// that one, by which they are ordered, towards its output (that of its norm, or the sum that it ends in).
+  std::vector<JointFit> blocks;
+  /// All layers that are touched, towards the network's outputs and those of the blocks.
+  JointFit whole;
   std::vector<Kept> kept;
 };
 

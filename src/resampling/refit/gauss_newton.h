@@ -1,22 +1,33 @@
 #pragma once
-// Gauss-Newton steps on the layers of one block, towards what the block gave in the source network.
+// Gauss-Newton steps on several layers together, towards what they gave in the source network.
 
-#include <optional>
-#include <vector>
+#include <cstdint>
+#include <functional>
 
-#include "inn/resampling/refit.h"
 #include "resampling/refit/fit_plan.h"
 #include "resampling/refit/replay.h"
 
 namespace inn {
 
-/// Lowers Σ ‖target − output‖² over the calibration samples in the weights of a block's layers: linearizes
-/// the output in them, solves by a few preconditioned conjugate gradient iterations, and takes the part of
-/// the step that is best on samples that the step was not made from. Where nothing but a ReLU reads the
-/// output, values that are negative in both networks count as equal.
+/// How many steps are made, and from what.
+struct GaussNewtonOptions {
+  int64_t steps = 1, iterations = 4, samples = 500;
+  int64_t held_out_every = 5;
+  /// Relative to the mean of the curvature's diagonal.
+  double damping = 1e-3;
+  uint64_t seed = 0;
+  std::function<void(int64_t done, int64_t all)> progress = nullptr;  // by iterations
+};
+
+/// Lowers Σ over targets of ‖target − value‖², each over its variation, on the calibration samples, in the
+/// weights of the layers: linearizes the values in them, solves by a few preconditioned conjugate gradient
+/// iterations, and takes the part of the step that is best on samples that the step was not made from. The
+/// preconditioner of a layer is the Kronecker product of its inputs' and its outputs' second moments (Martens
+/// and Grosse, 2015). Where nothing but a ReLU reads a target, it is compared behind that ReLU.
 ///
-/// Both replays stand at or before the block's first layer. Returns by which factor the error on those
-/// samples fell (1: no step helped).
-double gauss_newton(Replay& source, Replay& present, const Block& block, const RefitOptions& options);
+/// Both replays stand at or before the first layer. Returns by which factor the error on the samples held out
+/// fell (1: no step helped).
+double gauss_newton(Replay& source, Replay& present, const JointFit& joint,
+                    const GaussNewtonOptions& options);
 
 }  // namespace inn

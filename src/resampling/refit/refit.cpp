@@ -10,11 +10,16 @@
 #include "resampling/refit/channel_norm.h"
 #include "resampling/refit/fit_plan.h"
 #include "resampling/refit/gauss_newton.h"
-#include "resampling/refit/plain_attention.h"
 #include "resampling/refit/replay.h"
 
 namespace inn {
 namespace {
+
+// Of a joint fit of two layers.
+constexpr int64_t kRowsPerFeature = 64;
+constexpr int64_t kLeastSamples = 64;
+/// Of all layers: more, since the outputs of a network are few for so many unknowns.
+constexpr double kTogetherDamping = 1e-2;
 
 /// Goes through the network once.
 class Sweep {
@@ -80,12 +85,33 @@ class Sweep {
     result.held_out_before = choice.held_out_before;
     result.held_out_after = choice.held_out_after;
     for (const auto& block : plan_.blocks)
-      if (block.second.linear.call == linear.call) {
-        const PlainAttention plain;
-        result.block_gain *= gauss_newton(source_, present_, block, options_);
-        for (const auto* layer : {&block.first, &block.second}) copy_state(*layer);
+      if (block.layers.back().linear.call == linear.call) {
+        result.block_gain *= gauss_newton(source_, present_, block, block_steps(block));
+        for (const auto& layer : block.layers) copy_state(layer);
       }
     return result;
+  }
+
+  GaussNewtonOptions block_steps(const JointFit& block) const {
+    return {.steps = options_.gauss_newton_steps,
+            .iterations = options_.gauss_newton_iterations,
+            .samples = samples_for(block),
+            .held_out_every = options_.held_out_every,
+            .seed = options_.seed};
+  }
+
+  /// So many samples that there are rows for the unknowns, where a sample has many positions: fewer.
+  int64_t samples_for(const JointFit& block) const {
+    const auto& target = block.targets[0];
+    const auto& sizes = present_.network.values[static_cast<size_t>(target.value)].sizes;
+    const auto channels = target.axis < 0 ? sizes.size() - 1 : static_cast<size_t>(target.axis);
+    int64_t positions = 1;  // of one sample, as in the example
+    for (size_t d = 1; d < sizes.size(); ++d)
+      if (d != channels) positions *= std::max<int64_t>(1, sizes[d]);
+    int64_t features = 0;
+    for (const auto& layer : block.layers) features += weight_matrix(present_.network, layer.linear).size(2);
+    const int64_t most = options_.gauss_newton_samples;
+    return std::clamp(kRowsPerFeature * features / positions, std::min(kLeastSamples, most), most);
   }
 
   /// Where the replays may stand: before this call, and before every block that is still to be fit.
@@ -93,7 +119,8 @@ class Sweep {
     size_t position = call;
     if (options_.gauss_newton_steps > 0)
       for (const auto& block : plan_.blocks)
-        if (block.second.linear.call >= call) position = std::min(position, block.first.linear.call);
+        if (block.layers.back().linear.call >= call)
+          position = std::min(position, block.layers.front().linear.call);
     return position;
   }
 
@@ -101,10 +128,8 @@ class Sweep {
   void copy_state(const Fit& fit) {
     std::vector<size_t> states{fit.linear.weight};
     if (fit.linear.bias) states.push_back(*fit.linear.bias);
-    if (fit.norm)
-      for (const size_t place : {2, 3})
-        if (const auto& argument = present_.network.calls[*fit.norm].arguments[place]; argument.is_value())
-          states.push_back(*present_.network.state_of(argument.value()));
+    if (fit.norm) states.push_back(fit.norm->mean);
+    if (fit.norm && fit.norm->shift) states.push_back(*fit.norm->shift);
     for (const auto state : states) resampled_.state[state].tensor = present_.network.state[state].tensor;
   }
 
@@ -129,7 +154,7 @@ class Sweep {
       at::Tensor target = rows(of_map(y[0]));
       if (fit.residual) {
         const at::Tensor wanted = rows(of_map(y[1])) - rows(x[1].toTensor());
-        target = fit.norm ? behind_norm(*fit.norm, wanted, target) : wanted;
+        target = fit.norm ? behind_norm(fit.norm->call, wanted, target) : wanted;
       }
       const at::Tensor features = features_of(present_.network, linear, input, samples, positions);
       add(features, target, first, kept_in, held_out);
@@ -167,7 +192,7 @@ class Sweep {
     if (linear.bias) {
       set(*linear.bias, bias);
     } else {
-      const auto mean = *present_.network.state_of(present_.network.calls[*fit.norm].arguments[3].value());
+      const size_t mean = fit.norm->mean;
       set(mean, present_.network.state[mean].tensor.detach().to(at::kDouble) - bias);
     }
   }
@@ -200,6 +225,30 @@ std::vector<LayerFit> refit(Network& resampled, const AnalysedNetwork& source,
   for (int64_t s = 0; s < options.sweeps; ++s) fits = Sweep(result, source, maps, calibration, options).run();
   resampled = std::move(result);
   return fits;
+}
+
+double refit_together(Network& resampled, const AnalysedNetwork& source,
+                      const std::map<GroupId, GroupMaps>& maps, const Calibration& calibration,
+                      const TogetherOptions& options) {
+  require(options.held_out_every >= 2, "resampling",
+          "Refit: of so many samples one is held out: at least 2 but got {}.", options.held_out_every);
+  const at::NoGradGuard no_grad;
+  Replay from(source.network, calibration, options.memory), now(resampled, calibration, options.memory);
+  const JointFit whole = plan_fits(now.network, source.groups, maps).whole;
+  if (whole.layers.empty() || whole.targets.empty()) return 1;
+  const size_t first = whole.layers.front().linear.call;
+  from.advance(first);
+  now.advance(first);
+  const double gain = gauss_newton(from, now, whole,
+                                   {.steps = options.steps,
+                                    .iterations = options.iterations,
+                                    .samples = options.samples,
+                                    .held_out_every = options.held_out_every,
+                                    .damping = kTogetherDamping,
+                                    .seed = options.seed,
+                                    .progress = options.progress});
+  for (size_t s = 0; s < resampled.state.size(); ++s) resampled.state[s].tensor = now.network.state[s].tensor;
+  return gain;
 }
 
 }  // namespace inn

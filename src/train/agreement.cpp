@@ -1,0 +1,58 @@
+#include "inn/train/agreement.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/ranges.h>
+
+#include "inn/core/error.h"
+#include "inn/core/progress.h"
+#include "train/classify.h"
+
+namespace inn {
+namespace {
+
+constexpr double kLeastVariation = 1e-12;
+
+/// Sums over all outputs: Σ (a − b)², Σ b², Σ b, outputs, agreeing places, places.
+at::Tensor sums_of(const at::Tensor& a, const at::Tensor& b) {
+  require(b.dim() >= 2 && a.sizes() == b.sizes(), "train",
+          "Agreement: outputs must have two axes or more and one size but are [{}] and [{}].",
+          fmt::join(a.sizes(), ", "), fmt::join(b.sizes(), ", "));
+  const int64_t axis = b.dim() >= 4 ? 1 : -1;
+  const auto same = a.argmax(axis) == b.argmax(axis);
+  const auto x = a.to(at::kDouble), y = b.to(at::kDouble);
+  const auto count = [&](int64_t number) { return at::scalar_tensor(number, y.options()); };
+  return at::stack({(x - y).square().sum(), y.square().sum(), y.sum(), count(y.numel()),
+                    same.sum().to(at::kDouble), count(same.numel())});
+}
+
+}  // namespace
+
+Agreement agreement(const Network& network, const Network& reference, const Dataset& data,
+                    const Normalization& normalization, const EvalOptions& options) {
+  const at::NoGradGuard no_grad;
+  Network compared = network, source = reference;
+  compared.set_training(false);
+  source.set_training(false);
+  const auto place = input_options(reference);
+  const Batches batches(data, {.batch_size = options.batch_size, .normalization = normalization});
+  Progress progress(
+      {.label = "compare", .total = data.size(), .unit = "samples", .descriptor = options.progress ? 2 : -1});
+  at::Tensor sums;
+  for (const Batch& batch : batches.epoch(0)) {
+    const auto inputs = placed(batch.inputs, place);
+    const auto added = sums_of(compared.forward(inputs), source.forward(inputs));
+    sums = sums.defined() ? sums + added : added;
+    progress.advance(batch.indices.size(0));
+  }
+  require(sums.defined(), "train", "Agreement: the data set '{}' has no samples.", data.source);
+  const auto totals = sums.cpu();
+  const auto total = [&](int64_t index) { return totals[index].item<double>(); };
+  const double variation = total(1) - total(2) * total(2) / total(3);
+  Agreement result{.agreeing = static_cast<int64_t>(total(4)), .count = static_cast<int64_t>(total(5))};
+  result.agreement = static_cast<double>(result.agreeing) / static_cast<double>(result.count);
+  result.error = total(0) / std::max(variation, kLeastVariation);
+  return result;
+}
+
+}  // namespace inn
