@@ -17,7 +17,7 @@ namespace inn {
 namespace {
 
 // Of wider blocks channels are compared as one; kernels of more features take too long.
-constexpr int64_t kMostFeatures = 1024;
+constexpr int64_t kMostBlockFeatures = 1024;
 constexpr int64_t kRowsOfFeature = 2;
 constexpr int64_t kMostHeads = 64;
 
@@ -227,7 +227,7 @@ class KernelMeter {
   Watch watch_of(GroupId group, const Consumer& consumer, ValueId value) const {
     if (consumer.other) return {group, value, Seen::heads, 1};
     const int64_t block = meter_.block_of(value, group), width = source_.groups.groups[group].width;
-    bool fits = block > 1 && block * width <= kMostFeatures;
+    bool fits = block > 1 && block * width <= kMostBlockFeatures;
     for (const auto& member : consumer.weights) fits = fits && member.outer * member.inner == block;
     return fits ? Watch{group, value, Seen::blocks, block} : Watch{group, value, Seen::channels, 1};
   }
