@@ -74,8 +74,8 @@ at::Tensor sample_axes(const at::Tensor& tensor,
     for (const auto& factor : factors) inner *= factor.group->source_width();
     for (const auto& [group, role] : factors) {
       inner /= group->source_width();
-      const auto [produce, consume] = group->maps();
-      const AxisMap& map = role == Role::consume ? consume : produce;
+      const GroupMaps maps = group->maps();
+      const AxisMap& map = role == Role::consume ? maps.consume : maps.produce;
       if (!map.is_identity()) mapped.push_back({axis, map, outer, inner});
       outer *= group->width();
     }

@@ -4,6 +4,7 @@
 
 #include "inn/core/error.h"
 #include "inn/resampling/importance.h"
+#include "resampling/head_maps.h"
 
 namespace inn {
 namespace {
@@ -57,6 +58,9 @@ NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int
     result.maps.emplace(id, std::move(found.maps));
     result.groups.push_back(std::move(found.report));
   }
+  const auto mixed = add_head_maps(source, calibration, result.maps, measuring);
+  for (auto& report : result.groups)
+    if (mixed.contains(report.id)) report.found_by = "mixture";
   return result;
 }
 

@@ -15,7 +15,7 @@ constexpr double kLeastRidge = 1e-12;
 constexpr double kGreatestRidge = 1e3;
 // Features that vary less than by this part of their second moment count as if they varied so much: what is
 // left of constant ones is rounding.
-constexpr double kLeastVariation = 1e-6;
+constexpr double kConstantVariation = 1e-4;
 
 void add_to(at::Tensor& sum, const at::Tensor& term) {
   if (sum.defined()) {
@@ -81,7 +81,7 @@ NormalEquations::Fit NormalEquations::solve(const at::Tensor& prior, double ridg
   }
   require(at::isfinite(a).all().item<bool>() && at::isfinite(c).all().item<bool>(), "resampling",
           "Least squares: the activations are not finite.");
-  const at::Tensor least = kLeastVariation * xx_.diagonal(0, 1, 2).mean(1);
+  const at::Tensor least = kConstantVariation * xx_.diagonal(0, 1, 2).mean(1);
   const at::Tensor diagonal =
       at::maximum(a.diagonal(0, 1, 2).mean(1), least).clamp_min(std::numeric_limits<double>::min());
   // W − prior solves (A + λ)·δ = C − A·priorᵀ: small where the prior is nearly right.

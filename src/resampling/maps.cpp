@@ -73,6 +73,13 @@ class AxisMapOf {
   const std::map<GroupId, GroupMaps>& maps_;
 };
 
+/// The axis' own map, where a group gives one.
+const AxisMap* whole_map(size_t state, int64_t axis, const std::map<GroupId, GroupMaps>& maps) {
+  for (const auto& [id, pair] : maps)
+    if (const auto found = pair.whole.find({state, axis}); found != pair.whole.end()) return &found->second;
+  return nullptr;
+}
+
 void check_maps(const Groups& groups, const std::map<GroupId, GroupMaps>& maps) {
   for (const auto& [id, pair] : maps) {
     const auto& group = groups.groups.at(id);
@@ -93,6 +100,7 @@ void check_maps(const Groups& groups, const std::map<GroupId, GroupMaps>& maps) 
 }  // namespace
 
 AxisMap axis_map(const Groups& groups, size_t state, int64_t axis, const std::map<GroupId, GroupMaps>& maps) {
+  if (const auto* whole = whole_map(state, axis, maps)) return *whole;
   return AxisMapOf(groups, state, axis, maps)(groups.axes.at(state).at(static_cast<size_t>(axis)));
 }
 
@@ -126,6 +134,10 @@ at::Tensor apply_maps(const Groups& groups, size_t state, const at::Tensor& tens
   const auto& axes = groups.axes.at(state);
   for (size_t d = 0; d < axes.size(); ++d) {
     const auto axis = static_cast<int64_t>(d);
+    if (const auto* whole = whole_map(state, axis, maps)) {
+      mapped.push_back({axis, *whole});
+      continue;
+    }
     const AxisMapOf map_of(groups, state, axis, maps);
     if (axes[d].is_product()) {
       // One factor alone is mapped in place, without a map of the whole axis.

@@ -7,30 +7,19 @@
 #include <numeric>
 
 #include "inn/core/error.h"
+#include "resampling/block_nodes.h"
+#include "resampling/inverse.h"
 
 namespace inn {
 namespace {
 
 // A channel whose residual variance is below this part of its own is a mixture of the nodes already.
 constexpr double kExplained = 1e-9;
-constexpr double kLeastJitter = 1e-12;  // relative: nearer to singular float64 does not see
 constexpr int64_t kWideGroup = 256;
 // An exchange drops one of so many nodes, those that are worth least.
 constexpr int64_t kTried = 4;
 // An exchange must lower the error by this part.
 constexpr double kWorthwhile = 1e-6;
-
-/// The inverse of a positive semi-definite matrix, which a rising ridge makes regular where it is not.
-at::Tensor inverse_of(const at::Tensor& matrix) {
-  const double mean = std::max(matrix.diagonal().mean().item<double>(), std::numeric_limits<double>::min());
-  for (double ridge = 0; ridge < 1; ridge = ridge == 0 ? kLeastJitter : 10 * ridge) {
-    at::Tensor shifted = matrix.clone();
-    shifted.diagonal().add_(ridge * mean);
-    const auto [factor, info] = at::linalg_cholesky_ex(shifted);
-    if (info.item<int>() == 0) return at::cholesky_inverse(factor);
-  }
-  raise("resampling", "Nodes: a kernel is not positive semi-definite.");
-}
 
 struct Scaled {
   at::Tensor kernel, gram;  // with the ridge; with trace(M·K) = 1
@@ -235,16 +224,19 @@ void exchange(const std::vector<Scaled>& consumers, int64_t times, std::vector<i
 
 double node_error(const std::vector<ConsumerKernel>& consumers, const std::vector<int64_t>& nodes,
                   double ridge) {
+  if (in_blocks(consumers)) return block_error(consumers, nodes, ridge);
   return error_of(scaled(consumers, ridge, false), nodes);
 }
 
 std::vector<int64_t> choose_nodes(const std::vector<ConsumerKernel>& consumers, int64_t count,
                                   const NodeOptions& options) {
-  const auto parts = scaled(consumers, options.ridge, options.choice == NodeChoice::cholesky);
-  const int64_t n = parts[0].kernel.size(0);
+  require(!consumers.empty(), "resampling", "Nodes: a group needs a consumer but has none.");
+  const int64_t n = consumers[0].kernel.size(0) / consumers[0].block;
   require(count >= 1 && count <= n, "resampling", "Nodes: of {} channels 1 to {} can be kept but got {}.", n,
           n, count);
   if (count == n) return all_channels(n);
+  if (in_blocks(consumers)) return choose_blocks(consumers, count, options);
+  const auto parts = scaled(consumers, options.ridge, options.choice == NodeChoice::cholesky);
   std::vector<int64_t> nodes;
   if (options.choice != NodeChoice::backward) nodes = forward_nodes(parts, count);
   if (options.choice == NodeChoice::backward || options.choice == NodeChoice::best) {
@@ -259,6 +251,7 @@ std::vector<int64_t> choose_nodes(const std::vector<ConsumerKernel>& consumers, 
 }
 
 std::vector<double> error_curve(const std::vector<ConsumerKernel>& consumers, const NodeOptions& options) {
+  if (in_blocks(consumers)) return block_curve(consumers, options);
   const auto parts = scaled(consumers, options.ridge, options.choice == NodeChoice::cholesky);
   const int64_t n = parts[0].kernel.size(0);
   std::vector<double> curve(static_cast<size_t>(n), 0.);
@@ -278,8 +271,9 @@ std::vector<double> error_curve(const std::vector<ConsumerKernel>& consumers, co
   return curve;
 }
 
-AxisMap kernel_weights(const std::vector<ConsumerKernel>& consumers, const std::vector<int64_t>& nodes,
+AxisMap kernel_weights(const std::vector<ConsumerKernel>& given, const std::vector<int64_t>& nodes,
                        double ridge) {
+  const auto consumers = between_channels(given);
   const auto parts = scaled(consumers, ridge, false);
   at::Tensor kernel = at::zeros_like(parts[0].kernel);
   for (size_t k = 0; k < parts.size(); ++k) {

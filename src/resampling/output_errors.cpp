@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "inn/core/error.h"
+#include "resampling/head_maps.h"
 
 namespace inn {
 namespace {
@@ -85,6 +86,7 @@ double OutputErrors::at(const std::map<GroupId, int64_t>& widths, bool only_read
     if (width < source_.groups.groups.at(id).width)
       maps.emplace(id, nodes_of(source_, id, width, kernels_, options_.nodes).maps);
   if (maps.empty()) return 0;
+  add_head_maps(source_, fitting_, maps, {.positions = options_.positions, .seed = options_.seed});
   Network cut = resample(source_, maps);
   cut.set_training(false);
   refit(cut, source_, maps, fitting_,

@@ -31,8 +31,8 @@ struct GroupReport {
   std::string name;
   int64_t source_width, width;
   std::vector<int64_t> nodes;
-  /// How they were found: "kernel" by its consumers' errors, or "l2" where nothing that can be measured reads
-  /// the group.
+  /// How they were found: "kernel" by its consumers' errors; "l2" where nothing that can be measured reads
+  /// the group; "mixture" where no channels are chosen but as many mixtures of all, in each head by itself.
   std::string found_by;
   double error = 0;           // of the nodes, by their consumers' kernels (node_error), before any refit
   std::vector<double> curve;  // of 1 … n nodes, where it is asked for and there is a kernel

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "inn/axis_map/axis_map.h"
@@ -17,6 +18,9 @@ namespace inn {
 /// Both m×n.
 struct GroupMaps {
   AxisMap produce, consume;
+  /// Maps of whole axes, by state tensor and axis, instead of what the groups in them give: where each head
+  /// has maps of its own.
+  std::map<std::pair<size_t, int64_t>, AxisMap> whole = {};
 };
 
 /// Integral network: produce = Φ, consume = diag(q)·Φ·diag(1/Q); q are the quadrature's weights at `points`
@@ -30,11 +34,11 @@ GroupMaps selection_maps(int64_t source_width, const std::vector<int64_t>& indic
 /// Selection of the first `width` channels: where only the width matters.
 GroupMaps first_channels(int64_t source_width, int64_t width);
 
-/// `after` applied to what `before` gives: produce and consume composed alike.
+/// `after` applied to what `before` gives: produce and consume composed alike, maps of whole axes left out.
 GroupMaps compose(const GroupMaps& after, const GroupMaps& before);
 
-/// Returns the map of axis `axis` of state tensor `state` as a whole: of all the groups that stand in it,
-/// each by its role there.
+/// Returns the map of axis `axis` of state tensor `state` as a whole: its own where a group gives one, else
+/// that of all the groups that stand in it, each by its role there.
 AxisMap axis_map(const Groups& groups, size_t state, int64_t axis, const std::map<GroupId, GroupMaps>& maps);
 
 /// Returns state tensor `state` with the maps of its groups applied along its axes, smallest result first.

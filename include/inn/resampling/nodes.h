@@ -11,9 +11,13 @@
 namespace inn {
 
 /// What one consumer sees of a group of n channels: it computes Σ_i w_i a_i for several w.
+///
+/// A channel that is `block` features there (a head) is kept or left with all of them: its features stand
+/// together, n·block in all. Consumers of one group may differ in it.
 struct ConsumerKernel {
-  at::Tensor kernel;  // K = E[a aᵀ], [n, n] float64, of a less its mean where the consumer has a bias
-  at::Tensor gram;    // M = Σ w wᵀ, [n, n] float64; the identity asks for the channels themselves
+  at::Tensor kernel;  // K = E[a aᵀ], [n·block, n·block] float64, of a less its mean where there is a bias
+  at::Tensor gram;    // M = Σ w wᵀ, likewise; the identity asks for the channels themselves
+  int64_t block = 1;
 };
 
 /// How nodes are found.

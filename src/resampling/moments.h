@@ -1,0 +1,27 @@
+#pragma once
+// Second moments that are summed over batches.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace inn {
+
+/// E[a aᵀ] and E[a] of n numbers. float64, on the CPU.
+class Moments {
+ public:
+  /// rows: [n, columns], a column for each time that the numbers were seen.
+  void add(const at::Tensor& rows);
+
+  int64_t count() const { return count_; }
+  bool any() const { return count_ > 0; }
+  at::Tensor second() const;
+  /// E[a aᵀ] − E[a] E[a]ᵀ.
+  at::Tensor centered() const;
+
+ private:
+  at::Tensor square_, sum_;
+  int64_t count_ = 0;
+};
+
+}  // namespace inn
