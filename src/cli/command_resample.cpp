@@ -70,6 +70,7 @@ Json layer_record(const LayerFit& layer) {
                  {"error_after", layer.error_after},
                  {"held_out_before", layer.held_out_before},
                  {"held_out_after", layer.held_out_after},
+                 {"block_gain", layer.block_gain},
                  {"seconds", layer.seconds}});
   return record;
 }

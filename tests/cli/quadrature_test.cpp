@@ -55,6 +55,16 @@ TEST_F(QuadratureProgram, EveryMethodTakesRefits) {
   }
 }
 
+TEST_F(QuadratureProgram, FitsAllLayersTogetherAfterRefits) {
+  resampled("--keep 0.5 --samples 30 --method quadrature --together 1 --report fits.json");
+  std::ifstream file(folder / "fits.json");
+  EXPECT_LE(json::parse(file).at("together_gain"), 1);
+  const auto run =
+      folder.run("resample zoo:small_cnn -o no.pt2 --keep 0.5 --calibration data --method l1 --together 1");
+  EXPECT_EQ(run.code, 2);
+  EXPECT_THAT(run.err, testing::HasSubstr("needs --refit"));
+}
+
 TEST_F(QuadratureProgram, KeepsWithinItsBudget) {
   const auto cost = [&](const std::string& model) {
     const auto run = folder.run("cost " + model + " --json");
