@@ -35,8 +35,7 @@ Calibration calibration_of(const MeasuringImages& data, const Network& network, 
                 const auto scores =
                     scores_of(outputs[0].toTensor(), batch.labels, batch.labels.max().item<int64_t>() + 1);
                 return at::cross_entropy_loss(scores.outputs, scores.labels, {}, at::Reduction::None)
-                    .unflatten(0, batch.labels.sizes())
-                    .flatten(1)
+                    .reshape({batch.labels.size(0), -1})
                     .mean(1);
               }};
 }

@@ -74,6 +74,9 @@ def main():
             cut = functional.cross_entropy(module(inputs).flatten(0, 1), labels.flatten()).item()
         assert abs(half["loss"] - cut) < 1e-5, (method, half, cut)
 
+    made = run(program, folder, *resample, "--method", "taylor", "--calibration", "test.pt")
+    assert all(group["width"] < group["source_width"] for group in made["groups"]), made
+
     trained = ["train", "decoder.pt2", "-o", "trained.pt2", "--data", "test.pt", "--epochs", "2", "--learning-rate", "0.1"]
     epochs = run(program, folder, *trained)["epochs"]
     assert epochs[1]["loss"] < epochs[0]["loss"], epochs

@@ -112,7 +112,7 @@ TEST_F(PruningProgram, RefusesWhatDoesNotFitTheMethod) {
   expect_refused(1, resample + "--method l1 --exclude 'layer*'", "it matches no group");
   expect_refused(1, "resample zoo:lenet -o out.pt2 --keep 2 --method l1", "must be in [0, 1] but got 2.");
   expect_refused(1, resample + "--method hessian --calibration data/train-images-idx3-ubyte",
-                 "its images have no labels");
+                 "it has no labels");
   expect_refused(1, resample + "--method batch_norm", "importance 'batch_norm' needs a batch norm");
   EXPECT_THAT(folder.run("resample --help").out, AllOf(HasSubstr("--scope"), HasSubstr("isomorphic"),
                                                        HasSubstr("fpgm"), HasSubstr("--exclude")));
