@@ -21,7 +21,7 @@ struct RefitOptions {
   /// Every so-manieth sample is held out while the ridge is chosen.
   int64_t held_out_every = 5;
   /// Of each sample at most so many positions of an image or a sequence are looked at, drawn by `seed`.
-  int64_t positions = 256;
+  int64_t positions = 128;
   uint64_t seed = 0;
   /// After a layer is fit that alone reads one whose outputs were cut: Gauss-Newton steps on both together,
   /// each solved by so many conjugate gradient iterations on at most the first so many samples (fewer
