@@ -3,11 +3,9 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <limits>
-#include <numeric>
 
-#include "inn/core/error.h"
 #include "resampling/inverse.h"
+#include "resampling/scaled_kernels.h"
 
 namespace inn {
 namespace {
@@ -16,73 +14,21 @@ namespace {
 constexpr size_t kTriedBlocks = 16;
 constexpr double kWorthwhileExchange = 1e-6;
 
-struct BlockPart {
-  at::Tensor kernel, gram;  // with the ridge; with trace(M·K) = 1
-  int64_t block;
-};
-
-std::vector<BlockPart> block_parts(const std::vector<ConsumerKernel>& consumers, double ridge,
-                                   bool plain_gram) {
-  require(!consumers.empty(), "resampling", "Nodes: a group needs a consumer but has none.");
-  const int64_t n = consumers[0].kernel.size(0) / consumers[0].block;
-  std::vector<BlockPart> parts;
-  for (const auto& consumer : consumers) {
-    const int64_t size = n * consumer.block;
-    require(consumer.kernel.dim() == 2 && consumer.kernel.size(0) == size &&
-                consumer.kernel.size(1) == size && consumer.gram.sizes() == consumer.kernel.sizes(),
-            "resampling", "Nodes: kernels and Gram matrices must be [{}, {}].", size, size);
-    at::Tensor kernel = consumer.kernel.to(at::kDouble).clone();
-    const double mean = kernel.diagonal().mean().item<double>();
-    kernel.diagonal().add_(std::max(ridge * mean, std::numeric_limits<double>::min()));
-    const at::Tensor gram = plain_gram ? at::eye(size, at::kDouble) : consumer.gram.to(at::kDouble);
-    const double energy = (gram * kernel).sum().item<double>();
-    parts.push_back({kernel, energy > 0 ? gram / energy : gram, consumer.block});
-  }
-  return parts;
-}
-
-at::Tensor features_of_nodes(const std::vector<int64_t>& nodes, int64_t block) {
-  return (at::tensor(nodes).unsqueeze(1) * block + at::arange(block)).flatten();
-}
-
-/// What is left of each kernel where the nodes are known.
-std::vector<at::Tensor> residuals(const std::vector<BlockPart>& parts, const std::vector<int64_t>& nodes) {
-  std::vector<at::Tensor> result;
-  for (const auto& part : parts) {
-    if (nodes.empty()) {
-      result.push_back(part.kernel);
-      continue;
-    }
-    const at::Tensor index = features_of_nodes(nodes, part.block);
-    const at::Tensor across = part.kernel.index_select(0, index);
-    result.push_back(part.kernel -
-                     at::mm(across.t(), at::mm(inverse_of(across.index_select(1, index)), across)));
-  }
-  return result;
-}
-
-double error_left(const std::vector<BlockPart>& parts, const std::vector<int64_t>& nodes) {
-  const auto left = residuals(parts, nodes);
-  double sum = 0;
-  for (size_t k = 0; k < parts.size(); ++k) sum += (parts[k].gram * left[k]).sum().item<double>();
-  return std::max(0., sum);
-}
-
 /// The channel, not among the nodes, that with them leaves the least error: the greatest
 /// tr(R_jj⁻¹·(R·M·R)_jj).
-int64_t best_next(const std::vector<BlockPart>& parts, const std::vector<int64_t>& nodes) {
-  const auto left = residuals(parts, nodes);
+int64_t best_next(const std::vector<ScaledKernel>& parts, const std::vector<int64_t>& nodes) {
   const int64_t n = parts[0].kernel.size(0) / parts[0].block;
   std::vector<double> gains(static_cast<size_t>(n), 0.);
-  for (size_t k = 0; k < parts.size(); ++k) {
-    const at::Tensor seen = at::mm(at::mm(left[k], parts[k].gram), left[k]);
-    const int64_t b = parts[k].block;
+  for (const auto& part : parts) {
+    const at::Tensor left = nodes.empty() ? part.kernel : kernel_left(part, nodes);
+    const at::Tensor seen = at::mm(at::mm(left, part.gram), left);
+    const int64_t b = part.block;
     for (int64_t j = 0; j < n; ++j) {
       if (std::find(nodes.begin(), nodes.end(), j) != nodes.end()) continue;
       const auto square = [&](const at::Tensor& matrix) {
         return matrix.narrow(0, j * b, b).narrow(1, j * b, b);
       };
-      const at::Tensor own = square(left[k]);
+      const at::Tensor own = square(left);
       if (own.diagonal().sum().item<double>() <= 0) continue;
       gains[static_cast<size_t>(j)] += (inverse_of(own) * square(seen)).sum().item<double>();
     }
@@ -97,14 +43,9 @@ bool in_blocks(const std::vector<ConsumerKernel>& consumers) {
   return std::any_of(consumers.begin(), consumers.end(), [](const auto& each) { return each.block > 1; });
 }
 
-double block_error(const std::vector<ConsumerKernel>& consumers, const std::vector<int64_t>& nodes,
-                   double ridge) {
-  return error_left(block_parts(consumers, ridge, false), nodes);
-}
-
 std::vector<int64_t> choose_blocks(const std::vector<ConsumerKernel>& consumers, int64_t count,
                                    const NodeOptions& options) {
-  const auto parts = block_parts(consumers, options.ridge, options.choice == NodeChoice::cholesky);
+  const auto parts = scaled_kernels(consumers, options.ridge, options.choice == NodeChoice::cholesky);
   std::vector<int64_t> nodes;
   while (static_cast<int64_t>(nodes.size()) < count) nodes.push_back(best_next(parts, nodes));
   double error = error_left(parts, nodes);
@@ -127,7 +68,7 @@ std::vector<int64_t> choose_blocks(const std::vector<ConsumerKernel>& consumers,
 }
 
 std::vector<double> block_curve(const std::vector<ConsumerKernel>& consumers, const NodeOptions& options) {
-  const auto parts = block_parts(consumers, options.ridge, options.choice == NodeChoice::cholesky);
+  const auto parts = scaled_kernels(consumers, options.ridge, options.choice == NodeChoice::cholesky);
   const int64_t n = parts[0].kernel.size(0) / parts[0].block;
   std::vector<double> curve;
   std::vector<int64_t> nodes;

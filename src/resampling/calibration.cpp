@@ -7,20 +7,12 @@
 #include <set>
 
 #include "inn/core/error.h"
+#include "resampling/calibration_run.h"
 #include "resampling/places.h"
 #include "resampling/producer_outputs.h"
 
 namespace inn {
 namespace {
-
-/// Calls `visit(batch)` for every batch. Throws where there is none.
-template <class Visit>
-void for_each_batch(const Calibration& calibration, Visit&& visit) {
-  require(calibration.batch != nullptr, "resampling", "Calibration: batches are needed but not given.");
-  int64_t index = 0;
-  for (auto batch = calibration.batch(index); batch; batch = calibration.batch(++index)) visit(*batch);
-  require(index > 0, "resampling", "Calibration: at least one batch is needed but there is none.");
-}
 
 /// Sums over what has been seen of one group in one value.
 struct ActivationSums {

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "resampling/calibration_run.h"
 #include "resampling/head_sites.h"
 #include "resampling/inverse.h"
 #include "resampling/moments.h"
@@ -113,16 +114,10 @@ class HeadMapping {
   void run(const Calibration& calibration) {
     if (sites_.empty() && readers_.empty()) return;
     watch();
-    Network network = source_.network;
-    network.set_training(false);
-    int64_t index = 0;
-    for (auto batch = calibration.batch(0); batch; batch = calibration.batch(++index)) {
-      const int64_t samples = batch->inputs.at(0).toTensor().size(0);
-      network.forward(batch->inputs, network.tensors(),
-                      {.observe = [&](ValueId value, const at::Tensor& tensor) {
-                        meter_.observe(value, tensor, samples);
-                      }});
-    }
+    observe_values(source_.network, calibration,
+                   [&](ValueId value, const at::Tensor& tensor, int64_t samples) {
+                     meter_.observe(value, tensor, samples);
+                   });
     for (const auto& [id, sites] : sites_) mix(id, sites);
     for (const auto& [axis, reader] : readers_) weigh(axis, reader);
     for (auto& [axis, matrix] : mixed_) maps_.at(owner_.at(axis)).whole.emplace(axis, AxisMap::dense(matrix));

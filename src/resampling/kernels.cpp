@@ -9,6 +9,7 @@
 #include "inn/core/error.h"
 #include "inn/resampling/rows.h"
 #include "resampling/block_nodes.h"
+#include "resampling/calibration_run.h"
 #include "resampling/moments.h"
 #include "resampling/places.h"
 #include "resampling/refit/linear_call.h"
@@ -292,20 +293,11 @@ std::map<GroupId, std::vector<ConsumerKernel>> measure_kernels(const AnalysedNet
                                                                const std::vector<GroupId>& groups,
                                                                const Calibration& calibration,
                                                                const KernelOptions& options) {
-  require(calibration.batch != nullptr, "resampling", "Calibration: batches are needed but not given.");
   const at::NoGradGuard no_grad;
   KernelMeter meter(source, groups, options);
-  Network network = source.network;
-  network.set_training(false);
-  int64_t index = 0;
-  for (auto batch = calibration.batch(0); batch; batch = calibration.batch(++index)) {
-    const int64_t samples = batch->inputs.at(0).toTensor().size(0);
-    const auto observe = [&](ValueId value, const at::Tensor& tensor) {
-      meter.observe(value, tensor, samples);
-    };
-    network.forward(batch->inputs, network.tensors(), {.observe = observe});
-  }
-  require(index > 0, "resampling", "Calibration: at least one batch is needed but there is none.");
+  observe_values(source.network, calibration, [&](ValueId value, const at::Tensor& tensor, int64_t samples) {
+    meter.observe(value, tensor, samples);
+  });
   return meter.kernels();
 }
 

@@ -9,6 +9,7 @@
 #include "inn/core/error.h"
 #include "resampling/block_nodes.h"
 #include "resampling/inverse.h"
+#include "resampling/scaled_kernels.h"
 
 namespace inn {
 namespace {
@@ -21,35 +22,13 @@ constexpr int64_t kTried = 4;
 // An exchange must lower the error by this part.
 constexpr double kWorthwhile = 1e-6;
 
-struct Scaled {
-  at::Tensor kernel, gram;  // with the ridge; with trace(M·K) = 1
-};
-
-std::vector<Scaled> scaled(const std::vector<ConsumerKernel>& consumers, double ridge, bool plain_gram) {
-  require(!consumers.empty(), "resampling", "Nodes: a group needs a consumer but has none.");
-  const int64_t n = consumers[0].kernel.size(0);
-  std::vector<Scaled> result;
-  for (const auto& consumer : consumers) {
-    require(consumer.kernel.dim() == 2 && consumer.kernel.size(0) == n && consumer.kernel.size(1) == n &&
-                consumer.gram.sizes() == consumer.kernel.sizes(),
-            "resampling", "Nodes: kernels and Gram matrices must be [{}, {}].", n, n);
-    at::Tensor kernel = consumer.kernel.to(at::kDouble).clone();
-    const double mean = kernel.diagonal().mean().item<double>();
-    kernel.diagonal().add_(std::max(ridge * mean, std::numeric_limits<double>::min()));
-    const at::Tensor gram = plain_gram ? at::eye(n, at::kDouble) : consumer.gram.to(at::kDouble);
-    const double energy = (gram * kernel).sum().item<double>();
-    result.push_back({kernel, energy > 0 ? gram / energy : gram});
-  }
-  return result;
-}
-
 /// Forward: residual kernels after the nodes taken so far.
 class GreedyRun {
  public:
-  explicit GreedyRun(const std::vector<Scaled>& consumers) {
+  explicit GreedyRun(const std::vector<ScaledKernel>& consumers) {
     const int64_t n = consumers[0].kernel.size(0);
     taken_ = at::zeros({n}, at::kBool);
-    for (const auto& [kernel, gram] : consumers)
+    for (const auto& [kernel, gram, block] : consumers)
       parts_.push_back(
           {kernel.clone(), gram, (at::mm(kernel, gram) * kernel).sum(1), kernel.diagonal().clone()});
   }
@@ -103,17 +82,17 @@ class GreedyRun {
 /// everything, taking j away costs (BᵀMB)_jj/P_jj.
 class BackwardRun {
  public:
-  BackwardRun(const std::vector<Scaled>& consumers, const std::vector<int64_t>& nodes) {
+  BackwardRun(const std::vector<ScaledKernel>& consumers, const std::vector<int64_t>& nodes) {
     const int64_t n = consumers[0].kernel.size(0);
     gone_ = at::ones({n}, at::kBool);
     const at::Tensor index = at::tensor(nodes);
     gone_.index_fill_(0, index, false);
-    for (const auto& [kernel, gram] : consumers) {
+    for (const auto& [kernel, gram, block] : consumers) {
       at::Tensor inverse = at::zeros({n, n}, at::kDouble), weights = at::zeros({n, n}, at::kDouble);
       const at::Tensor of_nodes = kernel.index_select(0, index);
-      const at::Tensor block = inverse_of(of_nodes.index_select(1, index));
-      inverse.index_put_({index.unsqueeze(1), index.unsqueeze(0)}, block);
-      weights.index_copy_(1, index, at::mm(of_nodes.t(), block));
+      const at::Tensor known = inverse_of(of_nodes.index_select(1, index));
+      inverse.index_put_({index.unsqueeze(1), index.unsqueeze(0)}, known);
+      weights.index_copy_(1, index, at::mm(of_nodes.t(), known));
       parts_.push_back({inverse, weights, gram, (at::mm(gram, weights) * weights).sum(0)});
     }
   }
@@ -169,26 +148,14 @@ std::vector<int64_t> all_channels(int64_t n) {
   return all;
 }
 
-double error_of(const std::vector<Scaled>& consumers, const std::vector<int64_t>& nodes) {
-  const at::Tensor index = at::tensor(nodes);
-  double sum = 0;
-  for (const auto& [kernel, gram] : consumers) {
-    const at::Tensor across = kernel.index_select(0, index);
-    const at::Tensor inverse = inverse_of(across.index_select(1, index));
-    const at::Tensor explained = at::mm(across.t(), at::mm(inverse, across));
-    sum += (gram * (kernel - explained)).sum().item<double>();
-  }
-  return std::max(0., sum);
-}
-
-std::vector<int64_t> forward_nodes(const std::vector<Scaled>& consumers, int64_t count) {
+std::vector<int64_t> forward_nodes(const std::vector<ScaledKernel>& consumers, int64_t count) {
   GreedyRun run(consumers);
   std::vector<int64_t> nodes;
   for (int64_t k = 0; k < count; ++k) nodes.push_back(run.take());
   return nodes;
 }
 
-std::vector<int64_t> backward_nodes(const std::vector<Scaled>& consumers, int64_t count) {
+std::vector<int64_t> backward_nodes(const std::vector<ScaledKernel>& consumers, int64_t count) {
   const int64_t n = consumers[0].kernel.size(0);
   std::vector<int64_t> nodes = all_channels(n);
   BackwardRun run(consumers, nodes);
@@ -198,8 +165,8 @@ std::vector<int64_t> backward_nodes(const std::vector<Scaled>& consumers, int64_
 
 /// Drops one of the nodes that are worth least and takes the channel that gives most, while that lowers the
 /// error.
-void exchange(const std::vector<Scaled>& consumers, int64_t times, std::vector<int64_t>& nodes) {
-  double error = error_of(consumers, nodes);
+void exchange(const std::vector<ScaledKernel>& consumers, int64_t times, std::vector<int64_t>& nodes) {
+  double error = error_left(consumers, nodes);
   for (int64_t t = 0; t < times; ++t) {
     const at::Tensor costs = BackwardRun(consumers, nodes).costs().index_select(0, at::tensor(nodes));
     const at::Tensor cheapest = costs.argsort();
@@ -210,7 +177,7 @@ void exchange(const std::vector<Scaled>& consumers, int64_t times, std::vector<i
       GreedyRun forward(consumers);
       for (const auto node : tried) forward.take(node);
       tried.push_back(forward.take());
-      const double now = error_of(consumers, tried);
+      const double now = error_left(consumers, tried);
       if (!(now < error * (1 - kWorthwhile))) continue;
       error = now;
       nodes = std::move(tried);
@@ -224,8 +191,7 @@ void exchange(const std::vector<Scaled>& consumers, int64_t times, std::vector<i
 
 double node_error(const std::vector<ConsumerKernel>& consumers, const std::vector<int64_t>& nodes,
                   double ridge) {
-  if (in_blocks(consumers)) return block_error(consumers, nodes, ridge);
-  return error_of(scaled(consumers, ridge, false), nodes);
+  return error_left(scaled_kernels(consumers, ridge, false), nodes);
 }
 
 std::vector<int64_t> choose_nodes(const std::vector<ConsumerKernel>& consumers, int64_t count,
@@ -236,12 +202,12 @@ std::vector<int64_t> choose_nodes(const std::vector<ConsumerKernel>& consumers, 
           n, count);
   if (count == n) return all_channels(n);
   if (in_blocks(consumers)) return choose_blocks(consumers, count, options);
-  const auto parts = scaled(consumers, options.ridge, options.choice == NodeChoice::cholesky);
+  const auto parts = scaled_kernels(consumers, options.ridge, options.choice == NodeChoice::cholesky);
   std::vector<int64_t> nodes;
   if (options.choice != NodeChoice::backward) nodes = forward_nodes(parts, count);
   if (options.choice == NodeChoice::backward || options.choice == NodeChoice::best) {
     auto backward = backward_nodes(parts, count);
-    if (nodes.empty() || error_of(parts, backward) < error_of(parts, nodes)) nodes = std::move(backward);
+    if (nodes.empty() || error_left(parts, backward) < error_left(parts, nodes)) nodes = std::move(backward);
   }
   // Each exchange is Θ(n³): wide groups get fewer, so that the choice stays a matter of seconds.
   const int64_t wide = std::max<int64_t>(n, kWideGroup);
@@ -252,7 +218,7 @@ std::vector<int64_t> choose_nodes(const std::vector<ConsumerKernel>& consumers, 
 
 std::vector<double> error_curve(const std::vector<ConsumerKernel>& consumers, const NodeOptions& options) {
   if (in_blocks(consumers)) return block_curve(consumers, options);
-  const auto parts = scaled(consumers, options.ridge, options.choice == NodeChoice::cholesky);
+  const auto parts = scaled_kernels(consumers, options.ridge, options.choice == NodeChoice::cholesky);
   const int64_t n = parts[0].kernel.size(0);
   std::vector<double> curve(static_cast<size_t>(n), 0.);
   if (options.choice == NodeChoice::greedy || options.choice == NodeChoice::cholesky) {
@@ -274,7 +240,7 @@ std::vector<double> error_curve(const std::vector<ConsumerKernel>& consumers, co
 AxisMap kernel_weights(const std::vector<ConsumerKernel>& given, const std::vector<int64_t>& nodes,
                        double ridge) {
   const auto consumers = between_channels(given);
-  const auto parts = scaled(consumers, ridge, false);
+  const auto parts = scaled_kernels(consumers, ridge, false);
   at::Tensor kernel = at::zeros_like(parts[0].kernel);
   for (size_t k = 0; k < parts.size(); ++k) {
     const double energy = (consumers[k].gram * parts[k].kernel).sum().item<double>();

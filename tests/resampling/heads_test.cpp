@@ -199,10 +199,11 @@ TEST(BlockNodes, AreTheBestOfAllSubsetsOrNearlySo) {
 }
 
 TEST(BlockNodes, OfOneFeatureAreNodes) {
+  constexpr double kRidgeEffect = 1e-4;
   at::manual_seed(3);
-  const at::Tensor a = at::randn({8, 100}, at::kDouble);
-  const std::vector<ConsumerKernel> consumers{{at::mm(a, a.t()), at::eye(8, at::kDouble)}};
-  EXPECT_NEAR(block_error(consumers, {1, 4, 6}, 1e-6), node_error(consumers, {1, 4, 6}), 1e-12);
+  const BlockSamples samples{at::randn({8, 100}, at::kDouble), at::eye(8, at::kDouble), 1};
+  const std::vector<ConsumerKernel> consumers{samples.kernel()};
+  EXPECT_NEAR(node_error(consumers, {1, 4, 6}), samples.by_least_squares({1, 4, 6}), kRidgeEffect);
   EXPECT_TRUE(at::equal(between_channels(consumers)[0].kernel, consumers[0].kernel));
 }
 

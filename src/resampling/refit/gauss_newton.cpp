@@ -89,11 +89,16 @@ class JointProblem {
     return count;
   }
 
-  /// How many samples of a batch are looked at, and those of a tensor that has its samples on axis 0.
-  int64_t samples_of(int64_t batch) const {
+  /// The samples in the batches before.
+  int64_t samples_before(int64_t batch) const {
     int64_t before = 0;
     for (int64_t b = 0; b < batch; ++b) before += present_.samples(b);
-    return std::min(present_.samples(batch), options_.samples - before);
+    return before;
+  }
+
+  /// How many samples of a batch are looked at, and those of a tensor that has its samples on axis 0.
+  int64_t samples_of(int64_t batch) const {
+    return std::min(present_.samples(batch), options_.samples - samples_before(batch));
   }
 
   at::Tensor looked_at(int64_t batch, const at::Tensor& value) const {
@@ -105,9 +110,7 @@ class JointProblem {
   /// 1 for the samples of a batch that make the step, or for those held out to say how far to go; 0 for the
   /// others. It multiplies a tensor like `value`.
   at::Tensor mask(int64_t batch, const at::Tensor& value, bool held_out) const {
-    int64_t first = 0;
-    for (int64_t b = 0; b < batch; ++b) first += present_.samples(b);
-    const int64_t samples = present_.samples(batch);
+    const int64_t first = samples_before(batch), samples = present_.samples(batch);
     if (value.dim() == 0 || value.size(0) % samples != 0) return at::ones({1}, value.options());
     const at::Tensor is_held =
         HeldOut(options_.held_out_every, std::min(present_.samples(), options_.samples)).of(first, samples);

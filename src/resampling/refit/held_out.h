@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "inn/core/error.h"
+
 namespace inn {
 
 /// Every so-manieth sample is held out; of fewer samples the last one.
@@ -21,5 +23,11 @@ struct HeldOut {
 
   int64_t every;
 };
+
+/// Throws std::invalid_argument where all samples would be held out, or none would be.
+inline void check_held_out(int64_t every) {
+  require(every >= 2, "resampling", "Refit: of so many samples one is held out: at least 2 but got {}.",
+          every);
+}
 
 }  // namespace inn

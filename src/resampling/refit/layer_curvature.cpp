@@ -120,30 +120,32 @@ Direction LayerCurvatures::direction_of(std::span<const at::Tensor> gradients) c
   return result;
 }
 
-std::vector<at::Tensor> LayerCurvatures::dual(std::span<const at::Tensor> state, const Direction& direction,
-                                              uint64_t level) const {
+template <class Change>
+std::vector<at::Tensor> LayerCurvatures::changed(std::span<const at::Tensor> state,
+                                                 const Direction& direction, const Change& change) const {
   std::vector<at::Tensor> result(state.begin(), state.end());
   for (size_t k = 0; k < layers_.size(); ++k) {
     const auto& layer = layers_[k];
-    const auto [weight, bias] =
-        state_of(layer, direction[k], state[layer.linear.weight].options().requires_grad(false));
-    result[layer.linear.weight] = at::_make_dual(state[layer.linear.weight], weight, level);
-    if (bias.defined()) result[*layer.bias] = at::_make_dual(state[*layer.bias], bias, level);
+    const auto& before = state[layer.linear.weight];
+    const auto [weight, bias] = state_of(layer, direction[k], before.options().requires_grad(false));
+    result[layer.linear.weight] = change(before, weight);
+    if (bias.defined()) result[*layer.bias] = change(state[*layer.bias], bias);
   }
   return result;
 }
 
+std::vector<at::Tensor> LayerCurvatures::dual(std::span<const at::Tensor> state, const Direction& direction,
+                                              uint64_t level) const {
+  return changed(state, direction, [level](const at::Tensor& tensor, const at::Tensor& tangent) {
+    return at::_make_dual(tensor, tangent, level);
+  });
+}
+
 std::vector<at::Tensor> LayerCurvatures::moved(std::span<const at::Tensor> state, const Direction& direction,
                                                double factor) const {
-  std::vector<at::Tensor> result(state.begin(), state.end());
-  for (size_t k = 0; k < layers_.size(); ++k) {
-    const auto& layer = layers_[k];
-    const auto [weight, bias] =
-        state_of(layer, direction[k], state[layer.linear.weight].options().requires_grad(false));
-    result[layer.linear.weight] = state[layer.linear.weight] + factor * weight;
-    if (bias.defined()) result[*layer.bias] = state[*layer.bias] + factor * bias;
-  }
-  return result;
+  return changed(state, direction, [factor](const at::Tensor& tensor, const at::Tensor& step) {
+    return tensor + factor * step;
+  });
 }
 
 void LayerCurvatures::forget() {

@@ -67,6 +67,11 @@ class LayerCurvatures {
   std::pair<at::Tensor, at::Tensor> state_of(const Layer& layer, const at::Tensor& matrix,
                                              const at::TensorOptions& options) const;
 
+  /// The state with `change(tensor, what the direction says of it)` in place of the layers' tensors.
+  template <class Change>
+  std::vector<at::Tensor> changed(std::span<const at::Tensor> state, const Direction& direction,
+                                  const Change& change) const;
+
   const Network& network_;
   std::vector<Layer> layers_;
 };

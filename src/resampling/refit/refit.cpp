@@ -216,8 +216,7 @@ class Sweep {
 std::vector<LayerFit> refit(Network& resampled, const AnalysedNetwork& source,
                             const std::map<GroupId, GroupMaps>& maps, const Calibration& calibration,
                             const RefitOptions& options) {
-  require(options.held_out_every >= 2, "resampling",
-          "Refit: of so many samples one is held out: at least 2 but got {}.", options.held_out_every);
+  check_held_out(options.held_out_every);
   require(options.sweeps >= 1, "resampling", "Refit: at least one sweep is needed but got {}.",
           options.sweeps);
   const at::NoGradGuard no_grad;
@@ -231,8 +230,7 @@ std::vector<LayerFit> refit(Network& resampled, const AnalysedNetwork& source,
 double refit_together(Network& resampled, const AnalysedNetwork& source,
                       const std::map<GroupId, GroupMaps>& maps, const Calibration& calibration,
                       const TogetherOptions& options) {
-  require(options.held_out_every >= 2, "resampling",
-          "Refit: of so many samples one is held out: at least 2 but got {}.", options.held_out_every);
+  check_held_out(options.held_out_every);
   const at::NoGradGuard no_grad;
   Replay from(source.network, calibration, options.memory), now(resampled, calibration, options.memory);
   const JointFit whole = plan_fits(now.network, source.groups, maps).whole;
