@@ -134,9 +134,7 @@ at::Tensor sampled(const at::Tensor& x, const std::vector<SparseAxis>& axes) {
     constexpr SparseRows<Real> kIdentity{1, 1, nullptr, nullptr, nullptr};
     if (view.layout.behind >= kShortRow || view.layout.before == 1)
       return sampling_kernel::apply(from, to, view.layout, first, kIdentity);
-    constexpr int64_t kBegin[] = {0, 1}, kColumn[] = {0};
-    const SparseRows<Real> whole{1, 1, kBegin, kColumn, nullptr};
-    sampling_kernel::apply(from, to, view.layout, whole, first);
+    sampling_kernel::apply(from, to, view.layout, kIdentity, first);
   });
   return result;
 }
