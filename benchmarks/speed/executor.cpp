@@ -5,6 +5,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "contest.h"
+#include "inn/model/batch_norm.h"
 #include "inn/model/integral_model.h"
 #include "inn/zoo/zoo.h"
 
@@ -27,6 +28,11 @@ Json against_module(const std::string& name, const std::string& network, int64_t
     data = integral->discretize();
   }
   contenders.push_back({"network", [&] { data.forward(images); }});
+  const Network folded = fold_batch_norm(data);
+  contenders.push_back({"batch norm folded", [&] { folded.forward(images); }});
+  Network last = folded.clone();
+  last.to_channels_last();
+  contenders.push_back({"folded, channels last", [&] { last.forward(images); }});
   return contest(name, contenders, options);
 }
 

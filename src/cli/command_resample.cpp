@@ -16,6 +16,7 @@
 #include "cli/width_choice.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
+#include "inn/model/batch_norm.h"
 #include "inn/report/table.h"
 
 namespace inn::cli {
@@ -33,6 +34,7 @@ struct Options {
   std::string method = "interpolate";
   bool refit = false, no_refit = false;
   int64_t together = 0;
+  bool fold_batch_norm = false, channels_last = false;
   bool dynamic_batch = false;
   std::filesystem::path output, report;
 };
@@ -189,6 +191,8 @@ int run(const Options& options) {
                            step_bar("recheck", "networks"), options.budget.latency_table);
   }
   Resampled made = resampled(model, widths, how, images);
+  if (options.fold_batch_norm) made.network = fold_batch_norm(made.network);
+  if (options.channels_last) made.network.to_channels_last();
   write_network(made.network, options.output, options.dynamic_batch);
   if (!options.report.empty()) write_report(made, options.report);
   const int64_t after = count_parameters(made.network);
@@ -217,6 +221,7 @@ Command resample_command() {
           "  inn resample resnet20.pt2 -o half.pt2 --keep 0.5 --method l1 --refit --calibration images/\n"
           "  inn resample resnet20.pt2 -o half.pt2 --budget macs=0.5 --round-to 8 --method quadrature "
           "--calibration images/\n"
+          "  inn resample resnet20.pt2 -o fast.pt2 --keep 1 --fold-batch-norm --channels-last\n"
           "  inn resample resnet20.pt2 -o out.pt2 --width layer1.0.conv1=12 layer2.0.conv1=20\n"
           "  inn resample resnet20.pt2 -o out.pt2 --keep 0.7 --groups 'layer3.*' --round-to 8\n"
           "  inn resample resnet20.pt2 -o out.pt2 --keep 0.5 --method taylor --scope global --max-cut 0.9 "
@@ -236,6 +241,10 @@ Command resample_command() {
         add_together_option(app, options->together);
         app.add_option("--report", options->report, "Write nodes, error curves, ridges and errors")
             ->type_name("FILE.json");
+        app.add_flag("--fold-batch-norm", options->fold_batch_norm,
+                     "For inference: fold each batch norm into the convolution or linear layer before it");
+        app.add_flag("--channels-last", options->channels_last,
+                     "For inference on a CPU: lay out the weights of convolutions with their channels last");
         add_pruning_options(app, options->pruning);
         add_kernel_options(app, options->conversion);
         add_calibration_options(app, options->calibration);

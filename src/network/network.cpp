@@ -110,6 +110,30 @@ void Network::to(c10::Device device) {
   });
 }
 
+void Network::to_channels_last() {
+  std::vector<at::Tensor> laid_out = tensors();
+  for (auto& tensor : laid_out)
+    if (tensor.dim() == 4)
+      tensor =
+          moved(tensor, [](const at::Tensor& t) { return t.contiguous(at::MemoryFormat::ChannelsLast); });
+  std::vector<c10::IValue> zeros;
+  for (const auto input : inputs) {
+    const auto& value = values[static_cast<size_t>(input)];
+    require(value.kind == Value::Kind::tensor, "network", "to_channels_last: input '{}' is no tensor.",
+            value.name);
+    zeros.emplace_back(at::zeros(value.sizes, value.dtype));
+  }
+  try {
+    const at::NoGradGuard no_grad;
+    Network trial = *this;
+    trial.set_training(false);
+    trial.forward(zeros, laid_out, {});
+  } catch (const std::runtime_error& error) {
+    raise("network", "The network can't have its channels last: {}", error.what());
+  }
+  for (size_t s = 0; s < state.size(); ++s) state[s].tensor = laid_out[s];
+}
+
 Network Network::clone() const {
   Network copy = *this;
   for (auto& entry : copy.state)
