@@ -37,7 +37,8 @@ function(inn_folder name)
   endif()
   add_library(inn_${name} OBJECT ${sources})
   target_precompile_headers(inn_${name} REUSE_FROM inn_headers)
-  target_link_libraries(inn_${name} PUBLIC inn_flags nlohmann_json::nlohmann_json ZLIB::ZLIB)
+  target_link_libraries(inn_${name} PUBLIC inn_flags nlohmann_json::nlohmann_json ZLIB::ZLIB PNG::PNG
+                        PkgConfig::TurboJPEG)
   set(INN_FOLDERS ${INN_FOLDERS} ${name} CACHE INTERNAL "")
   set(closure ${name})
   foreach(needed IN LISTS arg_DEPENDS)
@@ -89,7 +90,8 @@ function(inn_library)
   target_compile_definitions(inn PUBLIC FMT_HEADER_ONLY=1)
   target_include_directories(inn PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-  target_link_libraries(inn PUBLIC $<BUILD_INTERFACE:inn_torch> $<INSTALL_INTERFACE:inn::libtorch> PRIVATE ZLIB::ZLIB)
+  target_link_libraries(inn PUBLIC $<BUILD_INTERFACE:inn_torch> $<INSTALL_INTERFACE:inn::libtorch>
+                        PRIVATE ZLIB::ZLIB PNG::PNG PkgConfig::TurboJPEG)
 
   include(CMakePackageConfigHelpers)
   set(place ${CMAKE_INSTALL_LIBDIR}/cmake/inn)

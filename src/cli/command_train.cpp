@@ -62,15 +62,17 @@ int run(const Options& options) {
   const TrainOptions recipe = recipe_of(options.training, options.output, options.general.seed);
   const auto converted = convert_options(options.conversion, options.general.seed);
 
-  const Dataset data = open_dataset(options.training.data, Split::train);
+  const SkippedReport skipped(options.training.images);
+  Dataset data = open_data(options.training.data, Split::train, options.training.images);
   auto [model, normalization] =
       open_normalized(options.model, options.normalization, options.general.seed, &data, ZooSize::of_data);
+  fit_images(data, model.source().network);
   if (widths && !model.is_integral()) model.integral = convert(model.plain.network, converted);
   const TrainResult result =
       model.is_integral()
           ? train_integral(model.integral, options, widths, data, normalization, recipe, device)
           : train_plain(std::move(model.plain.network), options, data, normalization, recipe, device);
-  report_training(result, options.output, options.general);
+  report_training(result, options.training, options.output, options.general);
   return 0;
 }
 

@@ -63,6 +63,9 @@ void add_recipe(CLI::App& app, TrainingOptions& options) {
   number("--crop-padding", train.crop_padding,
          "Images are padded by so many pixels and cut at a random place");
   app.add_flag("--flip", train.flip, "Images are mirrored at random")->group(group);
+  app.add_flag("--random-resized-crop", train.random_resized_crop,
+               "Of images a random part, 8 % to all of the area, is brought to their size")
+      ->group(group);
 }
 
 /// Reads "group_lasso:1e-4" into the recipe.
@@ -106,6 +109,7 @@ void print_training(const TrainResult& result, const std::filesystem::path& outp
 
 void add_training_options(CLI::App& app, TrainingOptions& options) {
   add_data_option(app, options.data);
+  add_image_options(app, options.images);
   app.add_option("--checkpoint", options.train.checkpoint,
                  "Written after every epoch and on Ctrl-C; default: OUT.checkpoint")
       ->type_name("FILE");
@@ -146,10 +150,12 @@ void finish(const TrainingOptions& options, const TrainOptions& recipe, const Tr
   if (options.train.checkpoint.empty()) std::filesystem::remove(recipe.checkpoint, ignored);
 }
 
-void report_training(const TrainResult& result, const std::filesystem::path& output,
-                     const GeneralOptions& general) {
+void report_training(const TrainResult& result, const TrainingOptions& options,
+                     const std::filesystem::path& output, const GeneralOptions& general) {
   if (general.json) {
-    print(training_json(result, output));
+    Json document = training_json(result, output);
+    add_skipped(document, options.images);
+    print(document);
   } else {
     print_training(result, output);
   }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/general.h"
+#include "cli/image_options.h"
 #include "inn/train/train.h"
 
 namespace CLI {
@@ -14,11 +15,13 @@ namespace inn::cli {
 
 struct TrainingOptions {
   std::string data = {};
+  ImageOptions images = {};
   std::string regularize = {};  // NAME:COEFFICIENT
   TrainOptions train = {};
 };
 
-/// Declares --data, --epochs and the rest of the recipe, --checkpoint, --resume and --log.
+/// Declares --data, what add_image_options does, --epochs and the rest of the recipe, --checkpoint, --resume
+/// and --log.
 void add_training_options(CLI::App& app, TrainingOptions& options);
 
 /// Returns the recipe with the checkpoint's name filled in (that of the output with ".checkpoint" behind it)
@@ -30,8 +33,8 @@ TrainOptions recipe_of(const TrainingOptions& options, const std::filesystem::pa
 void finish(const TrainingOptions& options, const TrainOptions& recipe, const TrainResult& result);
 
 /// Prints a table of the epochs, or with --json {"output", "epochs": [{"epoch", "loss", "accuracy",
-/// "learning_rate", "seconds"}]}.
-void report_training(const TrainResult& result, const std::filesystem::path& output,
-                     const GeneralOptions& general);
+/// "learning_rate", "seconds"}]} and what add_skipped adds.
+void report_training(const TrainResult& result, const TrainingOptions& options,
+                     const std::filesystem::path& output, const GeneralOptions& general);
 
 }  // namespace inn::cli

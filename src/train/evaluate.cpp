@@ -18,7 +18,7 @@ at::TensorOptions input_options(const Network& network) {
 }
 
 int64_t count_classes(const Dataset& data, const char* who) {
-  require(data.inputs.defined() && data.size() > 0, "train", "{}: the data set has no samples.", who);
+  require(data.size() > 0, "train", "{}: the data set has no samples.", who);
   require(data.labels.defined(), "train", "{}: the data set '{}' has no labels.", who, data.source);
   return data.labels.max().item<int64_t>() + 1;
 }
@@ -51,6 +51,7 @@ EvalResult evaluate_forward(const std::function<at::Tensor(const at::Tensor&)>& 
                      .total = data.size(),
                      .unit = "samples",
                      .descriptor = options.progress ? 2 : -1});
+  int64_t count = 0;
   auto sums = at::zeros({2}, at::TensorOptions(at::kDouble).device(place.device()));
   for (const Batch& batch : batches.epoch(0)) {
     const auto labels = batch.labels.to(place.device());
@@ -58,10 +59,11 @@ EvalResult evaluate_forward(const std::function<at::Tensor(const at::Tensor&)>& 
     const auto loss =
         at::cross_entropy_loss(scores.outputs.to(at::kDouble), scores.labels, {}, at::Reduction::Sum);
     sums += at::stack({loss, scores.count_correct().to(at::kDouble)});
+    count += labels.numel();
     progress.advance(labels.size(0));
   }
   const auto totals = sums.cpu();
-  EvalResult result{.correct = totals[1].item().to<int64_t>(), .count = data.labels.numel()};
+  EvalResult result{.correct = totals[1].item().to<int64_t>(), .count = count};
   result.accuracy = static_cast<double>(result.correct) / static_cast<double>(result.count);
   result.loss = totals[0].item<double>() / static_cast<double>(result.count);
   return result;

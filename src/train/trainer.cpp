@@ -29,6 +29,7 @@ BatchOptions batch_options(const TrainOptions& options, const Normalization& nor
           .seed = options.seed,
           .crop_padding = options.crop_padding,
           .flip = options.flip,
+          .random_resized_crop = options.random_resized_crop,
           .drop_last = options.drop_last,
           .normalization = normalization};
 }

@@ -40,13 +40,16 @@ std::map<std::string, std::string> Trainer::run_description() const {
       {"flip", text(options_.flip)},
       {"drop_last", text(options_.drop_last)},
       {"seed", text(options_.seed)},
-      {"images", fmt::format("{}", fmt::join(batches_.dataset().inputs.sizes(), "x"))},
+      {"images", fmt::format("{}", fmt::join(batches_.dataset().sizes(), "x"))},
       {"mean", fmt::format("{}", fmt::join(normalization.mean, ","))},
       {"std", fmt::format("{}", fmt::join(normalization.std, ","))},
   };
   if (!options_.regularizer.empty())
     run["regularizer"] = fmt::format("{}:{}", options_.regularizer, options_.regularization);
   if (options_.growing_penalty > 0) run["growing_penalty"] = text(options_.growing_penalty);
+  if (options_.random_resized_crop) run["random_resized_crop"] = text(true);
+  if (const auto& frame = batches_.dataset().frame; frame.size > 0)
+    run["resize"] = text(frame.shorter_side());
   if (integral_ == nullptr) return run;
   if (integral_->distribution()) run["widths"] = integral_->distribution()->text();
   for (const auto& group : integral_->groups())

@@ -42,10 +42,11 @@ struct TrainOptions {
   /// epoch, the more the smaller a channel's L2 norm is; 0: there is none. Its term is added as the
   /// regularizer's is.
   double growing_penalty = 0;
-  int64_t crop_padding = 0;  // as in BatchOptions
-  bool flip = false;         // as in BatchOptions
-  bool drop_last = false;    // as in BatchOptions
-  uint64_t seed = 0;         // of the batches, of dropout and of random widths
+  int64_t crop_padding = 0;          // as in BatchOptions
+  bool flip = false;                 // as in BatchOptions
+  bool random_resized_crop = false;  // as in BatchOptions
+  bool drop_last = false;            // as in BatchOptions
+  uint64_t seed = 0;                 // of the batches, of dropout and of random widths
   /// A file that is written after every epoch, on Ctrl-C, and every `checkpoint_interval` batches where that
   /// is not 0.
   std::filesystem::path checkpoint = {};
