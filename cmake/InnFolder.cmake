@@ -75,6 +75,10 @@ function(inn_folder_test name)
                          PROPERTIES LABELS ${name} FIXTURES_REQUIRED modules)
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "*Torchvision*" TEST_LIST torchvision_tests
                          PROPERTIES LABELS torchvision FIXTURES_REQUIRED torchvision TIMEOUT 900)
+  elseif(name STREQUAL data)
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "-PillowImages*" PROPERTIES LABELS ${name})
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "PillowImages*" TEST_LIST pillow_tests
+                         PROPERTIES LABELS ${name} FIXTURES_REQUIRED images)
   else()
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${name})
   endif()

@@ -75,9 +75,8 @@ void write_all(const Comparison& comparison, const Options& options) {
 Dataset read_all_calibration(const Options& options) {
   const auto& samples = options.comparison.samples;
   const bool all = std::find(samples.begin(), samples.end(), 0) != samples.end();
-  return *read_calibration(
-      {.data = options.calibration, .samples = all ? 0 : *std::max_element(samples.begin(), samples.end())},
-      options.images);
+  const Dataset data = open_data(options.calibration, Split::any, options.images);
+  return all ? data : data.first(std::min(*std::max_element(samples.begin(), samples.end()), data.size()));
 }
 
 int run(const Options& options) {

@@ -149,8 +149,8 @@ Batch EpochSource::finished(BatchDraft draft) const {
       dataset_.skipped->add(dataset_.files[draft.indices[i]], damaged.reason());
     }
   }
-  require<std::runtime_error>(!made.empty(), "data",
-                              "Data set '{}': all {} images of a batch are damaged, '{}' among them.",
+  if (made.empty())
+    raise<std::runtime_error>("data", "Data set '{}': all {} images of a batch are damaged, '{}' among them.",
                               dataset_.source, draft.indices.size(), dataset_.files[draft.indices[0]]);
   Batch batch{.inputs = draft.inputs, .labels = {}, .indices = as_tensor(draft.indices)};
   if (made.size() < draft.indices.size()) {
