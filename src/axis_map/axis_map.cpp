@@ -5,6 +5,7 @@
 
 #include <numeric>
 
+#include "axis_map/sparse_sampling.h"
 #include "inn/core/error.h"
 
 namespace inn {
@@ -106,15 +107,18 @@ AxisMap AxisMap::to(c10::Device device) const {
                  weight_.defined() ? weight_.to(device) : weight_);
 }
 
-at::Tensor AxisMap::apply(const at::Tensor& x, int64_t axis) const {
-  require(x.defined() && axis >= -x.dim() && axis < x.dim(), "axis_map",
-          "AxisMap::apply: the axis must be one of the tensor's {} but got {}.", x.defined() ? x.dim() : 0,
-          axis);
-  const int64_t place = axis < 0 ? axis + x.dim() : axis;
-  require(x.size(place) == cols_, "axis_map",
-          "AxisMap::apply: axis {} must have width {} but a tensor of shape [{}] came.", axis, cols_,
-          fmt::join(x.sizes(), ", "));
+bool AxisMap::is_sparse_on(const at::Tensor& x) const {
+  return (kind_ == Kind::selection || kind_ == Kind::taps) && x.is_cpu() && x.is_floating_point();
+}
+
+at::Tensor AxisMap::apply(const at::Tensor& x, int64_t axis) const { return apply(x, axis, 1, 1); }
+
+at::Tensor AxisMap::apply(const at::Tensor& x, int64_t axis, int64_t outer, int64_t inner) const {
+  const int64_t place = checked_axis(x, axis, outer, inner);
   if (kind_ == Kind::identity) return x;
+  if (is_sparse_on(x)) return sample_sparse(x, {sparse_axis({place, *this, outer, inner})});
+  if (outer != 1 || inner != 1)
+    return apply(x.unflatten(place, {outer, cols_, inner}), place + 1).flatten(place, place + 2);
   if (kind_ == Kind::selection) return x.index_select(place, index_.to(x.device()));
   require(x.is_floating_point() || x.is_complex(), "axis_map",
           "AxisMap::apply: a weighted map takes floating point tensors but got {}.",
@@ -122,21 +126,49 @@ at::Tensor AxisMap::apply(const at::Tensor& x, int64_t axis) const {
   return kind_ == Kind::taps ? apply_taps(x, place) : apply_dense(x, place);
 }
 
-at::Tensor AxisMap::apply(const at::Tensor& x, int64_t axis, int64_t outer, int64_t inner) const {
+int64_t AxisMap::checked_axis(const at::Tensor& x, int64_t axis, int64_t outer, int64_t inner) const {
   require(outer >= 1 && inner >= 1, "axis_map",
           "AxisMap::apply: outer and inner must be at least 1 but are {} and {}.", outer, inner);
-  if (outer == 1 && inner == 1) return apply(x, axis);
   require(x.defined() && axis >= -x.dim() && axis < x.dim(), "axis_map",
           "AxisMap::apply: the axis must be one of the tensor's {} but got {}.", x.defined() ? x.dim() : 0,
           axis);
   const int64_t place = axis < 0 ? axis + x.dim() : axis;
+  const auto width =
+      outer == 1 && inner == 1 ? std::to_string(cols_) : fmt::format("{}·{}·{}", outer, cols_, inner);
   require(x.size(place) == outer * cols_ * inner, "axis_map",
-          "AxisMap::apply: axis {} must have width {}·{}·{} but a tensor of shape [{}] came.", axis, outer,
-          cols_, inner, fmt::join(x.sizes(), ", "));
-  if (kind_ == Kind::identity) return x;
-  return apply(x.unflatten(place, {outer, cols_, inner}), place + 1).flatten(place, place + 2);
+          "AxisMap::apply: axis {} must have width {} but a tensor of shape [{}] came.", axis, width,
+          fmt::join(x.sizes(), ", "));
+  return place;
 }
 
+SparseAxis AxisMap::sparse_axis(const MappedAxis& mapped) {
+  const auto& map = mapped.map;
+  const int64_t taps = map.kind_ == Kind::taps ? map.index_.size(1) : 1;
+  return {.axis = mapped.axis,
+          .outer = mapped.outer,
+          .inner = mapped.inner,
+          .rows = map.rows_,
+          .cols = map.cols_,
+          .begin = at::arange(0, map.rows_ * taps + 1, taps, at::kLong),
+          .column = map.index_.to(at::kCPU).contiguous().view({-1}),
+          .value = map.weight_.defined() ? map.weight_.to(at::kCPU).reshape({-1}) : at::Tensor()};
+}
+
+at::Tensor apply_both(const at::Tensor& x, const MappedAxis& first, const MappedAxis& second) {
+  const auto counted = [&](const MappedAxis& mapped) {
+    return mapped.axis < 0 ? mapped.axis + x.dim() : mapped.axis;
+  };
+  if (counted(first) == counted(second) || !first.map.is_sparse_on(x) || !second.map.is_sparse_on(x)) {
+    const at::Tensor once = second.map.apply(x, second.axis, second.outer, second.inner);
+    return first.map.apply(once, first.axis, first.outer, first.inner);
+  }
+  std::vector<SparseAxis> axes;
+  for (const auto& [axis, map, outer, inner] : {first, second})
+    axes.push_back(AxisMap::sparse_axis({map.checked_axis(x, axis, outer, inner), map, outer, inner}));
+  return sample_sparse(x, axes);
+}
+
+// Where there is no kernel of ours: on other devices, and for complex numbers.
 at::Tensor AxisMap::apply_taps(const at::Tensor& x, int64_t axis) const {
   std::vector<int64_t> shape(x.dim(), 1);
   shape[axis] = rows_;

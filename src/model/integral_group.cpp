@@ -1,3 +1,5 @@
+#include <c10/core/InferenceMode.h>
+
 #include "inn/core/error.h"
 #include "inn/model/integral_model.h"
 
@@ -44,6 +46,8 @@ IntegralGroup::IntegralGroup(GroupId id, std::string name, int64_t source_width,
 void IntegralGroup::resize(int64_t width) {
   check_width(name_, width, source_width_);
   grid_ = std::make_shared<UniformGrid>(width);
+  // A training run draws the same widths again and again.
+  if (!uniform_maps_.contains(width)) uniform_maps_.emplace(width, maps_at(grid_->points()));
 }
 
 void IntegralGroup::set_grid(std::shared_ptr<Grid> grid) {
@@ -59,8 +63,15 @@ void IntegralGroup::set_distribution(SizeDistribution distribution) {
 }
 
 GroupMaps IntegralGroup::maps() const {
-  return interpolation_maps(source_width_, grid_->points(), find_kernel(kernel_),
-                            find_quadrature(quadrature_));
+  const auto known = uniform_maps_.find(width());
+  const bool is_uniform = dynamic_cast<const UniformGrid*>(grid_.get()) != nullptr;
+  return is_uniform && known != uniform_maps_.end() ? known->second : maps_at(grid_->points());
+}
+
+GroupMaps IntegralGroup::maps_at(const at::Tensor& points) const {
+  // What is kept serves training too, whoever asked for it first.
+  const c10::InferenceMode usable_everywhere(false);
+  return interpolation_maps(source_width_, points, find_kernel(kernel_), find_quadrature(quadrature_));
 }
 
 }  // namespace inn

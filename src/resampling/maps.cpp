@@ -199,9 +199,12 @@ Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMap
   at::NoGradGuard no_grad;
   Network result = source.network;
   const auto tensors = apply_maps(source.groups, source.network, maps);
-  for (size_t s = 0; s < result.state.size(); ++s)
-    result.state[s].tensor =
-        tensors[s].detach().clone().requires_grad_(source.network.state[s].tensor.requires_grad());
+  for (size_t s = 0; s < result.state.size(); ++s) {
+    const auto& own = source.network.state[s].tensor;
+    // What a map made is new memory; what no map touched is the source's.
+    const at::Tensor tensor = tensors[s].is_alias_of(own) ? tensors[s].detach().clone() : tensors[s].detach();
+    result.state[s].tensor = tensor.requires_grad_(own.requires_grad());
+  }
   for (size_t v = 0; v < result.values.size(); ++v) {
     auto& value = result.values[v];
     const auto& axes = source.groups.value_axes[v];

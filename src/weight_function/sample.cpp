@@ -17,8 +17,8 @@ at::Tensor sample(const at::Tensor& tensor, std::span<const MappedAxis> maps) {
   };
   std::vector<const MappedAxis*> remaining;
   for (const auto& mapped : maps) remaining.push_back(&mapped);
-  auto result = tensor;
-  while (!remaining.empty()) {
+  /// Takes the map that shrinks its axis the most, of those that are the next on their axis.
+  const auto take = [&] {
     auto best = remaining.begin();
     for (auto candidate = best; candidate != remaining.end(); ++candidate) {
       const bool first_on_its_axis = std::none_of(remaining.begin(), candidate, [&](const auto* other) {
@@ -27,8 +27,18 @@ at::Tensor sample(const at::Tensor& tensor, std::span<const MappedAxis> maps) {
       const auto& [map, chosen] = std::tie((*candidate)->map, (*best)->map);
       if (first_on_its_axis && map.rows() * chosen.cols() < chosen.rows() * map.cols()) best = candidate;
     }
-    result = (*best)->map.apply(result, (*best)->axis, (*best)->outer, (*best)->inner);
+    const MappedAxis* taken = *best;
     remaining.erase(best);
+    return taken;
+  };
+  auto result = tensor;
+  while (remaining.size() >= 2) {
+    const auto *first = take(), *second = take();
+    result = apply_both(result, *second, *first);
+  }
+  if (!remaining.empty()) {
+    const auto& last = *remaining.front();
+    result = last.map.apply(result, last.axis, last.outer, last.inner);
   }
   return result;
 }

@@ -12,6 +12,9 @@ ZooEntry nin();
 /// The residual network for CIFAR with 6·blocks + 2 layers.
 ZooEntry cifar_resnet(int64_t blocks);
 ZooEntry resnet18();
+ZooEntry resnet50();
+ZooEntry mobilenet_v2();
+ZooEntry vit();
 
 /// Returns max(1, round(options.width·n)).
 int64_t scaled(const ZooOptions& options, int64_t n);

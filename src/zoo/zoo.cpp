@@ -19,9 +19,9 @@ constexpr int64_t kExampleBatch = 3;
 
 std::vector<ZooEntry>& table() {
   using namespace zoo_networks;
-  static std::vector<ZooEntry> entries{mlp(),           lenet(),         small_cnn(),
-                                       nin(),           cifar_resnet(3), cifar_resnet(5),
-                                       cifar_resnet(7), cifar_resnet(9), resnet18()};
+  static std::vector<ZooEntry> entries{mlp(),           lenet(),         small_cnn(),     nin(),
+                                       cifar_resnet(3), cifar_resnet(5), cifar_resnet(7), cifar_resnet(9),
+                                       resnet18(),      resnet50(),      mobilenet_v2(),  vit()};
   return entries;
 }
 

@@ -9,6 +9,9 @@
 
 namespace inn {
 
+struct MappedAxis;
+struct SparseAxis;
+
 /// A linear map from an axis of width `cols()` (n) to one of width `rows()` (m): y_j = Σ_i A_ji x_i.
 ///
 /// An immutable value; copies share tensors. It is held in the cheapest form that it has: the identity, a
@@ -77,12 +80,19 @@ class AxisMap {
   at::Tensor apply(const at::Tensor& x, int64_t axis, int64_t outer, int64_t inner) const;
 
  private:
+  friend at::Tensor apply_both(const at::Tensor& x, const MappedAxis& first, const MappedAxis& second);
+
   AxisMap(Kind kind, int64_t rows, int64_t cols, at::Tensor index, at::Tensor weight);
   struct Sparse {
     at::Tensor index, weight;  // [m, k]
   };
   Sparse sparse(const at::TensorOptions& weight_options) const;
   static AxisMap picked(const at::Tensor& index, int64_t n);
+  /// Returns the axis counted from 0. Throws where x does not have it, or in another width.
+  int64_t checked_axis(const at::Tensor& x, int64_t axis, int64_t outer, int64_t inner) const;
+  static SparseAxis sparse_axis(const MappedAxis& mapped);
+  /// Whether the map is sparse and x is where sample_sparse can map it.
+  bool is_sparse_on(const at::Tensor& x) const;
   at::Tensor apply_taps(const at::Tensor& x, int64_t axis) const;
   at::Tensor apply_dense(const at::Tensor& x, int64_t axis) const;
 
@@ -91,5 +101,18 @@ class AxisMap {
   at::Tensor index_;   // selection: [m]; taps: [m, k]
   at::Tensor weight_;  // taps: [m, k]; dense: [m, n]
 };
+
+/// A map and the axis it acts on: the whole of it, or the middle factor of a product [outer·n·inner].
+struct MappedAxis {
+  int64_t axis;
+  AxisMap map;
+  int64_t outer = 1;
+  int64_t inner = 1;
+};
+
+/// Returns x with two different axes mapped: first.map.apply(second.map.apply(x, …), …), but for rounding.
+/// Where both maps are sparse and x is on the CPU this is one pass over memory without an intermediate
+/// result. Throws as AxisMap::apply does.
+at::Tensor apply_both(const at::Tensor& x, const MappedAxis& first, const MappedAxis& second);
 
 }  // namespace inn

@@ -9,14 +9,6 @@
 
 namespace inn {
 
-/// A map and the axis it acts on: the whole of it, or the middle factor of a product [outer·n·inner].
-struct MappedAxis {
-  int64_t axis;
-  AxisMap map;
-  int64_t outer = 1;
-  int64_t inner = 1;
-};
-
 /// Returns `tensor` with every map applied to its axis: F(x_1, x_2, …) for a separable function, axis by
 /// axis.
 ///

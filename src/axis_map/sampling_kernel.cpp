@@ -1,0 +1,277 @@
+#include "axis_map/sampling_kernel.h"
+
+#include <ATen/Parallel.h>
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
+
+#include <algorithm>
+#include <vector>
+
+// Memory is contiguous in the inner loops, which the compiler turns into vector instructions: those of every
+// processor, and where this one has them AVX2's.
+#if defined(__x86_64__) && defined(__GNUC__)
+#define INN_HAS_AVX2 1
+#endif
+#define INN_INLINE inline __attribute__((always_inline))
+
+namespace inn::sampling_kernel {
+namespace {
+
+/// to[i] = Σ_e value[e]·x[column[e]·length + i] over N entries.
+template <int N, class T, class Real, class To>
+INN_INLINE void combine_some(const T* x, To* to, int64_t length, const int64_t* column, const Real* value) {
+  const T* source[N];
+  Real weight[N];
+  for (int e = 0; e < N; ++e) {
+    source[e] = x + column[e] * length;
+    weight[e] = value == nullptr ? Real(1) : value[e];
+  }
+  for (int64_t i = 0; i < length; ++i) {
+    Real sum = weight[0] * static_cast<Real>(source[0][i]);
+    for (int e = 1; e < N; ++e) sum += weight[e] * static_cast<Real>(source[e][i]);
+    to[i] = static_cast<To>(sum);
+  }
+}
+
+/// The same over any number of entries.
+template <class T, class Real, class To>
+INN_INLINE void combine(const T* x, To* to, int64_t length, const int64_t* column, const Real* value,
+                        int64_t count) {
+  switch (count) {
+    case 1:
+      return combine_some<1>(x, to, length, column, value);
+    case 2:
+      return combine_some<2>(x, to, length, column, value);
+    case 3:
+      return combine_some<3>(x, to, length, column, value);
+    case 4:
+      return combine_some<4>(x, to, length, column, value);
+    default:
+      break;
+  }
+  // A block at a time, so that sums stay in registers and in Real.
+  constexpr int64_t kBlock = 64;
+  Real sum[kBlock];
+  for (int64_t start = 0; start < length; start += kBlock) {
+    const int64_t size = std::min(kBlock, length - start);
+    for (int64_t i = 0; i < size; ++i) sum[i] = 0;
+    for (int64_t e = 0; e < count; ++e) {
+      const T* source = x + column[e] * length + start;
+      const Real weight = value == nullptr ? Real(1) : value[e];
+      for (int64_t i = 0; i < size; ++i) sum[i] += weight * static_cast<Real>(source[i]);
+    }
+    for (int64_t i = 0; i < size; ++i) to[start + i] = static_cast<To>(sum[i]);
+  }
+}
+
+template <class Real>
+INN_INLINE const Real* values_from(const SparseRows<Real>& map, int64_t entry) {
+  return map.value == nullptr ? nullptr : map.value + entry;
+}
+
+/// to [N, m] = each of N rows x [N, n] mapped: entries are read once for all of them.
+template <int N, class From, class Real, class T>
+INN_INLINE void pick(const From* x, T* to, const SparseRows<Real>& map) {
+  for (int64_t j = 0; j < map.rows; ++j) {
+    Real sum[N] = {};
+    for (int64_t e = map.begin[j]; e < map.begin[j + 1]; ++e) {
+      const From* source = x + map.column[e];
+      const Real weight = map.value == nullptr ? Real(1) : map.value[e];
+      for (int i = 0; i < N; ++i) sum[i] += weight * static_cast<Real>(source[i * map.cols]);
+    }
+    for (int i = 0; i < N; ++i) to[i * map.rows + j] = static_cast<T>(sum[i]);
+  }
+}
+
+constexpr int kRowsAtOnce = 8;
+
+/// to [count, m, behind] = x [count, n, behind] mapped.
+template <class From, class Real, class T>
+INN_INLINE void map_second(const From* x, T* to, int64_t count, int64_t behind, const SparseRows<Real>& map) {
+  if (behind == 1) {
+    for (; count >= kRowsAtOnce;
+         count -= kRowsAtOnce, x += kRowsAtOnce * map.cols, to += kRowsAtOnce * map.rows)
+      pick<kRowsAtOnce>(x, to, map);
+    for (; count > 0; --count, x += map.cols, to += map.rows) pick<1>(x, to, map);
+    return;
+  }
+  for (; count > 0; --count, x += map.cols * behind, to += map.rows * behind)
+    for (int64_t j = 0; j < map.rows; ++j) {
+      const int64_t entry = map.begin[j];
+      combine(x, to + j * behind, behind, map.column + entry, values_from(map, entry),
+              map.begin[j + 1] - entry);
+    }
+}
+
+template <class T, class Real>
+struct Work {
+  const T* x;
+  T* y;
+  Layout layout;
+  SparseRows<Real> first, second;
+  int64_t given, wanted;  // lengths of a row of x and of y: all that lies behind axis n
+};
+
+/// `count` rows of y, from row j of part p on: `first`, then `second`.
+template <class T, class Real>
+INN_INLINE void first_first(const Work<T, Real>& work, int64_t p, int64_t j, int64_t count,
+                            std::vector<Real>& buffer) {
+  const auto& [x, y, layout, first, second, given, wanted] = work;
+  buffer.resize(static_cast<size_t>(count * given));
+  for (int64_t r = 0; r < count; ++r) {
+    const int64_t entry = first.begin[j + r];
+    combine(x + p * first.cols * given, buffer.data() + r * given, given, first.column + entry,
+            values_from(first, entry), first.begin[j + r + 1] - entry);
+  }
+  map_second(static_cast<const Real*>(buffer.data()), y + (p * first.rows + j) * wanted,
+             count * layout.between, layout.behind, second);
+}
+
+/// The same, `second` first: for fewer rows where those of y are made of fewer rows of x, [low, low + rows).
+template <class T, class Real>
+INN_INLINE void second_first(const Work<T, Real>& work, int64_t p, int64_t j, int64_t count, int64_t low,
+                             int64_t rows, std::vector<Real>& buffer) {
+  const auto& [x, y, layout, first, second, given, wanted] = work;
+  buffer.resize(static_cast<size_t>(rows * wanted));
+  map_second(x + (p * first.cols + low) * given, buffer.data(), rows * layout.between, layout.behind, second);
+  std::vector<int64_t> column;
+  for (int64_t r = 0; r < count; ++r) {
+    const int64_t entry = first.begin[j + r], taps = first.begin[j + r + 1] - entry;
+    column.assign(first.column + entry, first.column + entry + taps);
+    for (auto& named : column) named -= low;
+    combine(static_cast<const Real*>(buffer.data()), y + (p * first.rows + j + r) * wanted, wanted,
+            column.data(), values_from(first, entry), taps);
+  }
+}
+
+/// Numbers that a thread's buffer should hold at most, but for one row: what its own cache holds.
+constexpr int64_t kBuffer = 1 << 15;
+
+/// Rows [begin, end) of the before·m rows of y.
+template <class T, class Real>
+INN_INLINE void rows_of(const Work<T, Real>& work, int64_t begin, int64_t end) {
+  const auto& [x, y, layout, first, second, given, wanted] = work;
+  if (first.begin == nullptr)
+    return map_second(x + begin * given, y + begin * wanted, (end - begin) * layout.between, layout.behind,
+                      second);
+  std::vector<Real> buffer;
+  const int64_t block = std::max<int64_t>(1, std::min<int64_t>(32, kBuffer / std::max(given, wanted)));
+  for (int64_t r = begin; r < end;) {
+    const int64_t p = r / first.rows, j = r % first.rows;
+    const int64_t count = std::min({block, end - r, first.rows - j});
+    const int64_t *from = first.column + first.begin[j], *until = first.column + first.begin[j + count];
+    int64_t low = first.cols, high = -1;
+    for (const int64_t* column = from; column < until; ++column) {
+      low = std::min(low, *column);
+      high = std::max(high, *column);
+    }
+    if (second.begin == nullptr) {
+      for (int64_t i = 0; i < count; ++i) {
+        const int64_t entry = first.begin[j + i];
+        combine(x + p * first.cols * given, y + (r + i) * wanted, given, first.column + entry,
+                values_from(first, entry), first.begin[j + i + 1] - entry);
+      }
+    } else if (const int64_t rows = std::max<int64_t>(0, high - low + 1); rows < count) {
+      second_first(work, p, j, count, low, rows, buffer);
+    } else {
+      first_first(work, p, j, count, buffer);
+    }
+    r += count;
+  }
+}
+
+/// Adds the sums of value_gradient over p in [begin, end) and rows [from, until) to `sums`.
+template <class T, class Real>
+INN_INLINE void dots_of(const T* x, const T* back, double* sums, int64_t behind, const SparseRows<Real>& map,
+                        int64_t begin, int64_t end, int64_t from, int64_t until) {
+  for (int64_t p = begin; p < end; ++p) {
+    for (int64_t j = from; j < until; ++j) {
+      const T* g = back + (p * map.rows + j) * behind;
+      for (int64_t e = map.begin[j]; e < map.begin[j + 1]; ++e) {
+        const T* a = x + (p * map.cols + map.column[e]) * behind;
+        double sum = 0;
+        for (int64_t i = 0; i < behind; ++i) sum += static_cast<double>(g[i]) * static_cast<double>(a[i]);
+        sums[e] += sum;
+      }
+    }
+  }
+}
+
+template <class T, class Real>
+void rows_everywhere(const Work<T, Real>& work, int64_t begin, int64_t end) {
+  rows_of(work, begin, end);
+}
+
+#ifdef INN_HAS_AVX2
+template <class T, class Real>
+__attribute__((target("avx2,fma,f16c"))) void rows_by_avx2(const Work<T, Real>& work, int64_t begin,
+                                                           int64_t end) {
+  rows_of(work, begin, end);
+}
+
+bool has_avx2() {
+  static const bool has =
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  return has;
+}
+#endif
+
+/// How many results a thread should have at least: below, starting it costs more than it saves.
+constexpr int64_t kGrain = 1 << 14;
+
+}  // namespace
+
+template <class T, class Real>
+void apply(const T* x, T* y, const Layout& layout, const SparseRows<Real>& first,
+           const SparseRows<Real>& second) {
+  const Work<T, Real> work{x,
+                           y,
+                           layout,
+                           first,
+                           second,
+                           layout.between * second.cols * layout.behind,
+                           layout.between * second.rows * layout.behind};
+  const int64_t grain =
+      std::max<int64_t>(1, kGrain / std::max<int64_t>(1, std::max(work.given, work.wanted)));
+  at::parallel_for(0, layout.before * first.rows, grain, [&](int64_t begin, int64_t end) {
+#ifdef INN_HAS_AVX2
+    if (has_avx2()) return rows_by_avx2(work, begin, end);
+#endif
+    rows_everywhere(work, begin, end);
+  });
+}
+
+template <class T, class Real>
+void value_gradient(const T* x, const T* back, Real* gradient, int64_t before, int64_t behind,
+                    const SparseRows<Real>& map) {
+  const int64_t entries = map.begin[map.rows];
+  // As many parts whatever the threads, so that the sum does not depend on them.
+  constexpr int64_t kParts = 16;
+  const int64_t parts = std::min(before, kParts);
+  std::vector<double> sums(static_cast<size_t>(parts * entries), 0.0);
+  const auto part = [&](int64_t k) { return k * before / parts; };
+  at::parallel_for(0, parts * map.rows, std::max<int64_t>(1, map.rows / 8), [&](int64_t begin, int64_t end) {
+    for (int64_t k = begin / map.rows; k * map.rows < end; ++k) {
+      const int64_t from = std::max<int64_t>(0, begin - k * map.rows);
+      const int64_t until = std::min(map.rows, end - k * map.rows);
+      dots_of(x, back, sums.data() + k * entries, behind, map, part(k), part(k + 1), from, until);
+    }
+  });
+  for (int64_t e = 0; e < entries; ++e) {
+    double sum = 0;
+    for (int64_t k = 0; k < parts; ++k) sum += sums[static_cast<size_t>(k * entries + e)];
+    gradient[e] = static_cast<Real>(sum);
+  }
+}
+
+#define INN_INSTANTIATE(T, Real)                                                     \
+  template void apply<T, Real>(const T*, T*, const Layout&, const SparseRows<Real>&, \
+                               const SparseRows<Real>&);                             \
+  template void value_gradient<T, Real>(const T*, const T*, Real*, int64_t, int64_t, const SparseRows<Real>&)
+
+INN_INSTANTIATE(float, float);
+INN_INSTANTIATE(double, double);
+INN_INSTANTIATE(c10::BFloat16, float);
+INN_INSTANTIATE(c10::Half, float);
+
+}  // namespace inn::sampling_kernel

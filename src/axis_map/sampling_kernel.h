@@ -1,0 +1,35 @@
+#pragma once
+// The loops that sample memory along one or two axes by sparse maps. Plain pointers, no tensors.
+
+#include <cstdint>
+
+namespace inn::sampling_kernel {
+
+/// A sparse map: (A x)_j = Σ value[e]·x[column[e]] over begin[j] ≤ e < begin[j + 1].
+template <class Real>
+struct SparseRows {
+  int64_t rows, cols;
+  const int64_t* begin;
+  const int64_t* column;
+  const Real* value;  // null: all are one
+};
+
+/// How memory [before, n, between, n', behind] lies around the two axes that are mapped.
+struct Layout {
+  int64_t before, between, behind;
+};
+
+/// Writes y = (first ⊗ second)·x in one pass: x [before, n, between, n', behind], y [before, m, between, m',
+/// behind], both contiguous. T is what memory holds (float, double, BFloat16, Half), Real what sums are made
+/// in. Parallel over the rows of y; a row of y needs one buffer of between·n'·behind numbers a thread.
+template <class T, class Real>
+void apply(const T* x, T* y, const Layout& layout, const SparseRows<Real>& first,
+           const SparseRows<Real>& second);
+
+/// Writes gradient[e] = Σ_{p,s} back[p, j, s]·x[p, column[e], s] for the entries e of each row j: the
+/// gradient of the values where `back` [before, m, behind] is that of A·x, x being [before, n, behind].
+template <class T, class Real>
+void value_gradient(const T* x, const T* back, Real* gradient, int64_t before, int64_t behind,
+                    const SparseRows<Real>& map);
+
+}  // namespace inn::sampling_kernel
