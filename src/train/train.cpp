@@ -32,6 +32,12 @@ void check(const TrainOptions& options) {
           options.momentum);
   require(options.label_smoothing >= 0 && options.label_smoothing < 1, "train",
           "label_smoothing must be in [0, 1) but got {}.", options.label_smoothing);
+  const auto& taught = options.distillation;
+  require(taught.weight >= 0 && taught.weight <= 1, "train",
+          "The weight of the distillation must be in [0, 1] but got {}.", taught.weight);
+  require(taught.temperature > 0 && std::isfinite(taught.temperature), "train",
+          "The temperature of the distillation must be a finite number above 0 but got {}.",
+          taught.temperature);
   require(!options.resume || !options.checkpoint.empty(), "train", "resume needs the path of a checkpoint.");
   find_schedule(options.schedule);
   if (!options.regularizer.empty()) find_regularizer(options.regularizer);
@@ -47,6 +53,7 @@ class ModelGuard {
   }
   ~ModelGuard() {
     model_.eval();
+    if (integral_ != nullptr) integral_->set_width_draw(WidthDraw::random);
     for (size_t g = 0; g < widths_.size(); ++g)
       if (auto& group = integral_->groups()[g]; group.width() != widths_[g]) group.resize(widths_[g]);
   }

@@ -41,8 +41,7 @@ Trainer::Trainer(NetworkModuleImpl& model, const Dataset& data, const Normalizat
       integral_(dynamic_cast<IntegralModelImpl*>(&model)),
       batches_(data, batch_options(options, normalization)),
       options_(options),
-      classes_(count_classes(data, "Training")),
-      loss_(find_loss(options.loss)),
+      objective_(model, options, count_classes(data, "Training")),
       optimizer_entry_(find_optimizer(options.optimizer)),
       place_(input_options(model.network())),
       weights_learn_(false) {
@@ -122,16 +121,10 @@ void Trainer::step(const Batch& batch) {
   const double rate = learning_rate_at(state_.epoch * batches_.size() + state_.batch, steps, options_);
   for (auto& group : optimizer_->param_groups()) group.options().set_lr(rate);
 
-  const auto labels = batch.labels.to(place_.device());
   optimizer_->zero_grad();
-  const auto scores = scores_of(model_.forward(placed(batch.inputs, place_)), labels, classes_);
-  const auto loss = loss_.mean(scores.outputs, scores.labels, options_);
-  // Both numbers in one transfer: on a GPU each one waits for all that was asked for before.
-  const auto numbers =
-      at::stack({loss.detach().to(at::kDouble), scores.count_correct().to(at::kDouble)}).cpu();
-  const double value = numbers[0].item<double>();
-  if (!std::isfinite(value)) stop(fmt::format("the loss is {}", value), state_.batch);
-  regularized(loss).backward();
+  const auto value = objective_.backward(batch);
+  if (!std::isfinite(value.loss)) stop(fmt::format("the loss is {}", value.loss), state_.batch);
+  regularize();
   if (options_.clip_norm > 0) {
     std::vector<at::Tensor> parameters;
     for (const auto& [name, parameter] : learning_) parameters.push_back(parameter);
@@ -139,11 +132,10 @@ void Trainer::step(const Batch& batch) {
   }
   optimizer_->step();
 
-  const int64_t count = labels.numel();
-  state_.loss_sum += value * static_cast<double>(count);
-  state_.correct += static_cast<int64_t>(numbers[1].item<double>());
-  state_.seen += count;
-  if (options_.on_step) options_.on_step({state_.epoch, state_.batch, value, rate});
+  state_.loss_sum += value.loss * static_cast<double>(value.count);
+  state_.correct += value.correct;
+  state_.seen += value.count;
+  if (options_.on_step) options_.on_step({state_.epoch, state_.batch, value.loss, rate});
 }
 
 void Trainer::grow_penalty() {
@@ -152,15 +144,16 @@ void Trainer::grow_penalty() {
   growing_->grow(importance_scores(now, now.groups.select({}), find_importance("l2")));
 }
 
-at::Tensor Trainer::regularized(const at::Tensor& loss) const {
-  if (!regularized_) return loss;
+void Trainer::regularize() const {
+  if (!regularized_) return;
   const auto tensors = model_.network().tensors();
-  at::Tensor sum = loss;
-  if (!options_.regularizer.empty())
-    sum =
-        sum + options_.regularization * find_regularizer(options_.regularizer)
-                                            .penalty(*regularized_, regularized_->groups.select({}), tensors);
-  return growing_ ? sum + (*growing_)(tensors) : sum;
+  const auto descend = [](const at::Tensor& term) {
+    if (term.requires_grad()) term.backward();  // not where none of the regularized tensors learns
+  };
+  if (growing_) descend((*growing_)(tensors));
+  if (options_.regularizer.empty()) return;
+  const auto& penalty = find_regularizer(options_.regularizer).penalty;
+  descend(options_.regularization * penalty(*regularized_, regularized_->groups.select({}), tensors));
 }
 
 void Trainer::finish_epoch() {
@@ -187,9 +180,8 @@ void Trainer::recalibrate_source() {
   model_.eval();
   if (integral_ == nullptr || !weights_learn_ || options_.recalibration_batches == 0 || options_.epochs == 0)
     return;
-  bool elsewhere = integral_->distribution().has_value();
-  for (const auto& group : integral_->groups())
-    elsewhere |= group.distribution().has_value() || group.width() != group.source_width();
+  bool elsewhere = integral_->draws_widths();
+  for (const auto& group : integral_->groups()) elsewhere |= group.width() != group.source_width();
   if (!elsewhere) return;
   Network source = model_.network();  // shares the model's tensors
   const auto& data = batches_.dataset();

@@ -15,6 +15,7 @@
 #include "inn/train/recipe.h"
 #include "inn/train/train.h"
 #include "train/checkpoint.h"
+#include "train/objective.h"
 
 namespace inn {
 
@@ -31,8 +32,8 @@ class Trainer {
   void step(const Batch& batch);
   /// The coefficients of the growing penalty grow, by the weights as they are.
   void grow_penalty();
-  /// Adds the terms of the regularizer and of the growing penalty to the loss, where there are such.
-  at::Tensor regularized(const at::Tensor& loss) const;
+  /// Adds the gradients of the terms of the regularizer and of the growing penalty, where there are such.
+  void regularize() const;
   void finish_epoch();
   /// Measures batch norm's statistics where the steps could not keep them.
   void recalibrate_source();
@@ -57,8 +58,7 @@ class Trainer {
   IntegralModelImpl* integral_;  // the same model, where it is one
   Batches batches_;
   const TrainOptions& options_;
-  int64_t classes_;
-  const LossEntry& loss_;
+  Objective objective_;
   const OptimizerEntry& optimizer_entry_;
   at::TensorOptions place_;
   bool weights_learn_;                          // not only grids

@@ -13,6 +13,20 @@
 #include "train/trainer.h"
 
 namespace inn {
+namespace {
+
+/// A number that another network is unlikely to have.
+uint64_t hash_of(const Network& network) {
+  uint64_t hash = 0;
+  for (const auto& entry : network.state) {
+    const auto bytes = entry.tensor.detach().cpu().contiguous();
+    const std::string_view text(static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes());
+    hash = hash * 31 + std::hash<std::string_view>()(text);
+  }
+  return hash;
+}
+
+}  // namespace
 
 std::map<std::string, at::Tensor> Trainer::model_tensors() const {
   std::map<std::string, at::Tensor> tensors;
@@ -46,9 +60,18 @@ std::map<std::string, std::string> Trainer::run_description() const {
   };
   if (!options_.regularizer.empty())
     run["regularizer"] = fmt::format("{}:{}", options_.regularizer, options_.regularization);
+  if (const auto& taught = options_.distillation; taught.in_place || taught.source) {
+    std::string teacher = taught.in_place ? "in-place" : "";
+    if (taught.source)
+      teacher += fmt::format("{}source {:016x}", teacher.empty() ? "" : ", ", hash_of(*taught.source));
+    run["distillation"] = fmt::format("{}:{}:{}", teacher, taught.weight, taught.temperature);
+  }
   if (options_.growing_penalty > 0) run["growing_penalty"] = text(options_.growing_penalty);
   if (integral_ == nullptr) return run;
-  if (integral_->distribution()) run["widths"] = integral_->distribution()->text();
+  if (integral_->draws_widths()) run["widths_rule"] = options_.width_rule;
+  if (integral_->distribution())
+    run["widths"] = integral_->distribution()->text() +
+                    (integral_->sharing() == FractionSharing::own ? " for each group" : "");
   for (const auto& group : integral_->groups())
     if (group.distribution()) run["widths of " + group.name()] = group.distribution()->text();
   return run;

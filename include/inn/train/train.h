@@ -21,6 +21,18 @@ struct StepRecord {
   double learning_rate;
 };
 
+/// Whose outputs a network learns beside the labels. A pass that has a teacher minimizes (1 − weight)·loss +
+/// weight·distance, the distance being that of the loss (see LossEntry).
+struct Distillation {
+  /// The passes after the first one of a step learn the outputs of the first, which must be the widest (the
+  /// sandwich rule; Yu and Huang, "Universally slimmable networks", ICCV 2019).
+  bool in_place = false;
+  /// A trained network whose outputs are learnt by the passes that have no teacher else.
+  std::optional<Network> source = {};
+  double weight = 0.5;     // in [0, 1]
+  double temperature = 1;  // of the softmax of both; above 0
+};
+
 struct TrainOptions {
   int64_t epochs = 10;
   int64_t batch_size = 128;
@@ -32,7 +44,11 @@ struct TrainOptions {
   double warmup_epochs = 0;            // may be a fraction
   std::string loss = "cross_entropy";  // a name of losses()
   double label_smoothing = 0;          // in [0, 1)
-  double clip_norm = 0;                // gradients are scaled to at most this Euclidean norm; 0: never
+  /// Which widths a step of an integral model with distributions runs at: a name of width_rules(), with a
+  /// number of draws or without.
+  std::string width_rule = "random";
+  Distillation distillation = {};
+  double clip_norm = 0;  // gradients are scaled to at most this Euclidean norm; 0: never
   /// A name of regularizers(), over all groups that can be resized: `regularization` times its term is added
   /// to what is minimized, though not to the loss that is reported. Of an integral model the term is that of
   /// the source width.
