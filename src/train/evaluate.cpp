@@ -4,6 +4,9 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "inn/core/error.h"
 #include "inn/core/progress.h"
 #include "inn/model/batch_norm.h"
@@ -104,6 +107,21 @@ std::vector<WidthResult> evaluate_widths(const IntegralModelImpl& model, const D
     results.push_back({fraction, evaluate(network, data, normalization, options.eval)});
   }
   return results;
+}
+
+std::function<double(NetworkModuleImpl&)> worst_width(Dataset held_out, Normalization normalization,
+                                                      std::vector<double> fractions, WidthOptions options) {
+  return [=](NetworkModuleImpl& model) {
+    const auto score = [&](const EvalResult& result) {
+      return held_out.labels.is_floating_point() ? -result.loss : result.accuracy;
+    };
+    const auto* integral = dynamic_cast<const IntegralModelImpl*>(&model);
+    if (integral == nullptr) return score(evaluate(model, held_out, normalization, options.eval));
+    double worst = std::numeric_limits<double>::infinity();
+    for (const auto& at : evaluate_widths(*integral, held_out, normalization, fractions, options))
+      worst = std::min(worst, score(at.result));
+    return worst;
+  };
 }
 
 void recalibrate(Network& network, const Dataset& data, const Normalization& normalization,

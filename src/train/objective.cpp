@@ -5,7 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "inn/core/error.h"
-#include "train/classify.h"
+#include "train/precision.h"
 
 namespace inn {
 
@@ -20,6 +20,9 @@ Objective::Objective(NetworkModuleImpl& model, const TrainOptions& options, int6
   const bool draws = integral_ != nullptr && integral_->draws_widths();
   require(draws || passes_ == std::vector{WidthDraw::random}, "train",
           "Width rule '{}': it is for integral models that draw their widths.", options.width_rule);
+  const auto dtype = c10::typeMetaToScalarType(place_.dtype());
+  require(!options.bfloat16 || dtype == at::kFloat, "train",
+          "bfloat16: the model must be of float32 but is of {}.", c10::toString(dtype));
   const auto& distillation = options.distillation;
   require(!distillation.in_place || (passes_[0] == WidthDraw::widest && passes_.size() > 1), "train",
           "Distillation in place: the rule's first pass of several must be the widest, as in 'sandwich', but "
@@ -31,7 +34,15 @@ Objective::Objective(NetworkModuleImpl& model, const TrainOptions& options, int6
   teacher_ = *distillation.source;
   teacher_->set_training(false);
   teacher_->to(place_.device());
-  teacher_->to(c10::typeMetaToScalarType(place_.dtype()));
+  teacher_->to(dtype);
+}
+
+/// The loss is of the model's own dtype, whatever its layers computed in.
+Scores Objective::forward(const at::Tensor& inputs, const at::Tensor& labels) const {
+  const BFloat16Guard precision(place_.device(), options_.bfloat16);
+  auto scores = scores_of(model_.forward(inputs), labels, classes_);
+  scores.outputs = scores.outputs.to(place_.dtype());
+  return scores;
 }
 
 at::Tensor Objective::teacher_outputs(const at::Tensor& inputs, const at::Tensor& labels) const {
@@ -48,7 +59,7 @@ Objective::Value Objective::backward(const Batch& batch) {
   const double weight = options_.distillation.weight;
   for (const auto pass : passes_) {
     if (integral_ != nullptr) integral_->set_width_draw(pass);
-    const auto scores = scores_of(model_.forward(inputs), labels, classes_);
+    const auto scores = forward(inputs, labels);
     auto loss = loss_.mean(scores.outputs, scores.labels, options_);
     require(!taught.defined() || taught.sizes() == scores.outputs.sizes(), "train",
             "Distillation: the source gives [{}] for a batch but the network [{}].",

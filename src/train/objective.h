@@ -10,6 +10,7 @@
 #include "inn/model/integral_model.h"
 #include "inn/train/recipe.h"
 #include "inn/train/train.h"
+#include "train/classify.h"
 
 namespace inn {
 
@@ -28,6 +29,7 @@ class Objective {
   Value backward(const Batch& batch);
 
  private:
+  Scores forward(const at::Tensor& inputs, const at::Tensor& labels) const;
   at::Tensor teacher_outputs(const at::Tensor& inputs, const at::Tensor& labels) const;
 
   NetworkModuleImpl& model_;

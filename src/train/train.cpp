@@ -32,6 +32,10 @@ void check(const TrainOptions& options) {
           options.momentum);
   require(options.label_smoothing >= 0 && options.label_smoothing < 1, "train",
           "label_smoothing must be in [0, 1) but got {}.", options.label_smoothing);
+  require(options.ema >= 0 && options.ema < 1, "train", "ema must be in [0, 1) but got {}.", options.ema);
+  at_least("patience", options.patience, int64_t{0});
+  require(options.metric || !(options.keep_best || options.patience > 0), "train",
+          "keep_best and patience go by a metric, and there is none.");
   const auto& taught = options.distillation;
   require(taught.weight >= 0 && taught.weight <= 1, "train",
           "The weight of the distillation must be in [0, 1] but got {}.", taught.weight);

@@ -55,6 +55,7 @@ Trainer::Trainer(NetworkModuleImpl& model, const Dataset& data, const Normalizat
   for (const auto& entry : model_.network().state) weights_learn_ |= entry.tensor.requires_grad();
   optimizer_ = optimizer_entry_.make(decayed, plain, options);
   state_.run = run_description();
+  if (options_.ema > 0) average_.emplace(model_tensors(), options_.ema);
   if (!options_.regularizer.empty() || options_.growing_penalty > 0)
     regularized_ = integral_ != nullptr ? AnalysedNetwork{integral_->network(), integral_->structure()}
                                         : analyse(model_.network());
@@ -70,13 +71,14 @@ TrainResult Trainer::run() {
   begin_log();
   save();
   TrainResult result;
-  while (!result.interrupted && state_.epoch < options_.epochs)
+  while (!result.interrupted && state_.epoch < options_.epochs && !out_of_patience())
     result.interrupted = !run_epoch() || interrupted();
-  if (!result.interrupted) recalibrate_source();
+  if (!result.interrupted) {
+    take_result();
+    recalibrate_source();
+  }
   result.epochs = state_.records;
-  for (const auto& record : result.epochs)
-    if (record.metric)
-      result.best_metric = std::max(*record.metric, result.best_metric.value_or(*record.metric));
+  if (const auto* best = best_record()) result.best_metric = best->metric;
   return result;
 }
 
@@ -131,6 +133,7 @@ void Trainer::step(const Batch& batch) {
     torch::nn::utils::clip_grad_norm_(parameters, options_.clip_norm);
   }
   optimizer_->step();
+  if (average_) average_->update(state_.epoch * batches_.size() + state_.batch);
 
   state_.loss_sum += value.loss * static_cast<double>(value.count);
   state_.correct += value.correct;
@@ -165,15 +168,45 @@ void Trainer::finish_epoch() {
                      .accuracy = static_cast<double>(state_.correct) / seen,
                      .learning_rate = learning_rate_at(last, options_.epochs * batches_.size(), options_),
                      .seconds = state_.seconds,
-                     .metric = std::nullopt};
-  model_.eval();
-  if (options_.metric) record.metric = options_.metric(model_);
+                     .metric = measure()};
   state_.records.push_back(record);
   ++state_.epoch;
   state_.batch = state_.correct = state_.seen = 0;
   state_.loss_sum = state_.seconds = 0;
   save();
   append_log(record);
+}
+
+std::optional<double> Trainer::measure() {
+  model_.eval();
+  if (!options_.metric) return std::nullopt;
+  const AveragedWeights averaged(average_ ? &*average_ : nullptr);
+  const double metric = options_.metric(model_);
+  if (!std::isfinite(metric)) stop(fmt::format("the metric is {}", metric), state_.batch - 1);
+  const auto* best = best_record();
+  if (!options_.keep_best || (best != nullptr && metric <= *best->metric)) return metric;
+  state_.best.clear();
+  for (const auto& [name, tensor] : model_tensors()) state_.best.emplace(name, tensor.detach().cpu().clone());
+  return metric;
+}
+
+const EpochRecord* Trainer::best_record() const {
+  const EpochRecord* best = nullptr;
+  for (const auto& record : state_.records)
+    if (record.metric && (best == nullptr || *record.metric > *best->metric)) best = &record;
+  return best;
+}
+
+bool Trainer::out_of_patience() const {
+  const auto* best = best_record();
+  return options_.patience > 0 && best != nullptr && state_.epoch - 1 - best->epoch >= options_.patience;
+}
+
+void Trainer::take_result() {
+  if (average_) average_->exchange();
+  const at::NoGradGuard no_grad;
+  if (!state_.best.empty())
+    for (auto& [name, tensor] : model_tensors()) at::Tensor(tensor).copy_(state_.best.at(name));
 }
 
 void Trainer::recalibrate_source() {

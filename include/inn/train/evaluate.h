@@ -2,6 +2,7 @@
 // How good a network is on a data set, at one width or at several.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -54,6 +55,13 @@ struct WidthResult {
 std::vector<WidthResult> evaluate_widths(const IntegralModelImpl& model, const Dataset& data,
                                          const Normalization& normalization,
                                          std::span<const double> fractions, const WidthOptions& options = {});
+
+/// Returns a metric of models for TrainOptions: that of the fraction at which it is lowest, each the accuracy
+/// on `held_out`, or of floating targets minus the loss. A plain network has one width, and no fractions are
+/// read. Throws as evaluate_widths does, when it is called.
+std::function<double(NetworkModuleImpl&)> worst_width(Dataset held_out, Normalization normalization,
+                                                      std::vector<double> fractions,
+                                                      WidthOptions options = {});
 
 /// Replaces the running statistics of every batch norm by those of `data`, images normalized, taken in order.
 /// The network's tensors are written in place. max_batches: 0 takes all samples.

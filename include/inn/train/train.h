@@ -48,6 +48,12 @@ struct TrainOptions {
   /// number of draws or without.
   std::string width_rule = "random";
   Distillation distillation = {};
+  /// The forwards of training run in bfloat16 where torch's autocast says so; weights, gradients, loss and
+  /// evaluation stay in the model's dtype, which must be float32.
+  bool bfloat16 = false;
+  /// The decay of an exponential moving average of weights and running statistics, in [0, 1); 0: none. The
+  /// averages are what the metric sees and what the model holds at the end of the run.
+  double ema = 0;
   double clip_norm = 0;  // gradients are scaled to at most this Euclidean norm; 0: never
   /// A name of regularizers(), over all groups that can be resized: `regularization` times its term is added
   /// to what is minimized, though not to the loss that is reported. Of an integral model the term is that of
@@ -75,9 +81,13 @@ struct TrainOptions {
   /// at the end, where widths were drawn: statistics of the source width are seen too rarely in such a run.
   /// 0: they are left.
   int64_t recalibration_batches = 64;
-  /// Called after every epoch with the model; the higher what it returns the better. It is recorded, and no
-  /// more.
+  /// Called after every epoch with the model; the higher what it returns the better. It is recorded.
   std::function<double(NetworkModuleImpl&)> metric = nullptr;
+  /// At the end of the run the model gets back the weights of the epoch with the best metric, the first of
+  /// equals.
+  bool keep_best = false;
+  /// The run ends after so many epochs one after the other without a better metric; 0: never.
+  int64_t patience = 0;
   /// Called after every step.
   std::function<void(const StepRecord&)> on_step = nullptr;
   /// A progress bar on stderr, where that is a terminal.
