@@ -27,16 +27,21 @@ constexpr char kSeparator = '/';
 json record_json(const EpochRecord& record) {
   json object{{"epoch", record.epoch},
               {"loss", record.loss},
-              {"accuracy", record.accuracy},
               {"learning_rate", record.learning_rate},
               {"seconds", record.seconds}};
+  if (record.accuracy) object["accuracy"] = *record.accuracy;
   if (record.metric) object["metric"] = *record.metric;
   return object;
 }
 
 EpochRecord record_of(const json& object) {
-  EpochRecord record{object.at("epoch"),         object.at("loss"),    object.at("accuracy"),
-                     object.at("learning_rate"), object.at("seconds"), std::nullopt};
+  EpochRecord record{.epoch = object.at("epoch"),
+                     .loss = object.at("loss"),
+                     .accuracy = std::nullopt,
+                     .learning_rate = object.at("learning_rate"),
+                     .seconds = object.at("seconds"),
+                     .metric = std::nullopt};
+  if (object.contains("accuracy")) record.accuracy = object.at("accuracy").get<double>();
   if (object.contains("metric")) record.metric = object.at("metric").get<double>();
   return record;
 }

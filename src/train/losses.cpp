@@ -1,5 +1,7 @@
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
+#include "inn/core/error.h"
 #include "inn/train/train.h"
 #include "train/recipes.h"
 
@@ -17,7 +19,29 @@ at::Tensor divergence(const at::Tensor& outputs, const at::Tensor& taught, const
   return sum * (temperature * temperature / static_cast<double>(outputs.size(0)));
 }
 
+/// A loss that is a distance of tensors of one size: from targets as from a teacher's outputs.
+LossEntry distance_loss(std::string name, std::string doc,
+                        at::Tensor (*distance)(const at::Tensor&, const at::Tensor&, int64_t)) {
+  const auto mean = [name, distance](const at::Tensor& outputs, const at::Tensor& targets,
+                                     const TrainOptions&) {
+    require(outputs.sizes() == targets.sizes(), "train",
+            "Loss '{}': it is for floating targets, of the size of the outputs [{}], but got [{}].", name,
+            fmt::join(outputs.sizes(), ", "), fmt::join(targets.sizes(), ", "));
+    return distance(outputs, targets, at::Reduction::Mean);
+  };
+  return {.name = std::move(name), .doc = std::move(doc), .mean = mean, .distance = mean};
+}
+
 }  // namespace
+
+LossEntry mse() {
+  return distance_loss("mse", "the mean square of outputs minus floating targets", at::mse_loss);
+}
+
+LossEntry l1() {
+  return distance_loss("l1", "the mean of the absolute values of outputs minus floating targets",
+                       at::l1_loss);
+}
 
 LossEntry cross_entropy() {
   return {

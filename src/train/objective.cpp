@@ -53,7 +53,7 @@ at::Tensor Objective::teacher_outputs(const at::Tensor& inputs, const at::Tensor
 
 Objective::Value Objective::backward(const Batch& batch) {
   const auto inputs = placed(batch.inputs, place_);
-  const auto labels = batch.labels.to(place_.device());
+  const auto labels = placed(batch.labels, place_);
   at::Tensor taught = teacher_outputs(inputs, labels);
   std::vector<at::Tensor> losses, correct;
   const double weight = options_.distillation.weight;

@@ -28,7 +28,7 @@ std::vector<ScheduleEntry>& schedule_table() {
 }
 
 std::vector<LossEntry>& loss_table() {
-  static std::vector<LossEntry> table{recipes::cross_entropy()};
+  static std::vector<LossEntry> table{recipes::cross_entropy(), recipes::mse(), recipes::l1()};
   return table;
 }
 

@@ -10,5 +10,7 @@ OptimizerEntry adam();
 OptimizerEntry adamw();
 
 LossEntry cross_entropy();
+LossEntry mse();
+LossEntry l1();
 
 }  // namespace inn::recipes

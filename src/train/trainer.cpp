@@ -100,9 +100,9 @@ bool Trainer::run_epoch() {
     state_.seconds = before + seconds_since(start);
     const int64_t count = batch.inputs.size(0);
     if (progress.due()) {
-      const auto seen = static_cast<double>(state_.seen);
-      progress.advance(count, fmt::format("loss {:.4f} accuracy {:.4f}", state_.loss_sum / seen,
-                                          static_cast<double>(state_.correct) / seen));
+      auto text = fmt::format("loss {:.4f}", state_.loss_sum / static_cast<double>(state_.seen));
+      if (const auto share = accuracy()) text += fmt::format(" accuracy {:.4f}", *share);
+      progress.advance(count, text);
     } else {
       progress.advance(count);
     }
@@ -159,13 +159,18 @@ void Trainer::regularize() const {
   descend(options_.regularization * penalty(*regularized_, regularized_->groups.select({}), tensors));
 }
 
+std::optional<double> Trainer::accuracy() const {
+  if (!batches_.dataset().has_classes()) return std::nullopt;
+  return static_cast<double>(state_.correct) / static_cast<double>(std::max<int64_t>(1, state_.seen));
+}
+
 void Trainer::finish_epoch() {
   require_finite_weights();
   const int64_t last = (state_.epoch + 1) * batches_.size() - 1;
   const auto seen = static_cast<double>(std::max<int64_t>(1, state_.seen));
   EpochRecord record{.epoch = state_.epoch,
                      .loss = state_.loss_sum / seen,
-                     .accuracy = static_cast<double>(state_.correct) / seen,
+                     .accuracy = accuracy(),
                      .learning_rate = learning_rate_at(last, options_.epochs * batches_.size(), options_),
                      .seconds = state_.seconds,
                      .metric = measure()};

@@ -15,11 +15,21 @@
 
 namespace inn {
 
+/// What is told of floating targets beside the loss.
+struct Regression {
+  double absolute;  // the mean absolute error
+  double
+      psnr;  // the mean over samples of −10·log₁₀ of their mean square error: dB, where targets span [0, 1]
+};
+
 struct EvalResult {
   double accuracy = 0;  // correct/count
   int64_t correct = 0;  // labels that have the largest output, the first one of equals
   int64_t count = 0;    // of labels: one a sample, or one a position
   double loss = 0;      // the mean cross entropy of them; its exponential is the perplexity
+  /// Of floating targets alone: accuracy and correct are 0 then, count is of samples, the loss is the mean
+  /// square error.
+  std::optional<Regression> regression = {};
 };
 
 struct EvalOptions {
@@ -29,8 +39,8 @@ struct EvalOptions {
 
 /// Returns how good the network is on `data`, in evaluation mode, without gradients, on the device and in the
 /// dtype of its state. Of labels [N] the network gives [N, classes], of labels [N, T] it gives [N, T,
-/// classes]. Throws std::invalid_argument where the data has no labels or more classes than the network
-/// gives.
+/// classes], of floating targets outputs of their size. Throws std::invalid_argument where the data has no
+/// labels or more classes than the network gives.
 EvalResult evaluate(const Network& network, const Dataset& data, const Normalization& normalization,
                     const EvalOptions& options = {});
 

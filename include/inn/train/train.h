@@ -98,7 +98,9 @@ struct TrainOptions {
 /// each.
 struct EpochRecord {
   int64_t epoch;  // from 0
-  double loss, accuracy, learning_rate, seconds;
+  double loss;
+  std::optional<double> accuracy;  // none of a regression
+  double learning_rate, seconds;
   std::optional<double> metric;
 };
 
