@@ -48,9 +48,22 @@ std::vector<WidthResult> results_of(const Model& model, const Options& options, 
   return {{present_width(model), evaluate(network, data, normalization, eval)}};
 }
 
+Table regression_table(const std::vector<WidthResult>& results) {
+  Table table({"width", "samples", "loss", "absolute error", "PSNR"});
+  for (const auto& [width, result] : results)
+    table.add_row({fmt::format("{:.4g}", width), std::to_string(result.count),
+                   fmt::format("{:.6f}", result.loss), fmt::format("{:.6f}", result.regression->absolute),
+                   fmt::format("{:.2f}", result.regression->psnr)});
+  return table;
+}
+
 /// With one label a position the perplexity is told too.
 void report(const std::vector<WidthResult>& results, const Dataset& data, const Options& options) {
-  const bool by_position = data.labels.dim() == 2;
+  if (!data.has_classes() && !options.general.json) {
+    std::cout << regression_table(results);
+    return;
+  }
+  const bool by_position = data.has_classes() && data.labels.dim() == 2;
   Json list = Json::array();
   std::vector<std::string> columns{"width", "accuracy", "correct", by_position ? "positions" : "samples",
                                    "loss"};

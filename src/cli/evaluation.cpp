@@ -39,6 +39,11 @@ Dataset read_evaluated(const EvaluationOptions& options, const ImageOptions& ima
 }
 
 Json result_json(const EvalResult& result) {
+  if (result.regression)
+    return {{"count", result.count},
+            {"loss", result.loss},
+            {"absolute_error", result.regression->absolute},
+            {"psnr", result.regression->psnr}};
   return {{"accuracy", result.accuracy},
           {"correct", result.correct},
           {"count", result.count},

@@ -30,7 +30,8 @@ void add_evaluation_options(CLI::App& app, EvaluationOptions& options);
 /// Returns the data that the options name.
 Dataset read_evaluated(const EvaluationOptions& options, const ImageOptions& images);
 
-/// Returns {"accuracy", "correct", "count", "loss"}.
+/// Returns {"accuracy", "correct", "count", "loss"}; of floating targets {"count", "loss", "absolute_error",
+/// "psnr"}.
 Json result_json(const EvalResult& result);
 
 }  // namespace inn::cli

@@ -81,10 +81,17 @@ Batches::Batches(Dataset dataset, BatchOptions options)
   require(size() >= 1, "data", "Batches: drop_last with batch_size {} leaves no batch of {} samples.",
           options_.batch_size, dataset_.size());
   const auto& labels = dataset_.labels;
-  require(!labels.defined() || ((labels.dim() == 1 || labels.dim() == 2) &&
-                                labels.size(0) == dataset_.size() && labels.scalar_type() == at::kLong),
-          "data", "Data set '{}': labels must be int64 [{}], or [{}, T] for one a position.", dataset_.source,
-          dataset_.size(), dataset_.size());
+  const bool classes = dataset_.has_classes();
+  require(
+      !labels.defined() || (labels.dim() >= 1 && labels.size(0) == dataset_.size() &&
+                            (!classes || (labels.dim() <= 2 && labels.scalar_type() == at::kLong))),
+      "data",
+      "Data set '{}': labels must be int64 [{}], or [{}, T] for one a position, or floating point [{}, …].",
+      dataset_.source, dataset_.size(), dataset_.size(), dataset_.size());
+  require(!labels.defined() || classes || labels.dim() < 3 ||
+              (options_.crop_padding == 0 && !options_.flip && !options_.random_resized_crop),
+          "data", "Data set '{}': crops and flips move images but not the targets, which are {}.",
+          dataset_.source, described(labels));
   constexpr int64_t kMostWorkers = 256;
   require(dataset_.workers >= -1 && dataset_.workers <= kMostWorkers, "data",
           "Data set '{}': the workers must be in [0, {}], or -1, but are {}.", dataset_.source, kMostWorkers,

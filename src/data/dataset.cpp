@@ -1,6 +1,8 @@
 #include "inn/data/dataset.h"
 
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/max.h>
+#include <ATen/ops/min.h>
 
 #include <algorithm>
 
@@ -83,6 +85,21 @@ Dataset Dataset::first(int64_t count) const {
   if (inputs.defined()) part.inputs = inputs.narrow(0, 0, count);
   if (files.size() > 0) part.files = files.first(count);
   if (labels.defined()) part.labels = labels.narrow(0, 0, count);
+  return part;
+}
+
+bool Dataset::has_classes() const { return labels.defined() && !labels.is_floating_point(); }
+
+Dataset Dataset::select(const at::Tensor& indices) const {
+  const bool known = indices.defined() && indices.scalar_type() == at::kLong && indices.dim() == 1 &&
+                     indices.numel() > 0 && at::min(indices).item<int64_t>() >= 0 &&
+                     at::max(indices).item<int64_t>() < size();
+  require(known, "data", "Data set '{}': the samples to select must be int64 [M] in [0, {}).", source,
+          size());
+  Dataset part = *this;
+  if (inputs.defined()) part.inputs = inputs.index_select(0, indices);
+  if (files.size() > 0) part.files = files.select(indices);
+  if (labels.defined()) part.labels = labels.index_select(0, indices);
   return part;
 }
 

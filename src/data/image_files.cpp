@@ -24,6 +24,13 @@ ImageFiles ImageFiles::first(int64_t count) const {
   return part;
 }
 
+ImageFiles ImageFiles::select(const at::Tensor& indices) const {
+  const at::Tensor places = indices.contiguous();
+  std::vector<std::string> paths;
+  for (int64_t i = 0; i < places.numel(); ++i) paths.push_back((*this)[places.const_data_ptr<int64_t>()[i]]);
+  return ImageFiles(std::move(paths));
+}
+
 int64_t ImageFrame::shorter_side() const {
   // What networks for 224 pixels are evaluated at: 256.
   constexpr double kMargin = 256.0 / 224.0;

@@ -78,6 +78,15 @@ TEST_F(ImagesProgram, TrainingIsTheSameByAnyNumberOfWorkers) {
   EXPECT_EQ(losses("4"), expected);
 }
 
+TEST_F(ImagesProgram, AreHeldOutAndValidatedOn) {
+  for (const char* held_out : {"--hold-out 0.25", "--validation data"}) {
+    const auto run = train(std::string("--image-size 16 --epochs 2 ") + held_out);
+    ASSERT_EQ(run.code, 0) << run.err;
+    const json document = run.json();
+    for (const auto& epoch : document.at("epochs")) EXPECT_TRUE(epoch.at("metric").is_number()) << epoch;
+  }
+}
+
 TEST_F(ImagesProgram, CalibrateWithoutLabels) {
   for (int i = 0; i < 30; ++i) {
     std::filesystem::create_directories(folder.path() / "flat");

@@ -111,6 +111,19 @@ TEST(ClassFolders, TheFirstFilesAreOfAllClasses) {
   EXPECT_TRUE(at::equal(open_dataset(folder.path(), Split::any).labels, data.labels));
 }
 
+TEST(ClassFolders, SelectTakesFilesWithTheirLabels) {
+  const ImageFolder folder;
+  write_pictures(folder, "a", 3);
+  write_pictures(folder, "b", 3);
+  const Dataset data = open_dataset(folder.path(), Split::any);
+  const Dataset part = data.select(at::tensor({5, 0, 3}, at::kLong));
+  ASSERT_EQ(part.size(), 3);
+  EXPECT_EQ(part.files[0], data.files[5]);
+  EXPECT_EQ(part.files[2], data.files[3]);
+  EXPECT_TRUE(at::equal(part.labels, data.labels.index_select(0, at::tensor({5, 0, 3}, at::kLong))));
+  EXPECT_THROW(data.select(at::tensor({6}, at::kLong)), std::invalid_argument);
+}
+
 TEST(ClassFolders, RefuseImagesOfOtherKinds) {
   const ImageFolder folder;
   write_pictures(folder, "a", 1);

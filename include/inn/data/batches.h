@@ -35,8 +35,8 @@ struct BatchOptions {
 
 /// Inputs as a network takes them, on the CPU.
 struct Batch {
-  at::Tensor inputs;   // float32 [B, C, H, W] of images; else as the data set holds them
-  at::Tensor labels;   // int64 [B] or [B, T]; undefined where the data set has none
+  at::Tensor inputs;  // float32 [B, C, H, W] of images; else as the data set holds them
+  at::Tensor labels;  // int64 [B] or [B, T], or floating point [B, …]; undefined where the data set has none
   at::Tensor indices;  // int64 [B]: which samples of the data set
 };
 

@@ -23,7 +23,8 @@ const char* to_string(Split split);
 ///
 /// Inputs are images, uint8 [N, C, H, W] with values 0..255, which a network gets normalized; or [N, …] as a
 /// network takes them: floating point, or int64 (tokens). Labels are int64, each in [0, class_names.size()):
-/// [N], or [N, T] with one for each position of a sequence; undefined where there are none.
+/// [N], or [N, T] with one for each position of a sequence; undefined where there are none. Or they are the
+/// targets of a regression, floating point [N, …]: numbers, images as a network gives them.
 struct Dataset {
   at::Tensor inputs = {};
   at::Tensor labels = {};
@@ -49,6 +50,11 @@ struct Dataset {
   /// Returns the first `count` inputs with their labels, sharing memory. Throws std::invalid_argument unless
   /// 1 ≤ count ≤ N.
   Dataset first(int64_t count) const;
+  /// Whether the labels are classes, not targets of a regression.
+  bool has_classes() const;
+  /// Returns the samples at `indices`, int64 [M] in [0, N), in that order, copied. Throws
+  /// std::invalid_argument for others.
+  Dataset select(const at::Tensor& indices) const;
 };
 
 /// One way in which data sets are distributed.

@@ -1,6 +1,8 @@
 #pragma once
 // Images that stay in their files until a batch asks for them.
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -21,6 +23,8 @@ class ImageFiles {
   const std::string& operator[](int64_t index) const;
   /// Returns the first `count` ≤ size() of them.
   ImageFiles first(int64_t count) const;
+  /// Returns those at `indices`, int64 [M] in [0, size()), in that order.
+  ImageFiles select(const at::Tensor& indices) const;
 
  private:
   std::shared_ptr<const std::vector<std::string>> paths_;
