@@ -89,11 +89,10 @@ void register_named_dataset(NamedDataset dataset);
 /// A single file (an IDX file of images, one CIFAR batch, tensors that torch.save wrote) is read whole
 /// whatever the split; IDX images then have no labels, as those of a folder without a file of labels have
 /// none by Split::any. Names go before paths ("./fashion-mnist" is a path). Reads everything into memory but
-/// images in files of their own; the sizes that a file claims are checked against the file before anything is
-/// allocated. Throws
-/// std::runtime_error naming the file: missing, short, longer than its header says, of the wrong kind; a
-/// split that isn't there; counts of images and labels that differ; a label out of range; for a name whose
-/// folder is missing, the Debian package that has it.
+/// images in files of their own, whose paths alone are read; the sizes that a file claims are checked against
+/// the file before anything is allocated. Throws std::runtime_error naming the file: missing, short, longer
+/// than its header says, of the wrong kind; a split that isn't there; counts of images and labels that
+/// differ; a label out of range; for a name whose folder is missing, the Debian package that has it.
 Dataset open_dataset(const std::string& path_or_name, Split split);
 
 }  // namespace inn
