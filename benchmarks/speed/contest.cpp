@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/tensor.h>
 #include <c10/core/CPUAllocator.h>
+#include <c10/core/impl/alloc_cpu.h>
 #include <fmt/format.h>
 #include <torch/version.h>
 
@@ -32,41 +33,31 @@ double quantile(std::vector<double> values, double share) {
 
 double rounded(double value) { return std::stod(fmt::format("{:.4g}", value)); }
 
-/// torch's own allocator, which keeps count.
+/// Memory of the CPU with its size before it: oneDNN wants allocators whose context is the pointer itself.
 class CountingAllocator : public c10::Allocator {
  public:
-  explicit CountingAllocator(c10::Allocator* base) : base_(base) {}
-
   c10::DataPtr allocate(size_t size) override {
-    c10::DataPtr data = base_->allocate(size);
-    const int64_t now = in_use_ += static_cast<int64_t>(size);
-    for (int64_t peak = peak_; now > peak && !peak_.compare_exchange_weak(peak, now);) continue;
-    void* pointer = data.get();
-    auto* block = new Block{std::move(data), this, static_cast<int64_t>(size)};
-    return {pointer, block, &release, c10::Device(c10::kCPU)};
+    auto* base = static_cast<char*>(c10::alloc_cpu(size + kHeader));
+    *reinterpret_cast<size_t*>(base) = size;
+    const int64_t now = in_use += static_cast<int64_t>(size);
+    peak = std::max(peak.load(), now);
+    return {base + kHeader, base + kHeader, &release, c10::Device(c10::kCPU)};
   }
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void* to, const void* from, size_t count) const override {
-    base_->copy_data(to, from, count);
+    default_copy_data(to, from, count);
   }
 
-  void begin() { peak_ = in_use_.load(), start_ = in_use_; }
-  int64_t peak() const { return peak_ - start_; }
+  static inline std::atomic<int64_t> in_use{0}, peak{0};
 
  private:
-  struct Block {
-    c10::DataPtr data;
-    CountingAllocator* owner;
-    int64_t size;
-  };
-  static void release(void* context) {
-    auto* block = static_cast<Block*>(context);
-    block->owner->in_use_ -= block->size;
-    delete block;
-  }
+  static constexpr size_t kHeader = c10::gAlignment;
 
-  c10::Allocator* base_;
-  std::atomic<int64_t> in_use_{0}, peak_{0};
-  int64_t start_ = 0;
+  static void release(void* memory) {
+    auto* base = static_cast<char*>(memory) - kHeader;
+    in_use -= static_cast<int64_t>(*reinterpret_cast<size_t*>(base));
+    c10::free_cpu(base);
+  }
 };
 
 }  // namespace
@@ -103,15 +94,16 @@ Json contest(const std::string& what, const std::vector<Contender>& contenders,
 
 int64_t peak_bytes(const std::function<void()>& run) {
   // It outlives every tensor that it gave memory to.
-  static auto* counting = new CountingAllocator(c10::GetDefaultCPUAllocator());
+  static auto* counting = new CountingAllocator;
   c10::Allocator* usual = c10::GetCPUAllocator();
   constexpr uint8_t kPriority = 100;
   c10::SetCPUAllocator(counting, kPriority);
-  counting->begin();
+  const int64_t before = CountingAllocator::in_use;
+  CountingAllocator::peak = before;
   run();
-  const int64_t peak = counting->peak();
+  const int64_t highest = CountingAllocator::peak - before;
   c10::SetCPUAllocator(usual, kPriority);
-  return peak;
+  return highest;
 }
 
 int run_cases(const std::string& benchmark, const std::vector<Case>& cases, int argc, char** argv) {

@@ -223,11 +223,7 @@ IntegralModel convert(const Network& network, const ConvertOptions& options) {
   find_quadrature(options.quadrature);
   AnalysedNetwork source = analyse(network.clone());
   if (options.order == "path") {
-    std::map<GroupId, GroupMaps> permutations;
-    for (const auto id : chosen_groups(source, options))
-      permutations.emplace(
-          id, selection_maps(source.groups.groups[id].width, smooth_order(source, id, options.seed)));
-    source.network = resample(source, permutations);
+    source.network = resample(source, smooth_orders(source, chosen_groups(source, options), options.seed));
   }
   return IntegralModel(std::make_shared<IntegralModelImpl>(std::move(source), options));
 }

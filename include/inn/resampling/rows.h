@@ -3,10 +3,12 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <map>
 #include <vector>
 
 #include "inn/dimension/groups.h"
 #include "inn/network/network.h"
+#include "inn/resampling/maps.h"
 
 namespace inn {
 
@@ -21,5 +23,10 @@ at::Tensor member_rows(const at::Tensor& tensor, const Member& member, int64_t w
 /// channel π_k (MATH: "Ordering"). Deterministic by seed. The choice for one group does not depend on the
 /// order of the others, since permuting another axis of a tensor changes no distance between its slices.
 std::vector<int64_t> smooth_order(const AnalysedNetwork& source, GroupId group, uint64_t seed);
+
+/// Returns smooth_order of each group, as maps that permute its channels. Several groups are ordered at once,
+/// one a thread, the widest first.
+std::map<GroupId, GroupMaps> smooth_orders(const AnalysedNetwork& source, std::vector<GroupId> groups,
+                                           uint64_t seed);
 
 }  // namespace inn
