@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <torch/csrc/jit/serialization/pickle.h>
 
+#include <optional>
 #include <random>
 
 #include "cli/program_run.h"
@@ -147,33 +148,49 @@ std::vector<std::string> with_output(const std::string& output) {
   return arguments;
 }
 
-/// A checkpoint is written after every one of some 70 steps, so most kills fall into one.
+/// How a run was killed: at a random moment, or as soon as it writes a checkpoint.
+enum class Moment { random, writing };
+
+/// Kills a run that has written a checkpoint or is writing one. Returns whether the kill left a checkpoint
+/// half written, or nothing where the run had ended before.
+std::optional<bool> killed(const ScratchFolder& folder, const std::string& output, Moment moment,
+                           std::mt19937& random) {
+  const auto checkpoint = std::filesystem::path(folder / (output + ".checkpoint"));
+  const auto time_of = [&] {
+    std::error_code missing;
+    return std::filesystem::last_write_time(checkpoint, missing);
+  };
+  const auto before = time_of();
+  const pid_t child = start(folder, with_output(output));
+  const std::string half = checkpoint.string() + ".tmp-" + std::to_string(child);
+  const auto due = [&] {
+    return time_of() != before && (moment == Moment::random || std::filesystem::exists(half));
+  };
+  int status = 0;
+  while (!due())
+    if (usleep(200); waitpid(child, &status, WNOHANG) != 0) return std::nullopt;
+  if (moment == Moment::random) usleep(std::uniform_int_distribution<useconds_t>(0, 60000)(random));
+  kill(child, SIGKILL);
+  waitpid(child, &status, 0);
+  if (!WIFSIGNALED(status)) return std::nullopt;
+  return std::filesystem::exists(half);
+}
+
+/// A checkpoint is written after every one of some 70 steps.
 TEST_F(Recipes, EndWithTheSameWeightsHoweverOftenTheyAreKilled) {
   ASSERT_EQ(code_of(start(folder, with_output("whole.pt2"))), 0) << content_of(folder / "err");
   const unsigned seed = std::random_device()();
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
-  const auto checkpoint = std::filesystem::path(folder / "part.pt2.checkpoint");
-  int kills = 0;
-  for (int attempt = 0; attempt < 6; ++attempt) {
-    const auto before = std::filesystem::exists(checkpoint) ? std::filesystem::last_write_time(checkpoint)
-                                                            : std::filesystem::file_time_type::min();
-    const pid_t child = start(folder, with_output("part.pt2"));
-    // The run goes on and writes once more; the kill comes somewhere in the next few steps.
-    int status = 0;
-    bool ended = false;
-    while (!ended &&
-           (!std::filesystem::exists(checkpoint) || std::filesystem::last_write_time(checkpoint) == before)) {
-      usleep(1000);
-      ended = waitpid(child, &status, WNOHANG) != 0;
-    }
-    if (ended) break;
-    usleep(std::uniform_int_distribution<useconds_t>(0, 60000)(random));
-    kill(child, SIGKILL);
-    waitpid(child, &status, 0);
-    kills += WIFSIGNALED(status);
+  int kills = 0, torn = 0;
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    const auto half = killed(folder, "part.pt2", attempt % 2 == 0 ? Moment::writing : Moment::random, random);
+    if (!half) break;
+    ++kills;
+    torn += *half;
   }
   EXPECT_GE(kills, 1);
+  EXPECT_GE(torn, 1) << "no kill came while a checkpoint was written";
   ASSERT_EQ(code_of(start(folder, with_output("part.pt2"))), 0) << content_of(folder / "err");
   expect_same_weights(folder / "whole.pt2", folder / "part.pt2");
 }
