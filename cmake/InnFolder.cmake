@@ -37,7 +37,8 @@ function(inn_folder name)
   endif()
   add_library(inn_${name} OBJECT ${sources})
   target_precompile_headers(inn_${name} REUSE_FROM inn_headers)
-  target_link_libraries(inn_${name} PUBLIC inn_flags nlohmann_json::nlohmann_json ZLIB::ZLIB)
+  target_link_libraries(inn_${name} PUBLIC inn_flags nlohmann_json::nlohmann_json ZLIB::ZLIB PNG::PNG
+                        PkgConfig::TurboJPEG)
   set(INN_FOLDERS ${INN_FOLDERS} ${name} CACHE INTERNAL "")
   set(closure ${name})
   foreach(needed IN LISTS arg_DEPENDS)
@@ -74,6 +75,10 @@ function(inn_folder_test name)
                          PROPERTIES LABELS ${name} FIXTURES_REQUIRED modules)
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "*Torchvision*" TEST_LIST torchvision_tests
                          PROPERTIES LABELS torchvision FIXTURES_REQUIRED torchvision TIMEOUT 900)
+  elseif(name STREQUAL data)
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "-PillowImages*" PROPERTIES LABELS ${name})
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "PillowImages*" TEST_LIST pillow_tests
+                         PROPERTIES LABELS ${name} FIXTURES_REQUIRED images)
   else()
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${name})
   endif()
@@ -89,7 +94,8 @@ function(inn_library)
   target_compile_definitions(inn PUBLIC FMT_HEADER_ONLY=1)
   target_include_directories(inn PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-  target_link_libraries(inn PUBLIC $<BUILD_INTERFACE:inn_torch> $<INSTALL_INTERFACE:inn::libtorch> PRIVATE ZLIB::ZLIB)
+  target_link_libraries(inn PUBLIC $<BUILD_INTERFACE:inn_torch> $<INSTALL_INTERFACE:inn::libtorch>
+                        PRIVATE ZLIB::ZLIB PNG::PNG PkgConfig::TurboJPEG)
 
   include(CMakePackageConfigHelpers)
   set(place ${CMAKE_INSTALL_LIBDIR}/cmake/inn)

@@ -26,6 +26,7 @@ struct Options {
   ComparisonOptions comparison;
   ConversionOptions conversion;
   EvaluationOptions evaluation;
+  ImageOptions images;
   NormalizationOptions normalization;
   PruningOptions pruning;
   std::string calibration;
@@ -70,13 +71,25 @@ void write_all(const Comparison& comparison, const Options& options) {
     plot_comparison(comparison, title, options.output / file);
 }
 
+/// As many samples as the largest number of them that is compared.
+Dataset read_all_calibration(const Options& options) {
+  const auto& samples = options.comparison.samples;
+  const bool all = std::find(samples.begin(), samples.end(), 0) != samples.end();
+  const Dataset data = open_data(options.calibration, Split::any, options.images);
+  return all ? data : data.first(std::min(*std::max_element(samples.begin(), samples.end()), data.size()));
+}
+
 int run(const Options& options) {
   const auto device = start(options.general);
   check_options(options);
   const ComparisonOptions compared = comparison_of(options);
-  const Dataset calibration = open_dataset(options.calibration, Split::any);
-  const Dataset evaluated = read_evaluated(options.evaluation);
+  const SkippedReport skipped(options.images);
+  Dataset calibration = read_all_calibration(options);
+  Dataset evaluated = read_evaluated(options.evaluation, options.images);
   const auto opened = open_normalized(options.model, options.normalization, options.general.seed, &evaluated);
+  const Network network = opened.model.source().network;
+  fit_calibration(calibration, network);
+  fit_images(evaluated, network);
   const InterruptGuard interrupts;
   if (!options.output.empty()) make_output_folder(options.output);
 
@@ -84,7 +97,9 @@ int run(const Options& options) {
       compare(opened.model, compared, {calibration, evaluated, opened.normalization, device},
               step_bar("compare", ""));
   if (options.general.json) {
-    print(comparison_json(comparison));
+    Json document = comparison_json(comparison);
+    add_skipped(document, options.images);
+    print(document);
   } else {
     print_comparison(comparison);
   }
@@ -140,6 +155,7 @@ Command compare_command() {
         add_model_options(app, options->model);
         add_comparison_options(app, *options);
         add_evaluation_options(app, options->evaluation);
+        add_image_options(app, options->images);
         add_pruning_options(app, options->pruning);
         add_kernel_options(app, options->conversion);
         add_normalization_options(app, options->normalization);

@@ -20,6 +20,7 @@ struct Options {
   CalibrationOptions calibration;
   NormalizationOptions normalization;
   EvaluationOptions evaluation;
+  ImageOptions images;
   std::vector<double> widths;
 };
 
@@ -47,9 +48,22 @@ std::vector<WidthResult> results_of(const Model& model, const Options& options, 
   return {{present_width(model), evaluate(network, data, normalization, eval)}};
 }
 
+Table regression_table(const std::vector<WidthResult>& results) {
+  Table table({"width", "samples", "loss", "absolute error", "PSNR"});
+  for (const auto& [width, result] : results)
+    table.add_row({fmt::format("{:.4g}", width), std::to_string(result.count),
+                   fmt::format("{:.6f}", result.loss), fmt::format("{:.6f}", result.regression->absolute),
+                   fmt::format("{:.2f}", result.regression->psnr)});
+  return table;
+}
+
 /// With one label a position the perplexity is told too.
-void report(const std::vector<WidthResult>& results, const Dataset& data, bool json) {
-  const bool by_position = data.labels.dim() == 2;
+void report(const std::vector<WidthResult>& results, const Dataset& data, const Options& options) {
+  if (!data.has_classes() && !options.general.json) {
+    std::cout << regression_table(results);
+    return;
+  }
+  const bool by_position = data.has_classes() && data.labels.dim() == 2;
   Json list = Json::array();
   std::vector<std::string> columns{"width", "accuracy", "correct", by_position ? "positions" : "samples",
                                    "loss"};
@@ -68,23 +82,32 @@ void report(const std::vector<WidthResult>& results, const Dataset& data, bool j
     list.push_back(std::move(record));
     table.add_row(row);
   }
-  if (json) return print({{"results", std::move(list)}});
-  std::cout << table;
+  if (!options.general.json) {
+    std::cout << table;
+    return;
+  }
+  Json document{{"results", std::move(list)}};
+  add_skipped(document, options.images);
+  print(document);
 }
 
 int run(const Options& options) {
   const auto device = start(options.general);
   for (const double width : options.widths) check_fraction("--widths", width);
-  const Dataset data = read_evaluated(options.evaluation);
+  const SkippedReport skipped(options.images);
+  Dataset data = read_evaluated(options.evaluation, options.images);
   auto [model, normalization] =
       open_normalized(options.model, options.normalization, options.general.seed, &data);
   require(options.widths.empty() || model.is_integral(), "cli",
           "Model '{}': it is a plain network, which has one width; --widths is for integral models (see 'inn "
           "convert').",
           options.model.source);
-  const auto calibration = read_calibration(options.calibration);
+  auto calibration = read_calibration(options.calibration, options.images);
+  const Network network = model.source().network;
+  fit_images(data, network);
+  if (calibration) fit_calibration(*calibration, network);
   model.to(device);
-  report(results_of(model, options, data, calibration, normalization), data, options.general.json);
+  report(results_of(model, options, data, calibration, normalization), data, options);
   return 0;
 }
 
@@ -108,6 +131,7 @@ Command eval_command() {
                 ->delimiter(',')
                 ->type_name("F,F,…");
             add_calibration_options(app, options->calibration);
+            add_image_options(app, options->images);
             add_normalization_options(app, options->normalization);
             add_general_options(app, options->general);
             add_device_option(app, options->general);

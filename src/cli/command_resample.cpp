@@ -30,6 +30,7 @@ struct Options {
   BudgetOptions budget;
   PruningOptions pruning;
   CalibrationOptions calibration;
+  ImageOptions images;
   NormalizationOptions normalization;
   std::string method = "interpolate";
   bool refit = false, no_refit = false;
@@ -120,11 +121,13 @@ void report(const Options& options, const Outcome& outcome) {
     for (const auto& [id, width] : outcome.made.chosen.widths)
       groups.push_back(
           {{"name", outcome.groups[id].name}, {"source_width", outcome.groups[id].width}, {"width", width}});
-    print({{"output", options.output.string()},
-           {"method", options.method},
-           {"groups", std::move(groups)},
-           {"notes", outcome.made.chosen.notes},
-           {"parameters", {{"before", outcome.before}, {"after", outcome.after}}}});
+    Json document{{"output", options.output.string()},
+                  {"method", options.method},
+                  {"groups", std::move(groups)},
+                  {"notes", outcome.made.chosen.notes},
+                  {"parameters", {{"before", outcome.before}, {"after", outcome.after}}}};
+    add_skipped(document, options.images);
+    print(document);
     return;
   }
   Table table({"group", "source width", "width"});
@@ -177,10 +180,12 @@ int run(const Options& options) {
   check(options.pruning, options.method, !options.calibration.data.empty());
   const MethodOptions how = method_of(options);
   if (!options.report.empty()) check_output(options.report);
-  const auto calibration = read_calibration(options.calibration);
+  const SkippedReport skipped(options.images);
+  auto calibration = read_calibration(options.calibration, options.images);
   const auto [model, normalization] = open_normalized(
       options.model, options.normalization, options.general.seed, calibration ? &*calibration : nullptr);
   const AnalysedNetwork source = model.source();
+  if (calibration) fit_calibration(*calibration, source.network);
   std::optional<MeasuringImages> images;
   if (calibration) images.emplace(MeasuringImages{*calibration, normalization, device});
   WidthChoice widths = options.widths;
@@ -248,6 +253,7 @@ Command resample_command() {
         add_pruning_options(app, options->pruning);
         add_kernel_options(app, options->conversion);
         add_calibration_options(app, options->calibration);
+        add_image_options(app, options->images);
         add_normalization_options(app, options->normalization);
         add_dynamic_batch_option(app, options->dynamic_batch);
         add_general_options(app, options->general);

@@ -3,7 +3,9 @@
 
 #include "cli/command.h"
 #include "cli/conversion.h"
+#include "cli/elastic_options.h"
 #include "cli/general.h"
+#include "cli/held_out.h"
 #include "cli/normalized_model.h"
 #include "cli/output.h"
 #include "cli/training.h"
@@ -20,16 +22,15 @@ struct Options {
   ConversionOptions conversion;
   NormalizationOptions normalization;
   TrainingOptions training;
-  std::string widths;
+  WidthLawOptions widths;
+  HeldOutOptions held_out;
   std::filesystem::path output;
 };
 
 /// Returns the trained weights in a file: an integral model where widths were drawn or it was one before.
-TrainResult train_integral(IntegralModel& model, const Options& options,
-                           const std::optional<FractionDistribution>& widths, const Dataset& data,
+TrainResult train_integral(IntegralModel& model, const Options& options, const Dataset& data,
                            const Normalization& normalization, const TrainOptions& recipe,
                            c10::Device device) {
-  if (widths) model->set_distribution(*widths);
   model->to(device);
   const auto result = train(*model, data, normalization, recipe);
   finish(options.training, recipe, result);
@@ -54,23 +55,31 @@ TrainResult train_plain(Network network, const Options& options, const Dataset& 
 
 int run(const Options& options) {
   const auto device = start(options.general);
-  std::optional<FractionDistribution> widths;
-  if (!options.widths.empty()) widths = as_usage([&] { return FractionDistribution::parse(options.widths); });
+  const auto widths = read_width_law(options.widths, options.training.train);
   require<UsageError>(widths || (options.conversion.groups.empty() && options.conversion.dims.empty()), "cli",
                       "--groups and --dims say what gets random widths; --widths is missing.");
+  check(options.held_out, options.training.train);
   check_integral_output(options.output);
-  const TrainOptions recipe = recipe_of(options.training, options.output, options.general.seed);
+  TrainOptions recipe = recipe_of(options.training, options.output, options.general.seed);
   const auto converted = convert_options(options.conversion, options.general.seed);
 
-  const Dataset data = open_dataset(options.training.data, Split::train);
+  const SkippedReport skipped(options.training.images);
+  Dataset data = open_data(options.training.data, Split::train, options.training.images);
+  choose_loss(options.training, data, recipe);
   auto [model, normalization] =
       open_normalized(options.model, options.normalization, options.general.seed, &data, ZooSize::of_data);
+  fit_images(data, model.source().network);
   if (widths && !model.is_integral()) model.integral = convert(model.plain.network, converted);
+  if (widths)
+    model.integral->set_distribution(
+        *widths, options.widths.independent ? FractionSharing::own : FractionSharing::shared);
+  hold_out(options.held_out, options.training.images, normalization,
+           model.is_integral() ? model.integral.get() : nullptr, data, recipe);
   const TrainResult result =
       model.is_integral()
-          ? train_integral(model.integral, options, widths, data, normalization, recipe, device)
+          ? train_integral(model.integral, options, data, normalization, recipe, device)
           : train_plain(std::move(model.plain.network), options, data, normalization, recipe, device);
-  report_training(result, options.output, options.general);
+  report_training(result, options.training, options.output, options.general);
   return 0;
 }
 
@@ -83,6 +92,14 @@ Command train_command() {
       .examples =
           "  inn train zoo:lenet -o lenet.pt2 --data fashion-mnist --epochs 5 --mean 0.286 --std 0.353\n"
           "  inn train lenet.pt2 -o integral.pt2 --data fashion-mnist --widths uniform:0.25,1\n"
+          "  inn train lenet.pt2 -o integral.pt2 --data fashion-mnist --widths uniform:0.25,1 --width-rule "
+          "sandwich --distill in-place\n"
+          "  inn train zoo:lenet -o integral.pt2 --data fashion-mnist --widths choice:1,0.5,0.25 --distill "
+          "lenet.pt2\n"
+          "  inn train zoo:mlp -o mlp.pt2 --data fashion-mnist --ema 0.999 --hold-out 0.1 --patience 3\n"
+          "  inn train edsr.pt2 -o elastic.pt2 --data pairs.pt --loss l1 --optimizer adam --learning-rate "
+          "2e-4 "
+          "--widths uniform:0.5,1\n"
           "  inn train zoo:resnet20 -o resnet20.pt2 --data cifar-10/ --epochs 100 --crop-padding 4 --flip\n"
           "  inn train zoo:resnet20 -o resnet20.pt2 --data cifar-10/ --epochs 100 --resume",
       .declare = [](CLI::App& app) -> std::function<int()> {
@@ -90,10 +107,8 @@ Command train_command() {
         add_model_options(app, options->model);
         add_output_option(app, options->output);
         add_training_options(app, options->training);
-        app.add_option("--widths", options->widths,
-                       "Draw a fraction of all widths each step: uniform:0.25,1 or choice:1,0.5,0.25; makes "
-                       "an integral model")
-            ->type_name("LAW");
+        add_width_law_options(app, options->widths, options->training.train);
+        add_held_out_options(app, options->held_out, options->training.train);
         add_conversion_options(app, options->conversion);
         add_normalization_options(app, options->normalization);
         add_dynamic_batch_option(app, options->model.dynamic_batch);

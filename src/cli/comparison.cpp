@@ -41,7 +41,7 @@ class Comparer {
 
   Comparison run() {
     const auto widths = source_widths(source_.groups);
-    Comparison result{.labelled = data_.evaluated.labels.defined(),
+    Comparison result{.labelled = data_.evaluated.has_classes(),
                       .source = quality(reference_),
                       .source_macs = macs_(widths),
                       .source_parameters = parameters_(widths),
@@ -89,7 +89,7 @@ class Comparer {
   Quality quality(Network network) const {
     const EvalOptions eval{.batch_size = options_.batch_size};
     network.to(data_.device);
-    if (!data_.evaluated.labels.defined()) {
+    if (!data_.evaluated.has_classes()) {
       const auto found = agreement(network, reference_, data_.evaluated, data_.normalization, eval);
       return {found.agreement, found.agreeing, found.count, found.error};
     }

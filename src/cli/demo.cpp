@@ -133,6 +133,9 @@ std::string demo_label(const std::string& network, const std::string& method) {
 DemoImages read_demo_images(const DemoOptions& options) {
   DemoImages images{.train = open_dataset(options.data, Split::train),
                     .test = open_dataset(options.data, Split::test)};
+  const Network network = make_zoo_network(kNetwork, {});
+  fit_images(images.train, network);
+  fit_images(images.test, network);
   if (options.quick) {
     images.train = images.train.first(std::min(kQuickImages, images.train.size()));
     images.test = images.test.first(std::min(kQuickImages, images.test.size()));

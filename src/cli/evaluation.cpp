@@ -17,8 +17,9 @@ const std::map<std::string, Split>& splits() {
 }  // namespace
 
 void add_data_option(CLI::App& app, std::string& data) {
-  app.add_option("--data", data,
-                 "Samples with labels: a folder of images, a .pt of tensors, or fashion-mnist")
+  app.add_option(
+         "--data", data,
+         "Samples with labels: IDX, CIFAR or class folders of images, a .pt of tensors, or fashion-mnist")
       ->required()
       ->type_name("DATA");
 }
@@ -33,11 +34,16 @@ void add_evaluation_options(CLI::App& app, EvaluationOptions& options) {
       ->check(at_least(1));
 }
 
-Dataset read_evaluated(const EvaluationOptions& options) {
-  return open_dataset(options.data, splits().at(options.split));
+Dataset read_evaluated(const EvaluationOptions& options, const ImageOptions& images) {
+  return open_data(options.data, splits().at(options.split), images);
 }
 
 Json result_json(const EvalResult& result) {
+  if (result.regression)
+    return {{"count", result.count},
+            {"loss", result.loss},
+            {"absolute_error", result.regression->absolute},
+            {"psnr", result.regression->psnr}};
   return {{"accuracy", result.accuracy},
           {"correct", result.correct},
           {"count", result.count},

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/general.h"
+#include "cli/image_options.h"
 #include "inn/data/dataset.h"
 #include "inn/train/evaluate.h"
 
@@ -27,9 +28,10 @@ struct EvaluationOptions {
 void add_evaluation_options(CLI::App& app, EvaluationOptions& options);
 
 /// Returns the data that the options name.
-Dataset read_evaluated(const EvaluationOptions& options);
+Dataset read_evaluated(const EvaluationOptions& options, const ImageOptions& images);
 
-/// Returns {"accuracy", "correct", "count", "loss"}.
+/// Returns {"accuracy", "correct", "count", "loss"}; of floating targets {"count", "loss", "absolute_error",
+/// "psnr"}.
 Json result_json(const EvalResult& result);
 
 }  // namespace inn::cli

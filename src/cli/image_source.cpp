@@ -88,9 +88,9 @@ void add_calibration_options(CLI::App& app, CalibrationOptions& options) {
       ->check(at_least(0));
 }
 
-std::optional<Dataset> read_calibration(const CalibrationOptions& options) {
+std::optional<Dataset> read_calibration(const CalibrationOptions& options, const ImageOptions& images) {
   if (options.data.empty()) return std::nullopt;
-  const Dataset data = open_dataset(options.data, Split::any);
+  const Dataset data = open_data(options.data, Split::any, images);
   return options.samples == 0 ? data : data.first(std::min(options.samples, data.size()));
 }
 

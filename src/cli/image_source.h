@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/image_options.h"
 #include "inn/data/batches.h"
 #include "inn/data/dataset.h"
 #include "inn/network/network.h"
@@ -45,6 +46,6 @@ CLI::Option* add_calibration_option(CLI::App& app, std::string& data);
 void add_calibration_options(CLI::App& app, CalibrationOptions& options);
 
 /// Returns the calibration samples, or nothing where none are asked for.
-std::optional<Dataset> read_calibration(const CalibrationOptions& options);
+std::optional<Dataset> read_calibration(const CalibrationOptions& options, const ImageOptions& images);
 
 }  // namespace inn::cli

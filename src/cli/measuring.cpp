@@ -15,8 +15,8 @@ constexpr int64_t kMeasuringBatch = 64;
 }  // namespace
 
 Calibration calibration_of(const MeasuringImages& data, const Network& network, Measured needs) {
-  require(needs == Measured::activations || data.images.labels.defined(), "cli",
-          "Calibration '{}': it has no labels, which this method needs.", data.images.source);
+  require(needs == Measured::activations || data.images.has_classes(), "cli",
+          "Calibration '{}': it has no labels of classes, which this method needs.", data.images.source);
   // A sample's own gradient costs a pass over its whole batch.
   const int64_t size = needs == Measured::squared_gradients ? 1 : kMeasuringBatch;
   const Batches batches(data.images, {.batch_size = size, .normalization = data.normalization});

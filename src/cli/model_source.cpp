@@ -36,11 +36,11 @@ Network make_zoo(const std::string& name, uint64_t seed, const Dataset* images) 
   if (images != nullptr) {
     require(images->holds_images(), "cli", "Data '{}': zoo networks take images but it holds {}.",
             images->source, c10::toString(images->inputs.scalar_type()));
-    options.channels = images->inputs.size(1);
-    options.image_size = images->inputs.size(2);
-    require(images->inputs.size(2) == images->inputs.size(3), "cli",
-            "Data '{}': zoo networks take square images but got {}×{}.", images->source,
-            images->inputs.size(2), images->inputs.size(3));
+    const auto sizes = images->sizes();
+    options.channels = sizes[1];
+    options.image_size = sizes[2];  // 0, of files whose size is open: the network's own
+    require(sizes[2] == sizes[3], "cli", "Data '{}': zoo networks take square images but got {}×{}.",
+            images->source, sizes[2], sizes[3]);
     options.classes = static_cast<int64_t>(images->class_names.size());
   }
   return make_zoo_network(name, options);

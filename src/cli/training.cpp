@@ -5,6 +5,7 @@
 #include <cmath>
 #include <iostream>
 
+#include "cli/elastic_options.h"
 #include "cli/evaluation.h"
 #include "cli/limits.h"
 #include "cli/output.h"
@@ -49,10 +50,19 @@ void add_recipe(CLI::App& app, TrainingOptions& options) {
       ->group(group);
   number("--warmup-epochs", train.warmup_epochs,
          "Epochs in which the learning rate rises; may be a fraction");
+  app.add_option("--loss", options.loss,
+                 "One of " + names_of(losses()) + "; default: cross_entropy of classes, mse of targets")
+      ->group(group);
   app.add_option("--label-smoothing", train.label_smoothing, "In [0, 1)")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0))
       ->group(group);
+  app.add_option("--ema", train.ema,
+                 "Decay of a moving average of the weights, as 0.999, which is measured and written; 0: none")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0))
+      ->group(group);
+  app.add_flag("--bfloat16", train.bfloat16, "Mixed precision; weights stay float32")->group(group);
   number("--clip-norm", train.clip_norm, "The greatest norm of a gradient; 0: any");
   app.add_option("--regularize", options.regularize,
                  "Pushes whole channels towards zero, so that they can be cut: NAME:FACTOR, NAME one of " +
@@ -63,6 +73,9 @@ void add_recipe(CLI::App& app, TrainingOptions& options) {
   number("--crop-padding", train.crop_padding,
          "Images are padded by so many pixels and cut at a random place");
   app.add_flag("--flip", train.flip, "Images are mirrored at random")->group(group);
+  app.add_flag("--random-resized-crop", train.random_resized_crop,
+               "Of images a random part, 8 % to all of the area, is brought to their size")
+      ->group(group);
 }
 
 /// Reads "group_lasso:1e-4" into the recipe.
@@ -83,29 +96,47 @@ void read_regularizer(const std::string& text, TrainOptions& recipe) {
   as_usage([&] { return &find_regularizer(recipe.regularizer); });
 }
 
+/// Of an epoch what not every run has, by name.
+std::vector<std::pair<std::string, std::optional<double>>> figures_of(const EpochRecord& epoch) {
+  return {{"accuracy", epoch.accuracy}, {"metric", epoch.metric}};
+}
+
 Json training_json(const TrainResult& result, const std::filesystem::path& output) {
   Json epochs = Json::array();
-  for (const auto& epoch : result.epochs)
+  for (const auto& epoch : result.epochs) {
     epochs.push_back({{"epoch", epoch.epoch + 1},
                       {"loss", epoch.loss},
-                      {"accuracy", epoch.accuracy},
                       {"learning_rate", epoch.learning_rate},
                       {"seconds", epoch.seconds}});
+    for (const auto& [name, figure] : figures_of(epoch))
+      if (figure) epochs.back()[name] = *figure;
+  }
   return {{"output", output.string()}, {"epochs", std::move(epochs)}};
 }
 
 void print_training(const TrainResult& result, const std::filesystem::path& output) {
-  Table table({"epoch", "loss", "accuracy", "seconds"});
-  for (const auto& epoch : result.epochs)
-    table.add_row({std::to_string(epoch.epoch + 1), fmt::format("{:.4f}", epoch.loss),
-                   format_percent(epoch.accuracy), fmt::format("{:.1f}", epoch.seconds)});
-  std::cout << table << fmt::format("Wrote {}.\n", output.string());
+  if (!result.epochs.empty()) {
+    std::vector<std::string> columns{"epoch", "loss", "seconds"};
+    for (const auto& [name, figure] : figures_of(result.epochs.front()))
+      if (figure) columns.push_back(name);
+    Table table(columns);
+    for (const auto& epoch : result.epochs) {
+      std::vector<std::string> row{std::to_string(epoch.epoch + 1), fmt::format("{:.4f}", epoch.loss),
+                                   fmt::format("{:.1f}", epoch.seconds)};
+      if (epoch.accuracy) row.push_back(format_percent(*epoch.accuracy));
+      if (epoch.metric) row.push_back(fmt::format("{:.4f}", *epoch.metric));
+      table.add_row(row);
+    }
+    std::cout << table;
+  }
+  std::cout << fmt::format("Wrote {}.\n", output.string());
 }
 
 }  // namespace
 
 void add_training_options(CLI::App& app, TrainingOptions& options) {
   add_data_option(app, options.data);
+  add_image_options(app, options.images);
   app.add_option("--checkpoint", options.train.checkpoint,
                  "Written after every epoch and on Ctrl-C; default: OUT.checkpoint")
       ->type_name("FILE");
@@ -117,6 +148,7 @@ void add_training_options(CLI::App& app, TrainingOptions& options) {
   app.add_flag("--resume", options.train.resume, "Go on from the checkpoint, where there is one");
   app.add_option("--log", options.train.log, "A file of JSON lines, one an epoch")->type_name("FILE");
   add_recipe(app, options);
+  add_distillation_options(app, options.distill, options.train);
 }
 
 TrainOptions recipe_of(const TrainingOptions& options, const std::filesystem::path& output, uint64_t seed) {
@@ -124,17 +156,26 @@ TrainOptions recipe_of(const TrainingOptions& options, const std::filesystem::pa
   as_usage([&] {
     find_optimizer(recipe.optimizer);
     find_schedule(recipe.schedule);
+    if (!options.loss.empty()) find_loss(options.loss);
     return 0;
   });
-  require<UsageError>(recipe.momentum < 1 && recipe.label_smoothing < 1, "cli",
-                      "--momentum and --label-smoothing must be below 1 but are {} and {}.", recipe.momentum,
-                      recipe.label_smoothing);
+  require<UsageError>(recipe.momentum < 1 && recipe.label_smoothing < 1 && recipe.ema < 1, "cli",
+                      "--momentum, --label-smoothing and --ema must be below 1 but are {}, {} and {}.",
+                      recipe.momentum, recipe.label_smoothing, recipe.ema);
   if (!options.regularize.empty()) read_regularizer(options.regularize, recipe);
   recipe.seed = seed;
   if (recipe.checkpoint.empty()) recipe.checkpoint = output.string() + ".checkpoint";
   check_output(recipe.checkpoint);
   if (!recipe.log.empty()) check_output(recipe.log);
+  read_distillation(options.distill, seed, recipe);
   return recipe;
+}
+
+void choose_loss(const TrainingOptions& options, const Dataset& data, TrainOptions& recipe) {
+  if (!options.loss.empty())
+    recipe.loss = options.loss;
+  else if (data.labels.defined() && !data.has_classes())
+    recipe.loss = "mse";
 }
 
 void finish(const TrainingOptions& options, const TrainOptions& recipe, const TrainResult& result) {
@@ -146,10 +187,12 @@ void finish(const TrainingOptions& options, const TrainOptions& recipe, const Tr
   if (options.train.checkpoint.empty()) std::filesystem::remove(recipe.checkpoint, ignored);
 }
 
-void report_training(const TrainResult& result, const std::filesystem::path& output,
-                     const GeneralOptions& general) {
+void report_training(const TrainResult& result, const TrainingOptions& options,
+                     const std::filesystem::path& output, const GeneralOptions& general) {
   if (general.json) {
-    print(training_json(result, output));
+    Json document = training_json(result, output);
+    add_skipped(document, options.images);
+    print(document);
   } else {
     print_training(result, output);
   }

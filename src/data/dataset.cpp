@@ -1,6 +1,8 @@
 #include "inn/data/dataset.h"
 
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/max.h>
+#include <ATen/ops/min.h>
 
 #include <algorithm>
 
@@ -13,8 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 
 std::vector<DatasetFormat>& formats() {
-  static std::vector<DatasetFormat> table{idx_format(), cifar10_format(), cifar100_format(),
-                                          tensors_format()};
+  static std::vector<DatasetFormat> table{idx_format(), cifar10_format(), cifar100_format(), tensors_format(),
+                                          class_folders_format()};
   return table;
 }
 
@@ -62,16 +64,42 @@ const char* to_string(Split split) {
   return split == Split::train ? "train" : split == Split::test ? "test" : "any";
 }
 
-int64_t Dataset::size() const { return inputs.defined() ? inputs.size(0) : 0; }
+int64_t Dataset::size() const { return inputs.defined() ? inputs.size(0) : files.size(); }
 
-bool Dataset::holds_images() const { return inputs.defined() && inputs.scalar_type() == at::kByte; }
+bool Dataset::holds_images() const {
+  return inputs.defined() ? inputs.scalar_type() == at::kByte : files.size() > 0;
+}
+
+std::vector<int64_t> Dataset::sizes() const {
+  if (!inputs.defined() && files.size() == 0) return {};
+  auto result = inputs.defined() ? inputs.sizes().vec()
+                                 : std::vector<int64_t>{files.size(), frame.channels, frame.size, frame.size};
+  if (frame.size > 0 && result.size() == 4) result[2] = result[3] = frame.size;
+  return result;
+}
 
 Dataset Dataset::first(int64_t count) const {
   require(count >= 1 && count <= size(), "data",
           "Data set '{}': the count of samples must be in [1, {}] but got {}.", source, size(), count);
   Dataset part = *this;
-  part.inputs = inputs.narrow(0, 0, count);
+  if (inputs.defined()) part.inputs = inputs.narrow(0, 0, count);
+  if (files.size() > 0) part.files = files.first(count);
   if (labels.defined()) part.labels = labels.narrow(0, 0, count);
+  return part;
+}
+
+bool Dataset::has_classes() const { return labels.defined() && !labels.is_floating_point(); }
+
+Dataset Dataset::select(const at::Tensor& indices) const {
+  const bool known = indices.defined() && indices.scalar_type() == at::kLong && indices.dim() == 1 &&
+                     indices.numel() > 0 && at::min(indices).item<int64_t>() >= 0 &&
+                     at::max(indices).item<int64_t>() < size();
+  require(known, "data", "Data set '{}': the samples to select must be int64 [M] in [0, {}).", source,
+          size());
+  Dataset part = *this;
+  if (inputs.defined()) part.inputs = inputs.index_select(0, indices);
+  if (files.size() > 0) part.files = files.select(indices);
+  if (labels.defined()) part.labels = labels.index_select(0, indices);
   return part;
 }
 

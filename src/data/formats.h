@@ -9,6 +9,7 @@ DatasetFormat idx_format();
 DatasetFormat cifar10_format();
 DatasetFormat cifar100_format();
 DatasetFormat tensors_format();
+DatasetFormat class_folders_format();
 
 /// Returns "0", "1", …, for a format that has no names of classes.
 std::vector<std::string> numbered_classes(int64_t count);

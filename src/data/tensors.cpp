@@ -26,6 +26,7 @@ using pt2::fail;
 
 constexpr const char* kInputs = "inputs";
 constexpr const char* kLabels = "labels";
+constexpr const char* kTargets = "targets";
 
 /// What a file holds, and where in it the memory of its tensors comes from.
 class SavedValue {
@@ -96,6 +97,14 @@ at::Tensor checked_inputs(at::Tensor inputs) {
   return inputs;
 }
 
+at::Tensor checked_targets(const at::Tensor& targets, int64_t count) {
+  if (!at::isFloatingType(targets.scalar_type()))
+    fail("'{}' must be floating point but are {}", kTargets, c10::toString(targets.scalar_type()));
+  if (targets.dim() < 1 || targets.size(0) != count || targets.numel() == 0)
+    fail("'{}' must be [{}, …] but are [{}]", kTargets, count, fmt::join(targets.sizes(), ", "));
+  return targets;
+}
+
 at::Tensor checked_labels(const at::Tensor& labels, int64_t count) {
   constexpr int64_t kMostClasses = 1 << 24;
   if (!at::isIntegralType(labels.scalar_type(), /*includeBool=*/false))
@@ -114,19 +123,24 @@ Dataset dataset_of(const SavedValue& saved) {
   const c10::IValue& value = saved.value();
   if (value.isTensor()) return {.inputs = checked_inputs(saved.tensor(value, kInputs))};
   if (!value.isGenericDict())
-    fail("it must hold a tensor or a dict of '{}' and '{}' but holds {}", kInputs, kLabels, value.tagKind());
+    fail("it must hold a tensor or a dict of '{}' and '{}' or '{}' but holds {}", kInputs, kLabels, kTargets,
+         value.tagKind());
   Dataset result;
-  c10::IValue labels;
+  c10::IValue labels, targets;
   for (const auto& entry : value.toGenericDict()) {
     const std::string key = entry.key().isString() ? entry.key().toStringRef() : entry.key().tagKind();
     if (key == kInputs)
       result.inputs = checked_inputs(saved.tensor(entry.value(), kInputs));
     else if (key == kLabels)
       labels = entry.value();
+    else if (key == kTargets)
+      targets = entry.value();
     else
-      fail("its dict has the key '{}'; only '{}' and '{}' are known", key, kInputs, kLabels);
+      fail("its dict has the key '{}'; only '{}', '{}' and '{}' are known", key, kInputs, kLabels, kTargets);
   }
   if (!result.inputs.defined()) fail("its dict has no '{}'", kInputs);
+  if (!labels.isNone() && !targets.isNone()) fail("its dict has both '{}' and '{}'", kLabels, kTargets);
+  if (!targets.isNone()) result.labels = checked_targets(saved.tensor(targets, kTargets), result.size());
   if (labels.isNone()) return result;
   result.labels = checked_labels(saved.tensor(labels, kLabels), result.size());
   result.class_names = numbered_classes(at::max(result.labels).item<int64_t>() + 1);
@@ -164,7 +178,8 @@ DatasetFormat tensors_format() {
   return {.name = "tensors",
           .contents =
               "a file by torch.save: a tensor of inputs as the network takes them (floating point or int64; "
-              "uint8 images), or a dict of inputs and labels, [N] or one a position [N, T]",
+              "uint8 images), or a dict of inputs and labels, [N] or one a position [N, T], or of inputs and "
+              "floating-point targets [N, …]",
           .recognizes = recognizes_tensors,
           .read = read_tensors};
 }

@@ -2,7 +2,9 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 
+#include <algorithm>
 #include <set>
 
 #include "inn/core/error.h"
@@ -23,6 +25,19 @@ struct IntegralModelImpl::Cache {
 namespace {
 
 std::string grid_parameter_name(const std::string& group) { return "integral_grids." + group; }
+
+/// A width or fraction of a distribution.
+template <class Law>
+auto drawn(const Law& law, WidthDraw draw, std::mt19937_64& random) {
+  switch (draw) {
+    case WidthDraw::widest:
+      return law.maximum();
+    case WidthDraw::narrowest:
+      return law.minimum();
+    default:
+      return law.sample(random);
+  }
+}
 
 /// The groups that the options name: by pattern, or by an axis of a tensor.
 std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertOptions& options) {
@@ -101,8 +116,14 @@ void IntegralModelImpl::restore() {
   for (auto& group : groups_) group.resize(group.source_width());
 }
 
-void IntegralModelImpl::set_distribution(FractionDistribution distribution) {
+void IntegralModelImpl::set_distribution(FractionDistribution distribution, FractionSharing sharing) {
   distribution_ = std::move(distribution);
+  sharing_ = sharing;
+}
+
+bool IntegralModelImpl::draws_widths() const {
+  return distribution_ || std::any_of(groups_.begin(), groups_.end(),
+                                      [](const auto& group) { return group.distribution().has_value(); });
 }
 
 void IntegralModelImpl::clear_distributions() {
@@ -124,12 +145,13 @@ void IntegralModelImpl::tune_grids() {
 }
 
 void IntegralModelImpl::draw_widths() {
-  if (distribution_) {
-    const double fraction = distribution_->sample(generator_);
-    for (auto& group : groups_) group.resize(fraction_width(fraction, group.source_width()));
+  double fraction = 0;
+  for (size_t g = 0; distribution_ && g < groups_.size(); ++g) {
+    if (g == 0 || sharing_ == FractionSharing::own) fraction = drawn(*distribution_, draw_, generator_);
+    groups_[g].resize(fraction_width(fraction, groups_[g].source_width()));
   }
   for (auto& group : groups_)
-    if (group.distribution()) group.resize(group.distribution()->sample(generator_));
+    if (group.distribution()) group.resize(drawn(*group.distribution(), draw_, generator_));
 }
 
 std::map<GroupId, GroupMaps> IntegralModelImpl::maps() const {
@@ -138,7 +160,11 @@ std::map<GroupId, GroupMaps> IntegralModelImpl::maps() const {
   return maps;
 }
 
-std::vector<at::Tensor> IntegralModelImpl::sample() const { return apply_maps(structure_, network_, maps()); }
+std::vector<at::Tensor> IntegralModelImpl::sample() const {
+  // Under autocast too weights are sampled in their own precision; the network then casts what it multiplies.
+  const c10::impl::ExcludeDispatchKeyGuard exact(c10::autocast_dispatch_keyset);
+  return apply_maps(structure_, network_, maps());
+}
 
 const std::vector<at::Tensor>& IntegralModelImpl::sampled() {
   std::vector<std::shared_ptr<const Grid>> grids;
@@ -183,6 +209,8 @@ std::shared_ptr<IntegralModelImpl> IntegralModelImpl::clone_model() const {
     if (groups_[g].distribution()) copy->groups_[g].set_distribution(*groups_[g].distribution());
   }
   copy->distribution_ = distribution_;
+  copy->sharing_ = sharing_;
+  copy->draw_ = draw_;
   copy->generator_ = generator_;
   copy->train(is_training());
   return copy;

@@ -19,7 +19,7 @@ using nlohmann::json;
 using TensorDict = c10::Dict<std::string, at::Tensor>;
 using Tensors = std::map<std::string, at::Tensor>;
 
-constexpr int kVersion = 2;
+constexpr int kVersion = 3;
 /// Between the name of a parameter and what the optimizer remembers of it. Names of parameters have dots
 /// only.
 constexpr char kSeparator = '/';
@@ -27,16 +27,21 @@ constexpr char kSeparator = '/';
 json record_json(const EpochRecord& record) {
   json object{{"epoch", record.epoch},
               {"loss", record.loss},
-              {"accuracy", record.accuracy},
               {"learning_rate", record.learning_rate},
               {"seconds", record.seconds}};
+  if (record.accuracy) object["accuracy"] = *record.accuracy;
   if (record.metric) object["metric"] = *record.metric;
   return object;
 }
 
 EpochRecord record_of(const json& object) {
-  EpochRecord record{object.at("epoch"),         object.at("loss"),    object.at("accuracy"),
-                     object.at("learning_rate"), object.at("seconds"), std::nullopt};
+  EpochRecord record{.epoch = object.at("epoch"),
+                     .loss = object.at("loss"),
+                     .accuracy = std::nullopt,
+                     .learning_rate = object.at("learning_rate"),
+                     .seconds = object.at("seconds"),
+                     .metric = std::nullopt};
+  if (object.contains("accuracy")) record.accuracy = object.at("accuracy").get<double>();
   if (object.contains("metric")) record.metric = object.at("metric").get<double>();
   return record;
 }
@@ -97,6 +102,8 @@ Checkpoint parse(const std::filesystem::path& path) {
   const auto root = load_pickle(path).toGenericDict();
   Checkpoint checkpoint = from_meta(json::parse(root.at("meta").toStringRef()));
   checkpoint.model = tensors_of(root.at("model"));
+  checkpoint.average = tensors_of(root.at("average"));
+  checkpoint.best = tensors_of(root.at("best"));
   checkpoint.generators = tensors_of(root.at("generators"));
   checkpoint.penalty = tensors_of(root.at("penalty"));
   for (const auto& [name, tensor] : tensors_of(root.at("optimizer"))) {
@@ -119,6 +126,8 @@ void write_checkpoint(const std::filesystem::path& path, const Checkpoint& check
   c10::impl::GenericDict generic(c10::StringType::get(), c10::AnyType::get());
   generic.insert("meta", meta_of(checkpoint).dump());
   generic.insert("model", dict_of(checkpoint.model));
+  generic.insert("average", dict_of(checkpoint.average));
+  generic.insert("best", dict_of(checkpoint.best));
   generic.insert("optimizer", dict_of(optimizer));
   generic.insert("generators", dict_of(checkpoint.generators));
   generic.insert("penalty", dict_of(checkpoint.penalty));

@@ -21,7 +21,9 @@ struct Checkpoint {
   int64_t correct = 0, seen = 0;  // in the epoch so far
   std::vector<EpochRecord> records;
 
-  std::map<std::string, at::Tensor> model;  // parameters and buffers by their names
+  std::map<std::string, at::Tensor> model;    // parameters and buffers by their names
+  std::map<std::string, at::Tensor> average;  // their moving averages; empty where there are none
+  std::map<std::string, at::Tensor> best;     // of the epoch with the best metric; empty where not kept
   std::map<std::string, std::map<std::string, at::Tensor>> optimizer;  // by parameter
   std::map<std::string, at::Tensor> generators;  // torch's: "cpu" and the device's, by name
   std::map<std::string, at::Tensor> penalty;     // coefficients of the growing penalty, by group
@@ -29,8 +31,8 @@ struct Checkpoint {
 };
 
 /// Writes it as a file that torch.load(…, weights_only=False) reads too: {"meta": JSON, "model": …,
-/// "optimizer": …, "generators": …, "penalty": …}. The file is there whole or not at all. Throws
-/// std::runtime_error.
+/// "average": …, "best": …, "optimizer": …, "generators": …, "penalty": …}. The file is there whole or not at
+/// all. Throws std::runtime_error.
 void write_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
 
 /// Throws std::runtime_error, naming the file, where it is missing, damaged or no checkpoint.

@@ -4,6 +4,9 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "inn/core/error.h"
 #include "inn/core/progress.h"
 #include "inn/model/batch_norm.h"
@@ -18,9 +21,9 @@ at::TensorOptions input_options(const Network& network) {
 }
 
 int64_t count_classes(const Dataset& data, const char* who) {
-  require(data.inputs.defined() && data.size() > 0, "train", "{}: the data set has no samples.", who);
+  require(data.size() > 0, "train", "{}: the data set has no samples.", who);
   require(data.labels.defined(), "train", "{}: the data set '{}' has no labels.", who, data.source);
-  return data.labels.max().item<int64_t>() + 1;
+  return data.has_classes() ? data.labels.max().item<int64_t>() + 1 : 0;
 }
 
 at::Tensor placed(const at::Tensor& inputs, const at::TensorOptions& place) {
@@ -28,6 +31,14 @@ at::Tensor placed(const at::Tensor& inputs, const at::TensorOptions& place) {
 }
 
 Scores scores_of(const at::Tensor& outputs, const at::Tensor& labels, int64_t classes) {
+  if (labels.is_floating_point()) {
+    const bool column = labels.dim() == 1 && outputs.dim() == 2 && outputs.size(1) == 1;
+    const auto targets = column ? labels.unsqueeze(1) : labels;
+    require(outputs.sizes() == targets.sizes(), "train",
+            "For targets [{}] the network must give outputs of their size but gives [{}].",
+            fmt::join(labels.sizes(), ", "), fmt::join(outputs.sizes(), ", "));
+    return {outputs, targets};
+  }
   const bool fits =
       outputs.dim() == labels.dim() + 1 && outputs.sizes().slice(0, labels.dim()) == labels.sizes();
   require(fits && outputs.size(-1) >= classes, "train",
@@ -37,9 +48,24 @@ Scores scores_of(const at::Tensor& outputs, const at::Tensor& labels, int64_t cl
   return {outputs.flatten(0, -2), labels.flatten()};
 }
 
-at::Tensor Scores::count_correct() const { return (outputs.argmax(1) == labels).sum(); }
+at::Tensor Scores::count_correct() const {
+  if (labels.is_floating_point()) return at::zeros({}, labels.options().dtype(at::kLong));
+  return (outputs.argmax(1) == labels).sum();
+}
 
 namespace {
+
+/// Sums over the samples of a batch of what is told of them.
+at::Tensor sums_of(const Scores& scores) {
+  const auto outputs = scores.outputs.to(at::kDouble);
+  if (!scores.labels.is_floating_point()) {
+    const auto loss = at::cross_entropy_loss(outputs, scores.labels, {}, at::Reduction::Sum);
+    return at::stack({loss, scores.count_correct().to(at::kDouble)});
+  }
+  const auto difference = (outputs - scores.labels.to(at::kDouble)).flatten(1);
+  const auto squares = difference.square().mean(1);
+  return at::stack({squares.sum(), difference.abs().mean(1).sum(), -10 * squares.log10().sum()});
+}
 
 EvalResult evaluate_forward(const std::function<at::Tensor(const at::Tensor&)>& forward,
                             const at::TensorOptions& place, const Dataset& data,
@@ -51,17 +77,23 @@ EvalResult evaluate_forward(const std::function<at::Tensor(const at::Tensor&)>& 
                      .total = data.size(),
                      .unit = "samples",
                      .descriptor = options.progress ? 2 : -1});
-  auto sums = at::zeros({2}, at::TensorOptions(at::kDouble).device(place.device()));
+  const bool classes_known = data.has_classes();
+  int64_t count = 0;
+  auto sums = at::zeros({classes_known ? 2 : 3}, at::TensorOptions(at::kDouble).device(place.device()));
   for (const Batch& batch : batches.epoch(0)) {
     const auto labels = batch.labels.to(place.device());
-    const auto scores = scores_of(forward(placed(batch.inputs, place)), labels, classes);
-    const auto loss =
-        at::cross_entropy_loss(scores.outputs.to(at::kDouble), scores.labels, {}, at::Reduction::Sum);
-    sums += at::stack({loss, scores.count_correct().to(at::kDouble)});
+    sums += sums_of(scores_of(forward(placed(batch.inputs, place)), labels, classes));
+    count += classes_known ? labels.numel() : labels.size(0);
     progress.advance(labels.size(0));
   }
   const auto totals = sums.cpu();
-  EvalResult result{.correct = totals[1].item().to<int64_t>(), .count = data.labels.numel()};
+  if (!classes_known) {
+    const auto samples = static_cast<double>(count);
+    return {.count = count,
+            .loss = totals[0].item<double>() / samples,
+            .regression = Regression{totals[1].item<double>() / samples, totals[2].item<double>() / samples}};
+  }
+  EvalResult result{.correct = totals[1].item().to<int64_t>(), .count = count};
   result.accuracy = static_cast<double>(result.correct) / static_cast<double>(result.count);
   result.loss = totals[0].item<double>() / static_cast<double>(result.count);
   return result;
@@ -104,6 +136,21 @@ std::vector<WidthResult> evaluate_widths(const IntegralModelImpl& model, const D
     results.push_back({fraction, evaluate(network, data, normalization, options.eval)});
   }
   return results;
+}
+
+std::function<double(NetworkModuleImpl&)> worst_width(Dataset held_out, Normalization normalization,
+                                                      std::vector<double> fractions, WidthOptions options) {
+  return [=](NetworkModuleImpl& model) {
+    const auto score = [&](const EvalResult& result) {
+      return result.regression ? -result.loss : result.accuracy;
+    };
+    const auto* integral = dynamic_cast<const IntegralModelImpl*>(&model);
+    if (integral == nullptr) return score(evaluate(model, held_out, normalization, options.eval));
+    double worst = std::numeric_limits<double>::infinity();
+    for (const auto& at : evaluate_widths(*integral, held_out, normalization, fractions, options))
+      worst = std::min(worst, score(at.result));
+    return worst;
+  };
 }
 
 void recalibrate(Network& network, const Dataset& data, const Normalization& normalization,

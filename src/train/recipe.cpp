@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <charconv>
 #include <cmath>
 #include <numbers>
 
@@ -27,13 +28,24 @@ std::vector<ScheduleEntry>& schedule_table() {
 }
 
 std::vector<LossEntry>& loss_table() {
-  static std::vector<LossEntry> table{
-      {.name = "cross_entropy",
-       .doc = "cross entropy of the softmax of the outputs with the labels, smoothed as label_smoothing says",
-       .mean = [](const at::Tensor& outputs, const at::Tensor& labels, const TrainOptions& options) {
-         constexpr int64_t kIgnoreNone = -100;
-         return at::cross_entropy_loss(outputs, labels, {}, at::Reduction::Mean, kIgnoreNone,
-                                       options.label_smoothing);
+  static std::vector<LossEntry> table{recipes::cross_entropy(), recipes::mse(), recipes::l1()};
+  return table;
+}
+
+std::vector<WidthRuleEntry>& width_rule_table() {
+  static std::vector<WidthRuleEntry> table{
+      {.name = "random",
+       .doc = "drawn widths, one pass each",
+       .draws = 1,
+       .passes = [](int64_t draws) { return std::vector<WidthDraw>(draws, WidthDraw::random); }},
+      {.name = "sandwich",
+       .doc = "the widest, the narrowest and drawn widths (Yu and Huang, ICCV 2019)",
+       .draws = 2,
+       .passes = [](int64_t draws) {
+         std::vector<WidthDraw> passes(draws + 2, WidthDraw::random);
+         passes[0] = WidthDraw::widest;
+         passes[1] = WidthDraw::narrowest;
+         return passes;
        }}};
   return table;
 }
@@ -60,16 +72,38 @@ void add(std::vector<Entry>& table, const char* kind, Entry entry) {
 const std::vector<OptimizerEntry>& optimizers() { return optimizer_table(); }
 const std::vector<ScheduleEntry>& schedules() { return schedule_table(); }
 const std::vector<LossEntry>& losses() { return loss_table(); }
+const std::vector<WidthRuleEntry>& width_rules() { return width_rule_table(); }
 
 const OptimizerEntry& find_optimizer(const std::string& name) {
   return find(optimizers(), "optimizer", name);
 }
 const ScheduleEntry& find_schedule(const std::string& name) { return find(schedules(), "schedule", name); }
 const LossEntry& find_loss(const std::string& name) { return find(losses(), "loss", name); }
+const WidthRuleEntry& find_width_rule(const std::string& name) {
+  return find(width_rules(), "width rule", name);
+}
 
 void register_optimizer(OptimizerEntry entry) { add(optimizer_table(), "optimizer", std::move(entry)); }
 void register_schedule(ScheduleEntry entry) { add(schedule_table(), "schedule", std::move(entry)); }
 void register_loss(LossEntry entry) { add(loss_table(), "loss", std::move(entry)); }
+void register_width_rule(WidthRuleEntry entry) { add(width_rule_table(), "width rule", std::move(entry)); }
+
+std::vector<WidthDraw> parse_width_rule(const std::string& text) {
+  constexpr int64_t kMostDraws = 64;
+  const auto colon = text.find(':');
+  const auto& rule = find_width_rule(text.substr(0, colon));
+  int64_t draws = rule.draws;
+  bool is_number = true;
+  if (colon != std::string::npos) {
+    const char *begin = text.data() + colon + 1, *end = text.data() + text.size();
+    is_number = begin != end && std::from_chars(begin, end, draws).ptr == end;
+  }
+  require(is_number && draws >= 0 && draws <= kMostDraws, "train",
+          "Width rule '{}': must be NAME or NAME:N, N random widths in [0, {}].", text, kMostDraws);
+  auto passes = rule.passes(draws);
+  require(!passes.empty(), "train", "Width rule '{}': it has no pass.", text);
+  return passes;
+}
 
 double learning_rate_at(int64_t step, int64_t steps, const TrainOptions& options) {
   const double share = options.epochs > 0 ? options.warmup_epochs / static_cast<double>(options.epochs) : 0;

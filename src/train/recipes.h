@@ -1,5 +1,5 @@
 #pragma once
-// The optimizers that the table begins with.
+// The optimizers and losses that the tables begin with.
 
 #include "inn/train/recipe.h"
 
@@ -8,5 +8,9 @@ namespace inn::recipes {
 OptimizerEntry sgd();
 OptimizerEntry adam();
 OptimizerEntry adamw();
+
+LossEntry cross_entropy();
+LossEntry mse();
+LossEntry l1();
 
 }  // namespace inn::recipes

@@ -32,6 +32,16 @@ void check(const TrainOptions& options) {
           options.momentum);
   require(options.label_smoothing >= 0 && options.label_smoothing < 1, "train",
           "label_smoothing must be in [0, 1) but got {}.", options.label_smoothing);
+  require(options.ema >= 0 && options.ema < 1, "train", "ema must be in [0, 1) but got {}.", options.ema);
+  at_least("patience", options.patience, int64_t{0});
+  require(options.metric || !(options.keep_best || options.patience > 0), "train",
+          "keep_best and patience go by a metric, and there is none.");
+  const auto& taught = options.distillation;
+  require(taught.weight >= 0 && taught.weight <= 1, "train",
+          "The weight of the distillation must be in [0, 1] but got {}.", taught.weight);
+  require(taught.temperature > 0 && std::isfinite(taught.temperature), "train",
+          "The temperature of the distillation must be a finite number above 0 but got {}.",
+          taught.temperature);
   require(!options.resume || !options.checkpoint.empty(), "train", "resume needs the path of a checkpoint.");
   find_schedule(options.schedule);
   if (!options.regularizer.empty()) find_regularizer(options.regularizer);
@@ -47,6 +57,7 @@ class ModelGuard {
   }
   ~ModelGuard() {
     model_.eval();
+    if (integral_ != nullptr) integral_->set_width_draw(WidthDraw::random);
     for (size_t g = 0; g < widths_.size(); ++g)
       if (auto& group = integral_->groups()[g]; group.width() != widths_[g]) group.resize(widths_[g]);
   }

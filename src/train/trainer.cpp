@@ -29,6 +29,7 @@ BatchOptions batch_options(const TrainOptions& options, const Normalization& nor
           .seed = options.seed,
           .crop_padding = options.crop_padding,
           .flip = options.flip,
+          .random_resized_crop = options.random_resized_crop,
           .drop_last = options.drop_last,
           .normalization = normalization};
 }
@@ -41,8 +42,7 @@ Trainer::Trainer(NetworkModuleImpl& model, const Dataset& data, const Normalizat
       integral_(dynamic_cast<IntegralModelImpl*>(&model)),
       batches_(data, batch_options(options, normalization)),
       options_(options),
-      classes_(count_classes(data, "Training")),
-      loss_(find_loss(options.loss)),
+      objective_(model, options, count_classes(data, "Training")),
       optimizer_entry_(find_optimizer(options.optimizer)),
       place_(input_options(model.network())),
       weights_learn_(false) {
@@ -56,6 +56,7 @@ Trainer::Trainer(NetworkModuleImpl& model, const Dataset& data, const Normalizat
   for (const auto& entry : model_.network().state) weights_learn_ |= entry.tensor.requires_grad();
   optimizer_ = optimizer_entry_.make(decayed, plain, options);
   state_.run = run_description();
+  if (options_.ema > 0) average_.emplace(model_tensors(), options_.ema);
   if (!options_.regularizer.empty() || options_.growing_penalty > 0)
     regularized_ = integral_ != nullptr ? AnalysedNetwork{integral_->network(), integral_->structure()}
                                         : analyse(model_.network());
@@ -71,13 +72,14 @@ TrainResult Trainer::run() {
   begin_log();
   save();
   TrainResult result;
-  while (!result.interrupted && state_.epoch < options_.epochs)
+  while (!result.interrupted && state_.epoch < options_.epochs && !out_of_patience())
     result.interrupted = !run_epoch() || interrupted();
-  if (!result.interrupted) recalibrate_source();
+  if (!result.interrupted) {
+    take_result();
+    recalibrate_source();
+  }
   result.epochs = state_.records;
-  for (const auto& record : result.epochs)
-    if (record.metric)
-      result.best_metric = std::max(*record.metric, result.best_metric.value_or(*record.metric));
+  if (const auto* best = best_record()) result.best_metric = best->metric;
   return result;
 }
 
@@ -99,9 +101,9 @@ bool Trainer::run_epoch() {
     state_.seconds = before + seconds_since(start);
     const int64_t count = batch.inputs.size(0);
     if (progress.due()) {
-      const auto seen = static_cast<double>(state_.seen);
-      progress.advance(count, fmt::format("loss {:.4f} accuracy {:.4f}", state_.loss_sum / seen,
-                                          static_cast<double>(state_.correct) / seen));
+      auto text = fmt::format("loss {:.4f}", state_.loss_sum / static_cast<double>(state_.seen));
+      if (const auto share = accuracy()) text += fmt::format(" accuracy {:.4f}", *share);
+      progress.advance(count, text);
     } else {
       progress.advance(count);
     }
@@ -122,28 +124,22 @@ void Trainer::step(const Batch& batch) {
   const double rate = learning_rate_at(state_.epoch * batches_.size() + state_.batch, steps, options_);
   for (auto& group : optimizer_->param_groups()) group.options().set_lr(rate);
 
-  const auto labels = batch.labels.to(place_.device());
   optimizer_->zero_grad();
-  const auto scores = scores_of(model_.forward(placed(batch.inputs, place_)), labels, classes_);
-  const auto loss = loss_.mean(scores.outputs, scores.labels, options_);
-  // Both numbers in one transfer: on a GPU each one waits for all that was asked for before.
-  const auto numbers =
-      at::stack({loss.detach().to(at::kDouble), scores.count_correct().to(at::kDouble)}).cpu();
-  const double value = numbers[0].item<double>();
-  if (!std::isfinite(value)) stop(fmt::format("the loss is {}", value), state_.batch);
-  regularized(loss).backward();
+  const auto value = objective_.backward(batch);
+  if (!std::isfinite(value.loss)) stop(fmt::format("the loss is {}", value.loss), state_.batch);
+  regularize();
   if (options_.clip_norm > 0) {
     std::vector<at::Tensor> parameters;
     for (const auto& [name, parameter] : learning_) parameters.push_back(parameter);
     torch::nn::utils::clip_grad_norm_(parameters, options_.clip_norm);
   }
   optimizer_->step();
+  if (average_) average_->update(state_.epoch * batches_.size() + state_.batch);
 
-  const int64_t count = labels.numel();
-  state_.loss_sum += value * static_cast<double>(count);
-  state_.correct += static_cast<int64_t>(numbers[1].item<double>());
-  state_.seen += count;
-  if (options_.on_step) options_.on_step({state_.epoch, state_.batch, value, rate});
+  state_.loss_sum += value.loss * static_cast<double>(value.count);
+  state_.correct += value.correct;
+  state_.seen += value.count;
+  if (options_.on_step) options_.on_step({state_.epoch, state_.batch, value.loss, rate});
 }
 
 void Trainer::grow_penalty() {
@@ -152,15 +148,21 @@ void Trainer::grow_penalty() {
   growing_->grow(importance_scores(now, now.groups.select({}), find_importance("l2")));
 }
 
-at::Tensor Trainer::regularized(const at::Tensor& loss) const {
-  if (!regularized_) return loss;
+void Trainer::regularize() const {
+  if (!regularized_) return;
   const auto tensors = model_.network().tensors();
-  at::Tensor sum = loss;
-  if (!options_.regularizer.empty())
-    sum =
-        sum + options_.regularization * find_regularizer(options_.regularizer)
-                                            .penalty(*regularized_, regularized_->groups.select({}), tensors);
-  return growing_ ? sum + (*growing_)(tensors) : sum;
+  const auto descend = [](const at::Tensor& term) {
+    if (term.requires_grad()) term.backward();  // not where none of the regularized tensors learns
+  };
+  if (growing_) descend((*growing_)(tensors));
+  if (options_.regularizer.empty()) return;
+  const auto& penalty = find_regularizer(options_.regularizer).penalty;
+  descend(options_.regularization * penalty(*regularized_, regularized_->groups.select({}), tensors));
+}
+
+std::optional<double> Trainer::accuracy() const {
+  if (!batches_.dataset().has_classes()) return std::nullopt;
+  return static_cast<double>(state_.correct) / static_cast<double>(std::max<int64_t>(1, state_.seen));
 }
 
 void Trainer::finish_epoch() {
@@ -169,12 +171,10 @@ void Trainer::finish_epoch() {
   const auto seen = static_cast<double>(std::max<int64_t>(1, state_.seen));
   EpochRecord record{.epoch = state_.epoch,
                      .loss = state_.loss_sum / seen,
-                     .accuracy = static_cast<double>(state_.correct) / seen,
+                     .accuracy = accuracy(),
                      .learning_rate = learning_rate_at(last, options_.epochs * batches_.size(), options_),
                      .seconds = state_.seconds,
-                     .metric = std::nullopt};
-  model_.eval();
-  if (options_.metric) record.metric = options_.metric(model_);
+                     .metric = measure()};
   state_.records.push_back(record);
   ++state_.epoch;
   state_.batch = state_.correct = state_.seen = 0;
@@ -183,13 +183,44 @@ void Trainer::finish_epoch() {
   append_log(record);
 }
 
+std::optional<double> Trainer::measure() {
+  model_.eval();
+  if (!options_.metric) return std::nullopt;
+  const AveragedWeights averaged(average_ ? &*average_ : nullptr);
+  const double metric = options_.metric(model_);
+  if (!std::isfinite(metric)) stop(fmt::format("the metric is {}", metric), state_.batch - 1);
+  const auto* best = best_record();
+  if (!options_.keep_best || (best != nullptr && metric <= *best->metric)) return metric;
+  state_.best.clear();
+  for (const auto& [name, tensor] : model_tensors()) state_.best.emplace(name, tensor.detach().cpu().clone());
+  return metric;
+}
+
+const EpochRecord* Trainer::best_record() const {
+  const EpochRecord* best = nullptr;
+  for (const auto& record : state_.records)
+    if (record.metric && (best == nullptr || *record.metric > *best->metric)) best = &record;
+  return best;
+}
+
+bool Trainer::out_of_patience() const {
+  const auto* best = best_record();
+  return options_.patience > 0 && best != nullptr && state_.epoch - 1 - best->epoch >= options_.patience;
+}
+
+void Trainer::take_result() {
+  if (average_) average_->exchange();
+  const at::NoGradGuard no_grad;
+  if (!state_.best.empty())
+    for (auto& [name, tensor] : model_tensors()) at::Tensor(tensor).copy_(state_.best.at(name));
+}
+
 void Trainer::recalibrate_source() {
   model_.eval();
   if (integral_ == nullptr || !weights_learn_ || options_.recalibration_batches == 0 || options_.epochs == 0)
     return;
-  bool elsewhere = integral_->distribution().has_value();
-  for (const auto& group : integral_->groups())
-    elsewhere |= group.distribution().has_value() || group.width() != group.source_width();
+  bool elsewhere = integral_->draws_widths();
+  for (const auto& group : integral_->groups()) elsewhere |= group.width() != group.source_width();
   if (!elsewhere) return;
   Network source = model_.network();  // shares the model's tensors
   const auto& data = batches_.dataset();

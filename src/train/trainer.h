@@ -15,6 +15,8 @@
 #include "inn/train/recipe.h"
 #include "inn/train/train.h"
 #include "train/checkpoint.h"
+#include "train/objective.h"
+#include "train/weight_average.h"
 
 namespace inn {
 
@@ -31,13 +33,23 @@ class Trainer {
   void step(const Batch& batch);
   /// The coefficients of the growing penalty grow, by the weights as they are.
   void grow_penalty();
-  /// Adds the terms of the regularizer and of the growing penalty to the loss, where there are such.
-  at::Tensor regularized(const at::Tensor& loss) const;
+  /// Adds the gradients of the terms of the regularizer and of the growing penalty, where there are such.
+  void regularize() const;
+  /// Of the epoch so far; none of a regression.
+  std::optional<double> accuracy() const;
   void finish_epoch();
+  /// Asks for the metric, and keeps the weights where it is the best so far.
+  std::optional<double> measure();
+  /// The record with the best metric, the first of equals; null where there is none.
+  const EpochRecord* best_record() const;
+  /// Whether the best epoch is so long ago that the run ends.
+  bool out_of_patience() const;
+  /// The model gets the weights that the run is for: the best ones, or the averages, or its own.
+  void take_result();
   /// Measures batch norm's statistics where the steps could not keep them.
   void recalibrate_source();
 
-  std::map<std::string, at::Tensor> model_tensors() const;
+  NamedTensors model_tensors() const;
   std::map<std::string, std::string> run_description() const;
   void save() const;
   void resume();
@@ -57,8 +69,7 @@ class Trainer {
   IntegralModelImpl* integral_;  // the same model, where it is one
   Batches batches_;
   const TrainOptions& options_;
-  int64_t classes_;
-  const LossEntry& loss_;
+  Objective objective_;
   const OptimizerEntry& optimizer_entry_;
   at::TensorOptions place_;
   bool weights_learn_;                          // not only grids
@@ -66,7 +77,9 @@ class Trainer {
   std::optional<GrowingPenalty> growing_;
   std::map<std::string, at::Tensor> learning_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
-  Checkpoint state_;  // counts and records; the tensors are gathered when it is written
+  std::optional<WeightAverage> average_;
+  Checkpoint
+      state_;  // counts, records and the best weights; the other tensors are gathered when it is written
 };
 
 }  // namespace inn

@@ -13,9 +13,23 @@
 #include "train/trainer.h"
 
 namespace inn {
+namespace {
 
-std::map<std::string, at::Tensor> Trainer::model_tensors() const {
-  std::map<std::string, at::Tensor> tensors;
+/// A number that another network is unlikely to have.
+uint64_t hash_of(const Network& network) {
+  uint64_t hash = 0;
+  for (const auto& entry : network.state) {
+    const auto bytes = entry.tensor.detach().cpu().contiguous();
+    const std::string_view text(static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes());
+    hash = hash * 31 + std::hash<std::string_view>()(text);
+  }
+  return hash;
+}
+
+}  // namespace
+
+NamedTensors Trainer::model_tensors() const {
+  NamedTensors tensors;
   for (const auto& parameter : model_.named_parameters()) tensors.emplace(parameter.key(), parameter.value());
   for (const auto& buffer : model_.named_buffers()) tensors.emplace(buffer.key(), buffer.value());
   return tensors;
@@ -40,15 +54,30 @@ std::map<std::string, std::string> Trainer::run_description() const {
       {"flip", text(options_.flip)},
       {"drop_last", text(options_.drop_last)},
       {"seed", text(options_.seed)},
-      {"images", fmt::format("{}", fmt::join(batches_.dataset().inputs.sizes(), "x"))},
+      {"images", fmt::format("{}", fmt::join(batches_.dataset().sizes(), "x"))},
       {"mean", fmt::format("{}", fmt::join(normalization.mean, ","))},
       {"std", fmt::format("{}", fmt::join(normalization.std, ","))},
   };
   if (!options_.regularizer.empty())
     run["regularizer"] = fmt::format("{}:{}", options_.regularizer, options_.regularization);
+  if (options_.ema > 0) run["ema"] = text(options_.ema);
+  if (options_.bfloat16) run["bfloat16"] = text(options_.bfloat16);
+  if (options_.keep_best) run["keep_best"] = text(options_.keep_best);
+  if (const auto& taught = options_.distillation; taught.in_place || taught.source) {
+    std::string teacher = taught.in_place ? "in-place" : "";
+    if (taught.source)
+      teacher += fmt::format("{}source {:016x}", teacher.empty() ? "" : ", ", hash_of(*taught.source));
+    run["distillation"] = fmt::format("{}:{}:{}", teacher, taught.weight, taught.temperature);
+  }
   if (options_.growing_penalty > 0) run["growing_penalty"] = text(options_.growing_penalty);
+  if (options_.random_resized_crop) run["random_resized_crop"] = text(true);
+  if (const auto& frame = batches_.dataset().frame; frame.size > 0)
+    run["resize"] = text(frame.shorter_side());
   if (integral_ == nullptr) return run;
-  if (integral_->distribution()) run["widths"] = integral_->distribution()->text();
+  if (integral_->draws_widths()) run["widths_rule"] = options_.width_rule;
+  if (integral_->distribution())
+    run["widths"] = integral_->distribution()->text() +
+                    (integral_->sharing() == FractionSharing::own ? " for each group" : "");
   for (const auto& group : integral_->groups())
     if (group.distribution()) run["widths of " + group.name()] = group.distribution()->text();
   return run;
@@ -58,6 +87,7 @@ void Trainer::save() const {
   if (options_.checkpoint.empty()) return;
   Checkpoint written = state_;
   written.model = model_tensors();
+  if (average_) written.average = average_->averages();
   for (const auto& [name, parameter] : learning_)
     if (auto kept = optimizer_entry_.state(*optimizer_, parameter); !kept.empty())
       written.optimizer.emplace(name, std::move(kept));
@@ -96,15 +126,20 @@ void Trainer::check(const Checkpoint& kept) const {
                          c10::toString(theirs.scalar_type()), fmt::join(theirs.sizes(), ", ")));
   };
   const auto ours = model_tensors();
-  for (const auto& [name, tensor] : ours) {
-    const auto found = kept.model.find(name);
-    if (found == kept.model.end())
-      refuse(fmt::format("it has no tensor '{}'; it belongs to another model", name));
-    compare(name, tensor, found->second);
-  }
-  for (const auto& [name, tensor] : kept.model)
-    if (!ours.contains(name))
-      refuse(fmt::format("the model has no tensor '{}'; it belongs to another model", name));
+  const auto compare_all = [&](const NamedTensors& theirs) {
+    for (const auto& [name, tensor] : ours) {
+      const auto found = theirs.find(name);
+      if (found == theirs.end())
+        refuse(fmt::format("it has no tensor '{}'; it belongs to another model", name));
+      compare(name, tensor, found->second);
+    }
+    for (const auto& [name, tensor] : theirs)
+      if (!ours.contains(name))
+        refuse(fmt::format("the model has no tensor '{}'; it belongs to another model", name));
+  };
+  compare_all(kept.model);
+  if (average_) compare_all(kept.average);
+  if (!kept.best.empty()) compare_all(kept.best);
   for (const auto& [name, state] : kept.optimizer) {
     const auto found = learning_.find(name);
     if (found == learning_.end())
@@ -167,8 +202,10 @@ void Trainer::resume() {
   restore_penalty(kept);
   const at::NoGradGuard no_grad;
   for (auto& [name, tensor] : model_tensors()) at::Tensor(tensor).copy_(kept.model.at(name));
+  if (average_) average_->restore(kept.average);
   state_ = kept;
   state_.model.clear();
+  state_.average.clear();
   state_.optimizer.clear();
   state_.generators.clear();
   state_.penalty.clear();

@@ -75,6 +75,20 @@ TEST_F(SavedTensors, ADictHasLabelsOfSamplesOrOfPositions) {
   EXPECT_FALSE(open(dict({{"inputs", tokens}})).labels.defined());
 }
 
+TEST_F(SavedTensors, ADictHasTargetsOfAnySizes) {
+  const at::Tensor inputs = at::randn({3, 2}), targets = at::randn({3, 1, 4, 4});
+  const auto data = open(dict({{"inputs", inputs}, {"targets", targets}}));
+  EXPECT_TRUE(at::equal(data.labels, targets));
+  EXPECT_FALSE(data.has_classes());
+  EXPECT_TRUE(data.class_names.empty());
+  const Batches batches(data, {.batch_size = 2});
+  EXPECT_TRUE(at::equal(batches.epoch(0)[1].labels, targets.narrow(0, 2, 1)));
+  const auto last = data.select(at::tensor({2, 0}, at::kLong));
+  EXPECT_TRUE(at::equal(last.inputs, at::stack({inputs[2], inputs[0]})));
+  EXPECT_TRUE(at::equal(last.labels, at::stack({targets[2], targets[0]})));
+  EXPECT_THROW(data.select(at::tensor({3}, at::kLong)), std::invalid_argument);
+}
+
 TEST_F(SavedTensors, BytesOfFourAxesAreImages) {
   const at::Tensor images = at::randint(0, 256, {2, 3, 4, 4}, at::kByte);
   const auto dataset = open(images);
@@ -88,7 +102,13 @@ TEST_F(SavedTensors, SaysWhatIsWrong) {
   const at::Tensor inputs = at::zeros({3, 2});
   EXPECT_THAT(failure(dict({{"labels", at::zeros({3}, at::kLong)}})),
               AllOf(HasSubstr(path_.string()), HasSubstr("its dict has no 'inputs'")));
-  EXPECT_THAT(failure(dict({{"inputs", inputs}, {"targets", inputs}})), HasSubstr("has the key 'targets'"));
+  EXPECT_THAT(failure(dict({{"inputs", inputs}, {"goals", inputs}})), HasSubstr("has the key 'goals'"));
+  EXPECT_THAT(failure(dict({{"inputs", inputs}, {"targets", at::zeros({3}, at::kLong)}})),
+              HasSubstr("'targets' must be floating point but are Long"));
+  EXPECT_THAT(failure(dict({{"inputs", inputs}, {"targets", at::zeros({4, 2})}})),
+              HasSubstr("'targets' must be [3, …] but are [4, 2]"));
+  EXPECT_THAT(failure(dict({{"inputs", inputs}, {"targets", inputs}, {"labels", at::zeros({3}, at::kLong)}})),
+              HasSubstr("both 'labels' and 'targets'"));
   EXPECT_THAT(failure(dict({{"inputs", 3}})), HasSubstr("'inputs' is no tensor but Int"));
   EXPECT_THAT(failure(c10::List<at::Tensor>({inputs})), HasSubstr("must hold a tensor or a dict"));
   EXPECT_THAT(failure(at::zeros({})), HasSubstr("must be [N, …] with at least one sample but are []"));

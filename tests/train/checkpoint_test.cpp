@@ -56,6 +56,48 @@ size_t count_lines(const std::filesystem::path& path) {
   return count;
 }
 
+/// The averages, the best weights and a stopped run go on as they stood.
+TEST(Checkpoint, KeepsTheAveragesTheBestWeightsAndThePatience) {
+  const TemporaryFolder unbroken_folder, broken_folder;
+  const auto data = stripes(70, 1);
+  const auto configured = [&](const TemporaryFolder& folder) {
+    auto options = options_of("sgd", folder);
+    options.epochs = 6;
+    options.ema = 0.9;
+    options.keep_best = true;
+    options.patience = 2;
+    options.width_rule = "sandwich:1";
+    options.distillation.in_place = true;
+    // The second epoch is the best, so the fourth is the last.
+    options.metric = [count = 0](NetworkModuleImpl&) mutable {
+      return std::vector{1., 3., 2., 3.}.at(count++);
+    };
+    return options;
+  };
+  const auto unbroken = make_model(Kind::integral);
+  const auto whole = train(*unbroken, data, kNormalization, configured(unbroken_folder));
+  EXPECT_EQ(whole.epochs.size(), 4U);
+  EXPECT_EQ(whole.best_metric, 3.);
+
+  auto options = configured(broken_folder);
+  options.on_step = [](const StepRecord& step) {
+    if (step.epoch == 2 && step.batch == 1) std::raise(SIGINT);
+  };
+  EXPECT_TRUE(train(*make_model(Kind::integral), data, kNormalization, options).interrupted);
+  options.on_step = nullptr;
+  options.resume = true;
+  options.metric = [count = 2](NetworkModuleImpl&) mutable {
+    return std::vector{1., 3., 2., 3.}.at(count++);
+  };
+  const auto resumed = make_model(Kind::integral);
+  EXPECT_EQ(train(*resumed, data, kNormalization, options).epochs.size(), 4U);
+  expect_same_bits(*unbroken, *resumed);
+
+  options.ema = 0.8;
+  EXPECT_THAT(message_of([&] { train(*resumed, data, kNormalization, options); }),
+              HasSubstr("ema was 0.9 in the run that wrote it but is 0.8 now"));
+}
+
 class EveryOptimizer : public testing::TestWithParam<std::tuple<std::string, Kind>> {};
 
 TEST_P(EveryOptimizer, EndsWithTheSameBitsWhenInterruptedAndResumed) {

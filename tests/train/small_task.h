@@ -80,6 +80,13 @@ inline Network small_network(uint64_t seed = 1) {
       *module, [&](const at::Tensor& x) { return module->forward(x); }, at::rand({5, 1, 8, 8}));
 }
 
+/// The network without dropout, so that a step is a function of its images.
+inline Network without_dropout(Network network) {
+  for (auto& call : network.calls)
+    if (call.op == "aten::dropout") call.arguments[1] = Argument(c10::IValue(0.0));
+  return network;
+}
+
 /// A folder of its own, removed at the end.
 struct TemporaryFolder {
   std::filesystem::path path;

@@ -48,10 +48,8 @@ TEST(Training, TakesTheStepOfTheFormulaAndDecaysOnlyWeightsOfTwoAxes) {
   options.momentum = 0;
   options.weight_decay = 0.1;
   options.schedule = "constant";
-  Network network = small_network();
   // Without dropout the step is a function of the images alone; their order does not matter.
-  for (auto& call : network.calls)
-    if (call.op == "aten::dropout") call.arguments[1] = Argument(c10::IValue(0.0));
+  const Network network = without_dropout(small_network());
   NetworkModule model(network.clone()), stepped(network.clone());
   model->train();
   const auto outputs = model->forward(normalize(data.inputs, kNormalization));

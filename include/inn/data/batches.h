@@ -6,25 +6,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <vector>
+#include <memory>
 
 #include "inn/data/dataset.h"
+#include "inn/data/normalization.h"
 
 namespace inn {
 
-/// How pixels become numbers: (pixel/255 − mean)/std, with one value for all channels or one for each. Inputs
-/// that are no images have none but this default.
-struct Normalization {
-  std::vector<double> mean{0.0};
-  std::vector<double> std{1.0};
-
-  bool operator==(const Normalization&) const = default;
-};
-
-/// Returns images as float32: (images/255 − mean)/std. images: uint8 [N, C, H, W] on the CPU.
-///
-/// Throws std::invalid_argument unless mean and std have 1 or C finite values each and std is positive.
-at::Tensor normalize(const at::Tensor& images, const Normalization& normalization);
+class EpochSource;
+class ReadAhead;
 
 struct BatchOptions {
   int64_t batch_size = 128;
@@ -35,6 +25,9 @@ struct BatchOptions {
   int64_t crop_padding = 0;
   /// Each image is mirrored left to right with probability 1/2.
   bool flip = false;
+  /// Of each image a part drawn by random_region() is resized to the size that the data set's frame, or the
+  /// images themselves, have. It takes the place of the frame's resizing and cutting.
+  bool random_resized_crop = false;
   /// Leaves out the last batch of an epoch where it would be smaller than the others.
   bool drop_last = false;
   Normalization normalization = {};
@@ -42,17 +35,22 @@ struct BatchOptions {
 
 /// Inputs as a network takes them, on the CPU.
 struct Batch {
-  at::Tensor inputs;   // float32 [B, C, H, W] of images; else as the data set holds them
-  at::Tensor labels;   // int64 [B] or [B, T]; undefined where the data set has none
+  at::Tensor inputs;  // float32 [B, C, H, W] of images; else as the data set holds them
+  at::Tensor labels;  // int64 [B] or [B, T], or floating point [B, …]; undefined where the data set has none
   at::Tensor indices;  // int64 [B]: which samples of the data set
 };
 
-/// The batches of one epoch, in order; made when they are asked for. Batch i is a function of (seed, epoch,
-/// i) alone.
+/// The batches of one epoch, in order. Batch i is a function of (seed, epoch, i) and the data alone.
+///
+/// Where the data set has workers, batches behind the one that was asked for last are made ahead of being
+/// asked for, a few of them, by threads that end with the epoch; asked for in order they are there at once.
+/// Otherwise a batch is made when it is asked for.
 class Epoch {
  public:
   int64_t size() const;
-  /// Returns batch `index`. Throws std::out_of_range unless 0 ≤ index < size().
+  /// Returns batch `index`; smaller by the damaged images where the data set skips those. Throws
+  /// std::out_of_range unless 0 ≤ index < size(); DamagedImage for the first image of the batch that can't be
+  /// decoded, std::runtime_error where no image of it can. From one thread at a time or several.
   Batch operator[](int64_t index) const;
 
   class Iterator {
@@ -82,12 +80,10 @@ class Epoch {
 
  private:
   friend class Batches;
-  Epoch(Dataset dataset, BatchOptions options, int64_t epoch);
+  Epoch(const Dataset& dataset, const BatchOptions& options, int64_t epoch);
 
-  Dataset dataset_;
-  BatchOptions options_;
-  int64_t epoch_;
-  std::vector<int64_t> order_;
+  std::shared_ptr<const EpochSource> source_;
+  std::shared_ptr<ReadAhead> ahead_;  // none where nothing is made ahead
 };
 
 /// A data set cut into batches, anew in every epoch.
@@ -95,7 +91,7 @@ class Epoch {
 /// Deterministic: the order of the samples is a function of (seed, epoch), a batch's augmentation one of
 /// (seed, epoch, index). So a run goes on at any (epoch, index) as if it had never stopped. The generator is
 /// the library's own, so torch's is neither read nor moved, and the same seed gives the same batches with
-/// every version of torch.
+/// every version of torch; and whatever the number of workers.
 class Batches {
  public:
   /// Throws std::invalid_argument where an option is out of its range or does not fit the inputs.
@@ -113,5 +109,10 @@ class Batches {
   Dataset dataset_;
   BatchOptions options_;
 };
+
+/// Returns the data set with its images decoded and brought to their size, uint8 [N, C, H, W] in memory, so
+/// that batches of it are those of `data`. Damaged images that it skips are gone. A data set without files is
+/// returned as it is.
+Dataset in_memory(const Dataset& data);
 
 }  // namespace inn

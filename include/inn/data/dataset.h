@@ -5,8 +5,11 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "inn/data/image_files.h"
 
 namespace inn {
 
@@ -16,23 +19,42 @@ enum class Split { train, test, any };
 /// Returns "train", "test" or "any".
 const char* to_string(Split split);
 
-/// Inputs with labels, on the CPU. A value type: copies share tensors.
+/// Inputs with labels, on the CPU. A value type: copies share tensors and lists of files.
 ///
 /// Inputs are images, uint8 [N, C, H, W] with values 0..255, which a network gets normalized; or [N, …] as a
 /// network takes them: floating point, or int64 (tokens). Labels are int64, each in [0, class_names.size()):
-/// [N], or [N, T] with one for each position of a sequence; undefined where there are none.
+/// [N], or [N, T] with one for each position of a sequence; undefined where there are none. Or they are the
+/// targets of a regression, floating point [N, …]: numbers, images as a network gives them.
 struct Dataset {
   at::Tensor inputs = {};
   at::Tensor labels = {};
   std::vector<std::string> class_names = {};  // empty where there are no labels
   std::string source = {};                    // the name or path it was opened by
 
+  /// Image files, in place of `inputs`, which is undefined then. They are decoded when a batch needs them.
+  ImageFiles files = {};
+  /// The size to which images, of files or in memory, are brought.
+  ImageFrame frame = {};
+  /// Where it is set, damaged images are left out of batches and noted here; else they are errors.
+  std::shared_ptr<SkippedImages> skipped = nullptr;
+  /// How many threads make batches ahead of being asked for; -1: as many as there are processors, at most
+  /// four, for files, and none for what is in memory.
+  int64_t workers = -1;
+
   int64_t size() const;
   /// Whether the inputs are pixels, which are normalized.
   bool holds_images() const;
+  /// Returns the sizes [N, …] of all inputs together as batches hold them; zeros for the sides of image files
+  /// whose frame is open. Empty where there are no inputs.
+  std::vector<int64_t> sizes() const;
   /// Returns the first `count` inputs with their labels, sharing memory. Throws std::invalid_argument unless
   /// 1 ≤ count ≤ N.
   Dataset first(int64_t count) const;
+  /// Whether the labels are classes, not targets of a regression.
+  bool has_classes() const;
+  /// Returns the samples at `indices`, int64 [M] in [0, N), in that order, copied. Throws
+  /// std::invalid_argument for others.
+  Dataset select(const at::Tensor& indices) const;
 };
 
 /// One way in which data sets are distributed.
@@ -66,11 +88,11 @@ void register_named_dataset(NamedDataset dataset);
 ///
 /// A single file (an IDX file of images, one CIFAR batch, tensors that torch.save wrote) is read whole
 /// whatever the split; IDX images then have no labels, as those of a folder without a file of labels have
-/// none by Split::any. Names go before paths ("./fashion-mnist" is a path). Reads everything into memory; the
-/// sizes that a file claims are checked against the file before anything is allocated. Throws
-/// std::runtime_error naming the file: missing, short, longer than its header says, of the wrong kind; a
-/// split that isn't there; counts of images and labels that differ; a label out of range; for a name whose
-/// folder is missing, the Debian package that has it.
+/// none by Split::any. Names go before paths ("./fashion-mnist" is a path). Reads everything into memory but
+/// images in files of their own, whose paths alone are read; the sizes that a file claims are checked against
+/// the file before anything is allocated. Throws std::runtime_error naming the file: missing, short, longer
+/// than its header says, of the wrong kind; a split that isn't there; counts of images and labels that
+/// differ; a label out of range; for a name whose folder is missing, the Debian package that has it.
 Dataset open_dataset(const std::string& path_or_name, Split split);
 
 }  // namespace inn

@@ -34,6 +34,12 @@ struct ConvertOptions {
   uint64_t seed = 0;
 };
 
+/// Which width of its distribution a group takes in a forward of training mode.
+enum class WidthDraw { random, widest, narrowest };
+
+/// Whether the groups take one fraction of their widths, or each draws its own.
+enum class FractionSharing { shared, own };
+
 /// One group of an integral model: a continuous axis with its grid.
 class IntegralGroup {
  public:
@@ -100,9 +106,14 @@ class IntegralModelImpl : public NetworkModuleImpl {
   /// All groups to their source width.
   void restore();
   /// All groups: in training mode each forward draws one fraction f and gives every group width max(1,
-  /// round(f·n)).
-  void set_distribution(FractionDistribution distribution);
+  /// round(f·n)); or draws one for each group.
+  void set_distribution(FractionDistribution distribution, FractionSharing sharing = FractionSharing::shared);
   const std::optional<FractionDistribution>& distribution() const { return distribution_; }
+  FractionSharing sharing() const { return sharing_; }
+  /// Whether a forward in training mode chooses widths: all groups or one of them has a distribution.
+  bool draws_widths() const;
+  /// From now on forwards in training mode take drawn widths, or the greatest or least that can be drawn.
+  void set_width_draw(WidthDraw draw) { draw_ = draw; }
   /// No widths are drawn any more, neither by groups nor by all together.
   void clear_distributions();
   /// Every group gets a grid of its present width whose points learn, and nothing else learns (grid tuning).
@@ -136,6 +147,8 @@ class IntegralModelImpl : public NetworkModuleImpl {
   ConvertOptions options_;
   std::vector<IntegralGroup> groups_;
   std::optional<FractionDistribution> distribution_;
+  FractionSharing sharing_ = FractionSharing::shared;
+  WidthDraw draw_ = WidthDraw::random;
   std::mt19937_64 generator_;
   struct Cache;  // of sampled tensors, for evaluation
   std::shared_ptr<Cache> cache_;

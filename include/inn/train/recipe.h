@@ -1,6 +1,6 @@
 #pragma once
-// What a training run is made of: optimizers, schedules of the learning rate, losses. Each is one entry of a
-// table.
+// What a training run is made of: optimizers, schedules of the learning rate, losses, rules for the widths of
+// a step. Each is one entry of a table.
 
 #include <ATen/core/Tensor.h>
 #include <torch/optim/optimizer.h>
@@ -10,6 +10,8 @@
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "inn/model/integral_model.h"
 
 namespace inn {
 
@@ -46,23 +48,44 @@ struct ScheduleEntry {
 struct LossEntry {
   std::string name;  // "cross_entropy"
   std::string doc;
-  /// Returns the mean loss of a batch, a tensor of no axis, differentiable in `outputs`. labels: int64 [B].
+  /// Returns the mean loss of a batch, a tensor of no axis, differentiable in `outputs`. labels: int64 [B]
+  /// with outputs [B, classes], one row a label; or floating point, of the size of the outputs.
   std::function<at::Tensor(const at::Tensor& outputs, const at::Tensor& labels, const TrainOptions&)> mean;
+  /// Returns how far the outputs are from those of a teacher, of one size, as `mean` does: what distillation
+  /// minimizes. Null where the loss knows none: such a loss can't be distilled with.
+  std::function<at::Tensor(const at::Tensor& outputs, const at::Tensor& taught, const TrainOptions&)>
+      distance = nullptr;
+};
+
+/// Which widths one step runs at. Its passes' gradients are averaged before the one step of the optimizer.
+struct WidthRuleEntry {
+  std::string name;  // "sandwich"
+  std::string doc;
+  int64_t draws;  // of random widths, where the text of the rule names no number
+  /// Returns the passes of a step with `draws` random widths, in the order in which they are run.
+  std::function<std::vector<WidthDraw>(int64_t draws)> passes;
 };
 
 const std::vector<OptimizerEntry>& optimizers();
 const std::vector<ScheduleEntry>& schedules();
 const std::vector<LossEntry>& losses();
+const std::vector<WidthRuleEntry>& width_rules();
 
 /// Return the entry named so. Throw std::invalid_argument with the nearest names.
 const OptimizerEntry& find_optimizer(const std::string& name);
 const ScheduleEntry& find_schedule(const std::string& name);
 const LossEntry& find_loss(const std::string& name);
+const WidthRuleEntry& find_width_rule(const std::string& name);
 
 /// Add an entry. Throw std::invalid_argument for a name that is taken.
 void register_optimizer(OptimizerEntry entry);
 void register_schedule(ScheduleEntry entry);
 void register_loss(LossEntry entry);
+void register_width_rule(WidthRuleEntry entry);
+
+/// Returns the passes that "sandwich" or "sandwich:4" stands for, 4 being how many random widths it draws.
+/// Throws std::invalid_argument as find_width_rule does, and for a number that is none or no pass at all.
+std::vector<WidthDraw> parse_width_rule(const std::string& text);
 
 /// Returns the learning rate of step `step` ≥ 0 of `steps`: it rises linearly to options.learning_rate over
 /// the first options.warmup_epochs/options.epochs of them, and then follows the schedule.

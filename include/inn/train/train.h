@@ -21,6 +21,18 @@ struct StepRecord {
   double learning_rate;
 };
 
+/// Whose outputs a network learns beside the labels. A pass that has a teacher minimizes (1 − weight)·loss +
+/// weight·distance, the distance being that of the loss (see LossEntry).
+struct Distillation {
+  /// The passes after the first one of a step learn the outputs of the first, which must be the widest (the
+  /// sandwich rule; Yu and Huang, "Universally slimmable networks", ICCV 2019).
+  bool in_place = false;
+  /// A trained network whose outputs are learnt by the passes that have no teacher else.
+  std::optional<Network> source = {};
+  double weight = 0.5;     // in [0, 1]
+  double temperature = 1;  // of the softmax of both; above 0
+};
+
 struct TrainOptions {
   int64_t epochs = 10;
   int64_t batch_size = 128;
@@ -32,7 +44,17 @@ struct TrainOptions {
   double warmup_epochs = 0;            // may be a fraction
   std::string loss = "cross_entropy";  // a name of losses()
   double label_smoothing = 0;          // in [0, 1)
-  double clip_norm = 0;                // gradients are scaled to at most this Euclidean norm; 0: never
+  /// Which widths a step of an integral model with distributions runs at: a name of width_rules(), with a
+  /// number of draws or without.
+  std::string width_rule = "random";
+  Distillation distillation = {};
+  /// The forwards of training run in bfloat16 where torch's autocast says so; weights, gradients, loss and
+  /// evaluation stay in the model's dtype, which must be float32.
+  bool bfloat16 = false;
+  /// The decay of an exponential moving average of weights and running statistics, in [0, 1); 0: none. The
+  /// averages are what the metric sees and what the model holds at the end of the run.
+  double ema = 0;
+  double clip_norm = 0;  // gradients are scaled to at most this Euclidean norm; 0: never
   /// A name of regularizers(), over all groups that can be resized: `regularization` times its term is added
   /// to what is minimized, though not to the loss that is reported. Of an integral model the term is that of
   /// the source width.
@@ -42,10 +64,11 @@ struct TrainOptions {
   /// epoch, the more the smaller a channel's L2 norm is; 0: there is none. Its term is added as the
   /// regularizer's is.
   double growing_penalty = 0;
-  int64_t crop_padding = 0;  // as in BatchOptions
-  bool flip = false;         // as in BatchOptions
-  bool drop_last = false;    // as in BatchOptions
-  uint64_t seed = 0;         // of the batches, of dropout and of random widths
+  int64_t crop_padding = 0;          // as in BatchOptions
+  bool flip = false;                 // as in BatchOptions
+  bool random_resized_crop = false;  // as in BatchOptions
+  bool drop_last = false;            // as in BatchOptions
+  uint64_t seed = 0;                 // of the batches, of dropout and of random widths
   /// A file that is written after every epoch, on Ctrl-C, and every `checkpoint_interval` batches where that
   /// is not 0.
   std::filesystem::path checkpoint = {};
@@ -59,9 +82,13 @@ struct TrainOptions {
   /// at the end, where widths were drawn: statistics of the source width are seen too rarely in such a run.
   /// 0: they are left.
   int64_t recalibration_batches = 64;
-  /// Called after every epoch with the model; the higher what it returns the better. It is recorded, and no
-  /// more.
+  /// Called after every epoch with the model; the higher what it returns the better. It is recorded.
   std::function<double(NetworkModuleImpl&)> metric = nullptr;
+  /// At the end of the run the model gets back the weights of the epoch with the best metric, the first of
+  /// equals.
+  bool keep_best = false;
+  /// The run ends after so many epochs one after the other without a better metric; 0: never.
+  int64_t patience = 0;
   /// Called after every step.
   std::function<void(const StepRecord&)> on_step = nullptr;
   /// A progress bar on stderr, where that is a terminal.
@@ -72,7 +99,9 @@ struct TrainOptions {
 /// each.
 struct EpochRecord {
   int64_t epoch;  // from 0
-  double loss, accuracy, learning_rate, seconds;
+  double loss;
+  std::optional<double> accuracy;  // none of a regression
+  double learning_rate, seconds;
   std::optional<double> metric;
 };
 

@@ -1,0 +1,88 @@
+#include "cli/elastic_options.h"
+
+#include <CLI/CLI.hpp>
+
+#include "cli/limits.h"
+#include "cli/model_source.h"
+#include "cli/usage_error.h"
+#include "inn/core/error.h"
+#include "inn/train/recipe.h"
+
+namespace inn::cli {
+namespace {
+
+constexpr const char* kElasticGroup = "Widths";
+constexpr const char* kDistillation = "Distillation";
+constexpr const char* kInPlace = "in-place";
+
+}  // namespace
+
+void add_width_law_options(CLI::App& app, WidthLawOptions& options, TrainOptions& train) {
+  app.add_option("--widths", options.law,
+                 "Draw a fraction of all widths each step: uniform:0.25,1 or choice:1,0.5,0.25; makes "
+                 "an integral model")
+      ->type_name("LAW")
+      ->group(kElasticGroup);
+  app.add_flag("--independent-widths", options.independent, "Each group draws a fraction of its own")
+      ->group(kElasticGroup);
+  std::string rules;
+  for (const auto& rule : width_rules())
+    rules += fmt::format("{}{} ({})", rules.empty() ? "" : ", ", rule.name, rule.doc);
+  app.add_option("--width-rule", train.width_rule,
+                 "The widths of a step, NAME or NAME:N with N random ones: " + rules)
+      ->type_name("RULE")
+      ->capture_default_str()
+      ->group(kElasticGroup);
+}
+
+std::optional<FractionDistribution> read_width_law(const WidthLawOptions& options,
+                                                   const TrainOptions& train) {
+  const auto passes = as_usage([&] { return parse_width_rule(train.width_rule); });
+  const bool given = !options.law.empty();
+  require<UsageError>(given || !options.independent, "cli",
+                      "--independent-widths says how widths are drawn; --widths is missing.");
+  require<UsageError>(given || passes.size() == 1, "cli",
+                      "--width-rule '{}' says how widths are drawn; --widths is missing.", train.width_rule);
+  if (!given) return std::nullopt;
+  return as_usage([&] { return FractionDistribution::parse(options.law); });
+}
+
+void add_distillation_options(CLI::App& app, std::vector<std::string>& sources, TrainOptions& train) {
+  auto& distillation = train.distillation;
+  app.add_option("--distill", sources,
+                 "Whose outputs are learnt: in-place (those of the widest, by the other widths of a step), a "
+                 "MODEL of the same inputs, or both")
+      ->delimiter(',')
+      ->expected(1, 2)
+      ->type_name("in-place|MODEL")
+      ->group(kDistillation);
+  app.add_option("--distill-weight", distillation.weight,
+                 "Of the teacher in the loss; the rest is that of the labels")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str()
+      ->group(kDistillation);
+  app.add_option("--temperature", distillation.temperature, "Of the softmax of outputs and teacher")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group(kDistillation);
+}
+
+void read_distillation(const std::vector<std::string>& sources, uint64_t seed, TrainOptions& train) {
+  for (const auto& source : sources) {
+    if (source == kInPlace) {
+      train.distillation.in_place = true;
+      continue;
+    }
+    require<UsageError>(!train.distillation.source, "cli",
+                        "--distill: it takes one model but '{}' is a second.", source);
+    train.distillation.source = read_model({.source = source}, seed).present();
+  }
+  if (!train.distillation.in_place) return;
+  const auto passes = as_usage([&] { return parse_width_rule(train.width_rule); });
+  require<UsageError>(passes.size() > 1 && passes[0] == WidthDraw::widest, "cli",
+                      "--distill in-place needs a rule whose first width is the widest, as --width-rule "
+                      "sandwich; it is '{}'.",
+                      train.width_rule);
+}
+
+}  // namespace inn::cli

@@ -1,0 +1,36 @@
+#pragma once
+// The options of training at many widths: which widths, and what teaches them.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/general.h"
+#include "inn/model/integral_model.h"
+#include "inn/train/train.h"
+
+namespace CLI {
+class App;
+}
+
+namespace inn::cli {
+
+struct WidthLawOptions {
+  std::string law = {};  // of fractions; empty: no widths are drawn
+  bool independent = false;
+};
+
+/// Declares --widths, --independent-widths and --width-rule.
+void add_width_law_options(CLI::App& app, WidthLawOptions& options, TrainOptions& train);
+
+/// Returns the law, or nothing. Throws UsageError for a law or a rule that is none, and for options that need
+/// the law where there is none.
+std::optional<FractionDistribution> read_width_law(const WidthLawOptions& options, const TrainOptions& train);
+
+/// Declares --distill, --distill-weight and --temperature. sources: "in-place", a model, or both.
+void add_distillation_options(CLI::App& app, std::vector<std::string>& sources, TrainOptions& train);
+
+/// Fills in the distillation, reading the model where one is named. Throws as read_network does.
+void read_distillation(const std::vector<std::string>& sources, uint64_t seed, TrainOptions& train);
+
+}  // namespace inn::cli

@@ -1,0 +1,41 @@
+#pragma once
+// Pixels that become normalized numbers, moved and mirrored on the way.
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "inn/data/normalization.h"
+
+namespace inn {
+
+/// Throws std::invalid_argument unless the normalization fits images of so many channels.
+void check_normalization(const Normalization& normalization, int64_t channels);
+
+/// Where an image is cut: output pixel (y, x) is input pixel (y + down, x + right), x mirrored first where
+/// asked.
+struct PixelCut {
+  int64_t down = 0, right = 0;
+  bool mirrored = false;
+};
+
+/// Writes images as numbers.
+class PixelWriter {
+ public:
+  PixelWriter(const Normalization& normalization, int64_t channels);
+
+  /// image: [channels, height, width], one after the other in memory, as `to` is. Pixels from outside are
+  /// black, which is 0 before normalization.
+  void write(const uint8_t* image, float* to, int64_t height, int64_t width, const PixelCut& cut) const;
+
+ private:
+  static constexpr int64_t kPixelValues = 256;
+  using Table = std::array<float, kPixelValues>;
+
+  static void write_channel(const uint8_t* from, float* to, int64_t height, int64_t width, const Table& table,
+                            const PixelCut& cut);
+
+  std::vector<Table> tables_;  // for each channel what each pixel value becomes
+};
+
+}  // namespace inn

@@ -1,0 +1,61 @@
+#pragma once
+// Batches that threads make ahead of being asked for.
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "epoch_source.h"
+
+namespace inn {
+
+/// The batches of an epoch, each made by all workers together, the next one first.
+///
+/// take(i) is what the source makes of batch i, whatever the workers' number and whatever was taken before.
+/// Taken in order, the next few batches are made meanwhile; taken in another order they are begun anew. At
+/// most a few batches are held. The workers use no threads of torch's own. They end with the object, each
+/// after the sample that it is at.
+class ReadAhead {
+ public:
+  /// workers: at least 1. They start with the first take().
+  ReadAhead(std::shared_ptr<const EpochSource> source, int64_t workers);
+  ~ReadAhead();
+  ReadAhead(const ReadAhead&) = delete;
+  ReadAhead& operator=(const ReadAhead&) = delete;
+
+  /// Waits for batch `index` and returns it. Throws what the source throws.
+  Batch take(int64_t index);
+
+ private:
+  struct Slot {
+    int64_t index = 0;
+    BatchDraft draft = {};
+    size_t begun = 0, done = 0;       // samples
+    std::exception_ptr failure = {};  // why there is no draft
+    bool ready() const { return done == draft.indices.size(); }
+  };
+
+  void start();
+  void work();
+  /// Returns a slot that has samples to make, or nothing where there is nothing to do now. With the lock
+  /// held.
+  std::shared_ptr<Slot> next_slot();
+
+  const std::shared_ptr<const EpochSource> source_;
+  const int64_t workers_;
+  const size_t most_slots_;
+  std::vector<std::thread> threads_;
+
+  std::mutex taking_;  // one taker at a time
+  std::mutex mutex_;   // of all below
+  std::condition_variable work_, ready_;
+  std::deque<std::shared_ptr<Slot>> slots_;  // in the order of their indices
+  int64_t next_ = 0;                         // the batch of the next slot
+  int64_t running_ = 0;                      // workers that have begun
+  bool stop_ = false;
+};
+
+}  // namespace inn

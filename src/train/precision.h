@@ -1,0 +1,24 @@
+#pragma once
+// Mixed precision.
+
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
+namespace inn {
+
+/// While it lives and `on`, torch's autocast to bfloat16 is on for the device: products of matrices and
+/// convolutions are of bfloat16, what needs more is of float32, and so are the weights and their gradients.
+class BFloat16Guard {
+ public:
+  BFloat16Guard(c10::Device device, bool on);
+  ~BFloat16Guard();
+  BFloat16Guard(const BFloat16Guard&) = delete;
+  BFloat16Guard& operator=(const BFloat16Guard&) = delete;
+
+ private:
+  c10::DeviceType device_;
+  bool on_, was_enabled_ = false;
+  c10::ScalarType was_dtype_ = c10::kBFloat16;
+};
+
+}  // namespace inn
