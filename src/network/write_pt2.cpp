@@ -31,8 +31,10 @@ void write_state(const Network& network, ArchiveWriter& archive) {
         entry.kind == StateEntry::Kind::parameter || entry.kind == StateEntry::Kind::buffer;
     const auto file =
         is_weight ? fmt::format("weight_{}", weight_count++) : fmt::format("tensor_{}", constant_count++);
-    const auto tensor =
-        entry.tensor.detach().cpu().contiguous().set_requires_grad(entry.tensor.requires_grad());
+    // A layout that leaves no gaps is kept, as channels last; what is a view of more is copied.
+    at::Tensor tensor = entry.tensor.detach().cpu();
+    if (!tensor.is_non_overlapping_and_dense()) tensor = tensor.contiguous();
+    tensor.set_requires_grad(entry.tensor.requires_grad());
     archive.write((is_weight ? "data/weights/" : "data/constants/") + file, tensor.data_ptr(),
                   tensor.nbytes());
     auto names = entry.aliases;

@@ -17,9 +17,14 @@ Size combined(const Size& a, const Size& b, int64_t value, const char* operation
   return {value, fmt::format("{}({}, {})", operation, formula_of(a), formula_of(b))};
 }
 
-Json meta(c10::ScalarType dtype, const std::vector<Size>& sizes, bool requires_grad) {
+std::vector<Size> contiguous_strides(const std::vector<Size>& sizes) {
   std::vector<Size> strides(sizes.size(), Size{1});
   for (size_t i = sizes.size(); i-- > 1;) strides[i - 1] = strides[i] * sizes[i];
+  return strides;
+}
+
+Json meta(c10::ScalarType dtype, const std::vector<Size>& sizes, const std::vector<Size>& strides,
+          bool requires_grad) {
   Json written_sizes = Json::array(), written_strides = Json::array();
   for (size_t i = 0; i < sizes.size(); ++i) {
     written_sizes.push_back(to_json(sizes[i]));
@@ -58,13 +63,14 @@ Json write_tensor_meta(const Value& value) {
   std::vector<Size> sizes;
   for (size_t i = 0; i < value.sizes.size(); ++i)
     sizes.push_back({value.sizes[i], i < value.formulas.size() ? value.formulas[i] : ""});
-  return meta(value.dtype, sizes, false);
+  return meta(value.dtype, sizes, contiguous_strides(sizes), false);
 }
 
 Json write_tensor_meta(const at::Tensor& tensor) {
-  std::vector<Size> sizes;
+  std::vector<Size> sizes, strides;
   for (const auto size : tensor.sizes()) sizes.push_back({size});
-  return meta(tensor.scalar_type(), sizes, tensor.requires_grad());
+  for (const auto stride : tensor.strides()) strides.push_back({stride});
+  return meta(tensor.scalar_type(), sizes, strides, tensor.requires_grad());
 }
 
 Json write_metadata(const Call& call, const std::map<std::string, std::string>& types) {
