@@ -4,13 +4,14 @@
 #   make demo       the main job on real images, into demo/
 #   make test       builds and runs the tests
 #   make examples   builds and runs the examples
+#   make bench      measures speed against torch, into docs/speed.md (20 minutes; an idle machine)
 #   make install    PREFIX=/usr/local
 #   make format     clang-format on every source
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 RELEASE = build/release
 
-.PHONY: all configure demo test examples install format clean
+.PHONY: all configure demo test examples bench install format clean
 all: configure
 	cmake --build $(RELEASE) --parallel $(JOBS) --target inn_program
 
@@ -28,6 +29,17 @@ test: configure
 examples: configure
 	cmake --build $(RELEASE) --parallel $(JOBS) --target examples
 	scripts/run_examples $(RELEASE)/bin
+
+BENCHMARKS = sampling step executor resample
+bench: configure
+	cmake -S . -B $(RELEASE) -D INN_BUILD_BENCHMARKS=ON --log-level=WARNING
+	cmake --build $(RELEASE) --parallel $(JOBS) --target $(addprefix bench_,$(BENCHMARKS) ordering)
+	mkdir -p $(RELEASE)/bench
+	for name in $(BENCHMARKS); do $(RELEASE)/bin/bench_$$name --seconds 5 > $(RELEASE)/bench/$$name.json || exit 1; done
+	python3 -m venv $(RELEASE)/bench/venv
+	$(RELEASE)/bench/venv/bin/pip install --quiet numpy fast-tsp==0.2.2
+	$(RELEASE)/bench/venv/bin/python benchmarks/speed/ordering.py $(RELEASE)/bin/bench_ordering $(RELEASE)/bench/ordering.json $(if $(MODELS),--models $(MODELS))
+	python3 benchmarks/speed/table.py docs/speed.md $(RELEASE)/bench
 
 install: configure
 	cmake --build $(RELEASE) --parallel $(JOBS) --target inn inn_program
