@@ -108,7 +108,12 @@ AxisMap AxisMap::to(c10::Device device) const {
 }
 
 bool AxisMap::is_sparse_on(const at::Tensor& x) const {
-  return (kind_ == Kind::selection || kind_ == Kind::taps) && x.is_cpu() && x.is_floating_point();
+  const auto dtype = x.scalar_type();
+  const bool is_summed =
+      dtype == at::kFloat || dtype == at::kDouble || dtype == at::kBFloat16 || dtype == at::kHalf;
+  // The kernel reads memory as it lies, and knows no forward-mode tangents.
+  const bool is_plain = x.layout() == at::kStrided && !x.is_neg() && !x._fw_grad(0).defined();
+  return (kind_ == Kind::selection || kind_ == Kind::taps) && x.is_cpu() && is_summed && is_plain;
 }
 
 at::Tensor AxisMap::apply(const at::Tensor& x, int64_t axis) const { return apply(x, axis, 1, 1); }

@@ -147,18 +147,37 @@ INN_INLINE void second_first(const Work<T, Real>& work, int64_t p, int64_t j, in
 /// Numbers that a thread's buffer should hold at most, but for one row: what its own cache holds.
 constexpr int64_t kBuffer = 1 << 15;
 
-/// Rows [begin, end) of the before·m rows of y.
+/// How the rows of y are dealt out: by blocks with the same borders whatever the threads, since how a block
+/// is made depends on its rows.
+struct Blocks {
+  int64_t rows;     // of a block at most
+  int64_t in_part;  // blocks of one of the `parts`
+  int64_t parts;
+  int64_t part_rows;
+};
+
+template <class T, class Real>
+Blocks blocks_of(const Work<T, Real>& work) {
+  const bool one_part = work.first.begin == nullptr;
+  const int64_t part_rows = one_part ? work.layout.before : work.first.rows;
+  const int64_t rows =
+      std::clamp<int64_t>(kBuffer / std::max<int64_t>(1, std::max(work.given, work.wanted)), 1, 32);
+  return {rows, (part_rows + rows - 1) / rows, one_part ? 1 : work.layout.before, part_rows};
+}
+
+/// Blocks [begin, end) of y.
 template <class T, class Real>
 INN_INLINE void rows_of(const Work<T, Real>& work, int64_t begin, int64_t end) {
   const auto& [x, y, layout, first, second, given, wanted] = work;
-  if (first.begin == nullptr)
-    return map_second(x + begin * given, y + begin * wanted, (end - begin) * layout.between, layout.behind,
-                      second);
+  const Blocks blocks = blocks_of(work);
   std::vector<Real> buffer;
-  const int64_t block = std::max<int64_t>(1, std::min<int64_t>(32, kBuffer / std::max(given, wanted)));
-  for (int64_t r = begin; r < end;) {
-    const int64_t p = r / first.rows, j = r % first.rows;
-    const int64_t count = std::min({block, end - r, first.rows - j});
+  for (int64_t b = begin; b < end; ++b) {
+    const int64_t p = b / blocks.in_part, j = b % blocks.in_part * blocks.rows;
+    const int64_t count = std::min(blocks.rows, blocks.part_rows - j), r = p * blocks.part_rows + j;
+    if (first.begin == nullptr) {
+      map_second(x + r * given, y + r * wanted, count * layout.between, layout.behind, second);
+      continue;
+    }
     const int64_t *from = first.column + first.begin[j], *until = first.column + first.begin[j + count];
     int64_t low = first.cols, high = -1;
     for (const int64_t* column = from; column < until; ++column) {
@@ -176,7 +195,6 @@ INN_INLINE void rows_of(const Work<T, Real>& work, int64_t begin, int64_t end) {
     } else {
       first_first(work, p, j, count, buffer);
     }
-    r += count;
   }
 }
 
@@ -231,9 +249,10 @@ void apply(const T* x, T* y, const Layout& layout, const SparseRows<Real>& first
                            second,
                            layout.between * second.cols * layout.behind,
                            layout.between * second.rows * layout.behind};
+  const Blocks blocks = blocks_of(work);
   const int64_t grain =
-      std::max<int64_t>(1, kGrain / std::max<int64_t>(1, std::max(work.given, work.wanted)));
-  at::parallel_for(0, layout.before * first.rows, grain, [&](int64_t begin, int64_t end) {
+      std::max<int64_t>(1, kGrain / std::max<int64_t>(1, blocks.rows * std::max(work.given, work.wanted)));
+  at::parallel_for(0, blocks.parts * blocks.in_part, grain, [&](int64_t begin, int64_t end) {
 #ifdef INN_HAS_AVX2
     if (has_avx2()) return rows_by_avx2(work, begin, end);
 #endif

@@ -124,6 +124,7 @@ at::Tensor sampled(const at::Tensor& x, const std::vector<SparseAxis>& axes) {
   const View view = view_of(sizes, order, axes);
   for (const auto& map : axes) sizes[static_cast<size_t>(map.axis)] = map.outer * map.rows * map.inner;
   at::Tensor result = empty_in_order(sizes, order, x.options());
+  if (result.numel() == 0) return result;
   dispatch(x.scalar_type(), [&]<class T, class Real>() {
     const T* from = source.const_data_ptr<T>();
     T* to = result.mutable_data_ptr<T>();
@@ -169,7 +170,12 @@ class SampleSparse : public torch::autograd::Function<SampleSparse> {
  public:
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const std::optional<at::Tensor>& first,
                             const std::optional<at::Tensor>& second, const std::vector<SparseAxis>& axes) {
-    ctx->save_for_backward({x, first.value_or(at::Tensor()), second.value_or(at::Tensor())});
+    // x is what only the gradients of the values need.
+    const auto learns = [](const std::optional<at::Tensor>& value) {
+      return value && value->requires_grad();
+    };
+    ctx->save_for_backward({learns(first) || learns(second) ? x : at::Tensor(), first.value_or(at::Tensor()),
+                            second.value_or(at::Tensor())});
     for (size_t a = 0; a < axes.size(); ++a) {
       const auto& map = axes[a];
       const std::string key = std::to_string(a);

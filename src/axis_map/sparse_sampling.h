@@ -19,9 +19,9 @@ struct SparseAxis {
 
 /// Returns `x`, a floating point tensor on the CPU, with one or two different axes mapped.
 ///
-/// One pass over memory: no intermediate result but a row a thread. The layout of memory (channels last, say)
-/// is kept where it is dense. Sums of bfloat16 and float16 are made in float32. Differentiable in x and the
-/// values, twice too. The result does not depend on the number of threads.
+/// One pass over memory: no intermediate result but some rows a thread. The layout of memory (channels last,
+/// say) is kept where it is dense. Sums of bfloat16 and float16 are made in float32. Differentiable in x and
+/// the values, twice too. The result does not depend on the number of threads.
 at::Tensor sample_sparse(const at::Tensor& x, const std::vector<SparseAxis>& axes);
 
 }  // namespace inn

@@ -33,10 +33,11 @@ TrainResult train_integral(IntegralModel& model, const Options& options, const D
                            c10::Device device) {
   model->to(device);
   const auto result = train(*model, data, normalization, recipe);
-  finish(options.training, recipe, result);
+  check_finished(recipe, result);
   model->clear_distributions();
   model->to(c10::Device(c10::kCPU));
   save(*model, options.output);
+  drop_checkpoint(options.training, recipe);
   return result;
 }
 
@@ -45,11 +46,12 @@ TrainResult train_plain(Network network, const Options& options, const Dataset& 
   NetworkModule module(std::move(network));
   module->to(device);
   const auto result = train(*module, data, normalization, recipe);
-  finish(options.training, recipe, result);
+  check_finished(recipe, result);
   module->to(c10::Device(c10::kCPU));
   Network trained = module->network();
   trained.set_training(false);
   write_pt2(trained, options.output);
+  drop_checkpoint(options.training, recipe);
   return result;
 }
 
@@ -68,6 +70,7 @@ int run(const Options& options) {
   choose_loss(options.training, data, recipe);
   auto [model, normalization] =
       open_normalized(options.model, options.normalization, options.general.seed, &data, ZooSize::of_data);
+  check_teacher(recipe, normalization, data);
   fit_images(data, model.source().network);
   if (widths && !model.is_integral()) model.integral = convert(model.plain.network, converted);
   if (widths)
@@ -95,7 +98,7 @@ Command train_command() {
           "  inn train lenet.pt2 -o integral.pt2 --data fashion-mnist --widths uniform:0.25,1 --width-rule "
           "sandwich --distill in-place\n"
           "  inn train zoo:lenet -o integral.pt2 --data fashion-mnist --widths choice:1,0.5,0.25 --distill "
-          "lenet.pt2\n"
+          "lenet.pt2 --mean 0.286 --std 0.353\n"
           "  inn train zoo:mlp -o mlp.pt2 --data fashion-mnist --ema 0.999 --hold-out 0.1 --patience 3\n"
           "  inn train edsr.pt2 -o elastic.pt2 --data pairs.pt --loss l1 --optimizer adam --learning-rate "
           "2e-4 "

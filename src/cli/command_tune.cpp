@@ -46,9 +46,10 @@ int run(const Options& options) {
     for (auto& parameter : model.integral->parameters()) parameter.requires_grad_(true);
   model.to(device);
   const TrainResult result = train(*model.integral, data, normalization, recipe);
-  finish(options.training, recipe, result);
+  check_finished(recipe, result);
   model.to(c10::Device(c10::kCPU));
   save(*model.integral, options.output);
+  drop_checkpoint(options.training, recipe);
   report_training(result, options.training, options.output, options.general);
   return 0;
 }

@@ -1,7 +1,10 @@
 #include "cli/elastic_options.h"
 
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
 
+#include "cli/image_source.h"
 #include "cli/limits.h"
 #include "cli/model_source.h"
 #include "cli/usage_error.h"
@@ -65,6 +68,18 @@ void add_distillation_options(CLI::App& app, std::vector<std::string>& sources, 
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
       ->group(kDistillation);
+}
+
+void check_teacher(const TrainOptions& train, const Normalization& normalization, const Dataset& data) {
+  if (!train.distillation.source || !data.holds_images()) return;
+  const auto own = kept_normalization(*train.distillation.source);
+  if (!own) return;
+  require<UsageError>(
+      *own == normalization, "cli",
+      "--distill: the teacher takes images of mean {} and std {}, but this run normalizes them by {} and "
+      "{}; --mean and --std say it.",
+      fmt::join(own->mean, ","), fmt::join(own->std, ","), fmt::join(normalization.mean, ","),
+      fmt::join(normalization.std, ","));
 }
 
 void read_distillation(const std::vector<std::string>& sources, uint64_t seed, TrainOptions& train) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/general.h"
+#include "inn/data/batches.h"
 #include "inn/model/integral_model.h"
 #include "inn/train/train.h"
 
@@ -32,5 +33,8 @@ void add_distillation_options(CLI::App& app, std::vector<std::string>& sources, 
 
 /// Fills in the distillation, reading the model where one is named. Throws as read_network does.
 void read_distillation(const std::vector<std::string>& sources, uint64_t seed, TrainOptions& train);
+
+/// Throws UsageError where the teacher's archive says that it takes images normalized otherwise.
+void check_teacher(const TrainOptions& train, const Normalization& normalization, const Dataset& data);
 
 }  // namespace inn::cli

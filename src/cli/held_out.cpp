@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 
@@ -83,6 +84,9 @@ void hold_out(const HeldOutOptions& options, const ImageOptions& images, const N
   }
   if (fractions.empty()) fractions = {1};
   if (taken > 0) data = data.select(rest);
+  train.metric_name =
+      fmt::format("{} at widths {}", taken > 0 ? fmt::format("a share of {}", options.share) : options.data,
+                  fmt::join(fractions, ","));
   train.metric = worst_width(std::move(held_out), normalization, std::move(fractions), std::move(measured));
   train.keep_best = true;
 }

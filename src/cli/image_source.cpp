@@ -67,6 +67,12 @@ Normalization normalization_of(const NormalizationOptions& options, const Networ
   return normalization;
 }
 
+std::optional<Normalization> kept_normalization(const Network& network) {
+  const Json record = record_of(network);
+  if (!record.contains("mean") || !record.contains("std")) return std::nullopt;
+  return Normalization{numbers_of(record, "mean", {}), numbers_of(record, "std", {})};
+}
+
 void keep_normalization(Network& network, const Normalization& normalization) {
   Json record = record_of(network);
   record["mean"] = normalization.mean;

@@ -178,11 +178,14 @@ void choose_loss(const TrainingOptions& options, const Dataset& data, TrainOptio
     recipe.loss = "mse";
 }
 
-void finish(const TrainingOptions& options, const TrainOptions& recipe, const TrainResult& result) {
+void check_finished(const TrainOptions& recipe, const TrainResult& result) {
   if (result.interrupted)
     raise<std::runtime_error>("cli",
                               "Interrupted in epoch {}. The same command with --resume goes on from '{}'.",
                               result.epochs.size() + 1, recipe.checkpoint.string());
+}
+
+void drop_checkpoint(const TrainingOptions& options, const TrainOptions& recipe) {
   std::error_code ignored;
   if (options.train.checkpoint.empty()) std::filesystem::remove(recipe.checkpoint, ignored);
 }

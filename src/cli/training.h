@@ -34,9 +34,10 @@ TrainOptions recipe_of(const TrainingOptions& options, const std::filesystem::pa
 /// Where --loss says nothing, classes are learnt by cross entropy and targets by their mean square error.
 void choose_loss(const TrainingOptions& options, const Dataset& data, TrainOptions& recipe);
 
-/// Throws where Ctrl-C ended the run, saying how to go on; else removes the checkpoint that had no name of
-/// its own.
-void finish(const TrainingOptions& options, const TrainOptions& recipe, const TrainResult& result);
+/// Throws where Ctrl-C ended the run, saying how to go on.
+void check_finished(const TrainOptions& recipe, const TrainResult& result);
+/// Removes the checkpoint that had no name of its own: what was trained is in its file now.
+void drop_checkpoint(const TrainingOptions& options, const TrainOptions& recipe);
 
 /// Prints a table of the epochs, or with --json {"output", "epochs": [{"epoch", "loss", "accuracy",
 /// "learning_rate", "seconds", "metric"}]}, no accuracy of a regression, a metric where data is held out; and

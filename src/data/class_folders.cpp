@@ -53,15 +53,29 @@ std::vector<std::string> folder_names(const fs::path& folder) {
   return names;
 }
 
-/// Whether it has a folder that holds images, in itself or in folders in it.
+/// Whether it holds images, in itself or in folders in it.
+bool holds_images_within(const fs::path& folder) {
+  const auto files = fs::recursive_directory_iterator(folder);
+  return std::any_of(begin(files), end(files), [](const auto& entry) {
+    return ends_with_one(entry.path(), kImageEndings) && !hidden(entry.path());
+  });
+}
+
+/// Whether it has a folder that holds images.
 bool holds_classes(const fs::path& folder) {
   const auto names = folder_names(folder);
-  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-    const auto files = fs::recursive_directory_iterator(folder / name);
-    return std::any_of(begin(files), end(files), [](const auto& entry) {
-      return ends_with_one(entry.path(), kImageEndings) && !hidden(entry.path());
-    });
-  });
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return holds_images_within(folder / name); });
+}
+
+/// The names of the folders in it, each of which must hold images: another one would be a class by mistake.
+std::vector<std::string> class_names_of(const fs::path& folder) {
+  auto names = folder_names(folder);
+  for (const auto& name : names)
+    require<std::runtime_error>(holds_images_within(folder / name), "data",
+                                "Folder '{}': every folder in it is a class, but '{}' holds no image.",
+                                folder.string(), name);
+  return names;
 }
 
 /// The first of these folders that is there: one of classes before one of images alone.
@@ -83,8 +97,11 @@ struct LabelledFiles {
 template <class Iterator>
 void add_files(const fs::path& folder, int64_t label, LabelledFiles& files) {
   std::vector<std::string> paths;
-  for (const auto& entry : Iterator(folder))
-    if (is_image_file(entry)) paths.push_back(entry.path().string());
+  for (auto entry = Iterator(folder); entry != Iterator(); ++entry) {
+    if constexpr (std::is_same_v<Iterator, fs::recursive_directory_iterator>)
+      if (entry->is_directory() && hidden(entry->path())) entry.disable_recursion_pending();
+    if (is_image_file(*entry)) paths.push_back(entry->path().string());
+  }
   std::sort(paths.begin(), paths.end());
   for (auto& path : paths) files.paths.push_back(std::move(path));
   files.labels.resize(files.paths.size(), label);
@@ -126,7 +143,7 @@ bool recognizes_class_folders(const fs::path& path) {
 
 Dataset read_class_folders(const fs::path& path, Split split) {
   const auto read = [](const fs::path& folder, const fs::path& train) {
-    if (holds_classes(folder)) return read_classes(folder, folder_names(train.empty() ? folder : train));
+    if (holds_classes(folder)) return read_classes(folder, class_names_of(train.empty() ? folder : train));
     LabelledFiles files;
     add_files<fs::directory_iterator>(folder, 0, files);
     return in_drawn_order(files, {});

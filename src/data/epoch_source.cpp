@@ -9,6 +9,7 @@
 #include <numeric>
 #include <thread>
 
+#include "decoders.h"
 #include "inn/core/error.h"
 #include "inn/data/image.h"
 
@@ -95,7 +96,12 @@ at::Tensor EpochSource::image(int64_t index, const Augmentation& drawn) const {
     image = resized(image.narrow(1, part.top, part.height).narrow(2, part.left, part.width), sizes_[2],
                     sizes_[3]);
   } else if (dataset_.frame.size > 0) {
-    image = framed(image, dataset_.frame);
+    try {
+      image = framed(image, dataset_.frame);
+    } catch (const ImageDamage& damage) {
+      if (!in_file) throw;
+      throw DamagedImage(dataset_.files[index], damage.what());
+    }
   }
   return image.contiguous();
 }

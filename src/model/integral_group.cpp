@@ -45,15 +45,23 @@ IntegralGroup::IntegralGroup(GroupId id, std::string name, int64_t source_width,
 
 void IntegralGroup::resize(int64_t width) {
   check_width(name_, width, source_width_);
-  grid_ = std::make_shared<UniformGrid>(width);
-  // A training run draws the same widths again and again.
-  if (!uniform_maps_.contains(width)) uniform_maps_.emplace(width, maps_at(grid_->points()));
+  set_grid(std::make_shared<UniformGrid>(width));
 }
 
 void IntegralGroup::set_grid(std::shared_ptr<Grid> grid) {
   require(grid != nullptr, "model", "Group '{}': its grid must not be null.", name_);
   check_width(name_, grid->size(), source_width_);
   grid_ = std::move(grid);
+  keep_maps();
+}
+
+/// A training run draws the same widths again and again. Maps without taps are dense, and too large to keep.
+void IntegralGroup::keep_maps() {
+  constexpr size_t kKeptWidths = 64;
+  if (dynamic_cast<const UniformGrid*>(grid_.get()) == nullptr || find_kernel(kernel_).taps == 0) return;
+  if (uniform_maps_.contains(width())) return;
+  if (uniform_maps_.size() == kKeptWidths) uniform_maps_.clear();
+  uniform_maps_.emplace(width(), maps_at(grid_->points()));
 }
 
 void IntegralGroup::set_distribution(SizeDistribution distribution) {

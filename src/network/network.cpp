@@ -121,7 +121,8 @@ void Network::to_channels_last() {
     const auto& value = values[static_cast<size_t>(input)];
     require(value.kind == Value::Kind::tensor, "network", "to_channels_last: input '{}' is no tensor.",
             value.name);
-    zeros.emplace_back(at::zeros(value.sizes, value.dtype));
+    const auto device = state.empty() ? c10::Device(c10::kCPU) : state.front().tensor.device();
+    zeros.emplace_back(at::zeros(value.sizes, at::TensorOptions(value.dtype).device(device)));
   }
   try {
     const at::NoGradGuard no_grad;

@@ -62,7 +62,7 @@ at::Tensor sums_of(const Scores& scores) {
     const auto loss = at::cross_entropy_loss(outputs, scores.labels, {}, at::Reduction::Sum);
     return at::stack({loss, scores.count_correct().to(at::kDouble)});
   }
-  const auto difference = (outputs - scores.labels.to(at::kDouble)).flatten(1);
+  const auto difference = (outputs - scores.labels.to(at::kDouble)).reshape({outputs.size(0), -1});
   const auto squares = difference.square().mean(1);
   return at::stack({squares.sum(), difference.abs().mean(1).sum(), -10 * squares.log10().sum()});
 }

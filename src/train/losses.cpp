@@ -49,6 +49,10 @@ LossEntry cross_entropy() {
       .doc = "cross entropy of the softmax of the outputs with the labels, smoothed as label_smoothing says",
       .mean =
           [](const at::Tensor& outputs, const at::Tensor& labels, const TrainOptions& options) {
+            require(!labels.is_floating_point(), "train",
+                    "Loss 'cross_entropy': labels must be classes but are of {}; 'mse' and 'l1' take "
+                    "floating targets.",
+                    c10::toString(labels.scalar_type()));
             constexpr int64_t kIgnoreNone = -100;
             return at::cross_entropy_loss(outputs, labels, {}, at::Reduction::Mean, kIgnoreNone,
                                           options.label_smoothing);

@@ -96,7 +96,8 @@ std::vector<WidthDraw> parse_width_rule(const std::string& text) {
   bool is_number = true;
   if (colon != std::string::npos) {
     const char *begin = text.data() + colon + 1, *end = text.data() + text.size();
-    is_number = begin != end && std::from_chars(begin, end, draws).ptr == end;
+    const auto [last, error] = std::from_chars(begin, end, draws);
+    is_number = begin != end && last == end && error == std::errc();
   }
   require(is_number && draws >= 0 && draws <= kMostDraws, "train",
           "Width rule '{}': must be NAME or NAME:N, N random widths in [0, {}].", text, kMostDraws);

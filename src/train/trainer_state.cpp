@@ -62,6 +62,7 @@ std::map<std::string, std::string> Trainer::run_description() const {
     run["regularizer"] = fmt::format("{}:{}", options_.regularizer, options_.regularization);
   if (options_.ema > 0) run["ema"] = text(options_.ema);
   if (options_.bfloat16) run["bfloat16"] = text(options_.bfloat16);
+  if (!options_.metric_name.empty()) run["metric"] = options_.metric_name;
   if (options_.keep_best) run["keep_best"] = text(options_.keep_best);
   if (const auto& taught = options_.distillation; taught.in_place || taught.source) {
     std::string teacher = taught.in_place ? "in-place" : "";

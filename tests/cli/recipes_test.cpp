@@ -102,6 +102,8 @@ TEST_F(Recipes, RefuseOptionsThatContradictEachOther) {
   expect_refused("--hold-out 0.1 --validation data", "only one of them");
   expect_refused("--loss hinge", "No loss is named 'hinge'");
   expect_refused("--ema 1", "must be below 1");
+  json_of("train zoo:mlp -o source.pt2 --data data --epochs 1 --mean 0.3 --std 0.4");
+  expect_refused("--distill source.pt2", "the teacher takes images of mean 0.3 and std 0.4");
 }
 
 const std::vector<std::string> kRun{"train",

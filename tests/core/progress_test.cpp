@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -41,10 +42,18 @@ TEST(ProgressLine, FitsTheTerminal) {
   }
 }
 
-std::string read_all(int descriptor) {
+/// Until the end of a line or until nothing comes for a second: a terminal gives what was written in parts.
+std::string read_line(int descriptor) {
+  constexpr int kMilliseconds = 1000;
+  std::string text;
   std::array<char, 4096> bytes{};
-  const auto count = read(descriptor, bytes.data(), bytes.size());
-  return count > 0 ? std::string(bytes.data(), static_cast<size_t>(count)) : "";
+  pollfd waited{descriptor, POLLIN, 0};
+  while (!text.ends_with('\n') && poll(&waited, 1, kMilliseconds) > 0) {
+    const auto count = read(descriptor, bytes.data(), bytes.size());
+    if (count <= 0) break;
+    text.append(bytes.data(), static_cast<size_t>(count));
+  }
+  return text;
 }
 
 TEST(Progress, WritesNothingWhereThereIsNoTerminal) {
@@ -56,7 +65,7 @@ TEST(Progress, WritesNothingWhereThereIsNoTerminal) {
     progress.advance();
     progress.advance(1, "loss 1");
   }
-  EXPECT_EQ(read_all(pipe_ends[0]), "");
+  EXPECT_EQ(read_line(pipe_ends[0]), "");
   close(pipe_ends[0]);
   close(pipe_ends[1]);
 }
@@ -73,7 +82,7 @@ TEST(Progress, DrawsOnATerminalAndEndsTheLine) {
     progress.advance(1, "loss 2");  // within a tenth of a second: not drawn
     progress.advance(1, "loss 3");  // drawn by the end
   }
-  const std::string text = read_all(host);
+  const std::string text = read_line(host);
   EXPECT_NE(text.find("work [========>"), std::string::npos) << text;
   EXPECT_NE(text.find("loss 1"), std::string::npos) << text;
   EXPECT_EQ(text.find("loss 2"), std::string::npos) << text;

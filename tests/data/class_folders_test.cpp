@@ -132,6 +132,14 @@ TEST(ClassFolders, RefuseImagesOfOtherKinds) {
               AllOf(HasSubstr("scan.TIFF"), HasSubstr("only JPEG and PNG can be read")));
 }
 
+TEST(ClassFolders, RefuseAFolderThatWouldBeAClassWithoutImages) {
+  const ImageFolder folder;
+  write_pictures(folder, "cat", 1);
+  write_bytes(folder / "annotations/cat.xml", "");
+  EXPECT_THAT(message_of_error([&] { open_dataset(folder.path(), Split::any); }),
+              HasSubstr("every folder in it is a class, but 'annotations' holds no image"));
+}
+
 TEST(ClassFolders, WithoutImagesAreNoDataSet) {
   const ImageFolder folder;
   std::filesystem::create_directories(folder / "a/b");

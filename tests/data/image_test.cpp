@@ -167,6 +167,10 @@ TEST(Framed, ByDefaultLeavesTheMarginOfImageNet) {
   EXPECT_EQ(framed(picture(500, 20), {.size = 224}).sizes(), at::IntArrayRef({3, 224, 224}));
 }
 
+TEST(Framed, RefusesAnImageThatResizingWouldMakeHuge) {
+  EXPECT_THROW(framed(at::zeros({3, 1, 1000000}, at::kByte), {.size = 224}), std::runtime_error);
+}
+
 TEST(Framed, RefusesAFrameWithoutRoom) {
   EXPECT_THROW(framed(picture(9, 9), {.size = 0}), std::invalid_argument);
   EXPECT_THROW(framed(picture(9, 9), {.size = 9, .resize = 8}), std::invalid_argument);

@@ -1,7 +1,10 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "inn/grid/grid.h"
+#include "inn/ordering/path_cost.h"
 #include "inn/resampling/importance.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/proof.h"
@@ -233,6 +236,23 @@ TEST(SmoothOrder, IsAPermutationThatShortensTheVariation) {
   auto order = smooth_order(source, id, 0);
   std::sort(order.begin(), order.end());
   EXPECT_EQ(order, (std::vector<int64_t>{0, 1, 2, 3, 4, 5}));
+}
+
+TEST(SmoothOrder, HasNothingToGainFromTheOrderOfOtherGroups) {
+  const auto source = analyse(small_convolutional());
+  const auto first = source.groups.find("conv1"), second = source.groups.find("conv2");
+  const auto cost_of = [&](const Network& network) {
+    std::vector<at::Tensor> rows;
+    for (const auto& member : source.groups.groups[second].members)
+      rows.push_back(member_rows(network, member, source.groups.groups[second].width));
+    return path_cost(rows);
+  };
+  std::vector<int64_t> reversed(static_cast<size_t>(source.groups.groups[first].width));
+  std::iota(reversed.rbegin(), reversed.rend(), 0);
+  const auto width = static_cast<int64_t>(reversed.size());
+  const Network permuted = resample(source, {{first, selection_maps(width, reversed)}});
+  constexpr double kRoundingOfSums = 1e-6;
+  EXPECT_LT((cost_of(permuted) - cost_of(source.network)).abs().max().item<double>(), kRoundingOfSums);
 }
 
 }  // namespace

@@ -143,6 +143,29 @@ TEST(Regression, IsEvaluatedByItsFormulas) {
   EXPECT_NEAR(result.regression->psnr, (-10 * squares.log10()).mean().item<double>(), 10 * kSumTolerance);
 }
 
+/// Outputs [B] of targets [B].
+class Scalar : public Perceptron {
+ public:
+  at::Tensor forward(const at::Tensor& x) { return Perceptron::forward(x).squeeze(-1); }
+};
+
+TEST(Regression, OfOneNumberASampleIsEvaluatedToo) {
+  auto data = surface(10, 1);
+  data.labels = data.labels.flatten();
+  const Network network = traced<Scalar>(data);
+  const auto outputs = network.forward(data.inputs).detach();
+  ASSERT_EQ(outputs.dim(), 1);
+  EXPECT_NEAR(evaluate(network, data, {}).loss, at::mse_loss(outputs, data.labels).item<double>(),
+              kSumTolerance);
+}
+
+TEST(Loss, CrossEntropyRefusesFloatingTargets) {
+  EXPECT_THAT(message_of([] {
+                find_loss("cross_entropy").mean(at::zeros({2, 1}), at::zeros({2, 1}), {});
+              }),
+              HasSubstr("labels must be classes but are of Float"));
+}
+
 TEST(Loss, OfTargetsIsTheMeanOverAllNumbers) {
   const auto outputs = at::tensor({1.0, 2.0, 4.0, 0.5}).reshape({2, 2});
   const auto targets = at::tensor({1.0, 1.0, 6.0, 0.0}).reshape({2, 2});

@@ -114,6 +114,12 @@ TEST(WidthRule, EachGroupMayDrawItsOwnWidth) {
   EXPECT_THAT(seen, ElementsAre(std::pair{3, 4}, std::pair{3, 8}, std::pair{6, 4}, std::pair{6, 8}));
 }
 
+TEST(WidthRule, RefusesANumberThatIsNone) {
+  for (const auto* text :
+       {"random:", "random:x", "random:-1", "sandwich:65", "sandwich:99999999999999999999"})
+    EXPECT_THAT(message_of([&] { parse_width_rule(text); }), HasSubstr("must be NAME or NAME:N")) << text;
+}
+
 TEST(WidthRule, IsRefusedWhereNoWidthsAreDrawnAndWhereTheWidestDoesNotComeFirst) {
   const auto data = stripes(16, 1);
   auto options = one_step();

@@ -110,10 +110,11 @@ INSTANTIATE_TEST_SUITE_P(Kernels, Sampling, testing::ValuesIn(kernel_names()),
 
 TEST(SamplingKernel, DoesNotDependOnTheNumberOfThreads) {
   at::manual_seed(10);
-  const auto x = at::randn({96, 80, 3, 3}).requires_grad_();
-  const auto points = std::get<0>(at::rand({48}, at::kDouble).sort()).requires_grad_();
+  // Shapes at which blocks with other borders would be made in another way.
+  const auto x = at::randn({512, 80, 3, 3}).requires_grad_();
+  const auto points = std::get<0>(at::rand({256}, at::kDouble).sort()).requires_grad_();
   const auto run = [&] {
-    const std::vector<MappedAxis> maps{{0, interpolation_map(find_kernel("cubic"), 96, points)},
+    const std::vector<MappedAxis> maps{{0, interpolation_map(find_kernel("cubic"), 512, points)},
                                        {1, interpolation_map(find_kernel("cubic"), 80, points)}};
     const auto y = sample(x, maps);
     auto results = torch::autograd::grad({y.square().sum()}, {x, points});
@@ -123,10 +124,18 @@ TEST(SamplingKernel, DoesNotDependOnTheNumberOfThreads) {
   const int threads = at::get_num_threads();
   at::set_num_threads(1);
   const auto one = run();
-  at::set_num_threads(3);
-  const auto three = run();
+  for (const int count : {2, 3, 16}) {
+    at::set_num_threads(count);
+    const auto several = run();
+    for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(at::equal(one[i], several[i])) << i << ", " << count;
+  }
   at::set_num_threads(threads);
-  for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(at::equal(one[i], three[i])) << i;
+}
+
+TEST(SamplingKernel, TakesTensorsWithoutElements) {
+  const auto map = interpolation_map(find_kernel("linear"), 5, at::rand({3}, at::kDouble));
+  EXPECT_EQ(map.apply(at::zeros({5, 0}), 0).sizes(), (std::vector<int64_t>{3, 0}));
+  EXPECT_EQ(map.apply(at::zeros({0, 5}), 1).sizes(), (std::vector<int64_t>{0, 3}));
 }
 
 TEST(SamplingKernel, MapsFactorsOfProductsOnTwoAxes) {

@@ -71,13 +71,14 @@ class IntegralGroup {
 
  private:
   GroupMaps maps_at(const at::Tensor& points) const;
+  void keep_maps();
 
   GroupId id_;
   std::string name_;
   int64_t source_width_;
   std::string kernel_, quadrature_;
   std::shared_ptr<Grid> grid_;
-  std::map<int64_t, GroupMaps> uniform_maps_;  // by width: those that resize() was asked for
+  std::map<int64_t, GroupMaps> uniform_maps_;  // of some widths that it had
   std::optional<SizeDistribution> distribution_;
 };
 

@@ -84,6 +84,8 @@ struct TrainOptions {
   int64_t recalibration_batches = 64;
   /// Called after every epoch with the model; the higher what it returns the better. It is recorded.
   std::function<double(NetworkModuleImpl&)> metric = nullptr;
+  /// Says what the metric is of: a run is not resumed with another one.
+  std::string metric_name = {};
   /// At the end of the run the model gets back the weights of the epoch with the best metric, the first of
   /// equals.
   bool keep_best = false;
