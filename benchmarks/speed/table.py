@@ -12,7 +12,7 @@ import sys
 
 HEAD = """# Speed
 
-Made by `make bench` with libtorch {torch}, {threads} threads. Each case runs its contenders in turn, round after round, so that what else
+Made by the programs of `benchmarks/speed`, which `make bench` runs, with libtorch {torch}. Each case runs its contenders in turn, round after round, so that what else
 the machine does touches all alike. *Ratio* is that of a round's time to the time of the first contender in the same round: its median,
 and in brackets the 10th and 90th percentile.
 """
@@ -93,8 +93,9 @@ def main():
             continue
         document = json.loads(file.read_text())
         head = head or document
-        parts.append(text + "\n" + "\n".join(tables.get(name, contest_table)(document)) + "\n")
-    page.write_text(HEAD.format(torch=head["torch"], threads=head["threads"]) + "\n" + "\n".join(parts))
+        threads = f"Threads: {document['threads']}.\n\n" if "threads" in document else ""
+        parts.append(text + "\n" + threads + "\n".join(tables.get(name, contest_table)(document)) + "\n")
+    page.write_text(HEAD.format(torch=head["torch"]) + "\n" + "\n".join(parts))
 
 
 if __name__ == "__main__":
