@@ -88,7 +88,7 @@ def main():
     assert "had fewer rows than features" in few, few
     for arguments, message in (
         ([*cut, "quadrature", "--calibration", "floats.pt"], "was Long[N, 6] in the source but is Float[50, 6] here"),
-        ([*cut, "taylor", "--calibration", "unlabelled.pt"], "has no labels, which this method needs"),
+        ([*cut, "taylor", "--calibration", "unlabelled.pt"], "has no labels of classes, which this method needs"),
         ([*cut, "quadrature", "--calibration", "calibration.pt", "--std", "0.5"], "--mean and --std are for images"),
         (["eval", "decoder.pt2", "--data", "test.pt", "--mean", "0.5"], "--mean and --std are for images"),
         (["eval", "decoder.pt2", "--data", "calibration.pt"], "has no labels"),
