@@ -138,12 +138,11 @@ int64_t AxisMap::checked_axis(const at::Tensor& x, int64_t axis, int64_t outer, 
           "AxisMap::apply: the axis must be one of the tensor's {} but got {}.", x.defined() ? x.dim() : 0,
           axis);
   const int64_t place = axis < 0 ? axis + x.dim() : axis;
+  if (x.size(place) == outer * cols_ * inner) return place;
   const auto width =
       outer == 1 && inner == 1 ? std::to_string(cols_) : fmt::format("{}·{}·{}", outer, cols_, inner);
-  require(x.size(place) == outer * cols_ * inner, "axis_map",
-          "AxisMap::apply: axis {} must have width {} but a tensor of shape [{}] came.", axis, width,
-          fmt::join(x.sizes(), ", "));
-  return place;
+  raise("axis_map", "AxisMap::apply: axis {} must have width {} but a tensor of shape [{}] came.", axis,
+        width, fmt::join(x.sizes(), ", "));
 }
 
 SparseAxis AxisMap::sparse_axis(const MappedAxis& mapped) {

@@ -112,19 +112,25 @@ struct Work {
   int64_t given, wanted;  // lengths of a row of x and of y: all that lies behind axis n
 };
 
+/// to = `count` rows, from row j of part p on, of what `first` alone gives.
+template <class T, class Real, class To>
+INN_INLINE void map_first(const Work<T, Real>& work, int64_t p, int64_t j, int64_t count, To* to) {
+  const auto& first = work.first;
+  for (int64_t r = 0; r < count; ++r) {
+    const int64_t entry = first.begin[j + r];
+    combine(work.x + p * first.cols * work.given, to + r * work.given, work.given, first.column + entry,
+            values_from(first, entry), first.begin[j + r + 1] - entry);
+  }
+}
+
 /// `count` rows of y, from row j of part p on: `first`, then `second`.
 template <class T, class Real>
 INN_INLINE void first_first(const Work<T, Real>& work, int64_t p, int64_t j, int64_t count,
                             std::vector<Real>& buffer) {
-  const auto& [x, y, layout, first, second, given, wanted] = work;
-  buffer.resize(static_cast<size_t>(count * given));
-  for (int64_t r = 0; r < count; ++r) {
-    const int64_t entry = first.begin[j + r];
-    combine(x + p * first.cols * given, buffer.data() + r * given, given, first.column + entry,
-            values_from(first, entry), first.begin[j + r + 1] - entry);
-  }
-  map_second(static_cast<const Real*>(buffer.data()), y + (p * first.rows + j) * wanted,
-             count * layout.between, layout.behind, second);
+  buffer.resize(static_cast<size_t>(count * work.given));
+  map_first(work, p, j, count, buffer.data());
+  map_second(static_cast<const Real*>(buffer.data()), work.y + (p * work.first.rows + j) * work.wanted,
+             count * work.layout.between, work.layout.behind, work.second);
 }
 
 /// The same, `second` first: for fewer rows where those of y are made of fewer rows of x, [low, low + rows).
@@ -178,19 +184,17 @@ INN_INLINE void rows_of(const Work<T, Real>& work, int64_t begin, int64_t end) {
       map_second(x + r * given, y + r * wanted, count * layout.between, layout.behind, second);
       continue;
     }
+    if (second.begin == nullptr) {
+      map_first(work, p, j, count, y + r * wanted);
+      continue;
+    }
     const int64_t *from = first.column + first.begin[j], *until = first.column + first.begin[j + count];
     int64_t low = first.cols, high = -1;
     for (const int64_t* column = from; column < until; ++column) {
       low = std::min(low, *column);
       high = std::max(high, *column);
     }
-    if (second.begin == nullptr) {
-      for (int64_t i = 0; i < count; ++i) {
-        const int64_t entry = first.begin[j + i];
-        combine(x + p * first.cols * given, y + (r + i) * wanted, given, first.column + entry,
-                values_from(first, entry), first.begin[j + i + 1] - entry);
-      }
-    } else if (const int64_t rows = std::max<int64_t>(0, high - low + 1); rows < count) {
+    if (const int64_t rows = std::max<int64_t>(0, high - low + 1); rows < count) {
       second_first(work, p, j, count, low, rows, buffer);
     } else {
       first_first(work, p, j, count, buffer);

@@ -20,8 +20,9 @@ struct Layout {
 };
 
 /// Writes y = (first ⊗ second)·x in one pass: x [before, n, between, n', behind], y [before, m, between, m',
-/// behind], both contiguous. T is what memory holds (float, double, BFloat16, Half), Real what sums are made
-/// in. Parallel over the rows of y; a row of y needs one buffer of between·n'·behind numbers a thread.
+/// behind], both contiguous. A map without `begin` is the identity of one row (n = m = 1, n' = m' = 1). T is
+/// what memory holds (float, double, BFloat16, Half), Real what sums are made in. Parallel over blocks of
+/// rows of y; a thread needs a buffer of some rows.
 template <class T, class Real>
 void apply(const T* x, T* y, const Layout& layout, const SparseRows<Real>& first,
            const SparseRows<Real>& second);

@@ -116,12 +116,12 @@ void Network::to_channels_last() {
     if (tensor.dim() == 4)
       tensor =
           moved(tensor, [](const at::Tensor& t) { return t.contiguous(at::MemoryFormat::ChannelsLast); });
+  const auto device = state.empty() ? c10::Device(c10::kCPU) : state.front().tensor.device();
   std::vector<c10::IValue> zeros;
   for (const auto input : inputs) {
     const auto& value = values[static_cast<size_t>(input)];
     require(value.kind == Value::Kind::tensor, "network", "to_channels_last: input '{}' is no tensor.",
             value.name);
-    const auto device = state.empty() ? c10::Device(c10::kCPU) : state.front().tensor.device();
     zeros.emplace_back(at::zeros(value.sizes, at::TensorOptions(value.dtype).device(device)));
   }
   try {
