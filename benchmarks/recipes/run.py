@@ -22,8 +22,10 @@ SOURCE = "SOURCE"
 RECIPES = [
     ("one random width", 1, LAW),
     ("a random width for each group", 1, [*LAW, "--independent-widths"]),
+    ("one random width, uniform grids", 1, [*LAW, "--grid", "uniform"]),
     ("three random widths", 3, [*LAW, "--width-rule", "random:3"]),
     ("sandwich", 3, SANDWICH),
+    ("sandwich, uniform grids", 3, [*SANDWICH, "--grid", "uniform"]),
     ("sandwich, in place 0.5", 3, [*SANDWICH, "--distill", "in-place"]),
     ("sandwich, in place 1", 3, [*SANDWICH, "--distill", "in-place", "--distill-weight", "1"]),
     ("sandwich, source 0.5", 3, [*SANDWICH, "--distill", SOURCE]),

@@ -133,6 +133,30 @@ INN_INLINE void first_first(const Work<T, Real>& work, int64_t p, int64_t j, int
              count * work.layout.between, work.layout.behind, work.second);
 }
 
+/// The same where `first` only picks rows: each is mapped from where it lies.
+template <class T, class Real>
+INN_INLINE void picked_first(const Work<T, Real>& work, int64_t p, int64_t j, int64_t count) {
+  const auto& [x, y, layout, first, second, given, wanted] = work;
+  for (int64_t r = j; r < j + count; ++r) {
+    T* to = y + (p * first.rows + r) * wanted;
+    if (first.begin[r] == first.begin[r + 1]) {
+      std::fill(to, to + wanted, T(0));
+      continue;
+    }
+    const T* row = x + (p * first.cols + first.column[first.begin[r]]) * given;
+    map_second(row, to, layout.between, layout.behind, second);
+  }
+}
+
+/// Whether each of these rows is none or one of what is mapped, as it is.
+template <class Real>
+INN_INLINE bool only_picks(const SparseRows<Real>& map, int64_t j, int64_t count) {
+  if (map.value != nullptr) return false;
+  for (int64_t r = j; r < j + count; ++r)
+    if (map.begin[r + 1] - map.begin[r] > 1) return false;
+  return true;
+}
+
 /// The same, `second` first: for fewer rows where those of y are made of fewer rows of x, [low, low + rows).
 template <class T, class Real>
 INN_INLINE void second_first(const Work<T, Real>& work, int64_t p, int64_t j, int64_t count, int64_t low,
@@ -186,6 +210,10 @@ INN_INLINE void rows_of(const Work<T, Real>& work, int64_t begin, int64_t end) {
     }
     if (second.begin == nullptr) {
       map_first(work, p, j, count, y + r * wanted);
+      continue;
+    }
+    if (only_picks(first, j, count)) {
+      picked_first(work, p, j, count);
       continue;
     }
     const int64_t *from = first.column + first.begin[j], *until = first.column + first.begin[j + count];

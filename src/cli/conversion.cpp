@@ -49,6 +49,8 @@ void add_kernel_options(CLI::App& app, ConversionOptions& options) {
       ->capture_default_str();
   app.add_option("--quadrature", options.quadrature, "Quadrature: " + joined(quadrature_forms()))
       ->capture_default_str();
+  app.add_option("--grid", options.grid, "Points of a width: " + joined(grid_family_names()))
+      ->capture_default_str();
   app.add_option("--order", options.order,
                  "path: channels are ordered so that tensors are smooth; none: kept")
       ->capture_default_str();
@@ -67,6 +69,7 @@ void add_conversion_options(CLI::App& app, ConversionOptions& options) {
 ConvertOptions convert_options(const ConversionOptions& options, uint64_t seed) {
   as_usage([&] {
     find_kernel(options.kernel);
+    find_grid_family(options.grid);
     const auto& rule = find_quadrature(options.quadrature);
     require(rule.points == Quadrature::Points::any, "cli",
             "--quadrature '{}': must be a rule that takes any points, such as trapezoid.", rule.name);
@@ -77,6 +80,7 @@ ConvertOptions convert_options(const ConversionOptions& options, uint64_t seed) 
   ConvertOptions converted{.groups = options.groups,
                            .kernel = options.kernel,
                            .quadrature = options.quadrature,
+                           .grid = options.grid,
                            .order = options.order,
                            .seed = seed};
   if (!options.dims.empty()) converted.dims = read_dims(options.dims);

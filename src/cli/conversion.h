@@ -18,10 +18,11 @@ struct ConversionOptions {
   std::filesystem::path dims = {};
   std::string kernel = "cubic";
   std::string quadrature = "trapezoid";
+  std::string grid = "nested";
   std::string order = "path";
 };
 
-/// Declares --kernel, --quadrature and --order.
+/// Declares --kernel, --quadrature, --grid and --order.
 void add_kernel_options(CLI::App& app, ConversionOptions& options);
 /// Declares those, and --groups and --dims.
 void add_conversion_options(CLI::App& app, ConversionOptions& options);

@@ -31,8 +31,16 @@ at::Tensor example_of(const std::string& text) {
   return at::zeros(sizes);
 }
 
-Network make_zoo(const std::string& name, uint64_t seed, const Dataset* images) {
+/// Makes NAME, or NAME:WIDTH, whose hidden widths are WIDTH times those of NAME.
+Network make_zoo(const std::string& text, uint64_t seed, const Dataset* images) {
   ZooOptions options{.seed = seed};
+  const auto name = text.substr(0, text.find(':'));
+  if (name.size() < text.size()) {
+    const char *begin = text.data() + name.size() + 1, *end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(begin, end, options.width);
+    require<UsageError>(error == std::errc() && stop == end, "cli",
+                        "Model 'zoo:{}': must be zoo:NAME or zoo:NAME:WIDTH, as in zoo:resnet20:0.5.", text);
+  }
   if (images != nullptr) {
     require(images->holds_images(), "cli", "Data '{}': zoo networks take images but it holds {}.",
             images->source, c10::toString(images->inputs.scalar_type()));
@@ -49,7 +57,8 @@ Network make_zoo(const std::string& name, uint64_t seed, const Dataset* images) 
 }  // namespace
 
 void add_model_options(CLI::App& app, ModelOptions& options) {
-  app.add_option("MODEL", options.source, "A .pt2, a TorchScript .pt, or zoo:NAME")->required();
+  app.add_option("MODEL", options.source, "A .pt2, a TorchScript .pt, zoo:NAME, or zoo:NAME:WIDTH")
+      ->required();
   app.add_option("--input-size", options.input_sizes,
                  "Sizes of an input of a TorchScript file: 1,3,224,224; one for each")
       ->type_name("SIZES");

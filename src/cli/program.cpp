@@ -38,7 +38,8 @@ int parse_and_run(int argc, const char* const* argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string(INN_VERSION));
   app.footer(
-      "MODEL is a .pt2 (network or integral model), a TorchScript .pt, or zoo:NAME.\n"
+      "MODEL is a .pt2 (network or integral model), a TorchScript .pt, zoo:NAME, or zoo:NAME:WIDTH of a "
+      "fraction of its widths.\n"
       "'inn COMMAND --help' shows a command's options and examples.");
   std::function<int()> chosen;
   for (const auto& command : commands()) {

@@ -147,6 +147,9 @@ void add_training_options(CLI::App& app, TrainingOptions& options) {
       ->capture_default_str();
   app.add_flag("--resume", options.train.resume, "Go on from the checkpoint, where there is one");
   app.add_option("--log", options.train.log, "A file of JSON lines, one an epoch")->type_name("FILE");
+  app.add_option("--tensorboard", options.train.tensorboard,
+                 "A folder for a file of events that TensorBoard shows")
+      ->type_name("FOLDER");
   add_recipe(app, options);
   add_distillation_options(app, options.distill, options.train);
 }
@@ -167,6 +170,10 @@ TrainOptions recipe_of(const TrainingOptions& options, const std::filesystem::pa
   if (recipe.checkpoint.empty()) recipe.checkpoint = output.string() + ".checkpoint";
   check_output(recipe.checkpoint);
   if (!recipe.log.empty()) check_output(recipe.log);
+  require<std::runtime_error>(recipe.tensorboard.empty() || !std::filesystem::exists(recipe.tensorboard) ||
+                                  std::filesystem::is_directory(recipe.tensorboard),
+                              "cli", "--tensorboard '{}': must be a folder but is a file.",
+                              recipe.tensorboard.string());
   read_distillation(options.distill, seed, recipe);
   return recipe;
 }

@@ -24,7 +24,7 @@ struct TrainingOptions {
 };
 
 /// Declares --data, what add_image_options does, --epochs and the rest of the recipe, --checkpoint, --resume
-/// and --log.
+/// --log and --tensorboard.
 void add_training_options(CLI::App& app, TrainingOptions& options);
 
 /// Returns the recipe with the checkpoint's name filled in (that of the output with ".checkpoint" behind it)

@@ -4,6 +4,9 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <queue>
+
 #include "inn/core/error.h"
 #include "inn/grid/gauss_legendre.h"
 
@@ -25,6 +28,28 @@ at::Tensor uniform_points(int64_t m) {
 UniformGrid::UniformGrid(int64_t m) : size_(m) { require_size(kind(), m); }
 at::Tensor UniformGrid::points() const { return uniform_points(size_); }
 std::shared_ptr<Grid> UniformGrid::clone() const { return std::make_shared<UniformGrid>(*this); }
+
+NestedGrid::NestedGrid(int64_t m, int64_t n) {
+  require(m >= 1 && m <= n, "grid", "Grid 'nested': the count of points must be in [1, {}] but got {}.", n,
+          m);
+  std::vector<int64_t> chosen{0, n - 1};
+  // The widest gap first; of equal ones the leftmost.
+  using Gap = std::pair<int64_t, int64_t>;
+  std::priority_queue<Gap> gaps;  // length, −left end
+  gaps.emplace(n - 1, 0);
+  while (static_cast<int64_t>(chosen.size()) < m) {
+    const auto [length, negative] = gaps.top();
+    gaps.pop();
+    const int64_t left = -negative, half = length / 2;
+    chosen.push_back(left + half);
+    gaps.emplace(half, -left);
+    gaps.emplace(length - half, -(left + half));
+  }
+  chosen.resize(static_cast<size_t>(m));
+  std::sort(chosen.begin(), chosen.end());
+  points_ = uniform_points(n).index_select(0, at::tensor(chosen, at::kLong));
+}
+std::shared_ptr<Grid> NestedGrid::clone() const { return std::make_shared<NestedGrid>(*this); }
 
 TrainableGrid::TrainableGrid(int64_t m) {
   require_size(kind(), m);

@@ -8,7 +8,9 @@ namespace inn {
 IntegralAxis::IntegralAxis(int64_t width, const IntegralAxisOptions& options) {
   require(width >= 1, "model", "Axis '{}': width must be at least 1 but got {}.", options.name, width);
   parts_.push_back(
-      {std::make_shared<IntegralGroup>(GroupId{0}, options.name, width, options.kernel, options.quadrature),
+      {std::make_shared<IntegralGroup>(
+           GroupId{0}, options.name, width,
+           ConvertOptions{.kernel = options.kernel, .quadrature = options.quadrature, .grid = options.grid}),
        false});
 }
 

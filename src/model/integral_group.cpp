@@ -32,36 +32,38 @@ void check_weights(const Quadrature& rule, int64_t width) {
 
 }  // namespace
 
-IntegralGroup::IntegralGroup(GroupId id, std::string name, int64_t source_width, std::string kernel,
-                             std::string quadrature)
+IntegralGroup::IntegralGroup(GroupId id, std::string name, int64_t source_width,
+                             const ConvertOptions& options)
     : id_(id),
       name_(std::move(name)),
       source_width_(source_width),
-      kernel_(find_kernel(kernel).name),
-      quadrature_(find_quadrature(quadrature).name),
+      kernel_(find_kernel(options.kernel).name),
+      quadrature_(find_quadrature(options.quadrature).name),
+      family_(find_grid_family(options.grid).name),
       grid_(std::make_shared<UniformGrid>(source_width)) {
   check_weights(find_quadrature(quadrature_), source_width);
 }
 
 void IntegralGroup::resize(int64_t width) {
   check_width(name_, width, source_width_);
-  set_grid(std::make_shared<UniformGrid>(width));
+  set_grid(find_grid_family(family_).make(width, source_width_));
+  is_of_family_ = true;
+  keep_maps();
 }
 
 void IntegralGroup::set_grid(std::shared_ptr<Grid> grid) {
   require(grid != nullptr, "model", "Group '{}': its grid must not be null.", name_);
   check_width(name_, grid->size(), source_width_);
   grid_ = std::move(grid);
-  keep_maps();
+  is_of_family_ = false;
 }
 
 /// A training run draws the same widths again and again. Maps without taps are dense, and too large to keep.
 void IntegralGroup::keep_maps() {
   constexpr size_t kKeptWidths = 64;
-  if (dynamic_cast<const UniformGrid*>(grid_.get()) == nullptr || find_kernel(kernel_).taps == 0) return;
-  if (uniform_maps_.contains(width())) return;
-  if (uniform_maps_.size() == kKeptWidths) uniform_maps_.clear();
-  uniform_maps_.emplace(width(), maps_at(grid_->points()));
+  if (find_kernel(kernel_).taps == 0 || family_maps_.contains(width())) return;
+  if (family_maps_.size() == kKeptWidths) family_maps_.clear();
+  family_maps_.emplace(width(), maps_at(grid_->points()));
 }
 
 void IntegralGroup::set_distribution(SizeDistribution distribution) {
@@ -71,9 +73,8 @@ void IntegralGroup::set_distribution(SizeDistribution distribution) {
 }
 
 GroupMaps IntegralGroup::maps() const {
-  const auto known = uniform_maps_.find(width());
-  const bool is_uniform = dynamic_cast<const UniformGrid*>(grid_.get()) != nullptr;
-  return is_uniform && known != uniform_maps_.end() ? known->second : maps_at(grid_->points());
+  const auto known = is_of_family_ ? family_maps_.find(width()) : family_maps_.end();
+  return known != family_maps_.end() ? known->second : maps_at(grid_->points());
 }
 
 GroupMaps IntegralGroup::maps_at(const at::Tensor& points) const {

@@ -81,8 +81,7 @@ IntegralModelImpl::IntegralModelImpl(AnalysedNetwork source, ConvertOptions opti
       options_(std::move(options)),
       generator_(options_.seed) {
   for (const auto id : chosen_groups({network_, structure_}, options_))
-    groups_.emplace_back(id, structure_.groups[id].name, structure_.groups[id].width, options_.kernel,
-                         options_.quadrature);
+    groups_.emplace_back(id, structure_.groups[id].name, structure_.groups[id].width, options_);
   require(!groups_.empty(), "model", "The network has no group that can be resized.");
 }
 
@@ -135,11 +134,9 @@ void IntegralModelImpl::tune_grids() {
   clear_distributions();
   for (auto& parameter : parameters()) parameter.requires_grad_(false);
   for (auto& group : groups_) {
-    const auto points = group.grid().points();
-    const auto grid = points.size(0) < 2
-                          ? std::make_shared<TrainableGrid>(points.size(0))
-                          : std::make_shared<TrainableGrid>(TrainableGrid::at_points(points.detach()));
-    group.set_grid(grid);
+    if (group.width() == 1) continue;  // one point has nothing to learn
+    const auto points = group.grid().points().detach();
+    group.set_grid(std::make_shared<TrainableGrid>(TrainableGrid::at_points(points)));
     register_grid(group);
   }
 }
@@ -221,6 +218,7 @@ IntegralModel convert(const Network& network, const ConvertOptions& options) {
           "Order: must be 'path' or 'none' but got '{}'.", options.order);
   find_kernel(options.kernel);
   find_quadrature(options.quadrature);
+  find_grid_family(options.grid);
   AnalysedNetwork source = analyse(network.clone());
   if (options.order == "path") {
     source.network = resample(source, smooth_orders(source, chosen_groups(source, options), options.seed));

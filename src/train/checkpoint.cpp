@@ -19,7 +19,7 @@ using nlohmann::json;
 using TensorDict = c10::Dict<std::string, at::Tensor>;
 using Tensors = std::map<std::string, at::Tensor>;
 
-constexpr int kVersion = 3;
+constexpr int kVersion = 4;
 /// Between the name of a parameter and what the optimizer remembers of it. Names of parameters have dots
 /// only.
 constexpr char kSeparator = '/';
@@ -28,7 +28,8 @@ json record_json(const EpochRecord& record) {
   json object{{"epoch", record.epoch},
               {"loss", record.loss},
               {"learning_rate", record.learning_rate},
-              {"seconds", record.seconds}};
+              {"seconds", record.seconds},
+              {"time", record.time}};
   if (record.accuracy) object["accuracy"] = *record.accuracy;
   if (record.metric) object["metric"] = *record.metric;
   return object;
@@ -40,7 +41,8 @@ EpochRecord record_of(const json& object) {
                      .accuracy = std::nullopt,
                      .learning_rate = object.at("learning_rate"),
                      .seconds = object.at("seconds"),
-                     .metric = std::nullopt};
+                     .metric = std::nullopt,
+                     .time = object.at("time")};
   if (object.contains("accuracy")) record.accuracy = object.at("accuracy").get<double>();
   if (object.contains("metric")) record.metric = object.at("metric").get<double>();
   return record;

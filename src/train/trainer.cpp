@@ -1,4 +1,5 @@
 #include "train/trainer.h"
+#include "train/event_file.h"
 
 #include <ATen/ATen.h>
 #include <torch/nn/utils/clip_grad.h>
@@ -69,7 +70,7 @@ TrainResult Trainer::run() {
   if (integral_ != nullptr) integral_->seed(options_.seed);
   if (options_.resume && !options_.checkpoint.empty() && std::filesystem::exists(options_.checkpoint))
     resume();
-  begin_log();
+  begin_logs();
   save();
   TrainResult result;
   while (!result.interrupted && state_.epoch < options_.epochs && !out_of_patience())
@@ -174,13 +175,14 @@ void Trainer::finish_epoch() {
                      .accuracy = accuracy(),
                      .learning_rate = learning_rate_at(last, options_.epochs * batches_.size(), options_),
                      .seconds = state_.seconds,
-                     .metric = measure()};
+                     .metric = measure(),
+                     .time = seconds_since_1970()};
   state_.records.push_back(record);
   ++state_.epoch;
   state_.batch = state_.correct = state_.seen = 0;
   state_.loss_sum = state_.seconds = 0;
   save();
-  append_log(record);
+  append_logs(record);
 }
 
 std::optional<double> Trainer::measure() {

@@ -54,8 +54,8 @@ class Trainer {
   void save() const;
   void resume();
   /// Writes the epochs so far into the log, so that a line is there once however often the run was resumed.
-  void begin_log() const;
-  void append_log(const EpochRecord& record) const;
+  void begin_logs() const;
+  void append_logs(const EpochRecord& record) const;
   void check(const Checkpoint& kept) const;
   void restore_optimizer(const Checkpoint& kept);
   void restore_generators(const Checkpoint& kept);

@@ -9,6 +9,7 @@
 
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
+#include "train/event_file.h"
 #include "train/generators.h"
 #include "train/trainer.h"
 
@@ -212,19 +213,30 @@ void Trainer::resume() {
   state_.penalty.clear();
 }
 
-void Trainer::begin_log() const {
-  if (options_.log.empty()) return;
-  std::string lines;
-  for (const auto& record : state_.records) lines += to_json(record) + "\n";
-  write_atomically(options_.log, lines);
+void Trainer::begin_logs() const {
+  if (!options_.log.empty()) {
+    std::string lines;
+    for (const auto& record : state_.records) lines += to_json(record) + "\n";
+    write_atomically(options_.log, lines);
+  }
+  if (!options_.tensorboard.empty()) {
+    std::string events =
+        event_file_start(state_.records.empty() ? seconds_since_1970() : state_.records.front().time);
+    for (const auto& record : state_.records) events += event_record(record);
+    std::filesystem::create_directories(options_.tensorboard);
+    write_atomically(options_.tensorboard / kEventFile, events);
+  }
 }
 
-void Trainer::append_log(const EpochRecord& record) const {
-  if (options_.log.empty()) return;
-  std::ofstream file(options_.log, std::ios::app);
-  file << to_json(record) << "\n" << std::flush;
-  require<std::runtime_error>(static_cast<bool>(file), "train", "Log '{}': it can't be written.",
-                              options_.log.string());
+void Trainer::append_logs(const EpochRecord& record) const {
+  const auto append = [](const std::filesystem::path& path, const std::string& text) {
+    std::ofstream file(path, std::ios::app | std::ios::binary);
+    file << text << std::flush;
+    require<std::runtime_error>(static_cast<bool>(file), "train", "Log '{}': it can't be written.",
+                                path.string());
+  };
+  if (!options_.log.empty()) append(options_.log, to_json(record) + "\n");
+  if (!options_.tensorboard.empty()) append(options_.tensorboard / kEventFile, event_record(record));
 }
 
 }  // namespace inn

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "finite_difference.h"
+#include "inn/grid/family.h"
 #include "inn/grid/tensor_grid.h"
 
 namespace inn {
@@ -28,6 +29,7 @@ std::vector<std::shared_ptr<Grid>> every_kind() {
     grids.push_back(std::make_shared<TrainableGrid>(m));
     grids.push_back(std::make_shared<RandomGrid>(Uniform{static_cast<double>(m), 20}, 5));
     grids.push_back(std::make_shared<GaussLegendreGrid>(m));
+    grids.push_back(std::make_shared<NestedGrid>(m, 20));
   }
   grids.push_back(std::make_shared<TrainableGrid>(theta));
   const auto parts = grids;
@@ -46,7 +48,7 @@ TEST(Grid, OfEveryKindIncreasesStrictlyWithinTheInterval) {
     EXPECT_LE(points[-1].item<double>(), 1);
     EXPECT_TRUE((points.diff() > 0).all().item<bool>());
     if (grid->size() == 1) {
-      EXPECT_EQ(points.item<double>(), 0.5);
+      EXPECT_EQ(points.item<double>(), grid->kind() == "nested" ? 0 : 0.5);
     }
   }
 }
@@ -68,6 +70,33 @@ TEST(Grid, CloneHasTheSamePointsAndSharesNothing) {
 TEST(UniformGrid, DividesTheIntervalEqually) {
   EXPECT_TRUE(at::equal(UniformGrid(5).points(), doubles({0, 0.25, 0.5, 0.75, 1})));
   EXPECT_TRUE(at::equal(UniformGrid(2).points(), doubles({0, 1})));
+}
+
+TEST(NestedGrid, HalvesTheWidestGap) {
+  const auto nodes = [](int64_t m) { return (NestedGrid(m, 9).points() * 8).round(); };
+  EXPECT_TRUE(at::equal(nodes(1), doubles({0})));
+  EXPECT_TRUE(at::equal(nodes(2), doubles({0, 8})));
+  EXPECT_TRUE(at::equal(nodes(3), doubles({0, 4, 8})));
+  EXPECT_TRUE(at::equal(nodes(4), doubles({0, 2, 4, 8})));
+  EXPECT_TRUE(at::equal(nodes(6), doubles({0, 1, 2, 4, 6, 8})));
+  EXPECT_TRUE(at::equal(NestedGrid(9, 9).points(), uniform_points(9)));
+}
+
+TEST(NestedGrid, PointsAreAmongThoseOfEveryGreaterWidth) {
+  for (const int64_t n : {1, 2, 7, 16, 33})
+    for (int64_t m = 1; m < n; ++m) {
+      const auto few = NestedGrid(m, n).points(), more = NestedGrid(m + 1, n).points();
+      EXPECT_TRUE(at::isin(few, more).all().item<bool>()) << m << " of " << n;
+    }
+  EXPECT_THAT([] { NestedGrid(5, 4); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("count of points must be in [1, 4] but got 5")));
+}
+
+TEST(GridFamily, IsTheUniformGridAtTheSourceWidthAndBeyond) {
+  for (const auto& name : grid_family_names())
+    for (const int64_t m : {7, 12})
+      EXPECT_TRUE(at::equal(find_grid_family(name).make(m, 7)->points(), uniform_points(m))) << name;
+  EXPECT_THAT([] { find_grid_family("nestd"); }, ThrowsMessage<std::invalid_argument>(HasSubstr("'nested'")));
 }
 
 TEST(TrainableGrid, StartsUniformAndKeepsItsEndsForEveryTheta) {

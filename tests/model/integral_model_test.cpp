@@ -67,6 +67,37 @@ TEST(IntegralModel, WithoutOrderingKeepsEveryBitAtTheSourceWidth) {
   EXPECT_TRUE(at::equal(model->forward(input()), network.forward(input())));
 }
 
+/// A nested grid picks channels: those of a width are the channels of the source at its points.
+TEST(IntegralModel, OnNestedGridsHasChannelsOfTheSource) {
+  const Network network = small_convolutional();
+  auto model = convert(network, {.quadrature = "rectangle", .grid = "nested", .order = "none"});
+  model->resize(0.5);
+  const auto of = [](const Network& at, const char* name) { return at.state[at.find_state(name)].tensor; };
+  const Network half = model->discretize();
+  // 4 of 8 are 0, 7, and the middles 3, 5; 3 of 6 are 0, 5, 2.
+  const auto outer = at::tensor({0, 3, 5, 7}), inner = at::tensor({0, 2, 5});
+  EXPECT_TRUE(at::equal(of(half, "conv1.weight"), of(network, "conv1.weight").index_select(0, outer)));
+  const auto expected = of(network, "conv2.weight").index_select(0, inner).index_select(1, outer) * 2;
+  EXPECT_LT(difference(of(half, "conv2.weight"), expected), kRounding);
+}
+
+TEST(IntegralModel, KeepsItsFamilyOfGridsInItsFile) {
+  const auto path = std::filesystem::temp_directory_path() / fmt::format("inn-family-{}.pt2", getpid());
+  for (const auto* family : {"uniform", "nested"}) {
+    auto model = convert(small_convolutional(), {.grid = family});
+    model->resize(0.5);
+    save(*model, path);
+    auto read = load_integral(path);
+    std::filesystem::remove(path);
+    for (size_t g = 0; g < model->groups().size(); ++g)
+      EXPECT_TRUE(at::equal(model->groups()[g].grid().points(), read->groups()[g].grid().points())) << family;
+    model->resize(0.7);
+    read->resize(0.7);
+    for (size_t g = 0; g < model->groups().size(); ++g)
+      EXPECT_TRUE(at::equal(model->groups()[g].grid().points(), read->groups()[g].grid().points())) << family;
+  }
+}
+
 TEST(IntegralModel, RunsAndDiscretizesAtAnyWidth) {
   auto model = convert(small_convolutional());
   model->eval();
@@ -240,7 +271,7 @@ TEST(IntegralModel, RefusesARuleWhoseWeightsItCantDivideBy) {
     FAIL() << error.what();
   }
   try {
-    IntegralGroup(GroupId{0}, "wide", 16, "cubic", "bayesian:rbf,0.2");
+    IntegralGroup(GroupId{0}, "wide", 16, {.quadrature = "bayesian:rbf,0.2"});
     FAIL();
   } catch (const std::invalid_argument& error) {
     EXPECT_NE(

@@ -50,6 +50,24 @@ class UniformGrid : public Grid {
   int64_t size_;
 };
 
+/// m of the n points i/(n−1), nested: those of m are among those of m + 1. First both ends, then again and
+/// again the middle of the widest gap, rounded down, the leftmost of equal ones. So a channel that is there
+/// at one width is there at every greater one, as in slimmable networks (Yu et al., ICLR 2019), but they are
+/// spread over the axis.
+class NestedGrid : public Grid {
+ public:
+  /// Throws std::invalid_argument unless 1 ≤ m ≤ n. All n points are those of UniformGrid; a single one is in
+  /// the middle.
+  NestedGrid(int64_t m, int64_t n);
+  at::Tensor points() const override { return points_; }
+  int64_t size() const override { return points_.size(0); }
+  std::string_view kind() const override { return "nested"; }
+  std::shared_ptr<Grid> clone() const override;
+
+ private:
+  at::Tensor points_;
+};
+
 /// Points that learn: x = (0, cumsum(softmax θ)), θ ∈ R^{m−1}. For every θ they increase strictly (while no
 /// two θ are further apart than 36, where a step falls below rounding), 0 and 1 stay; the point of m = 1 is
 /// 1/2 and learns nothing. It starts as the uniform grid, θ = 0.

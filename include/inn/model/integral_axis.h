@@ -18,6 +18,7 @@ struct IntegralAxisOptions {
   std::string name = {};  // for messages
   std::string kernel = "cubic";
   std::string quadrature = "trapezoid";
+  std::string grid = "nested";
 };
 
 /// A continuous axis of layers, or a product of such: `heads * head_dim`. A handle: copies are the same axis,
@@ -32,8 +33,8 @@ class IntegralAxis {
  public:
   /// An axis of width 1 that nothing changes: the product of nothing.
   IntegralAxis() = default;
-  /// A new axis at its source width, with a uniform grid. Throws std::invalid_argument unless width ≥ 1, and
-  /// for unknown kernels and quadratures.
+  /// A new axis at its source width. Throws std::invalid_argument unless width ≥ 1, and for unknown kernels,
+  /// quadratures and families of grids.
   IntegralAxis(int64_t width, const IntegralAxisOptions& options = {});
 
   /// Returns the product, the outermost factor first, as memory is.
@@ -44,8 +45,8 @@ class IntegralAxis {
 
   int64_t source_width() const;
   int64_t width() const;
-  /// Samples the axis at `width` uniform points from now on. Throws std::invalid_argument unless 1 ≤ width ≤
-  /// 8·source_width, and for a product, whose factors are resized one by one.
+  /// Samples the axis at the `width` points of its family from now on. Throws std::invalid_argument unless 1
+  /// ≤ width ≤ 8·source_width, and for a product, whose factors are resized one by one.
   void resize(int64_t width);
   /// Takes any grid; one that learns has its parameters given to the optimizer by its owner. Throws as
   /// `resize` does.

@@ -13,6 +13,7 @@
 
 #include "inn/dimension/groups.h"
 #include "inn/grid/distribution.h"
+#include "inn/grid/family.h"
 #include "inn/grid/grid.h"
 #include "inn/model/network_module.h"
 #include "inn/resampling/maps.h"
@@ -29,6 +30,8 @@ struct ConvertOptions {
   std::map<std::string, std::vector<int64_t>> dims = {};
   std::string kernel = "cubic";
   std::string quadrature = "trapezoid";
+  /// The points of a width: a name of `grid_family_names`.
+  std::string grid = "nested";
   /// "path": channels are ordered so that tensors are smooth (see ordering); "none": kept as they are.
   std::string order = "path";
   uint64_t seed = 0;
@@ -43,8 +46,7 @@ enum class FractionSharing { shared, own };
 /// One group of an integral model: a continuous axis with its grid.
 class IntegralGroup {
  public:
-  IntegralGroup(GroupId id, std::string name, int64_t source_width, std::string kernel,
-                std::string quadrature);
+  IntegralGroup(GroupId id, std::string name, int64_t source_width, const ConvertOptions& options);
 
   GroupId id() const { return id_; }
   const std::string& name() const { return name_; }
@@ -52,11 +54,12 @@ class IntegralGroup {
   int64_t width() const { return grid_->size(); }
   const std::string& kernel() const { return kernel_; }
   const std::string& quadrature() const { return quadrature_; }
+  const std::string& grid_family() const { return family_; }
   const Grid& grid() const { return *grid_; }
   std::shared_ptr<const Grid> shared_grid() const { return grid_; }
 
-  /// Samples the axis at `width` uniform points from now on. Throws std::invalid_argument unless 1 ≤ width ≤
-  /// 8·source_width.
+  /// Samples the axis at the `width` points of its family from now on. Throws std::invalid_argument unless 1
+  /// ≤ width ≤ 8·source_width.
   void resize(int64_t width);
   /// Takes any grid: trainable, Gauss-Legendre, one's own.
   void set_grid(std::shared_ptr<Grid> grid);
@@ -77,8 +80,10 @@ class IntegralGroup {
   std::string name_;
   int64_t source_width_;
   std::string kernel_, quadrature_;
+  std::string family_;
   std::shared_ptr<Grid> grid_;
-  std::map<int64_t, GroupMaps> uniform_maps_;  // of some widths that it had
+  bool is_of_family_ = true;                  // the grid, not one that was given
+  std::map<int64_t, GroupMaps> family_maps_;  // of some widths that it had
   std::optional<SizeDistribution> distribution_;
 };
 

@@ -78,6 +78,8 @@ struct TrainOptions {
   bool resume = false;
   /// A file of JSON lines, one an epoch, written anew by every run that does not resume.
   std::filesystem::path log = {};
+  /// A folder for TensorBoard: the same figures in a file of events, written anew by every run.
+  std::filesystem::path tensorboard = {};
   /// How many batches of the training images (without augmentation) batch norm's statistics are measured on
   /// at the end, where widths were drawn: statistics of the source width are seen too rarely in such a run.
   /// 0: they are left.
@@ -105,6 +107,7 @@ struct EpochRecord {
   std::optional<double> accuracy;  // none of a regression
   double learning_rate, seconds;
   std::optional<double> metric;
+  double time = 0;  // of its end, in seconds since 1970
 };
 
 struct TrainResult {

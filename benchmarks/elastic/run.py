@@ -1,0 +1,124 @@
+"""One elastic model against networks trained separately at each width, by the same recipe for the same epochs.
+
+    python benchmarks/elastic/run.py PROGRAM FOLDER NAME --network zoo:small_cnn --epochs 5 --seeds 3 -- RECIPE
+    python benchmarks/elastic/run.py PROGRAM FOLDER NAME --network trained.pt2 --data images/ --test test/
+        --calibration unlabelled/ --groups 'layer*.conv1' --epochs 2 -- RECIPE
+
+RECIPE is given to every `inn train`, the separate networks' too. A separate network starts as the zoo's of that
+width, or, where NETWORK is a file, as that network resampled to the width by quadrature of the data; a trained
+file is its own teacher. Every model is measured at each width with statistics of batch norm measured there on
+the calibration data. What is in FOLDER already is not made again. Writes FOLDER/NAME.json; `table.py` makes the
+page of the documentation from such files.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+WIDTHS = [1, 0.75, 0.5, 0.25]
+BETWEEN = [0.95, 0.9, 0.85, 0.8, 0.65, 0.6, 0.55, 0.4, 0.35, 0.3]
+LAW = ["--widths", "uniform:0.25,1", "--grid", "nested"]
+SANDWICH = [*LAW, "--width-rule", "sandwich:1"]
+
+
+def main():
+    words = sys.argv[1:]
+    split = words.index("--") if "--" in words else len(words)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program", type=lambda path: str(pathlib.Path(path).resolve()))
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("name")
+    parser.add_argument("--network", required=True)
+    parser.add_argument("--data", default="fashion-mnist")
+    parser.add_argument("--test", default="fashion-mnist")
+    parser.add_argument("--calibration", default="fashion-mnist")
+    parser.add_argument("--normalization", default="--mean 0.286 --std 0.353", help="of the images; '' for the network's own")
+    parser.add_argument("--groups", default="*")
+    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args(words[:split])
+    recipe = words[split + 1 :]
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    paths = [arguments.network, arguments.data, arguments.test, arguments.calibration]
+    network, data, test, calibration = [str(pathlib.Path(p).resolve()) if pathlib.Path(p).exists() else p for p in paths]
+    normalization = arguments.normalization.split()
+    is_zoo = network.startswith("zoo:")
+    groups = ["--groups", arguments.groups]
+
+    def inn(*command):
+        done = subprocess.run([arguments.program, *command, "--json", "--threads", str(arguments.threads)],
+                              cwd=arguments.folder, check=True, stdout=subprocess.PIPE, text=True)
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def train(start, output, seed, *options):
+        """Trains, where it was not done before; returns the seconds it took."""
+        record = arguments.folder / f"{output}.seconds"
+        if not record.exists():
+            begin = time.monotonic()
+            inn("train", start, "-o", output, "--data", data, *normalization, "--epochs", str(arguments.epochs), "--seed",
+                str(seed), "--resume", *recipe, *options)
+            record.write_text(f"{time.monotonic() - begin:.1f}")
+        return float(record.read_text())
+
+    def accuracies(model, widths=None):
+        """Measures, where it was not done before: an integral model at each width, a plain network as it is."""
+        record = arguments.folder / f"{model}.accuracies"
+        if not record.exists():
+            options = ["--widths", ",".join(map(str, widths)), "--calibration", calibration] if widths else []
+            results = inn("eval", model, "--data", test, *normalization, *options)["results"]
+            record.write_text(json.dumps([100 * result["accuracy"] for result in results]))
+        found = json.loads(record.read_text())
+        return dict(zip(map(str, widths), found)) if widths else found[0]
+
+    def refit(model, widths, method):
+        found = {}
+        for width in widths:
+            output = f"{pathlib.Path(model).stem}-{method}-{width}.pt2"
+            options = ["--method", "quadrature"] if method == "quadrature" else ["--refit"]
+            if not (arguments.folder / output).exists():
+                inn("resample", model, "-o", output, "--keep", str(width), *groups, "--calibration", calibration,
+                    "--samples", "1000", *normalization, *options)
+            found[str(width)] = accuracies(output)
+        return found
+
+    every = sorted(WIDTHS + BETWEEN, reverse=True)
+    narrow = WIDTHS[1:]
+    rows = {}
+
+    def add(row, seed, values, seconds=0.0):
+        rows.setdefault(row, {"accuracies": [], "seconds": []})
+        rows[row]["accuracies"].append(values)
+        rows[row]["seconds"].append(seconds)
+        print(f"{row}, seed {seed}: " + "  ".join(f"{width} {value:.2f}" for width, value in values.items()), flush=True)
+        document = {"network": arguments.network, "epochs": arguments.epochs, "seeds": arguments.seeds, "recipe": recipe,
+                    "groups": arguments.groups, "widths": WIDTHS, "every": every, "rows": rows}
+        (arguments.folder / f"{arguments.name}.json").write_text(json.dumps(document, indent=1))
+
+    name = arguments.name
+    if not is_zoo:
+        add("data-aware resampling, not trained", 0, refit(network, narrow, "quadrature"))
+    for seed in range(arguments.seeds):
+        elastic = [("elastic, one random width a step", f"{name}-random-{seed}.pt2", LAW),
+                   ("elastic, sandwich", f"{name}-sandwich-{seed}.pt2", SANDWICH)]
+        if not is_zoo:
+            elastic.append(("elastic, sandwich, distilled", f"{name}-distilled-{seed}.pt2", [*SANDWICH, "--distill", network]))
+        for row, output, options in elastic:
+            seconds = train(network, output, seed, *groups, *options)
+            add(row, seed, accuracies(output, every), seconds)
+            add(row + ", then refit", seed, refit(output, narrow, "refit"))
+        separate, seconds = {}, 0.0
+        for width in WIDTHS:
+            output, start = f"{name}-separate-{width}-{seed}.pt2", f"{network}:{width}"
+            if not is_zoo:
+                start = network if width == 1 else f"{pathlib.Path(network).stem}-quadrature-{width}.pt2"
+            seconds += train(start, output, seed)
+            separate[str(width)] = accuracies(output)
+        add("trained separately", seed, separate, seconds)
+
+
+if __name__ == "__main__":
+    main()
