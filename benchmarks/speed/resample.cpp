@@ -19,7 +19,12 @@ using Json = nlohmann::ordered_json;
 
 Json resampled(const std::string& name, const ContestOptions& options) {
   const Network source = make_zoo_network("resnet50");
-  auto model = convert(source, {.order = "none"});
+  auto nested = convert(source, {.order = "none"});
+  auto uniform = convert(source, {.grid = "uniform", .order = "none"});
+  const auto halved = [](IntegralModel& model) {
+    model->resize(0.5);
+    model->discretize();
+  };
   std::vector<at::Tensor> kept;
   return contest(name,
                  {{"clone of all tensors",
@@ -27,11 +32,8 @@ Json resampled(const std::string& name, const ContestOptions& options) {
                      kept.clear();
                      for (const auto& entry : source.state) kept.push_back(entry.tensor.clone());
                    }},
-                  {"all groups to half",
-                   [&] {
-                     model->resize(0.5);
-                     model->discretize();
-                   }}},
+                  {"nested grids", [&] { halved(nested); }},
+                  {"uniform grids", [&] { halved(uniform); }}},
                  options);
 }
 

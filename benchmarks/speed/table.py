@@ -38,6 +38,7 @@ channels last too (`--channels-last`).
 """,
     "resample": """## Resampling, conversion, reading
 
+On nested grids (the default) a width picks channels; on uniform grids each of its channels is a sum of four by cubic convolution.
 The ordering of channels is what a conversion takes its time for; groups are ordered side by side, one a thread.
 """,
     "ordering": """## Ordering

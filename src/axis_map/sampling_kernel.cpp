@@ -69,31 +69,40 @@ INN_INLINE const Real* values_from(const SparseRows<Real>& map, int64_t entry) {
   return map.value == nullptr ? nullptr : map.value + entry;
 }
 
-/// to [N, m] = each of N rows x [N, n] mapped: entries are read once for all of them.
+/// Each of N rows [n] of x mapped to one [m] of `to`: entries are read once for all of them.
 template <int N, class From, class Real, class T>
-INN_INLINE void pick(const From* x, T* to, const SparseRows<Real>& map) {
+INN_INLINE void pick(const From* const* x, T* const* to, const SparseRows<Real>& map) {
   for (int64_t j = 0; j < map.rows; ++j) {
     Real sum[N] = {};
     for (int64_t e = map.begin[j]; e < map.begin[j + 1]; ++e) {
-      const From* source = x + map.column[e];
       const Real weight = map.value == nullptr ? Real(1) : map.value[e];
-      for (int i = 0; i < N; ++i) sum[i] += weight * static_cast<Real>(source[i * map.cols]);
+      for (int i = 0; i < N; ++i) sum[i] += weight * static_cast<Real>(x[i][map.column[e]]);
     }
-    for (int i = 0; i < N; ++i) to[i * map.rows + j] = static_cast<T>(sum[i]);
+    for (int i = 0; i < N; ++i) to[i][j] = static_cast<T>(sum[i]);
   }
 }
 
-constexpr int kRowsAtOnce = 8;
+/// The same of any number of rows.
+template <class From, class Real, class T>
+INN_INLINE void pick_all(const std::vector<const From*>& x, const std::vector<T*>& to,
+                         const SparseRows<Real>& map) {
+  constexpr size_t kAtOnce = 8;
+  size_t r = 0;
+  for (; r + kAtOnce <= x.size(); r += kAtOnce) pick<kAtOnce>(x.data() + r, to.data() + r, map);
+  for (; r < x.size(); ++r) pick<1>(x.data() + r, to.data() + r, map);
+}
 
 /// to [count, m, behind] = x [count, n, behind] mapped.
 template <class From, class Real, class T>
 INN_INLINE void map_second(const From* x, T* to, int64_t count, int64_t behind, const SparseRows<Real>& map) {
   if (behind == 1) {
-    for (; count >= kRowsAtOnce;
-         count -= kRowsAtOnce, x += kRowsAtOnce * map.cols, to += kRowsAtOnce * map.rows)
-      pick<kRowsAtOnce>(x, to, map);
-    for (; count > 0; --count, x += map.cols, to += map.rows) pick<1>(x, to, map);
-    return;
+    std::vector<const From*> rows;
+    std::vector<T*> mapped;
+    for (; count > 0; --count, x += map.cols, to += map.rows) {
+      rows.push_back(x);
+      mapped.push_back(to);
+    }
+    return pick_all(rows, mapped, map);
   }
   for (; count > 0; --count, x += map.cols * behind, to += map.rows * behind)
     for (int64_t j = 0; j < map.rows; ++j) {
@@ -137,6 +146,8 @@ INN_INLINE void first_first(const Work<T, Real>& work, int64_t p, int64_t j, int
 template <class T, class Real>
 INN_INLINE void picked_first(const Work<T, Real>& work, int64_t p, int64_t j, int64_t count) {
   const auto& [x, y, layout, first, second, given, wanted] = work;
+  std::vector<const T*> rows;
+  std::vector<T*> mapped;
   for (int64_t r = j; r < j + count; ++r) {
     T* to = y + (p * first.rows + r) * wanted;
     if (first.begin[r] == first.begin[r + 1]) {
@@ -144,8 +155,16 @@ INN_INLINE void picked_first(const Work<T, Real>& work, int64_t p, int64_t j, in
       continue;
     }
     const T* row = x + (p * first.cols + first.column[first.begin[r]]) * given;
-    map_second(row, to, layout.between, layout.behind, second);
+    if (layout.behind > 1) {
+      map_second(row, to, layout.between, layout.behind, second);
+      continue;
+    }
+    for (int64_t b = 0; b < layout.between; ++b) {
+      rows.push_back(row + b * second.cols);
+      mapped.push_back(to + b * second.rows);
+    }
   }
+  pick_all(rows, mapped, second);
 }
 
 /// Whether each of these rows is none or one of what is mapped, as it is.
