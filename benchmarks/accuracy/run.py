@@ -63,7 +63,7 @@ def measure(options, name, arguments):
             write_shifted(calibration, options.samples)
         samples = [count for count in SAMPLES if count <= options.samples] if name == "samples" else [options.samples]
         command = [options.program, "compare", options.model, "--calibration", calibration, "--data", options.test, *PIXELS,
-                   *arguments, *options.extra, "--samples", ",".join(map(str, samples)), "-o", folder]
+                   "--grid", "uniform", *arguments, *options.extra, "--samples", ",".join(map(str, samples)), "-o", folder]
         print(" ".join(map(str, command)), flush=True)
         subprocess.run(list(map(str, command)), check=True)
     return json.loads((folder / "compare.json").read_text())

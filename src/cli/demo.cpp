@@ -21,10 +21,9 @@ constexpr int64_t kCalibrationImages = 8192;
 constexpr int64_t kRefitImages = 1024;
 constexpr int64_t kQuickImages = 1280, kQuickCalibrationImages = 256;
 constexpr double kLearningRate = 0.004;
-/// Of the integral model: a function that is trained to be sampled anywhere does best between straight lines.
-/// A network that was not is resampled with the library's own kernel, which does better on it.
-constexpr const char* kKernel = "linear";
+/// Of the integral model: what does best at both ends of its widths, and costs three passes a step.
 constexpr const char* kWidths = "uniform:0.25,1";
+constexpr const char* kWidthRule = "sandwich:1";
 constexpr const char* kRefit = "interpolate-refit";
 
 /// Mean and standard deviation of all pixels of Fashion-MNIST's training images.
@@ -68,8 +67,8 @@ class Demo {
             .seed = options_.seed};
   }
 
-  void train_module(NetworkModuleImpl& module, int64_t epochs) const {
-    const auto result = train(module, images_.train, pixels(), recipe(epochs));
+  void train_module(NetworkModuleImpl& module, const TrainOptions& recipe) const {
+    const auto result = train(module, images_.train, pixels(), recipe);
     require<std::runtime_error>(!result.interrupted, "cli", "The demo was interrupted.");
   }
 
@@ -77,16 +76,18 @@ class Demo {
     Network network = with_dynamic_batch(make_zoo_network(kNetwork, {.width = width, .seed = options_.seed}));
     keep_normalization(network, pixels());
     NetworkModule module(std::move(network));
-    train_module(*module, options_.epochs);
+    train_module(*module, recipe(options_.epochs));
     Network trained = module->network().clone();
     trained.set_training(false);
     return trained;
   }
 
   IntegralModel train_integral(const Network& ordinary) const {
-    IntegralModel model = convert(ordinary, {.kernel = kKernel, .seed = options_.seed});
+    IntegralModel model = convert(ordinary, {.seed = options_.seed});
     model->set_distribution(FractionDistribution::parse(kWidths));
-    train_module(*model, options_.integral_epochs);
+    auto elastic = recipe(options_.integral_epochs);
+    elastic.width_rule = kWidthRule;
+    train_module(*model, elastic);
     model->clear_distributions();
     return model;
   }

@@ -16,7 +16,7 @@ struct DemoOptions {
   std::filesystem::path output = "demo";
   std::string data = "fashion-mnist";
   int64_t epochs = 2;           // of the ordinary network, and of each of those trained separately
-  int64_t integral_epochs = 7;  // of the integral model, which starts from the ordinary network
+  int64_t integral_epochs = 3;  // of the integral model, which starts from the ordinary network
   uint64_t seed = 0;
   bool quick = false;  // a few images and one epoch: for tests
 };
