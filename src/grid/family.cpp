@@ -7,12 +7,8 @@ namespace {
 
 const std::vector<GridFamily>& families() {
   static const std::vector<GridFamily> known{
-      {.name = "uniform",
-       .doc = "evenly spaced",
-       .make = [](int64_t m, int64_t) { return std::make_shared<UniformGrid>(m); }},
-      {.name = "nested",
-       .doc = "channels of the source, those of a width among those of every greater one",
-       .make = [](int64_t m, int64_t n) -> std::shared_ptr<Grid> {
+      {.name = "uniform", .make = [](int64_t m, int64_t) { return std::make_shared<UniformGrid>(m); }},
+      {.name = "nested", .make = [](int64_t m, int64_t n) -> std::shared_ptr<Grid> {
          if (m >= n) return std::make_shared<UniformGrid>(m);
          return std::make_shared<NestedGrid>(m, n);
        }}};

@@ -1,3 +1,4 @@
+#include <ATen/ops/equal.h>
 #include <c10/core/InferenceMode.h>
 
 #include "inn/core/error.h"
@@ -46,7 +47,7 @@ IntegralGroup::IntegralGroup(GroupId id, std::string name, int64_t source_width,
 
 void IntegralGroup::resize(int64_t width) {
   check_width(name_, width, source_width_);
-  set_grid(find_grid_family(family_).make(width, source_width_));
+  grid_ = find_grid_family(family_).make(width, source_width_);
   is_of_family_ = true;
   keep_maps();
 }
@@ -55,7 +56,9 @@ void IntegralGroup::set_grid(std::shared_ptr<Grid> grid) {
   require(grid != nullptr, "model", "Group '{}': its grid must not be null.", name_);
   check_width(name_, grid->size(), source_width_);
   grid_ = std::move(grid);
-  is_of_family_ = false;
+  const auto own = find_grid_family(family_).make(width(), source_width_);
+  is_of_family_ = grid_->kind() == own->kind() && at::equal(grid_->points(), own->points());
+  if (is_of_family_) keep_maps();
 }
 
 /// A training run draws the same widths again and again. Maps without taps are dense, and too large to keep.

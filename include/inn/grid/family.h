@@ -15,12 +15,10 @@ namespace inn {
 /// A grid for every width m of a group of source width n, which at m = n is the uniform grid.
 struct GridFamily {
   std::string name;
-  std::string doc;  // a line for tables and --help
   std::function<std::shared_ptr<Grid>(int64_t m, int64_t n)> make;
 };
 
-/// Returns the names in the order of their registration: "uniform", "nested" (UniformGrid where m > n), one's
-/// own.
+/// Returns the names: "uniform" (UniformGrid), "nested" (NestedGrid; UniformGrid where m ≥ n).
 std::vector<std::string> grid_family_names();
 /// Throws std::invalid_argument for an unknown name, with the nearest ones.
 const GridFamily& find_grid_family(std::string_view name);

@@ -56,8 +56,8 @@ class UniformGrid : public Grid {
 /// spread over the axis.
 class NestedGrid : public Grid {
  public:
-  /// Throws std::invalid_argument unless 1 ≤ m ≤ n. All n points are those of UniformGrid; a single one is in
-  /// the middle.
+  /// All n points are those of UniformGrid(n), a single one is 0. Throws std::invalid_argument unless 1 ≤ m ≤
+  /// n.
   NestedGrid(int64_t m, int64_t n);
   at::Tensor points() const override { return points_; }
   int64_t size() const override { return points_.size(0); }

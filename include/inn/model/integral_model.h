@@ -82,7 +82,7 @@ class IntegralGroup {
   std::string kernel_, quadrature_;
   std::string family_;
   std::shared_ptr<Grid> grid_;
-  bool is_of_family_ = true;                  // the grid, not one that was given
+  bool is_of_family_ = true;                  // whether the grid is that of the family at its width
   std::map<int64_t, GroupMaps> family_maps_;  // of some widths that it had
   std::optional<SizeDistribution> distribution_;
 };
@@ -122,7 +122,8 @@ class IntegralModelImpl : public NetworkModuleImpl {
   void set_width_draw(WidthDraw draw) { draw_ = draw; }
   /// No widths are drawn any more, neither by groups nor by all together.
   void clear_distributions();
-  /// Every group gets a grid of its present width whose points learn, and nothing else learns (grid tuning).
+  /// Every group wider than 1 gets a grid of its present width whose points learn, and nothing else learns
+  /// (grid tuning).
   void tune_grids();
 
   /// Draws new widths where distributions are set (in training mode); runs the network with tensors sampled
