@@ -54,7 +54,7 @@ def evaluated(program, model, test):
 
 def measure(options, network, patterns, method):
     source, half = options.folder / f"{network}.pt2", options.folder / f"{network}-cut.pt2"
-    command = [options.program, "resample", source, "-o", half, "--keep", options.keep, "--groups", *patterns]
+    command = [options.program, "resample", source, "-o", half, "--keep", options.keep, "--grid", "uniform", "--groups", *patterns]
     command += ["--method", *method.split(), "--calibration", options.folder / f"{network}-calibration.pt", "--json"]
     if not method.endswith("--no-refit") and ("--refit" in method or method == "quadrature"):
         command += ["--report", options.folder / f"{network}-report.json"]
