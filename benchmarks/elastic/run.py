@@ -20,7 +20,7 @@ import time
 
 WIDTHS = [1, 0.75, 0.5, 0.25]
 BETWEEN = [0.95, 0.9, 0.85, 0.8, 0.65, 0.6, 0.55, 0.4, 0.35, 0.3]
-LAW = ["--widths", "uniform:0.25,1", "--grid", "nested"]
+LAW = ["--widths", "uniform:0.25,1"]
 SANDWICH = [*LAW, "--width-rule", "sandwich:1"]
 
 
