@@ -5,6 +5,7 @@
 #include <c10/util/Half.h>
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 // Memory is contiguous in the inner loops, which the compiler turns into vector instructions: those of every
@@ -69,41 +70,42 @@ INN_INLINE const Real* values_from(const SparseRows<Real>& map, int64_t entry) {
   return map.value == nullptr ? nullptr : map.value + entry;
 }
 
-/// Each of N rows [n] of x mapped to one [m] of `to`: entries are read once for all of them.
-template <int N, class From, class Real, class T>
-INN_INLINE void pick(const From* const* x, T* const* to, const SparseRows<Real>& map) {
+/// Rows r, …, r + N − 1, each [n], mapped to [m]: entries are read once for all of them. `from(i)`
+/// and `to(i)` tell where row i lies.
+template <int N, class Real, class From, class To>
+INN_INLINE void pick(int64_t r, const From& from, const To& to, const SparseRows<Real>& map) {
+  decltype(from(0)) x[N];
+  decltype(to(0)) y[N];
+  for (int i = 0; i < N; ++i) {
+    x[i] = from(r + i);
+    y[i] = to(r + i);
+  }
   for (int64_t j = 0; j < map.rows; ++j) {
     Real sum[N] = {};
     for (int64_t e = map.begin[j]; e < map.begin[j + 1]; ++e) {
       const Real weight = map.value == nullptr ? Real(1) : map.value[e];
       for (int i = 0; i < N; ++i) sum[i] += weight * static_cast<Real>(x[i][map.column[e]]);
     }
-    for (int i = 0; i < N; ++i) to[i][j] = static_cast<T>(sum[i]);
+    for (int i = 0; i < N; ++i) y[i][j] = static_cast<std::remove_pointer_t<decltype(to(0))>>(sum[i]);
   }
 }
 
-/// The same of any number of rows.
-template <class From, class Real, class T>
-INN_INLINE void pick_all(const std::vector<const From*>& x, const std::vector<T*>& to,
-                         const SparseRows<Real>& map) {
-  constexpr size_t kAtOnce = 8;
-  size_t r = 0;
-  for (; r + kAtOnce <= x.size(); r += kAtOnce) pick<kAtOnce>(x.data() + r, to.data() + r, map);
-  for (; r < x.size(); ++r) pick<1>(x.data() + r, to.data() + r, map);
+/// The same of `count` rows.
+template <class Real, class From, class To>
+INN_INLINE void pick_all(int64_t count, const From& from, const To& to, const SparseRows<Real>& map) {
+  constexpr int kAtOnce = 8;
+  int64_t r = 0;
+  for (; r + kAtOnce <= count; r += kAtOnce) pick<kAtOnce>(r, from, to, map);
+  for (; r < count; ++r) pick<1>(r, from, to, map);
 }
 
 /// to [count, m, behind] = x [count, n, behind] mapped.
 template <class From, class Real, class T>
 INN_INLINE void map_second(const From* x, T* to, int64_t count, int64_t behind, const SparseRows<Real>& map) {
-  if (behind == 1) {
-    std::vector<const From*> rows;
-    std::vector<T*> mapped;
-    for (; count > 0; --count, x += map.cols, to += map.rows) {
-      rows.push_back(x);
-      mapped.push_back(to);
-    }
-    return pick_all(rows, mapped, map);
-  }
+  if (behind == 1)
+    return pick_all(
+        count, [&](int64_t i) { return x + i * map.cols; }, [&](int64_t i) { return to + i * map.rows; },
+        map);
   for (; count > 0; --count, x += map.cols * behind, to += map.rows * behind)
     for (int64_t j = 0; j < map.rows; ++j) {
       const int64_t entry = map.begin[j];
@@ -164,7 +166,9 @@ INN_INLINE void picked_first(const Work<T, Real>& work, int64_t p, int64_t j, in
       mapped.push_back(to + b * second.rows);
     }
   }
-  pick_all(rows, mapped, second);
+  pick_all(
+      static_cast<int64_t>(rows.size()), [&](int64_t i) { return rows[static_cast<size_t>(i)]; },
+      [&](int64_t i) { return mapped[static_cast<size_t>(i)]; }, second);
 }
 
 /// Whether each of these rows is none or one of what is mapped, as it is.

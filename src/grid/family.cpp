@@ -1,6 +1,6 @@
 #include "inn/grid/family.h"
 
-#include "inn/core/error.h"
+#include "inn/core/named_table.h"
 
 namespace inn {
 namespace {
@@ -17,17 +17,10 @@ const std::vector<GridFamily>& families() {
 
 }  // namespace
 
-std::vector<std::string> grid_family_names() {
-  std::vector<std::string> names;
-  for (const auto& family : families()) names.push_back(family.name);
-  return names;
-}
+std::vector<std::string> grid_family_names() { return names_of(families()); }
 
 const GridFamily& find_grid_family(std::string_view name) {
-  for (const auto& family : families())
-    if (family.name == name) return family;
-  raise("grid", "Grid family '{}': there is no such family.{}", name,
-        nearest_names(name, grid_family_names()));
+  return find_named(families(), name, "grid", "Grid family '{}': there is no such family.{}");
 }
 
 }  // namespace inn

@@ -28,9 +28,7 @@ json grid_json(const Grid& grid) {
   return {{"kind", std::string(grid.kind())}, {"points", std::move(points)}};
 }
 
-/// Gives the group the grid of a record.
-void take_grid(IntegralModelImpl& model, IntegralGroup& group, const json& record) {
-  const auto& name = group.name();
+std::shared_ptr<Grid> read_grid(const json& record, const std::string& name) {
   const auto kind = record.at("kind").get<std::string>();
   const auto values = record.at("points").get<std::vector<double>>();
   require<std::runtime_error>(!values.empty(), "model", "Group '{}': its grid has no points.", name);
@@ -38,14 +36,12 @@ void take_grid(IntegralModelImpl& model, IntegralGroup& group, const json& recor
     require<std::runtime_error>(
         std::isfinite(values[i]) && values[i] >= 0 && values[i] <= 1 && (i == 0 || values[i] > values[i - 1]),
         "model", "Group '{}': the points of its grid must increase within [0, 1].", name);
-  const auto width = static_cast<int64_t>(values.size());
-  if (find_grid_family(group.grid_family()).make(width, group.source_width())->kind() == kind)
-    return group.resize(width);
   const auto points = at::tensor(values, at::kDouble);
-  if (kind == "uniform") return model.set_grid(name, std::make_shared<UniformGrid>(width));
-  if (kind != "trainable") return model.set_grid(name, std::make_shared<FixedGrid>(points, kind));
-  const auto grid = width > 1 ? TrainableGrid::at_points(points) : TrainableGrid(1);
-  model.set_grid(name, std::make_shared<TrainableGrid>(grid));
+  if (kind == "uniform") return std::make_shared<UniformGrid>(points.size(0));
+  if (kind == "trainable" && values.size() > 1)
+    return std::make_shared<TrainableGrid>(TrainableGrid::at_points(points));
+  if (kind == "trainable") return std::make_shared<TrainableGrid>(1);
+  return std::make_shared<FixedGrid>(points, kind);
 }
 
 }  // namespace
@@ -114,7 +110,7 @@ IntegralModel load_integral(Network network) {
     auto model = std::make_shared<IntegralModelImpl>(std::move(source), options);
     for (const auto& group : record.at("groups")) {
       const auto name = group.at("name").get<std::string>();
-      take_grid(*model, model->group(name), group.at("grid"));
+      model->set_grid(name, read_grid(group.at("grid"), name));
     }
     model->eval();
     return IntegralModel(std::move(model));

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "inn/core/error.h"
+#include "inn/core/named_table.h"
 #include "inn/quadrature/covariance_kernel.h"
 
 namespace inn {
@@ -103,17 +103,11 @@ std::span<const CovarianceKernel> covariance_kernels() {
   return table;
 }
 
-std::vector<std::string> covariance_kernel_names() {
-  std::vector<std::string> names;
-  for (const auto& kernel : covariance_kernels()) names.push_back(kernel.name);
-  return names;
-}
+std::vector<std::string> covariance_kernel_names() { return names_of(covariance_kernels()); }
 
 const CovarianceKernel& find_covariance_kernel(std::string_view name) {
-  for (const auto& kernel : covariance_kernels())
-    if (kernel.name == name) return kernel;
-  raise("quadrature", "Covariance kernel '{}': there is none of that name.{}", name,
-        nearest_names(name, covariance_kernel_names()));
+  return find_named(covariance_kernels(), name, "quadrature",
+                    "Covariance kernel '{}': there is none of that name.{}");
 }
 
 }  // namespace inn

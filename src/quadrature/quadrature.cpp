@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "inn/core/error.h"
+#include "inn/core/named_table.h"
 #include "inn/quadrature/integrate.h"
 #include "rules.h"
 
@@ -46,11 +47,7 @@ std::span<const Quadrature> quadratures() {
   return table;
 }
 
-std::vector<std::string> quadrature_names() {
-  std::vector<std::string> names;
-  for (const auto& rule : quadratures()) names.push_back(rule.name);
-  return names;
-}
+std::vector<std::string> quadrature_names() { return names_of(quadratures()); }
 
 Quadrature find_quadrature(std::string_view text) {
   const size_t colon = text.find(':');

@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "inn/core/error.h"
+#include "inn/core/named_table.h"
 
 namespace inn {
 namespace {
@@ -10,16 +10,6 @@ namespace {
 /// scores/divisor, or the scores where the divisor is 0.
 at::Tensor divided(const at::Tensor& scores, const at::Tensor& divisor) {
   return divisor.item<double>() > 0 ? scores / divisor : scores;
-}
-
-template <class Entry>
-const Entry& named(const std::vector<Entry>& table, const char* kind, const std::string& name) {
-  std::vector<std::string> names;
-  for (const auto& entry : table) {
-    if (entry.name == name) return entry;
-    names.push_back(entry.name);
-  }
-  raise("resampling", "{} '{}': there is no such way.{}", kind, name, nearest_names(name, names));
 }
 
 }  // namespace
@@ -53,10 +43,11 @@ const std::vector<ScoreScale>& score_scales() {
 }
 
 const Combination& find_combination(const std::string& name) {
-  return named(combinations(), "Combination", name);
+  return find_named(combinations(), name, "resampling", "Combination '{}': there is no such way.{}");
 }
 const ScoreScale& find_score_scale(const std::string& name) {
-  return named(score_scales(), "Normalization of scores", name);
+  return find_named(score_scales(), name, "resampling",
+                    "Normalization of scores '{}': there is no such way.{}");
 }
 
 }  // namespace inn

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "inn/core/error.h"
+#include "inn/core/named_table.h"
 #include "inn/resampling/combination.h"
 #include "inn/resampling/rows.h"
 #include "resampling/importances.h"
@@ -88,12 +89,7 @@ const std::vector<Importance>& importances() {
 }
 
 const Importance& find_importance(const std::string& name) {
-  std::vector<std::string> names;
-  for (const auto& importance : importances()) {
-    if (importance.name == name) return importance;
-    names.push_back(importance.name);
-  }
-  raise("resampling", "Importance '{}': there is no such importance.{}", name, nearest_names(name, names));
+  return find_named(importances(), name, "resampling", "Importance '{}': there is no such importance.{}");
 }
 
 std::map<GroupId, at::Tensor> importance_scores(const AnalysedNetwork& source,

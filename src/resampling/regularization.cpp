@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "inn/core/error.h"
+#include "inn/core/named_table.h"
 #include "inn/resampling/rows.h"
 #include "resampling/batch_norm_scales.h"
 
@@ -80,12 +81,7 @@ const std::vector<Regularizer>& regularizers() {
 }
 
 const Regularizer& find_regularizer(const std::string& name) {
-  std::vector<std::string> names;
-  for (const auto& regularizer : regularizers()) {
-    if (regularizer.name == name) return regularizer;
-    names.push_back(regularizer.name);
-  }
-  raise("resampling", "Regularizer '{}': there is no such regularizer.{}", name, nearest_names(name, names));
+  return find_named(regularizers(), name, "resampling", "Regularizer '{}': there is no such regularizer.{}");
 }
 
 GrowingPenalty::GrowingPenalty(const AnalysedNetwork& source, const std::vector<GroupId>& groups,

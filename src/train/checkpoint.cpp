@@ -25,13 +25,8 @@ constexpr int kVersion = 4;
 constexpr char kSeparator = '/';
 
 json record_json(const EpochRecord& record) {
-  json object{{"epoch", record.epoch},
-              {"loss", record.loss},
-              {"learning_rate", record.learning_rate},
-              {"seconds", record.seconds},
-              {"time", record.time}};
-  if (record.accuracy) object["accuracy"] = *record.accuracy;
-  if (record.metric) object["metric"] = *record.metric;
+  json object{{"epoch", record.epoch}, {"time", record.time}};
+  for (const auto& [name, figure] : figures(record)) object[name] = figure;
   return object;
 }
 
@@ -118,6 +113,15 @@ Checkpoint parse(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+std::vector<std::pair<const char*, double>> figures(const EpochRecord& record) {
+  std::vector<std::pair<const char*, double>> figures{{"loss", record.loss}};
+  if (record.accuracy) figures.emplace_back("accuracy", *record.accuracy);
+  if (record.metric) figures.emplace_back("metric", *record.metric);
+  figures.emplace_back("learning_rate", record.learning_rate);
+  figures.emplace_back("seconds", record.seconds);
+  return figures;
+}
 
 std::string to_json(const EpochRecord& record) { return record_json(record).dump(); }
 

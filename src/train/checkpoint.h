@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "inn/train/train.h"
@@ -37,6 +38,9 @@ void write_checkpoint(const std::filesystem::path& path, const Checkpoint& check
 
 /// Throws std::runtime_error, naming the file, where it is missing, damaged or no checkpoint.
 Checkpoint read_checkpoint(const std::filesystem::path& path);
+
+/// The figures of an epoch that it has, by their names.
+std::vector<std::pair<const char*, double>> figures(const EpochRecord& record);
 
 /// An epoch as one object of JSON, without line breaks, and back.
 std::string to_json(const EpochRecord& record);

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <protozero/pbf_writer.hpp>
 
+#include "train/checkpoint.h"
+
 namespace inn {
 namespace {
 
@@ -54,17 +56,11 @@ std::string event_record(const EpochRecord& record) {
   writer.add_int64(kStep, record.epoch + 1);
   {
     protozero::pbf_writer summary(writer, kSummary);
-    const auto add = [&](const char* tag, const std::optional<double>& figure) {
-      if (!figure) return;
+    for (const auto& [name, figure] : figures(record)) {
       protozero::pbf_writer value(summary, kValue);
-      value.add_string(kTag, tag);
-      value.add_float(kSimpleValue, static_cast<float>(*figure));
-    };
-    add("loss", record.loss);
-    add("accuracy", record.accuracy);
-    add("metric", record.metric);
-    add("learning_rate", record.learning_rate);
-    add("seconds", record.seconds);
+      value.add_string(kTag, name);
+      value.add_float(kSimpleValue, static_cast<float>(figure));
+    }
   }
   return framed(event);
 }

@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "inn/core/error.h"
+#include "inn/core/named_table.h"
 #include "inn/train/train.h"
 #include "train/recipes.h"
 
@@ -51,16 +52,6 @@ std::vector<WidthRuleEntry>& width_rule_table() {
 }
 
 template <class Entry>
-const Entry& find(const std::vector<Entry>& table, const char* kind, const std::string& name) {
-  std::vector<std::string> names;
-  for (const auto& entry : table) {
-    if (entry.name == name) return entry;
-    names.push_back(entry.name);
-  }
-  raise("train", "No {} is named '{}'.{}", kind, name, nearest_names(name, names));
-}
-
-template <class Entry>
 void add(std::vector<Entry>& table, const char* kind, Entry entry) {
   for (const auto& known : table)
     require(known.name != entry.name, "train", "The {} '{}': the name is taken.", kind, entry.name);
@@ -75,12 +66,16 @@ const std::vector<LossEntry>& losses() { return loss_table(); }
 const std::vector<WidthRuleEntry>& width_rules() { return width_rule_table(); }
 
 const OptimizerEntry& find_optimizer(const std::string& name) {
-  return find(optimizers(), "optimizer", name);
+  return find_named(optimizers(), name, "train", "No optimizer is named '{}'.{}");
 }
-const ScheduleEntry& find_schedule(const std::string& name) { return find(schedules(), "schedule", name); }
-const LossEntry& find_loss(const std::string& name) { return find(losses(), "loss", name); }
+const ScheduleEntry& find_schedule(const std::string& name) {
+  return find_named(schedules(), name, "train", "No schedule is named '{}'.{}");
+}
+const LossEntry& find_loss(const std::string& name) {
+  return find_named(losses(), name, "train", "No loss is named '{}'.{}");
+}
 const WidthRuleEntry& find_width_rule(const std::string& name) {
-  return find(width_rules(), "width rule", name);
+  return find_named(width_rules(), name, "train", "No width rule is named '{}'.{}");
 }
 
 void register_optimizer(OptimizerEntry entry) { add(optimizer_table(), "optimizer", std::move(entry)); }

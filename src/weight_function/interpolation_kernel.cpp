@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "inn/core/error.h"
+#include "inn/core/named_table.h"
 #include "kernels.h"
 
 namespace inn {
@@ -44,17 +45,11 @@ std::span<const InterpolationKernel> interpolation_kernels() {
   return table;
 }
 
-std::vector<std::string> kernel_names() {
-  std::vector<std::string> names;
-  for (const auto& kernel : interpolation_kernels()) names.push_back(kernel.name);
-  return names;
-}
+std::vector<std::string> kernel_names() { return names_of(interpolation_kernels()); }
 
 const InterpolationKernel& find_kernel(std::string_view name) {
-  for (const auto& kernel : interpolation_kernels())
-    if (kernel.name == name) return kernel;
-  raise("weight_function", "Interpolation kernel '{}': there is none of that name.{}", name,
-        nearest_names(name, kernel_names()));
+  return find_named(interpolation_kernels(), name, "weight_function",
+                    "Interpolation kernel '{}': there is none of that name.{}");
 }
 
 AxisMap interpolation_map(const InterpolationKernel& kernel, int64_t n, const at::Tensor& points) {

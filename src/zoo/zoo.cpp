@@ -7,6 +7,7 @@
 #include <deque>
 
 #include "inn/core/error.h"
+#include "inn/core/named_table.h"
 #include "inn/network/files.h"
 #include "zoo/networks.h"
 
@@ -54,12 +55,7 @@ void register_zoo_network(ZooEntry entry) {
 }
 
 const ZooEntry& find_zoo_network(const std::string& name) {
-  std::vector<std::string> names;
-  for (const auto& entry : table()) {
-    if (entry.name == name) return entry;
-    names.push_back(entry.name);
-  }
-  raise("zoo", "No network is named '{}'.{}", name, nearest_names(name, names));
+  return find_named(table(), name, "zoo", "No network is named '{}'.{}");
 }
 
 ZooOptions complete(const ZooEntry& entry, const ZooOptions& options) {
