@@ -2,12 +2,13 @@
 
     python benchmarks/elastic/run.py PROGRAM FOLDER NAME --network zoo:small_cnn --epochs 5 --seeds 3 -- RECIPE
     python benchmarks/elastic/run.py PROGRAM FOLDER NAME --network trained.pt2 --data images/ --test test/
-        --calibration unlabelled/ --groups 'layer*.conv1' --epochs 2 -- RECIPE
+        --calibration unlabelled/ --groups 'layer*.conv1' --conversion '--order nodes' --statistics '--flip'
+        --epochs 2 -- RECIPE
 
-RECIPE is given to every `inn train`, the separate networks' too. A separate network starts as the zoo's of that
+RECIPE is given to every `inn train`, the separate networks' too, `--conversion` to those of integral models. A separate network starts as the zoo's of that
 width, or, where NETWORK is a file, as that network resampled to the width by quadrature of the data; a trained
-file is its own teacher. Every model is measured at each width with statistics of batch norm measured there on
-the calibration data. What is in FOLDER already is not made again. Writes FOLDER/NAME.json; `table.py` makes the
+file is its own teacher. Every integral model is measured at each width with statistics of batch norm measured there
+on the calibration data, augmented as `--statistics` says: as in training. What is in FOLDER already is not made again. Writes FOLDER/NAME.json; `table.py` makes the
 page of the documentation from such files.
 """
 
@@ -22,6 +23,7 @@ WIDTHS = [1, 0.75, 0.5, 0.25]
 BETWEEN = [0.95, 0.9, 0.85, 0.8, 0.65, 0.6, 0.55, 0.4, 0.35, 0.3]
 LAW = ["--widths", "uniform:0.25,1"]
 SANDWICH = [*LAW, "--width-rule", "sandwich:1"]
+IN_PLACE = [*SANDWICH, "--distill", "in-place"]
 
 
 def main():
@@ -35,8 +37,10 @@ def main():
     parser.add_argument("--data", default="fashion-mnist")
     parser.add_argument("--test", default="fashion-mnist")
     parser.add_argument("--calibration", default="fashion-mnist")
-    parser.add_argument("--normalization", default="--mean 0.286 --std 0.353", help="of the images; '' for the network's own")
+    parser.add_argument("--normalization", default="--mean 0.286 --std 0.353", help="'' for the network's own")
     parser.add_argument("--groups", default="*")
+    parser.add_argument("--conversion", default="", help="options of conversion")
+    parser.add_argument("--statistics", default="", help="options of calibration")
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
@@ -44,10 +48,12 @@ def main():
     recipe = words[split + 1 :]
     arguments.folder.mkdir(parents=True, exist_ok=True)
     paths = [arguments.network, arguments.data, arguments.test, arguments.calibration]
-    network, data, test, calibration = [str(pathlib.Path(p).resolve()) if pathlib.Path(p).exists() else p for p in paths]
+    paths = [str(pathlib.Path(path).resolve()) if pathlib.Path(path).exists() else path for path in paths]
+    network, data, test, calibration = paths
     normalization = arguments.normalization.split()
     is_zoo = network.startswith("zoo:")
     groups = ["--groups", arguments.groups]
+    statistics = ["--calibration", calibration, *arguments.statistics.split()]
 
     def inn(*command):
         done = subprocess.run([arguments.program, *command, "--json", "--threads", str(arguments.threads)],
@@ -59,8 +65,8 @@ def main():
         record = arguments.folder / f"{output}.seconds"
         if not record.exists():
             begin = time.monotonic()
-            inn("train", start, "-o", output, "--data", data, *normalization, "--epochs", str(arguments.epochs), "--seed",
-                str(seed), "--resume", *recipe, *options)
+            inn("train", start, "-o", output, "--data", data, *normalization, "--epochs", str(arguments.epochs),
+                "--seed", str(seed), "--resume", *recipe, *options)
             record.write_text(f"{time.monotonic() - begin:.1f}")
         return float(record.read_text())
 
@@ -68,7 +74,7 @@ def main():
         """Measures, where it was not done before: an integral model at each width, a plain network as it is."""
         record = arguments.folder / f"{model}.accuracies"
         if not record.exists():
-            options = ["--widths", ",".join(map(str, widths)), "--calibration", calibration] if widths else []
+            options = ["--widths", ",".join(map(str, widths)), *statistics] if widths else []
             results = inn("eval", model, "--data", test, *normalization, *options)["results"]
             record.write_text(json.dumps([100 * result["accuracy"] for result in results]))
         found = json.loads(record.read_text())
@@ -93,9 +99,11 @@ def main():
         rows.setdefault(row, {"accuracies": [], "seconds": []})
         rows[row]["accuracies"].append(values)
         rows[row]["seconds"].append(seconds)
-        print(f"{row}, seed {seed}: " + "  ".join(f"{width} {value:.2f}" for width, value in values.items()), flush=True)
-        document = {"network": arguments.network, "epochs": arguments.epochs, "seeds": arguments.seeds, "recipe": recipe,
-                    "groups": arguments.groups, "widths": WIDTHS, "every": every, "rows": rows}
+        told = "  ".join(f"{width} {value:.2f}" for width, value in values.items())
+        print(f"{row}, seed {seed}: {told}", flush=True)
+        document = {"network": arguments.network, "epochs": arguments.epochs, "seeds": arguments.seeds,
+                    "recipe": recipe, "groups": arguments.groups, "conversion": arguments.conversion,
+                    "widths": WIDTHS, "every": every, "rows": rows}
         (arguments.folder / f"{arguments.name}.json").write_text(json.dumps(document, indent=1))
 
     name = arguments.name
@@ -103,11 +111,13 @@ def main():
         add("data-aware resampling, not trained", 0, refit(network, narrow, "quadrature"))
     for seed in range(arguments.seeds):
         elastic = [("elastic, one random width a step", f"{name}-random-{seed}.pt2", LAW),
-                   ("elastic, sandwich", f"{name}-sandwich-{seed}.pt2", SANDWICH)]
+                   ("elastic, sandwich", f"{name}-sandwich-{seed}.pt2", SANDWICH),
+                   ("elastic, sandwich, in place", f"{name}-in-place-{seed}.pt2", IN_PLACE)]
         if not is_zoo:
-            elastic.append(("elastic, sandwich, distilled", f"{name}-distilled-{seed}.pt2", [*SANDWICH, "--distill", network]))
+            distilled = [*SANDWICH, "--distill", network]
+            elastic.append(("elastic, sandwich, distilled", f"{name}-distilled-{seed}.pt2", distilled))
         for row, output, options in elastic:
-            seconds = train(network, output, seed, *groups, *options)
+            seconds = train(network, output, seed, *groups, *arguments.conversion.split(), *options)
             add(row, seed, accuracies(output, every), seconds)
             add(row + ", then refit", seed, refit(output, narrow, "refit"))
         separate, seconds = {}, 0.0

@@ -56,7 +56,7 @@ json measure(inn::IntegralModel& model, const std::string& source, const inn::No
   const auto test = inn::open_dataset(source, inn::Split::test);
   const auto recalibrated = [&](double fraction) {
     auto network = at_width(model, fraction);
-    inn::recalibrate(network, calibration, normalization, kBatch);
+    inn::recalibrate(network, calibration, {.batch_size = kBatch, .normalization = normalization});
     return network;
   };
   std::map<double, Statistics> anchors;

@@ -136,8 +136,7 @@ Measured measure(const Options& options, const inn::Dataset& data) {
   torch::optim::SGD optimizer(model->parameters(), torch::optim::SGDOptions(0.01).momentum(0.9));
   const inn::Batches batches(data, {.batch_size = options.batch,
                                     .shuffle = true,
-                                    .flip = true,
-                                    .random_resized_crop = true,
+                                    .augmentation = {.flip = true, .random_resized_crop = true},
                                     .drop_last = true});
   const inn::Epoch epoch = batches.epoch(0);
   Measured result;
@@ -159,7 +158,8 @@ Measured measure(const Options& options, const inn::Dataset& data) {
 
 /// How fast images come where nothing else is done.
 double images_per_second(const Options& options, const inn::Dataset& data) {
-  const inn::Batches batches(data, {.batch_size = options.batch, .flip = true, .random_resized_crop = true});
+  const inn::Batches batches(
+      data, {.batch_size = options.batch, .augmentation = {.flip = true, .random_resized_crop = true}});
   const auto start = Clock::now();
   for (const inn::Batch& batch : batches.epoch(0))
     inn::require(batch.inputs.defined(), "data_loading", "A batch is empty.");

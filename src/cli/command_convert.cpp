@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/conversion.h"
 #include "cli/general.h"
+#include "cli/image_source.h"
 #include "cli/normalized_model.h"
 #include "cli/output.h"
 #include "inn/core/error.h"
@@ -16,6 +17,8 @@ struct Options {
   GeneralOptions general;
   ModelOptions model;
   ConversionOptions conversion;
+  CalibrationOptions calibration;
+  ImageOptions images;
   NormalizationOptions normalization;
   std::filesystem::path output;
 };
@@ -43,14 +46,24 @@ void print_table(const IntegralModelImpl& model, const std::filesystem::path& ou
 int run(const Options& options) {
   start(options.general);
   check_integral_output(options.output);
-  const auto converted = convert_options(options.conversion, options.general.seed);
-  const Model source = open_normalized(options.model, options.normalization, options.general.seed).model;
+  const auto conversion = convert_options(options.conversion, options.general.seed);
+  const SkippedReport skipped(options.images);
+  auto calibration = read_calibration(options.calibration, options.images);
+  const auto [source, normalization] = open_normalized(
+      options.model, options.normalization, options.general.seed, calibration ? &*calibration : nullptr);
   require(!source.is_integral(), "cli", "Model '{}': it is an integral model already.", options.model.source);
-  IntegralModel model = convert(source.plain.network, converted);
+  if (calibration) fit_calibration(*calibration, source.plain.network);
+  std::optional<MeasuringImages> images;
+  if (calibration)
+    images.emplace(MeasuringImages{*calibration, normalization, c10::Device(c10::kCPU),
+                                   options.calibration.augmentation});
+  IntegralModel model = converted(source.plain.network, conversion, images);
   model->eval();
   save(*model, options.output);
   if (options.general.json) {
-    print(document(*model, options.output));
+    Json made = document(*model, options.output);
+    add_skipped(made, options.images);
+    print(made);
   } else {
     print_table(*model, options.output);
   }
@@ -66,12 +79,15 @@ Command convert_command() {
       .examples =
           "  inn convert resnet20.pt2 -o integral.pt2\n"
           "  inn convert resnet20.pt2 -o integral.pt2 --groups 'layer3.*' --kernel linear\n"
+          "  inn convert resnet20.pt2 -o integral.pt2 --order nodes --calibration images/\n"
           "  inn convert net.pt2 -o integral.pt2 --dims dims.json --order none",
       .declare = [](CLI::App& app) -> std::function<int()> {
         auto options = std::make_shared<Options>();
         add_model_options(app, options->model);
         add_output_option(app, options->output);
         add_conversion_options(app, options->conversion);
+        add_calibration_options(app, options->calibration);
+        add_image_options(app, options->images);
         add_normalization_options(app, options->normalization);
         add_dynamic_batch_option(app, options->model.dynamic_batch);
         add_general_options(app, options->general);

@@ -41,10 +41,15 @@ std::vector<WidthResult> results_of(const Model& model, const Options& options, 
                                     const Normalization& normalization) {
   const EvalOptions eval{.batch_size = options.evaluation.batch_size, .progress = true};
   if (!options.widths.empty())
-    return evaluate_widths(*model.integral, data, normalization, options.widths,
-                           {.eval = eval, .calibration = calibration});
+    return evaluate_widths(
+        *model.integral, data, normalization, options.widths,
+        {.eval = eval, .calibration = calibration, .augmentation = options.calibration.augmentation});
   Network network = model.present();
-  if (calibration) recalibrate(network, *calibration, normalization, eval.batch_size);
+  if (calibration)
+    recalibrate(network, *calibration,
+                {.batch_size = eval.batch_size,
+                 .augmentation = options.calibration.augmentation,
+                 .normalization = normalization});
   return {{present_width(model), evaluate(network, data, normalization, eval)}};
 }
 

@@ -187,7 +187,8 @@ int run(const Options& options) {
   const AnalysedNetwork source = model.source();
   if (calibration) fit_calibration(*calibration, source.network);
   std::optional<MeasuringImages> images;
-  if (calibration) images.emplace(MeasuringImages{*calibration, normalization, device});
+  if (calibration)
+    images.emplace(MeasuringImages{*calibration, normalization, device, options.calibration.augmentation});
   WidthChoice widths = options.widths;
   if (!options.budget.text.empty()) {
     const CurveMeasuring measuring{model, *images, how.seed};

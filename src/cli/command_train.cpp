@@ -63,7 +63,7 @@ int run(const Options& options) {
   check(options.held_out, options.training.train);
   check_integral_output(options.output);
   TrainOptions recipe = recipe_of(options.training, options.output, options.general.seed);
-  const auto converted = convert_options(options.conversion, options.general.seed);
+  const auto conversion = convert_options(options.conversion, options.general.seed);
 
   const SkippedReport skipped(options.training.images);
   Dataset data = open_data(options.training.data, Split::train, options.training.images);
@@ -72,7 +72,9 @@ int run(const Options& options) {
       open_normalized(options.model, options.normalization, options.general.seed, &data, ZooSize::of_data);
   check_teacher(recipe, normalization, data);
   fit_images(data, model.source().network);
-  if (widths && !model.is_integral()) model.integral = convert(model.plain.network, converted);
+  if (widths && !model.is_integral())
+    model.integral = converted(model.plain.network, conversion,
+                               MeasuringImages{data, normalization, c10::Device(c10::kCPU)});
   if (widths)
     model.integral->set_distribution(
         *widths, options.widths.independent ? FractionSharing::own : FractionSharing::shared);

@@ -28,7 +28,7 @@ int run(const Options& options) {
   check(options.widths);
   check_integral_output(options.output);
   TrainOptions recipe = recipe_of(options.training, options.output, options.general.seed);
-  const auto converted = convert_options(options.conversion, options.general.seed);
+  const auto conversion = convert_options(options.conversion, options.general.seed);
 
   const SkippedReport skipped(options.training.images);
   Dataset data = open_data(options.training.data, Split::train, options.training.images);
@@ -36,7 +36,9 @@ int run(const Options& options) {
   auto [model, normalization] =
       open_normalized(options.model, options.normalization, options.general.seed, &data, ZooSize::of_data);
   fit_images(data, model.source().network);
-  if (!model.is_integral()) model.integral = convert(model.plain.network, converted);
+  if (!model.is_integral())
+    model.integral = converted(model.plain.network, conversion,
+                               MeasuringImages{data, normalization, c10::Device(c10::kCPU)});
 
   const AnalysedNetwork source = model.source();
   for (const auto& [id, width] : widths_of(model, source, options.widths).widths)

@@ -10,6 +10,8 @@
 namespace inn::cli {
 namespace {
 
+constexpr int64_t kOrderingSamples = 1024;
+
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
@@ -52,7 +54,8 @@ void add_kernel_options(CLI::App& app, ConversionOptions& options) {
   app.add_option("--grid", options.grid, "Points of a width: " + joined(grid_family_names()))
       ->capture_default_str();
   app.add_option("--order", options.order,
-                 "path: channels are ordered so that tensors are smooth; none: kept")
+                 "path: channels are ordered so that tensors are smooth; nodes: so that narrow widths have "
+                 "those that the data's quadrature keeps; none: kept")
       ->capture_default_str();
 }
 
@@ -73,8 +76,8 @@ ConvertOptions convert_options(const ConversionOptions& options, uint64_t seed) 
     const auto& rule = find_quadrature(options.quadrature);
     require(rule.points == Quadrature::Points::any, "cli",
             "--quadrature '{}': must be a rule that takes any points, such as trapezoid.", rule.name);
-    require(options.order == "path" || options.order == "none", "cli", "--order '{}': must be path or none.",
-            options.order);
+    require(options.order == "path" || options.order == "nodes" || options.order == "none", "cli",
+            "--order '{}': must be path, nodes or none.", options.order);
     return 0;
   });
   ConvertOptions converted{.groups = options.groups,
@@ -85,6 +88,17 @@ ConvertOptions convert_options(const ConversionOptions& options, uint64_t seed) 
                            .seed = seed};
   if (!options.dims.empty()) converted.dims = read_dims(options.dims);
   return converted;
+}
+
+IntegralModel converted(const Network& network, ConvertOptions options,
+                        const std::optional<MeasuringImages>& images) {
+  if (options.order != "nodes") return convert(network, options);
+  require<UsageError>(images.has_value(), "cli",
+                      "--order nodes is measured on data: --calibration is missing.");
+  const Dataset first = images->images.first(std::min(kOrderingSamples, images->images.size()));
+  options.calibration =
+      calibration_of({first, images->normalization, c10::Device(c10::kCPU)}, network, Measured::activations);
+  return convert(network, options);
 }
 
 }  // namespace inn::cli

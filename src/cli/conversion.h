@@ -2,9 +2,11 @@
 // How a command turns a network into an integral model.
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/measuring.h"
 #include "inn/model/integral_model.h"
 
 namespace CLI {
@@ -30,5 +32,10 @@ void add_conversion_options(CLI::App& app, ConversionOptions& options);
 /// Returns them as the library takes them. Reads the file of --dims: {"layer4.0.conv1.weight": [0]}. Throws
 /// UsageError for a kernel, a quadrature or an order that is none.
 ConvertOptions convert_options(const ConversionOptions& options, uint64_t seed);
+
+/// Returns the network, which is on the processor, as an integral model. An order that is measured is
+/// measured on the first images, without their labels; throws UsageError where there are none.
+IntegralModel converted(const Network& network, ConvertOptions options,
+                        const std::optional<MeasuringImages>& images);
 
 }  // namespace inn::cli

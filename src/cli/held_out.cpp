@@ -75,7 +75,7 @@ void hold_out(const HeldOutOptions& options, const ImageOptions& images, const N
     held_out.frame = data.frame;
   }
   const auto rest = order.narrow(0, taken, data.size() - taken);
-  WidthOptions measured{.eval = {.batch_size = train.batch_size}};
+  WidthOptions measured{.eval = {.batch_size = train.batch_size}, .augmentation = train.augmentation};
   std::vector<double> fractions = options.widths;
   if (integral != nullptr && integral->draws_widths()) {
     measured.calibration = data.select(rest.narrow(0, 0, std::min(kCalibrationSamples, rest.size(0))));

@@ -17,8 +17,10 @@ void add_image_options(CLI::App& app, ImageOptions& options) {
       ->type_name("S")
       ->check(at_least(1))
       ->group(group);
-  app.add_option("--resize", options.resize,
-                 "Their shorter side is resized to R before the middle is cut; default: S·256/224")
+  app.add_option(
+         "--resize", options.resize,
+         "Their shorter side is resized to R before the middle is cut; default: S·256/224, but images of "
+         "S×S pixels stay as they are")
       ->type_name("R")
       ->check(at_least(1))
       ->group(group);
@@ -29,6 +31,18 @@ void add_image_options(CLI::App& app, ImageOptions& options) {
       ->group(group);
   app.add_flag("--skip-corrupt", options.skip_corrupt,
                "Leave out images that can't be decoded, and name them at the end")
+      ->group(group);
+}
+
+void add_augmentation_options(CLI::App& app, Augmentation& options, const std::string& group) {
+  app.add_option("--crop-padding", options.crop_padding,
+                 "Images are padded by so many pixels and cut at a random place")
+      ->check(at_least(0))
+      ->capture_default_str()
+      ->group(group);
+  app.add_flag("--flip", options.flip, "Images are mirrored at random")->group(group);
+  app.add_flag("--random-resized-crop", options.random_resized_crop,
+               "Of images a random part, 8 % to all of the area, is brought to their size")
       ->group(group);
 }
 

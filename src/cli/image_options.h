@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cli/general.h"
+#include "inn/data/batches.h"
 #include "inn/data/dataset.h"
 #include "inn/network/network.h"
 
@@ -25,6 +26,9 @@ struct ImageOptions {
 
 /// Declares --image-size, --resize, --workers and --skip-corrupt.
 void add_image_options(CLI::App& app, ImageOptions& options);
+
+/// Declares --crop-padding, --flip and --random-resized-crop, in a group of the help.
+void add_augmentation_options(CLI::App& app, Augmentation& options, const std::string& group);
 
 /// Opens a data set whose images are read as the options say. Throws UsageError where they are at odds.
 Dataset open_data(const std::string& data, Split split, const ImageOptions& options);

@@ -92,6 +92,7 @@ void add_calibration_options(CLI::App& app, CalibrationOptions& options) {
   app.add_option("--samples", options.samples, "How many of them; 0: all")
       ->capture_default_str()
       ->check(at_least(0));
+  add_augmentation_options(app, options.augmentation, "Calibration samples that are images, as in training");
 }
 
 std::optional<Dataset> read_calibration(const CalibrationOptions& options, const ImageOptions& images) {

@@ -41,11 +41,12 @@ void keep_normalization(Network& network, const Normalization& normalization);
 struct CalibrationOptions {
   std::string data = {};
   int64_t samples = 2048;  // 0: all
+  Augmentation augmentation = {};
 };
 
 /// Declares --calibration.
 CLI::Option* add_calibration_option(CLI::App& app, std::string& data);
-/// Declares --calibration and --samples.
+/// Declares --calibration, --samples, and what add_augmentation_options does.
 void add_calibration_options(CLI::App& app, CalibrationOptions& options);
 
 /// Returns the calibration samples, or nothing where none are asked for.

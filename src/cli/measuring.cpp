@@ -19,7 +19,9 @@ Calibration calibration_of(const MeasuringImages& data, const Network& network, 
           "Calibration '{}': it has no labels of classes, which this method needs.", data.images.source);
   // A sample's own gradient costs a pass over its whole batch.
   const int64_t size = needs == Measured::squared_gradients ? 1 : kMeasuringBatch;
-  const Batches batches(data.images, {.batch_size = size, .normalization = data.normalization});
+  const Batches batches(
+      data.images,
+      {.batch_size = size, .augmentation = data.augmentation, .normalization = data.normalization});
   const auto epoch = std::make_shared<const Epoch>(batches.epoch(0));
   const auto place = input_options(network).device(data.device);
   return {.batch = [=](int64_t index) -> std::optional<CalibrationBatch> {

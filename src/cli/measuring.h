@@ -8,10 +8,12 @@
 
 namespace inn::cli {
 
+/// Images, and how they are brought to a network.
 struct MeasuringImages {
   const Dataset& images;
   const Normalization& normalization;
   c10::Device device;
+  Augmentation augmentation = {};
 };
 
 /// Returns the samples in batches as `network` takes them, with the mean cross entropy of each as its loss.

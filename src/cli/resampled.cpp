@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "cli/conversion.h"
 #include "cli/limits.h"
 #include "inn/core/error.h"
 #include "inn/resampling/folding.h"
@@ -28,7 +29,7 @@ struct Mapped {
 };
 
 Mapped interpolated(const Model& model, const AnalysedNetwork& source, ChosenWidths chosen,
-                    const MethodOptions& options) {
+                    const MethodOptions& options, const std::optional<MeasuringImages>& images) {
   IntegralModel integral{nullptr};
   if (model.is_integral()) {
     integral = IntegralModel(model.integral->clone_model());
@@ -36,7 +37,7 @@ Mapped interpolated(const Model& model, const AnalysedNetwork& source, ChosenWid
     ConvertOptions conversion = options.conversion;
     for (const auto& [id, width] : chosen.widths)
       conversion.group_names.push_back(source.groups.groups[id].name);
-    integral = convert(source.network, conversion);
+    integral = converted(source.network, conversion, images);
   }
   for (const auto& [id, width] : chosen.widths) integral->group(source.groups.groups[id].name).resize(width);
   return {{integral->network(), integral->structure()}, integral->maps(), std::move(chosen)};
@@ -57,7 +58,7 @@ Mapped mapped(const Model& model, const WidthChoice& widths, const MethodOptions
     return {std::move(source), std::move(pruned.maps), std::move(pruned.chosen)};
   }
   ChosenWidths chosen = widths_of(model, source, widths);
-  if (options.method == kInterpolate) return interpolated(model, source, std::move(chosen), options);
+  if (options.method == kInterpolate) return interpolated(model, source, std::move(chosen), options, images);
   if (options.method == kFold) return folded(source, std::move(chosen), options.seed);
   source.network.to(images->device);
   auto found =
@@ -113,7 +114,10 @@ Resampled resampled(const Model& model, const WidthChoice& widths, const MethodO
           result.network, made.source, made.maps, data,
           {.steps = options.together, .seed = options.seed, .progress = options.together_progress});
   } else if (images) {
-    recalibrate(result.network, images->images, images->normalization, kRecalibrationBatch);
+    recalibrate(result.network, images->images,
+                {.batch_size = kRecalibrationBatch,
+                 .augmentation = images->augmentation,
+                 .normalization = images->normalization});
   }
   result.network.to(c10::Device(c10::kCPU));
   return result;

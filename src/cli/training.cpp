@@ -70,12 +70,7 @@ void add_recipe(CLI::App& app, TrainingOptions& options) {
                      ", growing (FACTOR is what a channel's coefficient gains an epoch)")
       ->type_name("NAME:FACTOR")
       ->group(group);
-  number("--crop-padding", train.crop_padding,
-         "Images are padded by so many pixels and cut at a random place");
-  app.add_flag("--flip", train.flip, "Images are mirrored at random")->group(group);
-  app.add_flag("--random-resized-crop", train.random_resized_crop,
-               "Of images a random part, 8 % to all of the area, is brought to their size")
-      ->group(group);
+  add_augmentation_options(app, train.augmentation, group);
 }
 
 /// Reads "group_lasso:1e-4" into the recipe.

@@ -54,9 +54,9 @@ void check_tensors(const Dataset& dataset, const BatchOptions& options) {
     require(!asked, "data", "Data set '{}': {} is of images (uint8 [N, C, H, W]) but the inputs are {}.",
             dataset.source, what, described(inputs));
   };
-  only_images(options.crop_padding != 0, "crop_padding");
-  only_images(options.flip, "flip");
-  only_images(options.random_resized_crop, "random_resized_crop");
+  only_images(options.augmentation.crop_padding != 0, "crop_padding");
+  only_images(options.augmentation.flip, "flip");
+  only_images(options.augmentation.random_resized_crop, "random_resized_crop");
   only_images(dataset.frame.size != 0, "an image size");
   only_images(options.normalization != Normalization{}, "normalization by mean and std");
 }
@@ -76,8 +76,9 @@ Batches::Batches(Dataset dataset, BatchOptions options)
   require(options_.batch_size >= 1, "data", "Batches: batch_size must be at least 1 but got {}.",
           options_.batch_size);
   constexpr int64_t kLargestPadding = 1 << 20;
-  require(options_.crop_padding >= 0 && options_.crop_padding <= kLargestPadding, "data",
-          "Batches: crop_padding must be in [0, {}] but got {}.", kLargestPadding, options_.crop_padding);
+  require(options_.augmentation.crop_padding >= 0 && options_.augmentation.crop_padding <= kLargestPadding,
+          "data", "Batches: crop_padding must be in [0, {}] but got {}.", kLargestPadding,
+          options_.augmentation.crop_padding);
   require(size() >= 1, "data", "Batches: drop_last with batch_size {} leaves no batch of {} samples.",
           options_.batch_size, dataset_.size());
   const auto& labels = dataset_.labels;
@@ -89,7 +90,8 @@ Batches::Batches(Dataset dataset, BatchOptions options)
       "Data set '{}': labels must be int64 [{}], or [{}, T] for one a position, or floating point [{}, …].",
       dataset_.source, dataset_.size(), dataset_.size(), dataset_.size());
   require(!labels.defined() || classes || labels.dim() < 3 ||
-              (options_.crop_padding == 0 && !options_.flip && !options_.random_resized_crop),
+              (options_.augmentation.crop_padding == 0 && !options_.augmentation.flip &&
+               !options_.augmentation.random_resized_crop),
           "data", "Data set '{}': crops and flips move images but not the targets, which are {}.",
           dataset_.source, described(labels));
   constexpr int64_t kMostWorkers = 256;

@@ -20,8 +20,8 @@ namespace {
 constexpr uint64_t kOrderKey = 0, kAugmentationKey = 1;
 constexpr int64_t kMostDefaultWorkers = 4;
 
-Augmentation draw_augmentation(const BatchOptions& options, Random& random) {
-  Augmentation result;
+DrawnAugmentation draw(const Augmentation& options, Random& random) {
+  DrawnAugmentation result;
   if (options.crop_padding > 0) {
     const auto places = static_cast<uint32_t>(2 * options.crop_padding + 1);
     result.cut.down = static_cast<int64_t>(random.below(places)) - options.crop_padding;
@@ -77,7 +77,7 @@ BatchDraft EpochSource::draft(int64_t index) const {
   BatchDraft draft;
   for (int64_t place = first; place < first + count; ++place) {
     draft.indices.push_back(order_.empty() ? place : order_[static_cast<size_t>(place)]);
-    draft.drawn.push_back(draw_augmentation(options_, random));
+    draft.drawn.push_back(draw(options_.augmentation, random));
   }
   draft.errors.resize(draft.indices.size());
   auto sizes = sizes_;
@@ -86,7 +86,7 @@ BatchDraft EpochSource::draft(int64_t index) const {
   return draft;
 }
 
-at::Tensor EpochSource::image(int64_t index, const Augmentation& drawn) const {
+at::Tensor EpochSource::image(int64_t index, const DrawnAugmentation& drawn) const {
   const bool in_file = dataset_.files.size() > 0;
   at::Tensor image = in_file ? read_image(dataset_.files[index]) : dataset_.inputs.select(0, index);
   if (in_file && dataset_.frame.channels == 1) image = luma(image);

@@ -12,7 +12,7 @@
 namespace inn {
 
 /// What is drawn for one sample.
-struct Augmentation {
+struct DrawnAugmentation {
   PixelCut cut = {};
   std::optional<uint64_t> region = {};  // seeds the drawing of a part, which needs the image's size
 };
@@ -20,7 +20,7 @@ struct Augmentation {
 /// A batch in the making.
 struct BatchDraft {
   std::vector<int64_t> indices;  // which samples
-  std::vector<Augmentation> drawn;
+  std::vector<DrawnAugmentation> drawn;
   at::Tensor inputs;                       // with room for all of them
   std::vector<std::exception_ptr> errors;  // of each sample, where it could not be made
 };
@@ -44,7 +44,7 @@ class EpochSource {
   Batch finished(BatchDraft draft) const;
 
  private:
-  at::Tensor image(int64_t index, const Augmentation& drawn) const;
+  at::Tensor image(int64_t index, const DrawnAugmentation& drawn) const;
   void write_sample(BatchDraft& draft, size_t sample) const;
 
   Dataset dataset_;

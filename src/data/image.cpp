@@ -97,6 +97,7 @@ at::Tensor framed(const at::Tensor& image, const ImageFrame& frame) {
   require(frame.size >= 1 && side >= frame.size, "data",
           "Image frame: the size must be at least 1 and resize at least the size but got {} and {}.",
           frame.size, side);
+  if (frame.resize == 0 && height == frame.size && width == frame.size) return image;
   const int64_t longer = side * std::max(height, width) / std::min(height, width);
   if (longer > kMostPixels / side)
     throw ImageDamage(fmt::format("it is {}×{} pixels, and would be {}×{} before its middle is cut out",

@@ -29,22 +29,29 @@ UniformGrid::UniformGrid(int64_t m) : size_(m) { require_size(kind(), m); }
 at::Tensor UniformGrid::points() const { return uniform_points(size_); }
 std::shared_ptr<Grid> UniformGrid::clone() const { return std::make_shared<UniformGrid>(*this); }
 
-NestedGrid::NestedGrid(int64_t m, int64_t n) {
-  require(m >= 1 && m <= n, "grid", "Grid 'nested': the count of points must be in [1, {}] but got {}.", n,
-          m);
-  std::vector<int64_t> chosen{0, n - 1};
+std::vector<int64_t> nested_order(int64_t n) {
+  require_size("nested", n);
+  if (n == 1) return {0};
+  std::vector<int64_t> order{0, n - 1};
   // The widest gap first; of equal ones the leftmost.
   using Gap = std::pair<int64_t, int64_t>;
   std::priority_queue<Gap> gaps;  // length, −left end
   gaps.emplace(n - 1, 0);
-  while (static_cast<int64_t>(chosen.size()) < m) {
+  while (static_cast<int64_t>(order.size()) < n) {
     const auto [length, negative] = gaps.top();
     gaps.pop();
     const int64_t left = -negative, half = length / 2;
-    chosen.push_back(left + half);
+    order.push_back(left + half);
     gaps.emplace(half, -left);
     gaps.emplace(length - half, -(left + half));
   }
+  return order;
+}
+
+NestedGrid::NestedGrid(int64_t m, int64_t n) {
+  require(m >= 1 && m <= n, "grid", "Grid 'nested': the count of points must be in [1, {}] but got {}.", n,
+          m);
+  auto chosen = nested_order(n);
   chosen.resize(static_cast<size_t>(m));
   std::sort(chosen.begin(), chosen.end());
   points_ = uniform_points(n).index_select(0, at::tensor(chosen, at::kLong));

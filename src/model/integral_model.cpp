@@ -3,11 +3,13 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
 
 #include "inn/core/error.h"
+#include "inn/resampling/data_quadrature.h"
 #include "inn/resampling/rows.h"
 #include "model/statistics.h"
 
@@ -213,17 +215,46 @@ std::shared_ptr<IntegralModelImpl> IntegralModelImpl::clone_model() const {
   return copy;
 }
 
+namespace {
+
+void check_order(const ConvertOptions& options) {
+  constexpr const char* kOrders[] = {"path", "nodes", "none"};
+  require(std::find(std::begin(kOrders), std::end(kOrders), options.order) != std::end(kOrders), "model",
+          "Order: must be one of {} but got '{}'.", fmt::join(kOrders, ", "), options.order);
+  require(options.order != "nodes" || options.calibration.batch != nullptr, "model",
+          "Order 'nodes': it is measured on data, but the calibration has no batches.");
+}
+
+/// Permutations that put the best nodes of every width where its nested grid has its points.
+std::map<GroupId, GroupMaps> nested_orders(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
+                                           const Calibration& calibration) {
+  std::map<GroupId, GroupMaps> permutations;
+  for (const auto& [id, ranked] : rank_channels(source, groups, calibration)) {
+    const auto places = nested_order(static_cast<int64_t>(ranked.size()));
+    std::vector<int64_t> order(ranked.size());
+    for (size_t k = 0; k < ranked.size(); ++k) order[static_cast<size_t>(places[k])] = ranked[k];
+    permutations.emplace(id, selection_maps(static_cast<int64_t>(order.size()), order));
+  }
+  return permutations;
+}
+
+}  // namespace
+
 IntegralModel convert(const Network& network, const ConvertOptions& options) {
-  require(options.order == "path" || options.order == "none", "model",
-          "Order: must be 'path' or 'none' but got '{}'.", options.order);
+  check_order(options);
   find_kernel(options.kernel);
   find_quadrature(options.quadrature);
   find_grid_family(options.grid);
   AnalysedNetwork source = analyse(network.clone());
+  const auto groups = chosen_groups(source, options);
   if (options.order == "path") {
-    source.network = resample(source, smooth_orders(source, chosen_groups(source, options), options.seed));
+    source.network = resample(source, smooth_orders(source, groups, options.seed));
+  } else if (options.order == "nodes") {
+    source.network = resample(source, nested_orders(source, groups, options.calibration));
   }
-  return IntegralModel(std::make_shared<IntegralModelImpl>(std::move(source), options));
+  ConvertOptions kept = options;
+  kept.calibration = {};
+  return IntegralModel(std::make_shared<IntegralModelImpl>(std::move(source), std::move(kept)));
 }
 
 }  // namespace inn

@@ -67,16 +67,15 @@ std::vector<int64_t> choose_blocks(const std::vector<ConsumerKernel>& consumers,
   return nodes;
 }
 
-std::vector<double> block_curve(const std::vector<ConsumerKernel>& consumers, const NodeOptions& options) {
+NodeRanking rank_blocks(const std::vector<ConsumerKernel>& consumers, const NodeOptions& options) {
   const auto parts = scaled_kernels(consumers, options.ridge, options.choice == NodeChoice::cholesky);
   const int64_t n = parts[0].kernel.size(0) / parts[0].block;
-  std::vector<double> curve;
-  std::vector<int64_t> nodes;
-  while (static_cast<int64_t>(nodes.size()) < n) {
-    nodes.push_back(best_next(parts, nodes));
-    curve.push_back(error_left(parts, nodes));
+  NodeRanking ranking;
+  while (static_cast<int64_t>(ranking.nodes.size()) < n) {
+    ranking.nodes.push_back(best_next(parts, ranking.nodes));
+    ranking.errors.push_back(error_left(parts, ranking.nodes));
   }
-  return curve;
+  return ranking;
 }
 
 std::vector<ConsumerKernel> between_channels(const std::vector<ConsumerKernel>& consumers) {

@@ -11,11 +11,11 @@ namespace inn {
 /// Whether a consumer sees several features of each channel.
 bool in_blocks(const std::vector<ConsumerKernel>& consumers);
 
-/// What choose_nodes and error_curve return where channels are blocks of features: nodes are taken forward,
+/// What choose_nodes and rank_nodes return where channels are blocks of features: nodes are taken forward,
 /// each that which takes most of the error away with all its features, then exchanged one by one.
 std::vector<int64_t> choose_blocks(const std::vector<ConsumerKernel>& consumers, int64_t count,
                                    const NodeOptions& options);
-std::vector<double> block_curve(const std::vector<ConsumerKernel>& consumers, const NodeOptions& options);
+NodeRanking rank_blocks(const std::vector<ConsumerKernel>& consumers, const NodeOptions& options);
 
 /// Returns the kernels between whole channels: of blocks the sums over features of the same number.
 std::vector<ConsumerKernel> between_channels(const std::vector<ConsumerKernel>& consumers);

@@ -41,6 +41,26 @@ GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width,
   return {std::move(maps), std::move(report)};
 }
 
+std::map<GroupId, std::vector<int64_t>> rank_channels(const AnalysedNetwork& source,
+                                                      const std::vector<GroupId>& groups,
+                                                      const Calibration& calibration,
+                                                      const NodeOptions& options,
+                                                      const KernelOptions& measuring) {
+  const auto kernels = measure_kernels(source, groups, calibration, measuring);
+  std::map<GroupId, std::vector<int64_t>> ranked;
+  for (const auto id : groups) {
+    if (const auto found = kernels.find(id); found != kernels.end()) {
+      ranked.emplace(id, rank_nodes(found->second, options).nodes);
+    } else {
+      const auto norms = importance_scores(source, {id}, find_importance("l2")).at(id);
+      const auto order = norms.argsort(/*stable=*/true, 0, /*descending=*/true).contiguous();
+      const auto* first = order.const_data_ptr<int64_t>();
+      ranked.emplace(id, std::vector<int64_t>(first, first + order.numel()));
+    }
+  }
+  return ranked;
+}
+
 NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
                       const Calibration& calibration, const NodeOptions& options,
                       const KernelOptions& measuring) {
@@ -54,7 +74,7 @@ NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int
   for (const auto id : cut) {
     auto found = nodes_of(source, id, widths.at(id), kernels, options);
     if (const auto kernel = kernels.find(id); options.curves && kernel != kernels.end())
-      found.report.curve = error_curve(kernel->second, options);
+      found.report.curve = rank_nodes(kernel->second, options).errors;
     result.maps.emplace(id, std::move(found.maps));
     result.groups.push_back(std::move(found.report));
   }

@@ -216,25 +216,28 @@ std::vector<int64_t> choose_nodes(const std::vector<ConsumerKernel>& consumers, 
   return nodes;
 }
 
-std::vector<double> error_curve(const std::vector<ConsumerKernel>& consumers, const NodeOptions& options) {
-  if (in_blocks(consumers)) return block_curve(consumers, options);
+NodeRanking rank_nodes(const std::vector<ConsumerKernel>& consumers, const NodeOptions& options) {
+  require(!consumers.empty(), "resampling", "Nodes: a group needs a consumer but has none.");
+  if (in_blocks(consumers)) return rank_blocks(consumers, options);
   const auto parts = scaled_kernels(consumers, options.ridge, options.choice == NodeChoice::cholesky);
   const int64_t n = parts[0].kernel.size(0);
-  std::vector<double> curve(static_cast<size_t>(n), 0.);
+  NodeRanking ranking;
   if (options.choice == NodeChoice::greedy || options.choice == NodeChoice::cholesky) {
     GreedyRun run(parts);
     for (int64_t k = 0; k < n; ++k) {
-      run.take();
-      curve[static_cast<size_t>(k)] = run.error();
+      ranking.nodes.push_back(run.take());
+      ranking.errors.push_back(run.error());
     }
-    return curve;
+    return ranking;
   }
   BackwardRun run(parts, all_channels(n));
-  for (int64_t k = n - 1; k >= 1; --k) {
-    run.drop();
-    curve[static_cast<size_t>(k - 1)] = run.added_error();
+  for (int64_t k = n; k >= 1; --k) {
+    ranking.errors.push_back(run.added_error());
+    ranking.nodes.push_back(run.drop());
   }
-  return curve;
+  std::reverse(ranking.nodes.begin(), ranking.nodes.end());
+  std::reverse(ranking.errors.begin(), ranking.errors.end());
+  return ranking;
 }
 
 AxisMap kernel_weights(const std::vector<ConsumerKernel>& given, const std::vector<int64_t>& nodes,

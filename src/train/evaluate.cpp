@@ -132,7 +132,10 @@ std::vector<WidthResult> evaluate_widths(const IntegralModelImpl& model, const D
     copy->resize(fraction);
     Network network = copy->discretize();
     if (options.calibration)
-      recalibrate(network, *options.calibration, normalization, options.eval.batch_size);
+      recalibrate(network, *options.calibration,
+                  {.batch_size = options.eval.batch_size,
+                   .augmentation = options.augmentation,
+                   .normalization = normalization});
     results.push_back({fraction, evaluate(network, data, normalization, options.eval)});
   }
   return results;
@@ -153,11 +156,9 @@ std::function<double(NetworkModuleImpl&)> worst_width(Dataset held_out, Normaliz
   };
 }
 
-void recalibrate(Network& network, const Dataset& data, const Normalization& normalization,
-                 int64_t batch_size, int64_t max_batches) {
+void recalibrate(Network& network, const Dataset& data, const BatchOptions& options, int64_t max_batches) {
   const auto place = input_options(network);
-  const Batches batches(data, {.batch_size = batch_size, .normalization = normalization});
-  const Epoch epoch = batches.epoch(0);
+  const Epoch epoch = Batches(data, options).epoch(0);
   const int64_t count = max_batches > 0 ? std::min(max_batches, epoch.size()) : epoch.size();
   int64_t next = 0;
   recalibrate_batch_norm(network, [&]() -> std::optional<at::Tensor> {

@@ -28,9 +28,7 @@ BatchOptions batch_options(const TrainOptions& options, const Normalization& nor
   return {.batch_size = options.batch_size,
           .shuffle = true,
           .seed = options.seed,
-          .crop_padding = options.crop_padding,
-          .flip = options.flip,
-          .random_resized_crop = options.random_resized_crop,
+          .augmentation = options.augmentation,
           .drop_last = options.drop_last,
           .normalization = normalization};
 }
@@ -225,9 +223,9 @@ void Trainer::recalibrate_source() {
   for (const auto& group : integral_->groups()) elsewhere |= group.width() != group.source_width();
   if (!elsewhere) return;
   Network source = model_.network();  // shares the model's tensors
-  const auto& data = batches_.dataset();
-  const auto& own = batches_.options();
-  recalibrate(source, data, own.normalization, own.batch_size, options_.recalibration_batches);
+  auto all = batches_.options();
+  all.drop_last = false;
+  recalibrate(source, batches_.dataset(), all, options_.recalibration_batches);
 }
 
 void Trainer::stop(const std::string& what, int64_t batch) const {

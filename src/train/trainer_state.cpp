@@ -51,8 +51,8 @@ std::map<std::string, std::string> Trainer::run_description() const {
       {"loss", options_.loss},
       {"label_smoothing", text(options_.label_smoothing)},
       {"clip_norm", text(options_.clip_norm)},
-      {"crop_padding", text(options_.crop_padding)},
-      {"flip", text(options_.flip)},
+      {"crop_padding", text(options_.augmentation.crop_padding)},
+      {"flip", text(options_.augmentation.flip)},
       {"drop_last", text(options_.drop_last)},
       {"seed", text(options_.seed)},
       {"images", fmt::format("{}", fmt::join(batches_.dataset().sizes(), "x"))},
@@ -72,7 +72,7 @@ std::map<std::string, std::string> Trainer::run_description() const {
     run["distillation"] = fmt::format("{}:{}:{}", teacher, taught.weight, taught.temperature);
   }
   if (options_.growing_penalty > 0) run["growing_penalty"] = text(options_.growing_penalty);
-  if (options_.random_resized_crop) run["random_resized_crop"] = text(true);
+  if (options_.augmentation.random_resized_crop) run["random_resized_crop"] = text(true);
   if (const auto& frame = batches_.dataset().frame; frame.size > 0)
     run["resize"] = text(frame.shorter_side());
   if (integral_ == nullptr) return run;

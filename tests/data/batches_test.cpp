@@ -100,7 +100,8 @@ TEST(Batches, OrderIsAFunctionOfSeedAndEpoch) {
 }
 
 TEST(Batches, ABatchDoesNotDependOnThoseAskedForBefore) {
-  const BatchOptions options{.batch_size = 8, .shuffle = true, .seed = 9, .crop_padding = 2, .flip = true};
+  const BatchOptions options{
+      .batch_size = 8, .shuffle = true, .seed = 9, .augmentation = {.crop_padding = 2, .flip = true}};
   const Dataset dataset = random_dataset(50);
   const Batches whole(dataset, options), resumed(dataset, options);
   const Epoch epoch = whole.epoch(3);
@@ -128,7 +129,9 @@ TEST(Batches, AugmentedImagesAreCutsAndMirrorsOfTheSource) {
   for (const int64_t padding : {0, 1, 3, 9}) {
     for (const bool flip : {false, true}) {
       const Batch batch =
-          Batches(dataset, {.batch_size = 200, .seed = 2, .crop_padding = padding, .flip = flip}).epoch(0)[0];
+          Batches(dataset,
+                  {.batch_size = 200, .seed = 2, .augmentation = {.crop_padding = padding, .flip = flip}})
+              .epoch(0)[0];
       const at::Tensor pixels = (batch.inputs * 255).round().to(at::kByte);
       for (int64_t i = 0; i < 40; ++i) {
         EXPECT_TRUE(is_cut_of(pixels.narrow(0, i, 1), dataset.inputs.narrow(0, i, 1), padding, flip))
@@ -140,10 +143,11 @@ TEST(Batches, AugmentedImagesAreCutsAndMirrorsOfTheSource) {
 
 TEST(Batches, FlipsAboutHalfAndCropsToEveryPlace) {
   const Dataset dataset = random_dataset(2000, 1, 4, 4);
-  const Batch flipped = Batches(dataset, {.batch_size = 2000, .flip = true}).epoch(0)[0];
+  const Batch flipped = Batches(dataset, {.batch_size = 2000, .augmentation = {.flip = true}}).epoch(0)[0];
   const at::Tensor same = (flipped.inputs == normalize(dataset.inputs, {})).flatten(1).all(1);
   EXPECT_NEAR(same.to(at::kDouble).mean().item<double>(), 0.5, 0.05);  // 4.5 standard deviations
-  const Batch cropped = Batches(dataset, {.batch_size = 2000, .crop_padding = 1}).epoch(0)[0];
+  const Batch cropped =
+      Batches(dataset, {.batch_size = 2000, .augmentation = {.crop_padding = 1}}).epoch(0)[0];
   const at::Tensor unmoved = (cropped.inputs == normalize(dataset.inputs, {})).flatten(1).all(1);
   EXPECT_NEAR(unmoved.to(at::kDouble).mean().item<double>(), 1.0 / 9, 0.03);  // 4.3 standard deviations
 }
@@ -151,8 +155,9 @@ TEST(Batches, FlipsAboutHalfAndCropsToEveryPlace) {
 TEST(Batches, PadsWithBlackBeforeNormalization) {
   Dataset dataset = random_dataset(1, 1, 2, 2);
   dataset.inputs.fill_(255);
-  const Batches batches(
-      dataset, {.batch_size = 1, .crop_padding = 40, .normalization = {.mean = {0.5}, .std = {0.25}}});
+  const Batches batches(dataset, {.batch_size = 1,
+                                  .augmentation = {.crop_padding = 40},
+                                  .normalization = {.mean = {0.5}, .std = {0.25}}});
   EXPECT_TRUE(at::equal(batches.epoch(0)[0].inputs, at::full({1, 1, 2, 2}, -2.0F)));  // cut far outside
 }
 
@@ -166,7 +171,7 @@ TEST(Batches, RefusesWhatIsOutOfRange) {
   EXPECT_THAT([] { Batches(random_dataset(2), {.batch_size = 0}); },
               testing::ThrowsMessage<std::invalid_argument>(
                   "[data] Batches: batch_size must be at least 1 but got 0."));
-  EXPECT_THROW(Batches(random_dataset(2), {.crop_padding = -1}), std::invalid_argument);
+  EXPECT_THROW(Batches(random_dataset(2), {.augmentation = {.crop_padding = -1}}), std::invalid_argument);
   EXPECT_THROW(Batches(Dataset{}, {}), std::invalid_argument);
   const Batches batches(random_dataset(2), {});
   EXPECT_THROW(batches.epoch(-1), std::invalid_argument);

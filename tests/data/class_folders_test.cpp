@@ -210,7 +210,7 @@ TEST(InMemory, HasTheSameBatches) {
   const Dataset held = in_memory(data);
   EXPECT_EQ(held.files.size(), 0);
   EXPECT_EQ(held.inputs.sizes(), at::IntArrayRef({70, 3, 7, 7}));
-  const BatchOptions options{.batch_size = 16, .shuffle = true, .seed = 3, .flip = true};
+  const BatchOptions options{.batch_size = 16, .shuffle = true, .seed = 3, .augmentation = {.flip = true}};
   const Batch ours = Batches(held, options).epoch(1)[2], expected = Batches(data, options).epoch(1)[2];
   EXPECT_TRUE(at::equal(ours.inputs, expected.inputs));
   EXPECT_TRUE(at::equal(ours.labels, expected.labels));

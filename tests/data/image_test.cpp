@@ -163,6 +163,8 @@ TEST(Framed, ByDefaultLeavesTheMarginOfImageNet) {
   EXPECT_EQ((ImageFrame{.size = 224}).shorter_side(), 256);
   EXPECT_EQ((ImageFrame{.size = 32}).shorter_side(), 37);
   EXPECT_EQ((ImageFrame{.size = 224, .resize = 232}).shorter_side(), 232);
+  EXPECT_TRUE(at::equal(framed(picture(32, 32), {.size = 32}), picture(32, 32)));
+  EXPECT_FALSE(at::equal(framed(picture(32, 32), {.size = 32, .resize = 37}), picture(32, 32)));
   EXPECT_EQ(framed(picture(300, 500), {.size = 224}).sizes(), at::IntArrayRef({3, 224, 224}));
   EXPECT_EQ(framed(picture(500, 20), {.size = 224}).sizes(), at::IntArrayRef({3, 224, 224}));
 }

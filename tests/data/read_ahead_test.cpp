@@ -44,9 +44,7 @@ class ImageReading : public testing::Test {
   const BatchOptions options_{.batch_size = 5,
                               .shuffle = true,
                               .seed = 4,
-                              .crop_padding = 2,
-                              .flip = true,
-                              .random_resized_crop = true};
+                              .augmentation = {.crop_padding = 2, .flip = true, .random_resized_crop = true}};
   ImageFolder folder_;
 };
 
@@ -90,7 +88,7 @@ TEST_F(ImageReading, OfTensorsIsTheSameToo) {
 }
 
 TEST_F(ImageReading, DrawsAugmentationAnewInEveryEpoch) {
-  const Batches batches(open(2), {.batch_size = kImages, .random_resized_crop = true});
+  const Batches batches(open(2), {.batch_size = kImages, .augmentation = {.random_resized_crop = true}});
   const Batch first = batches.epoch(0)[0], second = batches.epoch(1)[0];
   EXPECT_TRUE(at::equal(first.indices, second.indices));
   EXPECT_TRUE((first.inputs != second.inputs).flatten(1).any(1).all().item<bool>());

@@ -171,8 +171,8 @@ TEST(TensorBatches, RefuseWhatIsOfImages) {
                     "[data] Data set 'features.pt': " + what +
                     " is of images (uint8 [N, C, H, W]) but the inputs are CPUFloatType with 4 axes."));
   };
-  refused({.crop_padding = 1}, "crop_padding");
-  refused({.flip = true}, "flip");
+  refused({.augmentation = {.crop_padding = 1}}, "crop_padding");
+  refused({.augmentation = {.flip = true}}, "flip");
   refused({.normalization = {.mean = {0.5}}}, "normalization by mean and std");
   EXPECT_THROW(Batches(Dataset{.inputs = at::zeros({5}, at::kInt)}, {}), std::invalid_argument);
   EXPECT_THROW(Batches(Dataset{.inputs = at::zeros({5, 2}), .labels = at::zeros({4, 2}, at::kLong)}, {}),

@@ -9,6 +9,7 @@
 
 #include "inn/model/batch_norm.h"
 #include "inn/network/files.h"
+#include "inn/resampling/data_quadrature.h"
 #include "inn/resampling/proof.h"
 #include "network_builder.h"
 
@@ -79,6 +80,40 @@ TEST(IntegralModel, OnNestedGridsHasChannelsOfTheSource) {
   EXPECT_TRUE(at::equal(of(half, "conv1.weight"), of(network, "conv1.weight").index_select(0, outer)));
   const auto expected = of(network, "conv2.weight").index_select(0, inner).index_select(1, outer) * 2;
   EXPECT_LT(difference(of(half, "conv2.weight"), expected), kRounding);
+}
+
+Calibration noise() {
+  return {.batch = [](int64_t index) -> std::optional<CalibrationBatch> {
+    if (index == 4) return std::nullopt;
+    return CalibrationBatch{random_inputs(small_convolutional(), static_cast<uint64_t>(10 + index))};
+  }};
+}
+
+/// Ordered by nodes, a width has the channels that come first in the ranking, as pruning keeps them.
+TEST(IntegralModel, OrderedByNodesHasTheNodesOfTheDataAtEveryWidth) {
+  const Network network = small_convolutional();
+  const AnalysedNetwork source = analyse(network.clone());
+  auto model = convert(network, {.quadrature = "rectangle", .order = "nodes", .calibration = noise()});
+  model->eval();
+  EXPECT_LT(difference(model->forward(input()), network.forward(input())), kRounding);
+  const auto sorted = [](at::Tensor rows) {
+    return std::get<0>(rows.flatten(1).sum(1).sort());  // which rows there are, whatever their order
+  };
+  const auto of = [](const Network& at, const char* name) { return at.state[at.find_state(name)].tensor; };
+  std::vector<GroupId> groups{source.groups.find("conv1"), source.groups.find("conv2")};
+  const auto ranked = rank_channels(source, groups, noise());
+  for (int64_t width = 1; width <= 8; ++width) {
+    model->group("conv1").resize(width);
+    const auto& first = ranked.at(groups[0]);
+    const auto kept = at::tensor(std::vector<int64_t>(first.begin(), first.begin() + width));
+    EXPECT_TRUE(at::equal(sorted(of(model->discretize(), "conv1.weight")),
+                          sorted(of(network, "conv1.weight").index_select(0, kept))))
+        << width;
+  }
+}
+
+TEST(IntegralModel, OrderedByNodesNeedsData) {
+  EXPECT_THROW(convert(small_convolutional(), {.order = "nodes"}), std::invalid_argument);
 }
 
 TEST(IntegralModel, KeepsItsFamilyOfGridsInItsFile) {

@@ -120,14 +120,18 @@ TEST(Nodes, KernelWeightsAreLeastSquaresOfAllChannelsOnTheNodes) {
 TEST(Nodes, TheCurveFallsToNothingAndIsWhatEachCountGives) {
   const auto kernel = random_samples(8, 7).kernel();
   for (const auto choice : {NodeChoice::greedy, NodeChoice::backward}) {
-    const auto curve = error_curve({kernel}, {.choice = choice});
+    const auto [ranked, curve] = rank_nodes({kernel}, {.choice = choice});
     ASSERT_EQ(curve.size(), 8u);
+    ASSERT_EQ(ranked.size(), 8u);
     EXPECT_NEAR(curve.back(), 0, kRidgeEffect);
     for (size_t k = 0; k + 1 < curve.size(); ++k) {
       EXPECT_GE(curve[k], curve[k + 1] - 1e-12);
       const auto nodes =
           choose_nodes({kernel}, static_cast<int64_t>(k) + 1, {.choice = choice, .exchanges = 0});
       EXPECT_NEAR(curve[k], node_error({kernel}, nodes), kRidgeEffect);
+      std::vector<int64_t> first(ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(k) + 1);
+      std::sort(first.begin(), first.end());
+      EXPECT_EQ(first, nodes);
     }
   }
 }

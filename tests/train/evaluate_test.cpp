@@ -126,7 +126,7 @@ TEST(TokenTraining, LearnsWhatFollowsEachToken) {
   EXPECT_EQ(evaluate(*model, token_task(), {}).accuracy, 1);
   EXPECT_LE(result.epochs.back().accuracy, 1);
   EXPECT_NEAR(result.epochs.back().loss, evaluate(*model, token_task(), {}).loss, 0.1);  // of its last steps
-  options.flip = true;
+  options.augmentation.flip = true;
   EXPECT_THAT(message_of([&] { train(*model, token_task(), {}, options); }), HasSubstr("flip is of images"));
 }
 
@@ -144,25 +144,33 @@ TEST(EvaluateWidths, IsTheModelsOwnResultAtEveryWidthAndChangesNothing) {
   }
 }
 
-TEST(EvaluateWidths, MeasuresTheStatisticsOnTheCalibrationImages) {
+class StatisticsOfAugmented : public testing::TestWithParam<Augmentation> {};
+
+TEST_P(StatisticsOfAugmented, AreMeasuredOnTheCalibrationImages) {
   const auto data = stripes(60, 3), calibration = stripes(64, 4);
   Network network = small_network();
   // Statistics of no image at all: only measuring them anew can give what batch norm would in training.
   network.state[network.find_state("norm.running_mean")].tensor.fill_(100);
   auto model = convert(network, {.order = "none"});
   const std::vector<double> fractions{1};
-  const auto result = evaluate_widths(*model, data, kNormalization, fractions, {.calibration = calibration});
+  const auto result = evaluate_widths(*model, data, kNormalization, fractions,
+                                      {.calibration = calibration, .augmentation = GetParam()});
+  const Batches batches(calibration,
+                        {.batch_size = 256, .augmentation = GetParam(), .normalization = kNormalization});
   Network measured = network.clone();
-  const auto hidden = at::conv2d(normalize(calibration.inputs, kNormalization),
-                                 measured.state[measured.find_state("conv.weight")].tensor,
-                                 measured.state[measured.find_state("conv.bias")].tensor, 1, 1)
-                          .detach()
-                          .transpose(0, 1)
-                          .flatten(1);
+  const auto hidden =
+      at::conv2d(batches.epoch(0)[0].inputs, measured.state[measured.find_state("conv.weight")].tensor,
+                 measured.state[measured.find_state("conv.bias")].tensor, 1, 1)
+          .detach()
+          .transpose(0, 1)
+          .flatten(1);
   measured.state[measured.find_state("norm.running_mean")].tensor.copy_(hidden.mean(1));
   measured.state[measured.find_state("norm.running_var")].tensor.copy_(hidden.var(1));
   EXPECT_NEAR(result[0].result.loss, evaluate(measured, data, kNormalization).loss, kLossTolerance);
 }
+
+INSTANTIATE_TEST_SUITE_P(EvaluateWidths, StatisticsOfAugmented,
+                         testing::Values(Augmentation{}, Augmentation{.crop_padding = 2, .flip = true}));
 
 TEST(EvaluateWidths, RefusesAFractionThatCannotBeBeforeItWorks) {
   auto model = convert(small_network(), {});

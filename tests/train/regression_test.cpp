@@ -203,7 +203,7 @@ TEST(Regression, RefusesTargetsOfAnotherSizeAndAugmentationThatMovesImagesAlone)
           "For targets [10, 1, 8, 8] the network must give outputs of their size but gives [10, 1, 16, 16]"));
   auto images = data;
   images.inputs = at::zeros({10, 1, 8, 8}, at::kByte);
-  options.flip = true;
+  options.augmentation.flip = true;
   EXPECT_THAT(message_of([&] { train(*model, images, {}, options); }),
               HasSubstr("crops and flips move images but not the targets"));
 }

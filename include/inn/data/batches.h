@@ -16,18 +16,23 @@ namespace inn {
 class EpochSource;
 class ReadAhead;
 
-struct BatchOptions {
-  int64_t batch_size = 128;
-  bool shuffle = false;
-  uint64_t seed = 0;
+/// What changes images at random. Of images alone.
+struct Augmentation {
   /// Each image is padded by so many black pixels on every side and cut to its size at a random place; 0:
-  /// not. Of images alone, as the next.
+  /// not.
   int64_t crop_padding = 0;
   /// Each image is mirrored left to right with probability 1/2.
   bool flip = false;
   /// Of each image a part drawn by random_region() is resized to the size that the data set's frame, or the
   /// images themselves, have. It takes the place of the frame's resizing and cutting.
   bool random_resized_crop = false;
+};
+
+struct BatchOptions {
+  int64_t batch_size = 128;
+  bool shuffle = false;
+  uint64_t seed = 0;
+  Augmentation augmentation = {};
   /// Leaves out the last batch of an epoch where it would be smaller than the others.
   bool drop_last = false;
   Normalization normalization = {};

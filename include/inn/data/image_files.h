@@ -34,7 +34,8 @@ class ImageFiles {
 /// What size the images of a data set are brought to before they are augmented and normalized.
 ///
 /// The shorter side is resized to R (bilinear, antialiased: torchvision's Resize), the longer one to
-/// ⌊R·longer/shorter⌋; then the S×S pixels in the middle are cut (CenterCrop).
+/// ⌊R·longer/shorter⌋; then the S×S pixels in the middle are cut (CenterCrop). An image that is S×S already
+/// stays as it is unless R is given: those of CIFAR in files are no photographs with a margin.
 struct ImageFrame {
   int64_t size = 0;      // S; 0: tensors stay as they are, and files can't be read
   int64_t resize = 0;    // R, at least S; 0: S·256/224, rounded

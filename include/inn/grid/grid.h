@@ -50,10 +50,14 @@ class UniformGrid : public Grid {
   int64_t size_;
 };
 
-/// m of the n points i/(n−1), nested: those of m are among those of m + 1. First both ends, then again and
-/// again the middle of the widest gap, rounded down, the leftmost of equal ones. So a channel that is there
-/// at one width is there at every greater one, as in slimmable networks (Yu et al., ICLR 2019), but they are
-/// spread over the axis.
+/// Returns all i of the n points i/(n−1) in the order in which nested grids take them: first both ends, then
+/// again and again the middle of the widest gap, rounded down, the leftmost of equal ones. Throws
+/// std::invalid_argument unless n ≥ 1.
+std::vector<int64_t> nested_order(int64_t n);
+
+/// The first m of the n points i/(n−1) by nested_order: those of m are among those of m + 1. So a channel
+/// that is there at one width is there at every greater one, as in slimmable networks (Yu et al., ICLR 2019),
+/// but they are spread over the axis.
 class NestedGrid : public Grid {
  public:
   /// All n points are those of UniformGrid(n), a single one is 0. Throws std::invalid_argument unless 1 ≤ m ≤

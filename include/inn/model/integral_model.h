@@ -16,6 +16,7 @@
 #include "inn/grid/family.h"
 #include "inn/grid/grid.h"
 #include "inn/model/network_module.h"
+#include "inn/resampling/calibration.h"
 #include "inn/resampling/maps.h"
 
 namespace inn {
@@ -32,8 +33,11 @@ struct ConvertOptions {
   std::string quadrature = "trapezoid";
   /// The points of a width: a name of `grid_family_names`.
   std::string grid = "nested";
-  /// "path": channels are ordered so that tensors are smooth (see ordering); "none": kept as they are.
+  /// "path": channels are ordered so that tensors are smooth (see ordering); "nodes": so that each width's
+  /// nested grid has the nodes of the data's quadrature; "none": kept as they are.
   std::string order = "path";
+  /// Data that "nodes" are found on. No labels needed; the model does not keep it.
+  Calibration calibration = {};
   uint64_t seed = 0;
 };
 

@@ -49,6 +49,14 @@ GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width,
                     const std::map<GroupId, std::vector<ConsumerKernel>>& kernels,
                     const NodeOptions& options = {});
 
+/// Returns the channels of each group, ranked so that for every width the first are its nodes (rank_nodes),
+/// by L2 norms where nothing that can be measured reads the group.
+std::map<GroupId, std::vector<int64_t>> rank_channels(const AnalysedNetwork& source,
+                                                      const std::vector<GroupId>& groups,
+                                                      const Calibration& calibration,
+                                                      const NodeOptions& options = {},
+                                                      const KernelOptions& measuring = {});
+
 struct NodesFound {
   std::map<GroupId, GroupMaps> maps;  // of the groups whose width changes
   std::vector<GroupReport> groups;

@@ -49,10 +49,15 @@ double node_error(const std::vector<ConsumerKernel>& consumers, const std::vecto
 std::vector<int64_t> choose_nodes(const std::vector<ConsumerKernel>& consumers, int64_t count,
                                   const NodeOptions& options = {});
 
-/// Returns for each count 1 … n the error of that many nodes (at index count − 1), by one backward or greedy
-/// run without exchanges.
-std::vector<double> error_curve(const std::vector<ConsumerKernel>& consumers,
-                                const NodeOptions& options = {});
+/// Nodes of every count at once.
+struct NodeRanking {
+  std::vector<int64_t> nodes;  // all channels: the first m are the m nodes
+  std::vector<double> errors;  // of 1 … n nodes
+};
+
+/// Returns nodes that are nested: those of a count are among those of every greater one. By one backward run
+/// (so for "best", too) or one greedy run, without exchanges.
+NodeRanking rank_nodes(const std::vector<ConsumerKernel>& consumers, const NodeOptions& options = {});
 
 /// Returns K_{S,S}⁻¹·K_{S,:} of the consumers' summed kernels (each relative to its tr(M·K)), [|S|, n]: the
 /// consume map that gives every consumer the kernel's weights.

@@ -53,6 +53,9 @@ struct WidthOptions {
   /// Samples, without labels, on which batch norm's statistics are measured anew at every width; none: as
   /// sampled.
   std::optional<Dataset> calibration = {};
+  /// Of the calibration's images: as in training, since a network is made for the statistics that it saw
+  /// there.
+  Augmentation augmentation = {};
 };
 
 struct WidthResult {
@@ -73,9 +76,8 @@ std::function<double(NetworkModuleImpl&)> worst_width(Dataset held_out, Normaliz
                                                       std::vector<double> fractions,
                                                       WidthOptions options = {});
 
-/// Replaces the running statistics of every batch norm by those of `data`, images normalized, taken in order.
-/// The network's tensors are written in place. max_batches: 0 takes all samples.
-void recalibrate(Network& network, const Dataset& data, const Normalization& normalization,
-                 int64_t batch_size, int64_t max_batches = 0);
+/// Replaces the running statistics of every batch norm by those of `data` in its batches (epoch 0). The
+/// network's tensors are written in place. max_batches: 0 takes all samples.
+void recalibrate(Network& network, const Dataset& data, const BatchOptions& options, int64_t max_batches = 0);
 
 }  // namespace inn

@@ -64,11 +64,9 @@ struct TrainOptions {
   /// epoch, the more the smaller a channel's L2 norm is; 0: there is none. Its term is added as the
   /// regularizer's is.
   double growing_penalty = 0;
-  int64_t crop_padding = 0;          // as in BatchOptions
-  bool flip = false;                 // as in BatchOptions
-  bool random_resized_crop = false;  // as in BatchOptions
-  bool drop_last = false;            // as in BatchOptions
-  uint64_t seed = 0;                 // of the batches, of dropout and of random widths
+  Augmentation augmentation = {};
+  bool drop_last = false;  // as in BatchOptions
+  uint64_t seed = 0;       // of the batches, of dropout and of random widths
   /// A file that is written after every epoch, on Ctrl-C, and every `checkpoint_interval` batches where that
   /// is not 0.
   std::filesystem::path checkpoint = {};
@@ -80,9 +78,9 @@ struct TrainOptions {
   std::filesystem::path log = {};
   /// A folder for TensorBoard: the same figures in a file of events, written anew by every run.
   std::filesystem::path tensorboard = {};
-  /// How many batches of the training images (without augmentation) batch norm's statistics are measured on
-  /// at the end, where widths were drawn: statistics of the source width are seen too rarely in such a run.
-  /// 0: they are left.
+  /// How many batches of the training samples, augmented as in training, batch norm's statistics are measured
+  /// on at the end, where widths were drawn: those of the source width are seen too rarely in such a run. 0:
+  /// they are left.
   int64_t recalibration_batches = 64;
   /// Called after every epoch with the model; the higher what it returns the better. It is recorded.
   std::function<double(NetworkModuleImpl&)> metric = nullptr;
