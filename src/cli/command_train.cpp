@@ -78,8 +78,7 @@ int run(const Options& options) {
   if (widths)
     model.integral->set_distribution(
         *widths, options.widths.independent ? FractionSharing::own : FractionSharing::shared);
-  hold_out(options.held_out, options.training.images, normalization,
-           model.is_integral() ? model.integral.get() : nullptr, data, recipe);
+  hold_out(options.held_out, options.training.images, normalization, model, data, recipe);
   const TrainResult result =
       model.is_integral()
           ? train_integral(model.integral, options, data, normalization, recipe, device)

@@ -1,7 +1,6 @@
 #include "cli/held_out.h"
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
@@ -10,18 +9,13 @@
 #include "cli/usage_error.h"
 #include "cli/width_choice.h"
 #include "inn/core/error.h"
+#include "inn/core/random.h"
 #include "inn/train/evaluate.h"
 
 namespace inn::cli {
 namespace {
 
 constexpr int64_t kCalibrationSamples = 1024;
-
-/// The samples in a random order that is a function of the seed alone.
-at::Tensor shuffled_samples(int64_t count, uint64_t seed) {
-  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
-  return at::randperm(count, generator, at::TensorOptions(at::kLong));
-}
 
 }  // namespace
 
@@ -60,10 +54,10 @@ void check(const HeldOutOptions& options, const TrainOptions& train) {
 }
 
 void hold_out(const HeldOutOptions& options, const ImageOptions& images, const Normalization& normalization,
-              const IntegralModelImpl* integral, Dataset& data, TrainOptions& train) {
+              const Model& model, Dataset& data, TrainOptions& train) {
   if (options.data.empty() && options.share == 0) return;
   Dataset held_out;
-  const auto order = shuffled_samples(data.size(), train.seed);
+  const auto order = at::tensor(shuffled(data.size(), Random(train.seed)), at::kLong);
   int64_t taken = 0;
   if (options.data.empty()) {
     taken = std::max<int64_t>(1, std::llround(options.share * static_cast<double>(data.size())));
@@ -77,6 +71,10 @@ void hold_out(const HeldOutOptions& options, const ImageOptions& images, const N
   const auto rest = order.narrow(0, taken, data.size() - taken);
   WidthOptions measured{.eval = {.batch_size = train.batch_size}, .augmentation = train.augmentation};
   std::vector<double> fractions = options.widths;
+  // What a metric can't be measured on is told before the first epoch, not after it.
+  evaluate(model.present(), held_out.first(std::min(train.batch_size, held_out.size())), normalization,
+           {.batch_size = train.batch_size});
+  const auto* integral = model.is_integral() ? model.integral.get() : nullptr;
   if (integral != nullptr && integral->draws_widths()) {
     measured.calibration = data.select(rest.narrow(0, 0, std::min(kCalibrationSamples, rest.size(0))));
     if (fractions.empty())

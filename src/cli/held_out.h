@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "cli/image_options.h"
+#include "cli/model_source.h"
 #include "inn/data/batches.h"
 #include "inn/data/dataset.h"
-#include "inn/model/integral_model.h"
 #include "inn/train/train.h"
 
 namespace CLI {
@@ -31,8 +31,8 @@ void check(const HeldOutOptions& options, const TrainOptions& train);
 /// Takes the held-out samples off `data` and gives the recipe its metric: that of the worst width; of the
 /// widest and narrowest that are drawn where --eval-widths says nothing. The weights of the best epoch are
 /// kept then. Images of --validation are read as the options say and brought to the size of those in `data`.
-/// Batch norm's statistics are measured on a few of the training samples.
+/// Batch norm's statistics are measured on a few of the training samples. Throws as `evaluate` does.
 void hold_out(const HeldOutOptions& options, const ImageOptions& images, const Normalization& normalization,
-              const IntegralModelImpl* integral, Dataset& data, TrainOptions& train);
+              const Model& model, Dataset& data, TrainOptions& train);
 
 }  // namespace inn::cli

@@ -23,10 +23,14 @@ Calibration calibration_of(const MeasuringImages& data, const Network& network, 
       data.images,
       {.batch_size = size, .augmentation = data.augmentation, .normalization = data.normalization});
   const auto epoch = std::make_shared<const Epoch>(batches.epoch(0));
+  const auto source = data.images.source;
   const auto place = input_options(network).device(data.device);
   return {.batch = [=](int64_t index) -> std::optional<CalibrationBatch> {
             if (index >= epoch->size()) return std::nullopt;
             const Batch batch = (*epoch)[index];
+            require<std::runtime_error>(!batch.empty(), "cli",
+                                        "Calibration '{}': all images of batch {} are damaged.", source,
+                                        index);
             const auto labels = batch.labels.defined() ? batch.labels.to(place.device()) : at::Tensor();
             return CalibrationBatch{{placed(batch.inputs, place)}, labels};
           },

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <thread>
 
 #include "decoders.h"
@@ -37,14 +36,6 @@ DrawnAugmentation draw(const Augmentation& options, Random& random) {
 at::Tensor as_tensor(const std::vector<int64_t>& numbers) {
   const auto count = static_cast<int64_t>(numbers.size());
   return at::from_blob(const_cast<int64_t*>(numbers.data()), {count}, at::kLong).clone();
-}
-
-std::vector<int64_t> shuffled(int64_t count, Random random) {
-  std::vector<int64_t> order(static_cast<size_t>(count));
-  std::iota(order.begin(), order.end(), int64_t{0});
-  for (size_t i = order.size(); i > 1; --i)
-    std::swap(order[i - 1], order[random.below(static_cast<uint32_t>(i))]);
-  return order;
 }
 
 int64_t batch_count(int64_t samples, const BatchOptions& options) {
@@ -155,9 +146,6 @@ Batch EpochSource::finished(BatchDraft draft) const {
       dataset_.skipped->add(dataset_.files[draft.indices[i]], damaged.reason());
     }
   }
-  if (made.empty())
-    raise<std::runtime_error>("data", "Data set '{}': all {} images of a batch are damaged, '{}' among them.",
-                              dataset_.source, draft.indices.size(), dataset_.files[draft.indices[0]]);
   Batch batch{.inputs = draft.inputs, .labels = {}, .indices = as_tensor(draft.indices)};
   if (made.size() < draft.indices.size()) {
     const at::Tensor rows = as_tensor(made);

@@ -58,9 +58,6 @@ class EpochSource {
 /// Returns the numbers as int64 [n].
 at::Tensor as_tensor(const std::vector<int64_t>& numbers);
 
-/// Returns 0 … count−1 in an order that `random` draws.
-std::vector<int64_t> shuffled(int64_t count, Random random);
-
 int64_t batch_count(int64_t samples, const BatchOptions& options);
 
 }  // namespace inn

@@ -40,6 +40,7 @@ Agreement agreement(const Network& network, const Network& reference, const Data
       {.label = "compare", .total = data.size(), .unit = "samples", .descriptor = options.progress ? 2 : -1});
   at::Tensor sums;
   for (const Batch& batch : batches.epoch(0)) {
+    if (batch.empty()) continue;
     const auto inputs = placed(batch.inputs, place);
     const auto added = sums_of(compared.forward(inputs), source.forward(inputs));
     sums = sums.defined() ? sums + added : added;

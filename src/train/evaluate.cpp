@@ -55,6 +55,9 @@ at::Tensor Scores::count_correct() const {
 
 namespace {
 
+/// A sample whose mean square error is not above this has a PSNR of 100 dB.
+constexpr double kExact = 1e-10;
+
 /// Sums over the samples of a batch of what is told of them.
 at::Tensor sums_of(const Scores& scores) {
   const auto outputs = scores.outputs.to(at::kDouble);
@@ -64,7 +67,8 @@ at::Tensor sums_of(const Scores& scores) {
   }
   const auto difference = (outputs - scores.labels.to(at::kDouble)).reshape({outputs.size(0), -1});
   const auto squares = difference.square().mean(1);
-  return at::stack({squares.sum(), difference.abs().mean(1).sum(), -10 * squares.log10().sum()});
+  return at::stack(
+      {squares.sum(), difference.abs().mean(1).sum(), -10 * squares.clamp_min(kExact).log10().sum()});
 }
 
 EvalResult evaluate_forward(const std::function<at::Tensor(const at::Tensor&)>& forward,
@@ -81,11 +85,13 @@ EvalResult evaluate_forward(const std::function<at::Tensor(const at::Tensor&)>& 
   int64_t count = 0;
   auto sums = at::zeros({classes_known ? 2 : 3}, at::TensorOptions(at::kDouble).device(place.device()));
   for (const Batch& batch : batches.epoch(0)) {
+    if (batch.empty()) continue;
     const auto labels = batch.labels.to(place.device());
     sums += sums_of(scores_of(forward(placed(batch.inputs, place)), labels, classes));
     count += classes_known ? labels.numel() : labels.size(0);
     progress.advance(labels.size(0));
   }
+  require<std::runtime_error>(count > 0, "train", "Data set '{}': all its samples are damaged.", data.source);
   const auto totals = sums.cpu();
   if (!classes_known) {
     const auto samples = static_cast<double>(count);
@@ -162,8 +168,9 @@ void recalibrate(Network& network, const Dataset& data, const BatchOptions& opti
   const int64_t count = max_batches > 0 ? std::min(max_batches, epoch.size()) : epoch.size();
   int64_t next = 0;
   recalibrate_batch_norm(network, [&]() -> std::optional<at::Tensor> {
-    if (next == count) return std::nullopt;
-    return placed(epoch[next++].inputs, place);
+    while (next < count)
+      if (const Batch batch = epoch[next++]; !batch.empty()) return placed(batch.inputs, place);
+    return std::nullopt;
   });
 }
 

@@ -95,12 +95,13 @@ bool Trainer::run_epoch() {
                      .descriptor = options_.progress ? 2 : -1});
   while (state_.batch < epoch.size()) {
     const Batch batch = epoch[state_.batch];
-    step(batch);
+    if (!batch.empty()) step(batch);
     ++state_.batch;
     state_.seconds = before + seconds_since(start);
     const int64_t count = batch.inputs.size(0);
     if (progress.due()) {
-      auto text = fmt::format("loss {:.4f}", state_.loss_sum / static_cast<double>(state_.seen));
+      auto text = fmt::format("loss {:.4f}",
+                              state_.loss_sum / static_cast<double>(std::max<int64_t>(1, state_.seen)));
       if (const auto share = accuracy()) text += fmt::format(" accuracy {:.4f}", *share);
       progress.advance(count, text);
     } else {
@@ -165,9 +166,11 @@ std::optional<double> Trainer::accuracy() const {
 }
 
 void Trainer::finish_epoch() {
+  require<std::runtime_error>(state_.seen > 0, "train", "Data set '{}': all its samples are damaged.",
+                              batches_.dataset().source);
   require_finite_weights();
   const int64_t last = (state_.epoch + 1) * batches_.size() - 1;
-  const auto seen = static_cast<double>(std::max<int64_t>(1, state_.seen));
+  const auto seen = static_cast<double>(state_.seen);
   EpochRecord record{.epoch = state_.epoch,
                      .loss = state_.loss_sum / seen,
                      .accuracy = accuracy(),

@@ -87,6 +87,30 @@ TEST_F(ImagesProgram, AreHeldOutAndValidatedOn) {
   }
 }
 
+TEST_F(ImagesProgram, WhatCannotBeValidatedOnIsToldBeforeTheFirstEpoch) {
+  for (const char* name : {"a", "b", "c"}) {
+    std::filesystem::create_directories(folder.path() / "other/val" / name);
+    write_png(folder / fmt::format("other/val/{}/0.png", name), picture(20, 20, 1));
+  }
+  const auto run = train("--image-size 16 --epochs 2 --validation other");
+  EXPECT_EQ(run.code, 1);
+  EXPECT_THAT(run.err, HasSubstr("of 3 classes"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "net.pt2.checkpoint"));
+}
+
+/// Statistics that are measured on augmented images are others.
+TEST_F(ImagesProgram, CalibrateAsInTraining) {
+  ASSERT_EQ(train("--image-size 16 --epochs 1 --widths uniform:0.5,1").code, 0);
+  const auto loss = [&](const std::string& augmentation) {
+    const auto run =
+        folder.run("eval net.pt2 --data data --widths 0.5 --calibration data/train --json " + augmentation);
+    EXPECT_EQ(run.code, 0) << run.err;
+    return run.json().at("results")[0].at("loss").get<double>();
+  };
+  EXPECT_NE(loss("--crop-padding 4"), loss(""));
+  EXPECT_EQ(loss("--crop-padding 4 --flip"), loss("--crop-padding 4 --flip"));
+}
+
 TEST_F(ImagesProgram, CalibrateWithoutLabels) {
   for (int i = 0; i < 30; ++i) {
     std::filesystem::create_directories(folder.path() / "flat");
@@ -110,6 +134,14 @@ TEST_F(ImagesProgram, NameADamagedImage) {
   ASSERT_EQ(skipped.json().at("skipped_images").size(), 1u);
   EXPECT_EQ(skipped.json().at("skipped_images")[0].at("file"), bad);
   EXPECT_THAT(skipped.err, AllOf(HasSubstr("1 damaged image was left out:"), HasSubstr(bad)));
+  // A batch may be left with no image at all, a data set not.
+  const auto alone = folder.run("eval net.pt2 --data data --skip-corrupt --batch-size 1 --json");
+  EXPECT_EQ(alone.code, 0) << alone.err;
+  EXPECT_EQ(alone.json().at("results")[0].at("count"), 2 * kImagesOfClass - 1);
+  const auto learnt = folder.run(
+      "train zoo:small_cnn -o net.pt2 --data data --image-size 16 --epochs 1 --batch-size 1 "
+      "--learning-rate 0.001 --validation data --skip-corrupt");
+  EXPECT_EQ(learnt.code, 0) << learnt.err;
   damage("train/light/4.jpg");
   EXPECT_EQ(train("--image-size 16 --epochs 1").code, 1);
   const auto trained = train("--image-size 16 --epochs 2 --skip-corrupt");

@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "temporary_folder.h"
+
 namespace inn {
 
 inline std::string content_of(const std::filesystem::path& path) {
@@ -32,26 +34,13 @@ struct ProgramRun {
   nlohmann::json json() const { return nlohmann::json::parse(out); }
 };
 
-/// A folder for one test, gone afterwards.
-class ScratchFolder {
+/// A folder for one test, in which the program runs.
+class ScratchFolder : public TemporaryFolder {
  public:
-  ScratchFolder() {
-    static int count = 0;
-    path_ = std::filesystem::temp_directory_path() /
-            ("inn_cli_" + std::to_string(getpid()) + "_" + std::to_string(count++));
-    std::filesystem::create_directories(path_);
-  }
-  ~ScratchFolder() { std::filesystem::remove_all(path_); }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-  const std::filesystem::path& path() const { return path_; }
-
   /// Runs `inn ARGUMENTS` by the shell, in this folder.
   ProgramRun run(const std::string& arguments) const {
-    const auto out = path_ / ".stdout", err = path_ / ".stderr";
-    const std::string command = "cd '" + path_.string() + "' && '" + INN_PROGRAM + "' " + arguments + " >'" +
+    const auto out = path() / ".stdout", err = path() / ".stderr";
+    const std::string command = "cd '" + path().string() + "' && '" + INN_PROGRAM + "' " + arguments + " >'" +
                                 out.string() + "' 2>'" + err.string() + "' </dev/null";
     const int status = std::system(command.c_str());
     ProgramRun run{WIFEXITED(status) ? WEXITSTATUS(status) : -1, content_of(out), content_of(err)};
@@ -62,18 +51,18 @@ class ScratchFolder {
 
   /// Runs `inn` and sends it Ctrl-C as soon as `file` is there.
   ProgramRun run_until(const std::vector<std::string>& arguments, const std::string& file) const {
-    const auto err = path_ / ".stderr";
+    const auto err = path() / ".stderr";
     const pid_t child = fork();
     if (child == 0) {
       std::vector<char*> words{const_cast<char*>(INN_PROGRAM)};
       for (const auto& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
       words.push_back(nullptr);
-      const bool ready = chdir(path_.c_str()) == 0 && std::freopen(err.c_str(), "w", stderr) != nullptr;
+      const bool ready = chdir(path().c_str()) == 0 && std::freopen(err.c_str(), "w", stderr) != nullptr;
       if (ready) execv(INN_PROGRAM, words.data());
       _exit(127);
     }
     int status = 0;
-    while (!std::filesystem::exists(path_ / file) && waitpid(child, &status, WNOHANG) == 0) usleep(1000);
+    while (!std::filesystem::exists(path() / file) && waitpid(child, &status, WNOHANG) == 0) usleep(1000);
     kill(child, SIGINT);
     waitpid(child, &status, 0);
     ProgramRun run{WIFEXITED(status) ? WEXITSTATUS(status) : -1, "", content_of(err)};
@@ -84,14 +73,11 @@ class ScratchFolder {
   /// The names of the files in it.
   std::vector<std::string> files() const {
     std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(path_))
+    for (const auto& entry : std::filesystem::directory_iterator(path()))
       names.push_back(entry.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 /// Writes a small data set as IDX files: `count` grey images of side × side, whose class is the third of the

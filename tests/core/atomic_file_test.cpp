@@ -1,4 +1,5 @@
 #include "inn/core/atomic_file.h"
+#include "temporary_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,12 +20,6 @@ using testing::HasSubstr;
 
 class AtomicFile : public testing::Test {
  protected:
-  AtomicFile() : folder_(fs::temp_directory_path() / ("inn_atomic_file_" + std::to_string(getpid()))) {
-    fs::create_directories(folder_);
-    path_ = folder_ / "model.pt2";
-  }
-  ~AtomicFile() override { fs::remove_all(folder_); }
-
   static std::string read(const fs::path& path) {
     std::ostringstream text;
     text << std::ifstream(path, std::ios::binary).rdbuf();
@@ -42,7 +37,8 @@ class AtomicFile : public testing::Test {
     return "no error";
   }
 
-  fs::path folder_, path_;
+  TemporaryFolder temporary_;
+  fs::path folder_ = temporary_.path(), path_ = folder_ / "model.pt2";
 };
 
 TEST_F(AtomicFile, HoldsWhatWasWrittenAndNothingElseIsLeft) {

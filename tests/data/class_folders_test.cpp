@@ -18,22 +18,23 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 /// Writes `count` small pictures into a folder.
-void write_pictures(const ImageFolder& folder, const std::string& where, int64_t count, int64_t seed = 0) {
+void write_pictures(const TemporaryFolder& folder, const std::string& where, int64_t count,
+                    int64_t seed = 0) {
   for (int64_t i = 0; i < count; ++i)
     write_png(folder / (where + "/" + std::to_string(i) + ".png"), picture(12, 10, seed + i));
 }
 
 /// The label of each file, by its path below the folder.
-std::map<std::string, int64_t> labels_of(const Dataset& data, const ImageFolder& folder) {
+std::map<std::string, int64_t> labels_of(const Dataset& data, const TemporaryFolder& folder) {
   std::map<std::string, int64_t> labels;
   for (int64_t i = 0; i < data.size(); ++i)
-    labels[data.files[i].substr(folder.path().size() + 1)] =
+    labels[data.files[i].substr(folder.path().string().size() + 1)] =
         data.labels.defined() ? data.labels[i].item<int64_t>() : -1;
   return labels;
 }
 
 TEST(ClassFolders, AreClassesInTheOrderOfTheirNames) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   write_pictures(folder, "zebra", 2);
   write_pictures(folder, "ant", 1);
   write_pictures(folder, "bee/of/2020", 1);
@@ -56,7 +57,7 @@ TEST(ClassFolders, AreClassesInTheOrderOfTheirNames) {
 }
 
 TEST(ClassFolders, OfSplitsHaveTheClassesOfTheTrainingSplit) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   write_pictures(folder, "train/a", 1);
   write_pictures(folder, "train/b", 1);
   write_pictures(folder, "train/c", 1);
@@ -73,11 +74,11 @@ TEST(ClassFolders, OfSplitsHaveTheClassesOfTheTrainingSplit) {
 }
 
 TEST(ClassFolders, SayWhichSplitIsMissing) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   write_pictures(folder, "train/a", 1);
   EXPECT_THAT(message_of_error([&] { open_dataset(folder.path(), Split::test); }),
-              HasSubstr("Folder 'test' with images is missing in '" + folder.path() + "'"));
-  const ImageFolder other;
+              HasSubstr("Folder 'test' with images is missing in '" + folder.path().string() + "'"));
+  const TemporaryFolder other;
   write_pictures(other, "validation/a", 1);
   EXPECT_EQ(open_dataset(other.path(), Split::any).size(), 1);
   EXPECT_THAT(message_of_error([&] { open_dataset(other.path(), Split::train); }),
@@ -85,7 +86,7 @@ TEST(ClassFolders, SayWhichSplitIsMissing) {
 }
 
 TEST(ClassFolders, AFolderOfImagesHasNoLabels) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   write_pictures(folder, ".", 3);
   const Dataset data = open_dataset(folder.path(), Split::any);
   EXPECT_EQ(data.size(), 3);
@@ -94,7 +95,7 @@ TEST(ClassFolders, AFolderOfImagesHasNoLabels) {
 }
 
 TEST(ClassFolders, TheFirstFilesAreOfAllClasses) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   for (int64_t c = 0; c < 4; ++c)
     for (int64_t i = 0; i < 25; ++i) write_bytes(folder / fmt::format("{}/{}.png", c, i), "not read yet");
   const Dataset data = open_dataset(folder.path(), Split::any);
@@ -112,7 +113,7 @@ TEST(ClassFolders, TheFirstFilesAreOfAllClasses) {
 }
 
 TEST(ClassFolders, SelectTakesFilesWithTheirLabels) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   write_pictures(folder, "a", 3);
   write_pictures(folder, "b", 3);
   const Dataset data = open_dataset(folder.path(), Split::any);
@@ -125,7 +126,7 @@ TEST(ClassFolders, SelectTakesFilesWithTheirLabels) {
 }
 
 TEST(ClassFolders, RefuseImagesOfOtherKinds) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   write_pictures(folder, "a", 1);
   write_bytes(folder / "a/scan.TIFF", "");
   EXPECT_THAT(message_of_error([&] { open_dataset(folder.path(), Split::any); }),
@@ -133,7 +134,7 @@ TEST(ClassFolders, RefuseImagesOfOtherKinds) {
 }
 
 TEST(ClassFolders, RefuseAFolderThatWouldBeAClassWithoutImages) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   write_pictures(folder, "cat", 1);
   write_bytes(folder / "annotations/cat.xml", "");
   EXPECT_THAT(message_of_error([&] { open_dataset(folder.path(), Split::any); }),
@@ -141,14 +142,14 @@ TEST(ClassFolders, RefuseAFolderThatWouldBeAClassWithoutImages) {
 }
 
 TEST(ClassFolders, WithoutImagesAreNoDataSet) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   std::filesystem::create_directories(folder / "a/b");
   EXPECT_THAT(message_of_error([&] { open_dataset(folder.path(), Split::any); }),
               HasSubstr("is no data set of a known format"));
 }
 
 TEST(ImageBatches, AreTheFilesFramedAndNormalized) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   write_pictures(folder, "a", 3);
   write_pictures(folder, "b", 2, 7);
   Dataset data = open_dataset(folder.path(), Split::any);
@@ -169,7 +170,7 @@ TEST(ImageBatches, AreTheFilesFramedAndNormalized) {
 }
 
 TEST(ImageBatches, OfOneChannelAreLuma) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   write_png(folder / "x.png", picture(8, 8));
   Dataset data = open_dataset(folder.path(), Split::any);
   data.frame = {.size = 8, .resize = 8, .channels = 1};
@@ -188,7 +189,7 @@ TEST(ImageBatches, OfImagesInMemoryAreFramedToo) {
 }
 
 TEST(ImageBatches, RefuseAFrameThatDoesNotFit) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   write_pictures(folder, "a", 1);
   Dataset data = open_dataset(folder.path(), Split::any);
   EXPECT_THAT(message_of_error([&] { Batches(data, {}); }), HasSubstr("the size that they are brought to"));
@@ -202,7 +203,7 @@ TEST(ImageBatches, RefuseAFrameThatDoesNotFit) {
 }
 
 TEST(InMemory, HasTheSameBatches) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   write_pictures(folder, "a", 40);
   write_pictures(folder, "b", 30, 2);
   Dataset data = open_dataset(folder.path(), Split::any);

@@ -1,4 +1,5 @@
 #include "inn/data/dataset.h"
+#include "temporary_folder.h"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
@@ -43,11 +44,6 @@ at::Tensor counting_tensor(at::IntArrayRef sizes, int64_t start = 0) {
 
 class OpenDataset : public testing::Test {
  protected:
-  OpenDataset() : folder_(fs::temp_directory_path() / ("inn_dataset_" + std::to_string(getpid()))) {
-    fs::create_directories(folder_);
-  }
-  ~OpenDataset() override { fs::remove_all(folder_); }
-
   void write(const std::string& name, const Bytes& content) const {
     std::ofstream(folder_ / name, std::ios::binary)
         .write(content.data(), static_cast<std::streamsize>(content.size()));
@@ -57,7 +53,7 @@ class OpenDataset : public testing::Test {
     gzwrite(file, content.data(), static_cast<unsigned>(content.size()));
     gzclose(file);
   }
-  Dataset open(Split split) const { return open_dataset(folder_.string(), split); }
+  Dataset open(Split split) const { return open_dataset(folder_.path().string(), split); }
   std::string failure(Split split) const {
     try {
       open(split);
@@ -77,7 +73,7 @@ class OpenDataset : public testing::Test {
     return bytes;
   }
 
-  fs::path folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(OpenDataset, ReadsIdxPlainAndCompressed) {
@@ -91,7 +87,7 @@ TEST_F(OpenDataset, ReadsIdxPlainAndCompressed) {
   EXPECT_TRUE(at::equal(test.inputs, counting_tensor({2, 1, 4, 3})));
   EXPECT_TRUE(at::equal(test.labels, at::tensor({9, 0}, at::kLong)));
   EXPECT_EQ(open(Split::any).size(), 5);
-  EXPECT_EQ(train.source, folder_.string());
+  EXPECT_EQ(train.source, folder_.path().string());
 }
 
 TEST_F(OpenDataset, ReadsASingleIdxFileWithoutLabels) {
@@ -105,8 +101,8 @@ TEST_F(OpenDataset, ServesTheOnlySplitWhereAnyIsAsked) {
   write("test-images-idx3-ubyte", idx({1, 2, 2}, counting(4)));
   write("test-labels-idx1-ubyte", idx({1}, Bytes{5}));
   EXPECT_EQ(open(Split::any).size(), 1);
-  EXPECT_EQ(failure(Split::train),
-            "[data] File 'train-images-idx3-ubyte' (or .gz) is missing in '" + folder_.string() + "'.");
+  EXPECT_EQ(failure(Split::train), "[data] File 'train-images-idx3-ubyte' (or .gz) is missing in '" +
+                                       folder_.path().string() + "'.");
 }
 
 TEST_F(OpenDataset, NamesTheIdxFileThatIsWrong) {

@@ -13,31 +13,9 @@
 #include <functional>
 #include <string>
 
+#include "temporary_folder.h"
+
 namespace inn {
-
-/// A folder for one test, gone afterwards.
-class ImageFolder {
- public:
-  ImageFolder() {
-    static int count = 0;
-    path_ = std::filesystem::temp_directory_path() /
-            ("inn_images_" + std::to_string(getpid()) + "_" + std::to_string(count++));
-    std::filesystem::create_directories(path_);
-  }
-  ~ImageFolder() { std::filesystem::remove_all(path_); }
-  ImageFolder(const ImageFolder&) = delete;
-  ImageFolder& operator=(const ImageFolder&) = delete;
-
-  std::string path() const { return path_.string(); }
-  /// Returns the path of a file in it, whose folder is there.
-  std::string operator/(const std::string& name) const {
-    std::filesystem::create_directories((path_ / name).parent_path());
-    return (path_ / name).string();
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline void write_bytes(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));

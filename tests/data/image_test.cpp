@@ -25,7 +25,7 @@ int64_t distance(const at::Tensor& a, const at::Tensor& b) {
 }
 
 TEST(ReadImage, GivesThePixelsOfAPng) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   const at::Tensor rgb = picture(17, 23);
   write_png(folder / "a.png", rgb);
   EXPECT_TRUE(at::equal(read_image(folder / "a.png"), rgb));
@@ -34,7 +34,7 @@ TEST(ReadImage, GivesThePixelsOfAPng) {
 }
 
 TEST(ReadImage, DropsAlphaAndKeepsTheColoursUnderIt) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   const at::Tensor rgb = picture(9, 8), alpha = at::arange(72).view({1, 9, 8}).mul(3).to(at::kByte);
   write_png(folder / "a.png", at::cat({rgb, alpha}));
   EXPECT_TRUE(at::equal(read_image(folder / "a.png"), rgb));
@@ -43,7 +43,7 @@ TEST(ReadImage, DropsAlphaAndKeepsTheColoursUnderIt) {
 }
 
 TEST(ReadImage, GivesThePixelsOfAJpegNearly) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   const at::Tensor rgb = picture(40, 50);
   write_jpeg(folder / "a.jpg", rgb);
   EXPECT_LE(distance(read_image(folder / "a.jpg"), rgb), kJpegLevels);
@@ -52,7 +52,7 @@ TEST(ReadImage, GivesThePixelsOfAJpegNearly) {
 }
 
 TEST(ReadImage, ConvertsCmykAsAdobeWritesIt) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   const at::Tensor cmy = picture(40, 50), black = picture(40, 50, 3).narrow(0, 0, 1);
   write_jpeg(folder / "a.jpg", at::cat({cmy, black}));
   const at::Tensor expected = (cmy.to(at::kDouble) * black.to(at::kDouble) / 255).round();
@@ -60,18 +60,18 @@ TEST(ReadImage, ConvertsCmykAsAdobeWritesIt) {
 }
 
 TEST(ReadImage, GoesByTheContentAndNotTheName) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   write_png(folder / "really_png.JPEG", picture(6, 5));
   EXPECT_TRUE(at::equal(read_image(folder / "really_png.JPEG"), picture(6, 5)));
 }
 
 TEST(ReadImage, NamesTheDamagedFile) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   const auto fails = [&](const std::string& bytes, const std::string& reason) {
     write_bytes(folder / "bad.jpg", bytes);
     EXPECT_THAT(
         message_of_error([&] { read_image(folder / "bad.jpg"); }),
-        AllOf(HasSubstr("[data] Image '" + (folder / "bad.jpg") + "' is damaged: "), HasSubstr(reason)));
+        AllOf(HasSubstr("[data] Image '" + (folder / "bad.jpg").string() + "' is damaged: "), HasSubstr(reason)));
     EXPECT_THROW(read_image(folder / "bad.jpg"), DamagedImage);
   };
   fails("", "it is empty");
@@ -84,7 +84,7 @@ TEST(ReadImage, NamesTheDamagedFile) {
 }
 
 TEST(ReadImage, RefusesClaimedSizesBeforeItAllocates) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   write_jpeg(folder / "a.jpg", picture(16, 16));
   std::string jpeg = read_bytes(folder / "a.jpg");
   const auto frame = jpeg.find("\xff\xc0");  // then length, precision, height, width
@@ -115,7 +115,7 @@ void expect_picture_or_damage(const std::string& path, const std::string& bytes)
 }
 
 TEST(ReadImage, CutAnywhereIsDamageNotACrash) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   write_jpeg(folder / "a.jpg", picture(40, 30), 80, TJSAMP_420);
   write_png(folder / "a.png", picture(20, 15));
   for (const char* name : {"a.jpg", "a.png"}) {
@@ -129,7 +129,7 @@ TEST(ReadImage, CutAnywhereIsDamageNotACrash) {
 }
 
 TEST(ReadImage, RandomBytesAnywhereAreDamageNotACrash) {
-  const ImageFolder folder;
+  const TemporaryFolder folder;
   write_jpeg(folder / "a.jpg", picture(40, 30), 80, TJSAMP_420);
   write_png(folder / "a.png", picture(20, 15));
   constexpr uint64_t kSeed = 11;

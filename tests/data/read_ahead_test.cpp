@@ -45,7 +45,7 @@ class ImageReading : public testing::Test {
                               .shuffle = true,
                               .seed = 4,
                               .augmentation = {.crop_padding = 2, .flip = true, .random_resized_crop = true}};
-  ImageFolder folder_;
+  TemporaryFolder folder_;
 };
 
 void expect_equal(const Batch& a, const Batch& b) {
@@ -170,12 +170,18 @@ TEST_F(ImageReading, LeavesOutDamagedImagesWhereAskedAndNamesThem) {
   }
 }
 
-TEST_F(ImageReading, RefusesABatchOfNothing) {
+TEST_F(ImageReading, ABatchOfDamagedImagesIsEmpty) {
   Dataset data = open(2);
   data.skipped = std::make_shared<SkippedImages>();
   for (const int64_t i : {5, 6, 7, 8, 9}) write_bytes(data.files[i], "");
   const Epoch epoch = Batches(data, {.batch_size = 5}).epoch(0);
-  EXPECT_THAT(message_of_error([&] { epoch[1]; }), HasSubstr("all 5 images of a batch are damaged"));
+  const Batch batch = epoch[1];
+  EXPECT_TRUE(batch.empty());
+  EXPECT_EQ(batch.inputs.size(0), 0);
+  EXPECT_EQ(batch.labels.size(0), 0);
+  EXPECT_FALSE(epoch[0].empty());
+  EXPECT_EQ(data.skipped->all().size(), 5u);
+  EXPECT_EQ(in_memory(data).size(), kImages - 5);
 }
 
 TEST_F(ImageReading, AFileThatIsGoneIsAnErrorEvenWhereDamageIsNone) {

@@ -11,6 +11,7 @@
 
 #include "inn/data/batches.h"
 #include "inn/data/dataset.h"
+#include "temporary_folder.h"
 
 namespace inn {
 namespace {
@@ -22,9 +23,6 @@ using testing::HasSubstr;
 /// Files as torch.save writes them, by torch's own writer.
 class SavedTensors : public testing::Test {
  protected:
-  SavedTensors() : path_(fs::temp_directory_path() / ("inn_tensors_" + std::to_string(getpid()) + ".pt")) {}
-  ~SavedTensors() override { fs::remove(path_); }
-
   void write(const std::vector<char>& bytes) const {
     std::ofstream(path_, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   }
@@ -50,7 +48,8 @@ class SavedTensors : public testing::Test {
     return failure();
   }
 
-  fs::path path_;
+  TemporaryFolder folder_;
+  fs::path path_ = folder_ / "samples.pt";
 };
 
 TEST_F(SavedTensors, ATensorIsInputsWithoutLabels) {

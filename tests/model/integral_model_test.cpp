@@ -12,6 +12,7 @@
 #include "inn/resampling/data_quadrature.h"
 #include "inn/resampling/proof.h"
 #include "network_builder.h"
+#include "temporary_folder.h"
 
 namespace inn {
 namespace {
@@ -117,13 +118,13 @@ TEST(IntegralModel, OrderedByNodesNeedsData) {
 }
 
 TEST(IntegralModel, KeepsItsFamilyOfGridsInItsFile) {
-  const auto path = std::filesystem::temp_directory_path() / fmt::format("inn-family-{}.pt2", getpid());
+  const TemporaryFolder folder;
+  const auto path = folder / "model.pt2";
   for (const auto* family : {"uniform", "nested"}) {
     auto model = convert(small_convolutional(), {.grid = family});
     model->resize(0.5);
     save(*model, path);
     auto read = load_integral(path);
-    std::filesystem::remove(path);
     for (size_t g = 0; g < model->groups().size(); ++g)
       EXPECT_TRUE(at::equal(model->groups()[g].grid().points(), read->groups()[g].grid().points())) << family;
     model->resize(0.7);
@@ -259,7 +260,8 @@ std::vector<std::string> rules_of_models() {
 }
 
 TEST(IntegralModel, TakesEveryRuleOfAnyPointsAndKeepsItInItsFile) {
-  const auto path = std::filesystem::temp_directory_path() / "inn_integral_rules_test.pt2";
+  const TemporaryFolder folder;
+  const auto path = folder / "model.pt2";
   const Network network = small_convolutional();
   for (const auto& rule : rules_of_models()) {
     SCOPED_TRACE(rule);
@@ -281,7 +283,6 @@ TEST(IntegralModel, TakesEveryRuleOfAnyPointsAndKeepsItInItsFile) {
     EXPECT_LT(difference(loaded->forward(input()), model->forward(input())), kRounding);
     EXPECT_LT(difference(read_pt2(path).forward(input()), model->forward(input())), kRounding);
   }
-  std::filesystem::remove(path);
 }
 
 TEST(IntegralModel, GradientsReachGridsThroughBayesianWeights) {
@@ -358,7 +359,8 @@ TEST(IntegralModel, EvaluationFollowsEveryChangeOfAParameter) {
 }
 
 TEST(IntegralModel, SavedAndLoadedIsTheSame) {
-  const auto path = std::filesystem::temp_directory_path() / "inn_integral_model_test.pt2";
+  const TemporaryFolder folder;
+  const auto path = folder / "model.pt2";
   auto model = convert(small_convolutional(), {.kernel = "bspline"});
   model->eval();
   for (const double fraction : {1.0, 0.5}) {
@@ -376,7 +378,6 @@ TEST(IntegralModel, SavedAndLoadedIsTheSame) {
     const Network plain = read_pt2(path);
     EXPECT_EQ(plain.state[plain.find_state("conv1.weight")].tensor.size(0), fraction_width(fraction, 8));
   }
-  std::filesystem::remove(path);
 }
 
 TEST(IntegralModel, AClonedModelSharesNothing) {

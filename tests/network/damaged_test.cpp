@@ -20,7 +20,8 @@ constexpr const char* kModel = "models/model.json";
 constexpr const char* kWeights = "data/weights/model_weights_config.json";
 
 std::filesystem::path damaged_path() {
-  return std::filesystem::path(testing::TempDir()) / ("inn-damaged-" + std::to_string(getpid()) + ".pt2");
+  static const TemporaryFolder folder;
+  return folder / "damaged.pt2";
 }
 
 using Records = std::map<std::string, std::string>;

@@ -13,7 +13,8 @@ using testing::HasSubstr;
 using testing::ThrowsMessage;
 
 std::filesystem::path temporary(const std::string& name) {
-  return std::filesystem::path(testing::TempDir()) / ("inn-" + std::to_string(getpid()) + "-" + name);
+  static const TemporaryFolder folder;
+  return folder / name;
 }
 
 /// Saves a script that has the parameters weight [5, 3] and inner.bias [5].

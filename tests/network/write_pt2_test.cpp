@@ -138,7 +138,7 @@ TEST(WritePt2Failure, LeavesNothingBehind) {
   const TemporaryFolder folder;
   const auto network = reshaping("");
   EXPECT_THAT(
-      [&] { write_pt2(network, folder / "missing/x.pt2"); },
+      [&] { write_pt2(network, folder.path() / "missing/x.pt2"); },
       ThrowsMessage<std::runtime_error>(AllOf(HasSubstr("missing/x.pt2"), HasSubstr("No such file"))));
   std::filesystem::create_directories(folder / "taken.pt2");
   EXPECT_THROW(write_pt2(network, folder / "taken.pt2"), std::runtime_error);

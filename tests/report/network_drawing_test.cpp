@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "network_builder.h"
+#include "temporary_folder.h"
 
 namespace inn {
 namespace {
@@ -132,11 +133,6 @@ TEST(NetworkDot, MergesCallsOfAModuleWhereTheyAreMany) {
 
 class Drawing : public testing::Test {
  protected:
-  Drawing() : folder_(std::filesystem::temp_directory_path() / ("inn_drawing_" + std::to_string(getpid()))) {
-    std::filesystem::create_directories(folder_);
-  }
-  ~Drawing() override { std::filesystem::remove_all(folder_); }
-
   std::string draw(const std::string& name, const AnalysedNetwork& source) const {
     draw_network(folder_ / name, source);
     std::ostringstream text;
@@ -145,12 +141,12 @@ class Drawing : public testing::Test {
   }
   static bool has_graphviz() { return std::system("command -v dot > /dev/null 2>&1") == 0; }
 
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(Drawing, WritesTheGraphItselfWithoutGraphviz) {
   const std::string path = std::getenv("PATH");
-  setenv("PATH", folder_.c_str(), 1);
+  setenv("PATH", folder_.path().c_str(), 1);
   EXPECT_EQ(draw("groups.dot", joined_network()), network_dot(joined_network()));
   EXPECT_THAT([&] { draw("groups.svg", joined_network()); },
               ThrowsMessage<std::runtime_error>(HasSubstr("apt install graphviz")));

@@ -1,4 +1,5 @@
 #include "inn/report/plot.h"
+#include "temporary_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,24 +19,19 @@ using testing::ThrowsMessage;
 
 class Plot : public testing::Test {
  protected:
-  Plot() : folder_(fs::temp_directory_path() / ("inn_plot_" + std::to_string(getpid()))) {
-    fs::create_directories(folder_);
-  }
-  ~Plot() override { fs::remove_all(folder_); }
-
   void SetUp() override {
     if (std::system("command -v gnuplot > /dev/null 2>&1") != 0) GTEST_SKIP() << "gnuplot is not installed";
   }
 
   std::string draw(const std::string& name, const std::vector<Series>& series,
                    const PlotOptions& options = {}) const {
-    plot_lines(folder_ / name, series, options);
+    plot_lines(folder_.path() / name, series, options);
     std::ostringstream text;
     text << std::ifstream(folder_ / name, std::ios::binary).rdbuf();
     return text.str();
   }
 
-  fs::path folder_;
+  TemporaryFolder folder_;
   std::vector<Series> series_{{"integral", {1, 10, 100}, {0.7, 0.8, 0.9}},
                               {"cut by L1", {1, 10, 100}, {0.2, 0.5, 0.9}},
                               {"keep 0.512", {1, 10, 100}, {0.1, 0.3, 0.8}}};
@@ -68,7 +64,7 @@ TEST_F(Plot, WritesAPngOfTheSizeAsked) {
   };
   EXPECT_EQ(big_endian(16), 300);  // the IHDR chunk
   EXPECT_EQ(big_endian(20), 200);
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), {}), 1);
 }
 
 TEST_F(Plot, ReadsNothingInATextAsACommand) {
@@ -98,7 +94,7 @@ TEST_F(Plot, DrawsOnePointAndManySeries) {
 
 TEST_F(Plot, SaysWhichPackageHasGnuplot) {
   const std::string path = std::getenv("PATH");
-  setenv("PATH", folder_.c_str(), 1);
+  setenv("PATH", folder_.path().c_str(), 1);
   EXPECT_THAT([&] { draw("plot.svg", series_); },
               ThrowsMessage<std::runtime_error>(HasSubstr("apt install gnuplot-nox")));
   setenv("PATH", path.c_str(), 1);

@@ -11,6 +11,7 @@
 #include "inn/resampling/maps.h"
 #include "inn/resampling/proof.h"
 #include "resampling/random_network.h"
+#include "temporary_folder.h"
 
 namespace inn {
 namespace {
@@ -49,10 +50,10 @@ std::string round_trip(const std::vector<RandomStep>& steps, uint64_t seed) {
   }
   const auto half = resample(source, maps);
   const auto inputs = random_inputs(half, seed);
-  const auto path = std::filesystem::temp_directory_path() / fmt::format("inn-random-{}.pt2", getpid());
+  const TemporaryFolder folder;
+  const auto path = folder / "network.pt2";
   write_pt2(half, path);
   const auto read = read_pt2(path);
-  std::filesystem::remove(path);
   if (!at::equal(read.forward(inputs).at(0).toTensor(), half.forward(inputs).at(0).toTensor()))
     return "the outputs differ after writing and reading";
   // What a network of these widths is, must be found of it alone.

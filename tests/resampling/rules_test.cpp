@@ -12,6 +12,7 @@
 #include "inn/resampling/maps.h"
 #include "inn/resampling/proof.h"
 #include "resampling/rule_examples.h"
+#include "temporary_folder.h"
 
 namespace inn {
 namespace {
@@ -59,10 +60,10 @@ TEST(Rules, HoldTheLawsOnAnExampleOfEveryOperator) {
         maps.emplace(id, first_channels(width, (width + 1) / 2));
       }
       const auto half = resample(source, maps);
-      const auto path = std::filesystem::temp_directory_path() / fmt::format("inn-rules-{}.pt2", getpid());
+      const TemporaryFolder folder;
+      const auto path = folder / "network.pt2";
       write_pt2(half, path);
       const auto read = read_pt2(path);
-      std::filesystem::remove(path);
       const auto inputs = random_inputs(half, 1);
       EXPECT_TRUE(at::allclose(read.forward(inputs).at(0).toTensor(), half.forward(inputs).at(0).toTensor(),
                                1e-6, 1e-6, true));

@@ -35,8 +35,8 @@ TrainOptions options_of(const std::string& optimizer, const TemporaryFolder& fol
           .label_smoothing = 0.1,
           .augmentation = {.crop_padding = 1, .flip = true},
           .seed = 5,
-          .checkpoint = folder.path / (optimizer + ".ckpt"),
-          .log = folder.path / (optimizer + ".jsonl"),
+          .checkpoint = folder / (optimizer + ".ckpt"),
+          .log = folder / (optimizer + ".jsonl"),
           .progress = false};
 }
 
@@ -137,7 +137,7 @@ TEST_P(EveryOptimizer, EndsWithTheSameBitsWhenKilledBetweenCheckpoints) {
   options.checkpoint_interval = 2;
   const auto unbroken = make_model(kind);
   train(*unbroken, data, kNormalization, options);
-  options.checkpoint = folder.path / "killed.ckpt";
+  options.checkpoint = folder / "killed.ckpt";
   struct Killed {};
   options.on_step = [](const StepRecord& step) {
     if (step.epoch == 1 && step.batch == 2) throw Killed{};

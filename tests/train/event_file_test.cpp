@@ -44,8 +44,8 @@ TEST(EventFile, HoldsAnEpochAsTensorBoardsOwnWould) {
 TEST(EventFile, OfAResumedRunHoldsEveryEpochOnce) {
   const TemporaryFolder folder;
   auto options = quick(3);
-  options.checkpoint = folder.path / "run.ckpt";
-  options.tensorboard = folder.path / "logs";
+  options.checkpoint = folder / "run.ckpt";
+  options.tensorboard = folder / "logs";
   const auto data = stripes(32, 1);
   const auto trained = [&] {
     NetworkModuleImpl model(small_network());

@@ -141,6 +141,12 @@ TEST(Regression, IsEvaluatedByItsFormulas) {
   EXPECT_NEAR(result.loss, squares.mean().item<double>(), kSumTolerance);
   EXPECT_NEAR(result.regression->absolute, difference.abs().mean().item<double>(), kSumTolerance);
   EXPECT_NEAR(result.regression->psnr, (-10 * squares.log10()).mean().item<double>(), 10 * kSumTolerance);
+  // One sample that is met exactly does not make the mean infinite.
+  Dataset met = data;
+  met.labels = data.labels.clone();
+  met.labels.select(0, 0).copy_(network.forward(data.inputs.narrow(0, 0, 1))[0]);
+  const auto others = (-10 * squares.log10()).slice(0, 1).sum().item<double>();
+  EXPECT_NEAR(evaluate(network, met, {}, {.batch_size = 1}).regression->psnr, (100 + others) / 10, 1e-3);
 }
 
 /// Outputs [B] of targets [B].

@@ -44,7 +44,7 @@ TEST(RegularizedTraining, GoesOnFromItsOwnCheckpointsOnly) {
   const TemporaryFolder folder;
   const auto data = stripes(20, 3);
   TrainOptions options = quick(1);
-  options.checkpoint = folder.path / "run.ckpt";
+  options.checkpoint = folder / "run.ckpt";
   NetworkModule model(small_network());
   train(*model, data, kNormalization, options);
   options.resume = true;
@@ -69,11 +69,11 @@ TEST(GrowingPenaltyInTraining, WeakensTheWeakestAndSurvivesAnInterruption) {
   NetworkModule plain(small_network());
   train(*plain, data, kNormalization, options);
   options.growing_penalty = 0.2;
-  options.checkpoint = folder.path / "unbroken.ckpt";
+  options.checkpoint = folder / "unbroken.ckpt";
   NetworkModule unbroken(small_network());
   train(*unbroken, data, kNormalization, options);
 
-  options.checkpoint = folder.path / "broken.ckpt";
+  options.checkpoint = folder / "broken.ckpt";
   options.checkpoint_interval = 1;
   struct Killed {};
   options.on_step = [](const StepRecord& step) {

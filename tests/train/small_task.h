@@ -14,6 +14,7 @@
 #include "inn/data/dataset.h"
 #include "inn/network/files.h"
 #include "inn/train/train.h"
+#include "temporary_folder.h"
 
 namespace inn {
 
@@ -86,15 +87,5 @@ inline Network without_dropout(Network network) {
     if (call.op == "aten::dropout") call.arguments[1] = Argument(c10::IValue(0.0));
   return network;
 }
-
-/// A folder of its own, removed at the end.
-struct TemporaryFolder {
-  std::filesystem::path path;
-  TemporaryFolder() {
-    auto pattern = (std::filesystem::temp_directory_path() / "inn-train-XXXXXX").string();
-    path = mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path); }
-};
 
 }  // namespace inn

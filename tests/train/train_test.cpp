@@ -103,7 +103,7 @@ TEST(Training, StopsAtALossThatIsNoNumberAndKeepsTheLastGoodState) {
   const TemporaryFolder folder;
   NetworkModule model(small_network()), again(small_network());
   auto options = quick(2);
-  options.checkpoint = folder.path / "run.ckpt";
+  options.checkpoint = folder / "run.ckpt";
   // One good epoch, whose checkpoint stays; then the weights are spoilt.
   options.on_step = [&](const StepRecord& step) {
     if (step.epoch == 1 && step.batch == 0) {
@@ -203,7 +203,7 @@ TEST(Training, RecordsEachEpochWithItsMetricInTheLog) {
   const TemporaryFolder folder;
   NetworkModule model(small_network());
   auto options = quick(3);
-  options.log = folder.path / "log.jsonl";
+  options.log = folder / "log.jsonl";
   int64_t calls = 0;
   options.metric = [&](NetworkModuleImpl& given) {
     EXPECT_EQ(&given, model.get());

@@ -2,6 +2,7 @@
 // Random numbers that are the same on every machine and with every version of torch.
 
 #include <cstdint>
+#include <vector>
 
 namespace inn {
 
@@ -42,5 +43,8 @@ class Random {
 
   uint64_t state_;
 };
+
+/// Returns 0 … count−1 in an order that `random` draws.
+std::vector<int64_t> shuffled(int64_t count, Random random);
 
 }  // namespace inn

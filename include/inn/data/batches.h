@@ -38,11 +38,14 @@ struct BatchOptions {
   Normalization normalization = {};
 };
 
-/// Inputs as a network takes them, on the CPU.
+/// Inputs as a network takes them, on the CPU. A batch whose images are all damaged, of a data set that
+/// leaves such out, has none: B = 0.
 struct Batch {
   at::Tensor inputs;  // float32 [B, C, H, W] of images; else as the data set holds them
   at::Tensor labels;  // int64 [B] or [B, T], or floating point [B, …]; undefined where the data set has none
   at::Tensor indices;  // int64 [B]: which samples of the data set
+
+  bool empty() const { return indices.size(0) == 0; }
 };
 
 /// The batches of one epoch, in order. Batch i is a function of (seed, epoch, i) and the data alone.

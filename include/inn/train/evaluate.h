@@ -18,8 +18,8 @@ namespace inn {
 /// What is told of floating targets beside the loss.
 struct Regression {
   double absolute;  // the mean absolute error
-  double
-      psnr;  // the mean over samples of −10·log₁₀ of their mean square error: dB, where targets span [0, 1]
+  double psnr;  // the mean over samples of −10·log₁₀ of their mean square error, at most 100: dB, where
+                // targets span [0, 1]
 };
 
 struct EvalResult {
