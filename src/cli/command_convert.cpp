@@ -7,6 +7,7 @@
 #include "cli/image_source.h"
 #include "cli/normalized_model.h"
 #include "cli/output.h"
+#include "cli/usage_error.h"
 #include "inn/core/error.h"
 #include "inn/report/table.h"
 
@@ -47,6 +48,8 @@ int run(const Options& options) {
   start(options.general);
   check_integral_output(options.output);
   const auto conversion = convert_options(options.conversion, options.general.seed);
+  require<UsageError>(options.calibration.data.empty() || conversion.order == "nodes", "cli",
+                      "--calibration is for --order nodes; '{}' is not measured.", conversion.order);
   const SkippedReport skipped(options.images);
   auto calibration = read_calibration(options.calibration, options.images);
   const auto [source, normalization] = open_normalized(

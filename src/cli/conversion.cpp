@@ -1,6 +1,7 @@
 #include "cli/conversion.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fstream>
 
 #include "cli/general.h"
@@ -76,8 +77,9 @@ ConvertOptions convert_options(const ConversionOptions& options, uint64_t seed) 
     const auto& rule = find_quadrature(options.quadrature);
     require(rule.points == Quadrature::Points::any, "cli",
             "--quadrature '{}': must be a rule that takes any points, such as trapezoid.", rule.name);
-    require(options.order == "path" || options.order == "nodes" || options.order == "none", "cli",
-            "--order '{}': must be path, nodes or none.", options.order);
+    const auto& orders = channel_orders();
+    require(std::find(orders.begin(), orders.end(), options.order) != orders.end(), "cli",
+            "--order '{}': must be one of {}.", options.order, joined(orders));
     return 0;
   });
   ConvertOptions converted{.groups = options.groups,
@@ -97,7 +99,8 @@ IntegralModel converted(const Network& network, ConvertOptions options,
                       "--order nodes is measured on data: --calibration is missing.");
   const Dataset first = images->images.first(std::min(kOrderingSamples, images->images.size()));
   options.calibration =
-      calibration_of({first, images->normalization, c10::Device(c10::kCPU)}, network, Measured::activations);
+      calibration_of({first, images->normalization, c10::Device(c10::kCPU), images->augmentation}, network,
+                     Measured::activations);
   return convert(network, options);
 }
 

@@ -218,9 +218,9 @@ std::shared_ptr<IntegralModelImpl> IntegralModelImpl::clone_model() const {
 namespace {
 
 void check_order(const ConvertOptions& options) {
-  constexpr const char* kOrders[] = {"path", "nodes", "none"};
-  require(std::find(std::begin(kOrders), std::end(kOrders), options.order) != std::end(kOrders), "model",
-          "Order: must be one of {} but got '{}'.", fmt::join(kOrders, ", "), options.order);
+  const auto& known = channel_orders();
+  require(std::find(known.begin(), known.end(), options.order) != known.end(), "model",
+          "Order: must be one of {} but got '{}'.", fmt::join(known, ", "), options.order);
   require(options.order != "nodes" || options.calibration.batch != nullptr, "model",
           "Order 'nodes': it is measured on data, but the calibration has no batches.");
 }
@@ -239,6 +239,11 @@ std::map<GroupId, GroupMaps> nested_orders(const AnalysedNetwork& source, const 
 }
 
 }  // namespace
+
+const std::vector<std::string>& channel_orders() {
+  static const std::vector<std::string> orders{"path", "nodes", "none"};
+  return orders;
+}
 
 IntegralModel convert(const Network& network, const ConvertOptions& options) {
   check_order(options);

@@ -45,8 +45,9 @@ TEST_F(BadInput, WrongUsageExitsWithTwo) {
   expect_refused(2, "convert zoo:mlp -o out.pt2 --quadrature bayesian:rbf,0", "must be above 0");
   expect_refused(2, "convert zoo:mlp -o out.pt2 --quadrature bayesian:matern", "Did you mean 'matern");
   expect_refused(2, "convert zoo:mlp -o out.pt2 --quadrature trapezoid:3", "takes no parameters");
-  expect_refused(2, "convert zoo:mlp -o out.pt2 --order alphabetic", "must be path, nodes or none");
+  expect_refused(2, "convert zoo:mlp -o out.pt2 --order alphabetic", "must be one of path, nodes, none");
   expect_refused(2, "convert zoo:mlp -o out.pt2 --order nodes", "--calibration is missing");
+  expect_refused(2, "convert zoo:mlp -o out.pt2 --calibration x", "--calibration is for --order nodes");
   expect_refused(2, "resample zoo:mlp -o out.pt2 --keep 0.5 --method l3", "no such method");
   const std::string resample = "resample zoo:lenet -o out.pt2 ";
   expect_refused(2, resample + "--keep 0.5 --method quadrature", "--calibration is missing");

@@ -98,6 +98,21 @@ TEST_F(ImagesProgram, WhatCannotBeValidatedOnIsToldBeforeTheFirstEpoch) {
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "net.pt2.checkpoint"));
 }
 
+TEST_F(ImagesProgram, OrderChannelsByTheirNodes) {
+  ASSERT_EQ(train("--image-size 16 --epochs 1").code, 0);
+  const auto converted =
+      folder.run("convert net.pt2 -o nodes.pt2 --order nodes --calibration data/train --json");
+  ASSERT_EQ(converted.code, 0) << converted.err;
+  const auto images = at::linspace(-1, 1, 2 * 3 * 16 * 16).reshape({2, 3, 16, 16});
+  const at::NoGradGuard no_grad;
+  const auto expected = read_pt2(folder / "net.pt2").forward(images);
+  const auto given = read_pt2(folder / "nodes.pt2").forward(images);
+  EXPECT_LE((given - expected).abs().max().item<double>(), 1e-5 * expected.abs().max().item<double>());
+  EXPECT_FALSE(at::equal(given, expected));  // sums in another order
+  const auto trained = train("--image-size 16 --epochs 1 --widths uniform:0.5,1 --order nodes");
+  EXPECT_EQ(trained.code, 0) << trained.err;
+}
+
 /// Statistics that are measured on augmented images are others.
 TEST_F(ImagesProgram, CalibrateAsInTraining) {
   ASSERT_EQ(train("--image-size 16 --epochs 1 --widths uniform:0.5,1").code, 0);

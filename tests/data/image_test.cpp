@@ -69,9 +69,9 @@ TEST(ReadImage, NamesTheDamagedFile) {
   const TemporaryFolder folder;
   const auto fails = [&](const std::string& bytes, const std::string& reason) {
     write_bytes(folder / "bad.jpg", bytes);
-    EXPECT_THAT(
-        message_of_error([&] { read_image(folder / "bad.jpg"); }),
-        AllOf(HasSubstr("[data] Image '" + (folder / "bad.jpg").string() + "' is damaged: "), HasSubstr(reason)));
+    EXPECT_THAT(message_of_error([&] { read_image(folder / "bad.jpg"); }),
+                AllOf(HasSubstr("[data] Image '" + (folder / "bad.jpg").string() + "' is damaged: "),
+                      HasSubstr(reason)));
     EXPECT_THROW(read_image(folder / "bad.jpg"), DamagedImage);
   };
   fails("", "it is empty");

@@ -41,6 +41,9 @@ struct ConvertOptions {
   uint64_t seed = 0;
 };
 
+/// The words that ConvertOptions::order takes.
+const std::vector<std::string>& channel_orders();
+
 /// Which width of its distribution a group takes in a forward of training mode.
 enum class WidthDraw { random, widest, narrowest };
 
