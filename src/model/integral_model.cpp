@@ -223,6 +223,8 @@ void check_order(const ConvertOptions& options) {
           "Order: must be one of {} but got '{}'.", fmt::join(known, ", "), options.order);
   require(options.order != "nodes" || options.calibration.batch != nullptr, "model",
           "Order 'nodes': it is measured on data, but the calibration has no batches.");
+  require(options.order != "nodes" || options.grid == "nested", "model",
+          "Order 'nodes': it is of the grid 'nested' but the grid is '{}'.", options.grid);
 }
 
 /// Permutations that put the best nodes of every width where its nested grid has its points.

@@ -113,8 +113,10 @@ TEST(IntegralModel, OrderedByNodesHasTheNodesOfTheDataAtEveryWidth) {
   }
 }
 
-TEST(IntegralModel, OrderedByNodesNeedsData) {
+TEST(IntegralModel, OrderedByNodesNeedsDataAndNestedGrids) {
   EXPECT_THROW(convert(small_convolutional(), {.order = "nodes"}), std::invalid_argument);
+  const ConvertOptions uniform{.grid = "uniform", .order = "nodes", .calibration = noise()};
+  EXPECT_THROW(convert(small_convolutional(), uniform), std::invalid_argument);
 }
 
 TEST(IntegralModel, KeepsItsFamilyOfGridsInItsFile) {

@@ -34,7 +34,7 @@ struct ConvertOptions {
   /// The points of a width: a name of `grid_family_names`.
   std::string grid = "nested";
   /// "path": channels are ordered so that tensors are smooth (see ordering); "nodes": so that each width's
-  /// nested grid has the nodes of the data's quadrature; "none": kept as they are.
+  /// grid, which must be nested, has the nodes of the data's quadrature; "none": kept as they are.
   std::string order = "path";
   /// Data that "nodes" are found on. No labels needed; the model does not keep it.
   Calibration calibration = {};
