@@ -7,7 +7,7 @@
 # A folder's test links no folder that it may not include from, so a wrong include fails to link.
 
 add_library(inn_flags INTERFACE)
-target_compile_options(inn_flags INTERFACE -Wall -Wextra -Werror)
+target_compile_options(inn_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Werror>)
 # The fmt that is found first is torch's own copy of the headers, which has no library.
 # libtorch is a release build: without NDEBUG its headers check members that only its debug build sets.
 target_compile_definitions(inn_flags INTERFACE FMT_HEADER_ONLY=1 NDEBUG)
@@ -16,7 +16,8 @@ target_include_directories(inn_flags INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
 if(INN_SANITIZE)
   # No vptr check: libtorch is built without the type information that it reads.
-  target_compile_options(inn_flags INTERFACE -fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer)
+  target_compile_options(inn_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer>)
   target_link_options(inn_flags INTERFACE -fsanitize=address,undefined)
 endif()
 

@@ -19,6 +19,21 @@ if(NOT Torch_DIR OR NOT INN_FOUND_PYTHON)
 endif()
 find_package(Torch 2.11 REQUIRED)
 
+# Kernels of ours for CUDA: where torch has it and there is a compiler. Elsewhere torch's operators do their work.
+set(INN_HAS_CUDA_KERNELS OFF)
+if(TARGET torch_cuda)
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    set(CMAKE_CUDA_STANDARD 20)
+    set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+    enable_language(CUDA)
+    set(INN_HAS_CUDA_KERNELS ON)
+  else()
+    message(STATUS "No CUDA compiler: tensors on CUDA are sampled by torch's operators")
+  endif()
+endif()
+
 # Torch's own target lists the whole of its link line; its headers are not ours to warn about.
 add_library(inn_torch INTERFACE)
 target_link_libraries(inn_torch INTERFACE ${TORCH_LIBRARIES})

@@ -113,7 +113,8 @@ bool AxisMap::is_sparse_on(const at::Tensor& x) const {
       dtype == at::kFloat || dtype == at::kDouble || dtype == at::kBFloat16 || dtype == at::kHalf;
   // The kernel reads memory as it lies, and knows no forward-mode tangents.
   const bool is_plain = x.layout() == at::kStrided && !x.is_neg() && !x._fw_grad(0).defined();
-  return (kind_ == Kind::selection || kind_ == Kind::taps) && x.is_cpu() && is_summed && is_plain;
+  return (kind_ == Kind::selection || kind_ == Kind::taps) && can_sample_on(x.device().type()) && is_summed &&
+         is_plain;
 }
 
 at::Tensor AxisMap::apply(const at::Tensor& x, int64_t axis) const { return apply(x, axis, 1, 1); }
@@ -121,7 +122,7 @@ at::Tensor AxisMap::apply(const at::Tensor& x, int64_t axis) const { return appl
 at::Tensor AxisMap::apply(const at::Tensor& x, int64_t axis, int64_t outer, int64_t inner) const {
   const int64_t place = checked_axis(x, axis, outer, inner);
   if (kind_ == Kind::identity) return x;
-  if (is_sparse_on(x)) return sample_sparse(x, {sparse_axis({place, *this, outer, inner})});
+  if (is_sparse_on(x)) return sample_sparse(x, {sparse_axis({place, *this, outer, inner}, x.device())});
   if (outer != 1 || inner != 1)
     return apply(x.unflatten(place, {outer, cols_, inner}), place + 1).flatten(place, place + 2);
   if (kind_ == Kind::selection) return x.index_select(place, index_.to(x.device()));
@@ -145,7 +146,7 @@ int64_t AxisMap::checked_axis(const at::Tensor& x, int64_t axis, int64_t outer, 
         width, fmt::join(x.sizes(), ", "));
 }
 
-SparseAxis AxisMap::sparse_axis(const MappedAxis& mapped) {
+SparseAxis AxisMap::sparse_axis(const MappedAxis& mapped, c10::Device device) {
   const auto& map = mapped.map;
   const int64_t taps = map.kind_ == Kind::taps ? map.index_.size(1) : 1;
   return {.axis = mapped.axis,
@@ -153,9 +154,9 @@ SparseAxis AxisMap::sparse_axis(const MappedAxis& mapped) {
           .inner = mapped.inner,
           .rows = map.rows_,
           .cols = map.cols_,
-          .begin = at::arange(0, map.rows_ * taps + 1, taps, at::kLong),
-          .column = map.index_.to(at::kCPU).contiguous().view({-1}),
-          .value = map.weight_.defined() ? map.weight_.to(at::kCPU).reshape({-1}) : at::Tensor()};
+          .begin = at::arange(0, map.rows_ * taps + 1, taps, at::TensorOptions(at::kLong).device(device)),
+          .column = map.index_.to(device).contiguous().view({-1}),
+          .value = map.weight_.defined() ? map.weight_.to(device).reshape({-1}) : at::Tensor()};
 }
 
 at::Tensor apply_both(const at::Tensor& x, const MappedAxis& first, const MappedAxis& second) {
@@ -168,11 +169,12 @@ at::Tensor apply_both(const at::Tensor& x, const MappedAxis& first, const Mapped
   }
   std::vector<SparseAxis> axes;
   for (const auto& [axis, map, outer, inner] : {first, second})
-    axes.push_back(AxisMap::sparse_axis({map.checked_axis(x, axis, outer, inner), map, outer, inner}));
+    axes.push_back(
+        AxisMap::sparse_axis({map.checked_axis(x, axis, outer, inner), map, outer, inner}, x.device()));
   return sample_sparse(x, axes);
 }
 
-// Where there is no kernel of ours: on other devices, and for complex numbers.
+// Where there is no kernel of ours: on devices without one, and for complex numbers.
 at::Tensor AxisMap::apply_taps(const at::Tensor& x, int64_t axis) const {
   std::vector<int64_t> shape(x.dim(), 1);
   shape[axis] = rows_;

@@ -33,4 +33,14 @@ template <class T, class Real>
 void value_gradient(const T* x, const T* back, Real* gradient, int64_t before, int64_t behind,
                     const SparseRows<Real>& map);
 
+/// The same for memory of the current CUDA device, maps' included, on its current stream: what is built where
+/// torch has CUDA and there is a compiler for it (INN_HAS_CUDA_KERNELS). `entries` is begin[rows], which only
+/// that device can read.
+template <class T, class Real>
+void apply_on_cuda(const T* x, T* y, const Layout& layout, const SparseRows<Real>& first,
+                   const SparseRows<Real>& second);
+template <class T, class Real>
+void value_gradient_on_cuda(const T* x, const T* back, Real* gradient, int64_t entries, int64_t before,
+                            int64_t behind, const SparseRows<Real>& map);
+
 }  // namespace inn::sampling_kernel

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/DeviceGuard.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
@@ -43,26 +44,9 @@ at::Tensor empty_in_order(const std::vector<int64_t>& sizes, const std::vector<i
   return at::empty_strided(sizes, strides, options);
 }
 
-/// The transpose, in compressed rows too.
-SparseAxis transposed(const SparseAxis& map) {
-  const int64_t entries = map.column.size(0);
-  at::Tensor begin = at::zeros({map.cols + 1}, at::kLong), column = at::empty({entries}, at::kLong),
-             places = at::empty({entries}, at::kLong);
-  const auto* first = map.begin.const_data_ptr<int64_t>();
-  const auto* named = map.column.const_data_ptr<int64_t>();
-  auto* next = begin.mutable_data_ptr<int64_t>();
-  for (int64_t e = 0; e < entries; ++e) ++next[named[e] + 1];
-  for (int64_t c = 0; c < map.cols; ++c) next[c + 1] += next[c];
-  std::vector<int64_t> free(next, next + map.cols);
-  auto* rows = column.mutable_data_ptr<int64_t>();
-  auto* place_of = places.mutable_data_ptr<int64_t>();
-  for (int64_t j = 0; j < map.rows; ++j) {
-    for (int64_t e = first[j]; e < first[j + 1]; ++e) {
-      const int64_t place = free[static_cast<size_t>(named[e])]++;
-      rows[place] = j;
-      place_of[place] = e;
-    }
-  }
+/// The transpose whose rows are these, `places` telling where its entries lie in the map.
+SparseAxis transpose_of(const SparseAxis& map, const at::Tensor& begin, const at::Tensor& column,
+                        const at::Tensor& places) {
   return {.axis = map.axis,
           .outer = map.outer,
           .inner = map.inner,
@@ -100,6 +84,7 @@ View view_of(const std::vector<int64_t>& sizes, const std::vector<int64_t>& orde
   return view;
 }
 
+/// As memory of the map's own device.
 template <class Real>
 SparseRows<Real> rows_of(const SparseAxis& map) {
   return {map.rows, map.cols, map.begin.const_data_ptr<int64_t>(), map.column.const_data_ptr<int64_t>(),
@@ -114,6 +99,17 @@ void dispatch(at::ScalarType dtype, const Function& function) {
   });
 }
 
+template <class T, class Real>
+void apply(const at::Tensor& x, const at::Tensor& y, const Layout& layout, const SparseRows<Real>& first,
+           const SparseRows<Real>& second) {
+#ifdef INN_HAS_CUDA_KERNELS
+  if (x.is_cuda())
+    return sampling_kernel::apply_on_cuda(x.const_data_ptr<T>(), y.mutable_data_ptr<T>(), layout, first,
+                                          second);
+#endif
+  sampling_kernel::apply(x.const_data_ptr<T>(), y.mutable_data_ptr<T>(), layout, first, second);
+}
+
 /// Rows shorter than this are mapped as the inner axis, all in one row of the kernel.
 constexpr int64_t kShortRow = 32;
 
@@ -125,19 +121,23 @@ at::Tensor sampled(const at::Tensor& x, const std::vector<SparseAxis>& axes) {
   for (const auto& map : axes) sizes[static_cast<size_t>(map.axis)] = map.outer * map.rows * map.inner;
   at::Tensor result = empty_in_order(sizes, order, x.options());
   if (result.numel() == 0) return result;
+  const c10::DeviceGuard guard(x.device());
   dispatch(x.scalar_type(), [&]<class T, class Real>() {
-    const T* from = source.const_data_ptr<T>();
-    T* to = result.mutable_data_ptr<T>();
     const SparseRows<Real> first = rows_of<Real>(axes[view.swapped ? 1 : 0]);
     if (axes.size() == 2)
-      return sampling_kernel::apply(from, to, view.layout, first, rows_of<Real>(axes[view.swapped ? 0 : 1]));
+      return apply<T>(source, result, view.layout, first, rows_of<Real>(axes[view.swapped ? 0 : 1]));
     // One axis: [before, n, behind]. What is behind it is a row of the kernel or, where that is short, a tap.
     constexpr SparseRows<Real> kIdentity{1, 1, nullptr, nullptr, nullptr};
     if (view.layout.behind >= kShortRow || view.layout.before == 1)
-      return sampling_kernel::apply(from, to, view.layout, first, kIdentity);
-    sampling_kernel::apply(from, to, view.layout, kIdentity, first);
+      return apply<T>(source, result, view.layout, first, kIdentity);
+    apply<T>(source, result, view.layout, kIdentity, first);
   });
   return result;
+}
+
+/// The row of each entry.
+at::Tensor rows_of_entries(const SparseAxis& map) {
+  return at::repeat_interleave(map.begin.diff(), std::optional<int64_t>(map.column.size(0)));
 }
 
 /// The gradient of the values of a map of one axis: back is the gradient of the mapped x.
@@ -147,17 +147,24 @@ at::Tensor value_gradient(const at::Tensor& x, const at::Tensor& back, const Spa
   const Layout layout = view_of(x.sizes().vec(), order, {map}).layout;
   const at::Tensor source = x.contiguous(), gradients = back.to(x.scalar_type()).contiguous();
   at::Tensor result = at::empty_like(map.value);
+  const c10::DeviceGuard guard(x.device());
   dispatch(x.scalar_type(), [&]<class T, class Real>() {
-    sampling_kernel::value_gradient(source.const_data_ptr<T>(), gradients.const_data_ptr<T>(),
-                                    result.mutable_data_ptr<Real>(), layout.before,
-                                    layout.between * layout.behind, rows_of<Real>(map));
+    const T *from = source.const_data_ptr<T>(), *of = gradients.const_data_ptr<T>();
+    Real* to = result.mutable_data_ptr<Real>();
+    const int64_t behind = layout.between * layout.behind;
+#ifdef INN_HAS_CUDA_KERNELS
+    if (x.is_cuda())
+      return sampling_kernel::value_gradient_on_cuda(from, of, to, map.column.size(0), layout.before, behind,
+                                                     rows_of<Real>(map));
+#endif
+    sampling_kernel::value_gradient(from, of, to, layout.before, behind, rows_of<Real>(map));
   });
   return result;
 }
 
 /// The same by torch's operators, for gradients of gradients.
 at::Tensor differentiable_value_gradient(const at::Tensor& x, const at::Tensor& back, const SparseAxis& map) {
-  const at::Tensor rows = at::repeat_interleave(map.begin.diff());
+  const at::Tensor rows = rows_of_entries(map);
   const auto entries = [&](const at::Tensor& tensor, const at::Tensor& index) {
     const int64_t n = tensor.size(map.axis) / (map.outer * map.inner);
     return tensor.unflatten(map.axis, {map.outer, n, map.inner}).index_select(map.axis + 1, index);
@@ -215,6 +222,43 @@ class SampleSparse : public torch::autograd::Function<SampleSparse> {
 };
 
 }  // namespace
+
+bool can_sample_on(c10::DeviceType device) {
+#ifdef INN_HAS_CUDA_KERNELS
+  if (device == c10::kCUDA) return true;
+#endif
+  return device == c10::kCPU;
+}
+
+SparseAxis transposed(const SparseAxis& map) {
+  if (!map.column.is_cpu()) return transposed_by_sorting(map);
+  const int64_t entries = map.column.size(0);
+  at::Tensor begin = at::zeros({map.cols + 1}, at::kLong), column = at::empty({entries}, at::kLong),
+             places = at::empty({entries}, at::kLong);
+  const auto* first = map.begin.const_data_ptr<int64_t>();
+  const auto* named = map.column.const_data_ptr<int64_t>();
+  auto* next = begin.mutable_data_ptr<int64_t>();
+  for (int64_t e = 0; e < entries; ++e) ++next[named[e] + 1];
+  for (int64_t c = 0; c < map.cols; ++c) next[c + 1] += next[c];
+  std::vector<int64_t> free(next, next + map.cols);
+  auto* rows = column.mutable_data_ptr<int64_t>();
+  auto* place_of = places.mutable_data_ptr<int64_t>();
+  for (int64_t j = 0; j < map.rows; ++j) {
+    for (int64_t e = first[j]; e < first[j + 1]; ++e) {
+      const int64_t place = free[static_cast<size_t>(named[e])]++;
+      rows[place] = j;
+      place_of[place] = e;
+    }
+  }
+  return transpose_of(map, begin, column, places);
+}
+
+SparseAxis transposed_by_sorting(const SparseAxis& map) {
+  const auto [sorted, places] = map.column.sort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
+  const at::Tensor rows = rows_of_entries(map);
+  const at::Tensor begin = at::searchsorted(sorted, at::arange(map.cols + 1, map.column.options()));
+  return transpose_of(map, begin, rows.index_select(0, places), places);
+}
 
 at::Tensor sample_sparse(const at::Tensor& x, const std::vector<SparseAxis>& axes) {
   // Float16 and bfloat16 have sums, and so weights, in float32.

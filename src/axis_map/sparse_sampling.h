@@ -13,11 +13,22 @@ namespace inn {
 struct SparseAxis {
   int64_t axis, outer, inner;
   int64_t rows, cols;
-  at::Tensor begin, column;  // int64 [rows + 1] and [entries], on the CPU
-  at::Tensor value;          // [entries], float32 or float64 on the CPU; undefined: all are one
+  at::Tensor begin, column;  // int64 [rows + 1] and [entries], on the tensor's device
+  at::Tensor value;          // [entries], float32 or float64 there; undefined: all are one
 };
 
-/// Returns `x`, a floating point tensor on the CPU, with one or two different axes mapped.
+/// Whether tensors of this device can be sampled here: the CPU's can, and CUDA's where its kernels were
+/// built.
+bool can_sample_on(c10::DeviceType device);
+
+/// The transpose, in compressed rows too.
+SparseAxis transposed(const SparseAxis& map);
+
+/// The same by torch's operators, of maps on any device. On the CPU `transposed` is ten times faster.
+SparseAxis transposed_by_sorting(const SparseAxis& map);
+
+/// Returns `x`, a floating point tensor on a device that can be sampled, with one or two different axes
+/// mapped.
 ///
 /// One pass over memory: no intermediate result but some rows a thread. The layout of memory (channels last,
 /// say) is kept where it is dense. Sums of bfloat16 and float16 are made in float32. Differentiable in x and

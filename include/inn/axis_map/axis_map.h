@@ -90,7 +90,7 @@ class AxisMap {
   static AxisMap picked(const at::Tensor& index, int64_t n);
   /// Returns the axis counted from 0. Throws where x does not have it, or in another width.
   int64_t checked_axis(const at::Tensor& x, int64_t axis, int64_t outer, int64_t inner) const;
-  static SparseAxis sparse_axis(const MappedAxis& mapped);
+  static SparseAxis sparse_axis(const MappedAxis& mapped, c10::Device device);
   /// Whether the map is sparse and x is where sample_sparse can map it.
   bool is_sparse_on(const at::Tensor& x) const;
   at::Tensor apply_taps(const at::Tensor& x, int64_t axis) const;
