@@ -50,8 +50,11 @@ std::map<std::string, std::vector<int64_t>> read_dims(const std::filesystem::pat
 void add_kernel_options(CLI::App& app, ConversionOptions& options) {
   app.add_option("--kernel", options.kernel, "Interpolation kernel: " + joined(kernel_names()))
       ->capture_default_str();
-  app.add_option("--quadrature", options.quadrature, "Quadrature: " + joined(quadrature_forms()))
-      ->capture_default_str();
+  std::vector<std::string> defaults;
+  for (const auto& family : grid_family_names())
+    defaults.push_back(fmt::format("{} on {} grids", find_grid_family(family).quadrature, family));
+  app.add_option("--quadrature", options.quadrature,
+                 fmt::format("Quadrature: {}; default: {}", joined(quadrature_forms()), joined(defaults)));
   app.add_option("--grid", options.grid, "Points of a width: " + joined(grid_family_names()))
       ->capture_default_str();
   app.add_option("--order", options.order,
@@ -73,8 +76,7 @@ void add_conversion_options(CLI::App& app, ConversionOptions& options) {
 ConvertOptions convert_options(const ConversionOptions& options, uint64_t seed) {
   as_usage([&] {
     find_kernel(options.kernel);
-    find_grid_family(options.grid);
-    const auto& rule = find_quadrature(options.quadrature);
+    const auto& rule = quadrature_of({.quadrature = options.quadrature, .grid = options.grid});
     require(rule.points == Quadrature::Points::any, "cli",
             "--quadrature '{}': must be a rule that takes any points, such as trapezoid.", rule.name);
     const auto& orders = channel_orders();

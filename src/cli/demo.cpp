@@ -21,7 +21,8 @@ constexpr int64_t kCalibrationImages = 8192;
 constexpr int64_t kRefitImages = 1024;
 constexpr int64_t kQuickImages = 1280, kQuickCalibrationImages = 256;
 constexpr double kLearningRate = 0.004;
-/// Of the integral model: what does best at both ends of its widths, and costs three passes a step.
+/// Of the integral model, with distillation in place: what does best at both ends of its widths, and costs
+/// three passes a step.
 constexpr const char* kWidths = "uniform:0.25,1";
 constexpr const char* kWidthRule = "sandwich:1";
 constexpr const char* kRefit = "interpolate-refit";
@@ -87,6 +88,7 @@ class Demo {
     model->set_distribution(FractionDistribution::parse(kWidths));
     auto elastic = recipe(options_.integral_epochs);
     elastic.width_rule = kWidthRule;
+    elastic.distillation.in_place = true;
     train_module(*model, elastic);
     model->clear_distributions();
     return model;

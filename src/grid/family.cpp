@@ -7,8 +7,13 @@ namespace {
 
 const std::vector<GridFamily>& families() {
   static const std::vector<GridFamily> known{
-      {.name = "uniform", .make = [](int64_t m, int64_t) { return std::make_shared<UniformGrid>(m); }},
-      {.name = "nested", .make = [](int64_t m, int64_t n) -> std::shared_ptr<Grid> {
+      {.name = "uniform",
+       .quadrature = "trapezoid",
+       .make = [](int64_t m, int64_t) { return std::make_shared<UniformGrid>(m); }},
+      // A rule that weighs by the gaps between points would weigh channels by which others are left out.
+      {.name = "nested",
+       .quadrature = "rectangle",
+       .make = [](int64_t m, int64_t n) -> std::shared_ptr<Grid> {
          if (m >= n) return std::make_shared<UniformGrid>(m);
          return std::make_shared<NestedGrid>(m, n);
        }}};

@@ -33,13 +33,18 @@ void check_weights(const Quadrature& rule, int64_t width) {
 
 }  // namespace
 
+Quadrature quadrature_of(const ConvertOptions& options) {
+  const GridFamily& grids = find_grid_family(options.grid);
+  return find_quadrature(options.quadrature.empty() ? grids.quadrature : options.quadrature);
+}
+
 IntegralGroup::IntegralGroup(GroupId id, std::string name, int64_t source_width,
                              const ConvertOptions& options)
     : id_(id),
       name_(std::move(name)),
       source_width_(source_width),
       kernel_(find_kernel(options.kernel).name),
-      quadrature_(find_quadrature(options.quadrature).name),
+      quadrature_(quadrature_of(options).name),
       family_(find_grid_family(options.grid).name),
       grid_(std::make_shared<UniformGrid>(source_width)) {
   check_weights(find_quadrature(quadrature_), source_width);

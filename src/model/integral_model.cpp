@@ -250,8 +250,7 @@ const std::vector<std::string>& channel_orders() {
 IntegralModel convert(const Network& network, const ConvertOptions& options) {
   check_order(options);
   find_kernel(options.kernel);
-  find_quadrature(options.quadrature);
-  find_grid_family(options.grid);
+  const Quadrature rule = quadrature_of(options);
   AnalysedNetwork source = analyse(network.clone());
   const auto groups = chosen_groups(source, options);
   if (options.order == "path") {
@@ -261,6 +260,7 @@ IntegralModel convert(const Network& network, const ConvertOptions& options) {
   }
   ConvertOptions kept = options;
   kept.calibration = {};
+  kept.quadrature = rule.name;
   return IntegralModel(std::make_shared<IntegralModelImpl>(std::move(source), std::move(kept)));
 }
 

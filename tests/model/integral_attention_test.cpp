@@ -13,7 +13,7 @@ constexpr double kAttention = 1e-12;  // float64, sums of some tens of terms
 /// What an axis maps by, as a matrix.
 at::Tensor map_matrix(const IntegralAxis& axis, Role role) {
   const auto maps = interpolation_maps(axis.source_width(), axis.grid().points(), find_kernel("cubic"),
-                                       find_quadrature("trapezoid"));
+                                       find_quadrature("rectangle"));
   return (role == Role::produce ? maps.produce : maps.consume).to_dense();
 }
 

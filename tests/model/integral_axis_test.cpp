@@ -16,7 +16,7 @@ constexpr double kQuadrature = 1e-12;  // float64, sums of some tens of terms
 /// With F(x_out, x) = 1 + 2·x_out + 3·x, which cubic interpolation gives back exactly, and a(x) = x², the
 /// layer is the trapezoid rule of ∫ F(x_out, x) x² dx at any width.
 TEST(IntegralLinearLayer, IsTheQuadratureOfItsWeightFunction) {
-  IntegralAxis in = 9, out = 7;
+  IntegralAxis in(9, {.quadrature = "trapezoid"}), out = 7;
   IntegralLinear layer(IntegralLinearOptions{.in = in, .out = out, .bias = false});
   layer->to(at::kDouble);
   at::NoGradGuard no_grad;

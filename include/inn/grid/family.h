@@ -15,6 +15,7 @@ namespace inn {
 /// A grid for every width m of a group of source width n, which at m = n is the uniform grid.
 struct GridFamily {
   std::string name;
+  std::string quadrature;  // the rule for its grids, unless another is asked for
   std::function<std::shared_ptr<Grid>(int64_t m, int64_t n)> make;
 };
 

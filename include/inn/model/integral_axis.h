@@ -17,7 +17,7 @@ namespace inn {
 struct IntegralAxisOptions {
   std::string name = {};  // for messages
   std::string kernel = "cubic";
-  std::string quadrature = "trapezoid";
+  std::string quadrature = {};  // empty: that of the grids
   std::string grid = "nested";
 };
 

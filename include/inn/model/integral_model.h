@@ -30,7 +30,8 @@ struct ConvertOptions {
   /// that stand there.
   std::map<std::string, std::vector<int64_t>> dims = {};
   std::string kernel = "cubic";
-  std::string quadrature = "trapezoid";
+  /// Empty: that of the grids (GridFamily::quadrature).
+  std::string quadrature = {};
   /// The points of a width: a name of `grid_family_names`.
   std::string grid = "nested";
   /// "path": channels are ordered so that tensors are smooth (see ordering); "nodes": so that each width's
@@ -40,6 +41,9 @@ struct ConvertOptions {
   Calibration calibration = {};
   uint64_t seed = 0;
 };
+
+/// Returns the rule of these options. Throws std::invalid_argument for an unknown rule or family of grids.
+Quadrature quadrature_of(const ConvertOptions& options);
 
 /// The words that ConvertOptions::order takes.
 const std::vector<std::string>& channel_orders();
