@@ -5,11 +5,12 @@
         --calibration unlabelled/ --groups 'layer*.conv1' --conversion '--order nodes' --statistics '--flip'
         --epochs 2 -- RECIPE
 
-RECIPE is given to every `inn train`, the separate networks' too, `--conversion` to those of integral models. A separate network starts as the zoo's of that
-width, or, where NETWORK is a file, as that network resampled to the width by quadrature of the data; a trained
-file is its own teacher. Every integral model is measured at each width with statistics of batch norm measured there
-on the calibration data, augmented as `--statistics` says: as in training. What is in FOLDER already is not made again. Writes FOLDER/NAME.json; `table.py` makes the
-page of the documentation from such files.
+RECIPE is given to every `inn train`, the separate networks' too, `--conversion` to those of integral models. A
+separate network starts as the zoo's of that width, or, where NETWORK is a file, as that network resampled to the width
+by quadrature of the data; a trained file is its own teacher. Every integral model is measured at each width with
+statistics of batch norm measured there on the calibration data, augmented as `--statistics` says: as in training.
+`--models` leaves others out, `--no-refit` the rows of refits. What is in FOLDER already is not made again. Writes
+FOLDER/NAME.json; `table.py` makes the page of the documentation from such files.
 """
 
 import argparse
@@ -21,9 +22,8 @@ import time
 
 WIDTHS = [1, 0.75, 0.5, 0.25]
 BETWEEN = [0.95, 0.9, 0.85, 0.8, 0.65, 0.6, 0.55, 0.4, 0.35, 0.3]
+MODELS = ["random", "sandwich", "in-place", "distilled", "separate"]
 LAW = ["--widths", "uniform:0.25,1"]
-SANDWICH = [*LAW, "--width-rule", "sandwich:1"]
-IN_PLACE = [*SANDWICH, "--distill", "in-place"]
 
 
 def main():
@@ -41,11 +41,17 @@ def main():
     parser.add_argument("--groups", default="*")
     parser.add_argument("--conversion", default="", help="options of conversion")
     parser.add_argument("--statistics", default="", help="options of calibration")
+    parser.add_argument("--models", type=lambda text: text.split(","), default=MODELS, help="of " + ",".join(MODELS))
+    parser.add_argument("--width-rule", default="sandwich:1", help="of all but the random ones")
+    parser.add_argument("--no-refit", action="store_true")
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args(words[:split])
+    if unknown := set(arguments.models) - set(MODELS):
+        parser.error(f"--models: {', '.join(sorted(unknown))}: must be of {', '.join(MODELS)}")
     recipe = words[split + 1 :]
+    sandwich = [*LAW, "--width-rule", arguments.width_rule]
     arguments.folder.mkdir(parents=True, exist_ok=True)
     paths = [arguments.network, arguments.data, arguments.test, arguments.calibration]
     paths = [str(pathlib.Path(path).resolve()) if pathlib.Path(path).exists() else path for path in paths]
@@ -107,19 +113,24 @@ def main():
         (arguments.folder / f"{arguments.name}.json").write_text(json.dumps(document, indent=1))
 
     name = arguments.name
-    if not is_zoo:
+    if not is_zoo:  # the separate networks' start too
         add("data-aware resampling, not trained", 0, refit(network, narrow, "quadrature"))
     for seed in range(arguments.seeds):
-        elastic = [("elastic, one random width a step", f"{name}-random-{seed}.pt2", LAW),
-                   ("elastic, sandwich", f"{name}-sandwich-{seed}.pt2", SANDWICH),
-                   ("elastic, sandwich, in place", f"{name}-in-place-{seed}.pt2", IN_PLACE)]
+        elastic = {"random": ("elastic, one random width a step", LAW),
+                   "sandwich": ("elastic, sandwich", sandwich),
+                   "in-place": ("elastic, sandwich, in place", [*sandwich, "--distill", "in-place"])}
         if not is_zoo:
-            distilled = [*SANDWICH, "--distill", network]
-            elastic.append(("elastic, sandwich, distilled", f"{name}-distilled-{seed}.pt2", distilled))
-        for row, output, options in elastic:
+            elastic["distilled"] = ("elastic, sandwich, distilled", [*sandwich, "--distill", network])
+        for model, (row, options) in elastic.items():
+            if model not in arguments.models:
+                continue
+            output = f"{name}-{model}-{seed}.pt2"
             seconds = train(network, output, seed, *groups, *arguments.conversion.split(), *options)
             add(row, seed, accuracies(output, every), seconds)
-            add(row + ", then refit", seed, refit(output, narrow, "refit"))
+            if not arguments.no_refit:
+                add(row + ", then refit", seed, refit(output, narrow, "refit"))
+        if "separate" not in arguments.models:
+            continue
         separate, seconds = {}, 0.0
         for width in WIDTHS:
             output, start = f"{name}-separate-{width}-{seed}.pt2", f"{network}:{width}"
