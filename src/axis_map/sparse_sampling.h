@@ -24,7 +24,7 @@ bool can_sample_on(c10::DeviceType device);
 /// The transpose, in compressed rows too.
 SparseAxis transposed(const SparseAxis& map);
 
-/// The same by torch's operators, of maps on any device. On the CPU `transposed` is ten times faster.
+/// The same by torch's operators, of maps on any device; `transposed` has loops for those on the CPU.
 SparseAxis transposed_by_sorting(const SparseAxis& map);
 
 /// Returns `x`, a floating point tensor on a device that can be sampled, with one or two different axes
