@@ -72,7 +72,7 @@ TEST(IntegralModel, WithoutOrderingKeepsEveryBitAtTheSourceWidth) {
 /// A nested grid picks channels: those of a width are the channels of the source at its points.
 TEST(IntegralModel, OnNestedGridsHasChannelsOfTheSource) {
   const Network network = small_convolutional();
-  auto model = convert(network, {.quadrature = "rectangle", .grid = "nested", .order = "none"});
+  auto model = convert(network, {.grid = "nested", .order = "none"});
   model->resize(0.5);
   const auto of = [](const Network& at, const char* name) { return at.state[at.find_state(name)].tensor; };
   const Network half = model->discretize();
@@ -134,6 +134,16 @@ TEST(IntegralModel, KeepsItsFamilyOfGridsInItsFile) {
     for (size_t g = 0; g < model->groups().size(); ++g)
       EXPECT_TRUE(at::equal(model->groups()[g].grid().points(), read->groups()[g].grid().points())) << family;
   }
+}
+
+TEST(IntegralModel, HasTheRuleOfItsGridsUnlessAnotherIsNamed) {
+  const auto rule_of = [](const ConvertOptions& options) {
+    return convert(small_convolutional(), options)->groups()[0].quadrature();
+  };
+  EXPECT_EQ(rule_of({}), "rectangle");
+  EXPECT_EQ(rule_of({.grid = "uniform"}), "trapezoid");
+  EXPECT_EQ(rule_of({.quadrature = "trapezoid"}), "trapezoid");
+  EXPECT_EQ(rule_of({.quadrature = "bayesian", .grid = "uniform"}), "bayesian");
 }
 
 TEST(IntegralModel, RunsAndDiscretizesAtAnyWidth) {
