@@ -31,8 +31,11 @@ void add_width_law_options(CLI::App& app, WidthLawOptions& options, TrainOptions
   std::string rules;
   for (const auto& rule : width_rules())
     rules += fmt::format("{}{} ({})", rules.empty() ? "" : ", ", rule.name, rule.doc);
-  app.add_option("--width-rule", train.width_rule,
-                 "The widths of a step, NAME or NAME:N with N random ones: " + rules)
+  app.add_option(
+         "--width-rule", train.width_rule,
+         "The widths of a step, NAME or NAME:N with N random ones, and fractions that every step is to run "
+         "at too, as in sandwich:1,0.75,0.5. Names: " +
+             rules)
       ->type_name("RULE")
       ->capture_default_str()
       ->group(kElasticGroup);
@@ -94,7 +97,7 @@ void read_distillation(const std::vector<std::string>& sources, uint64_t seed, T
   }
   if (!train.distillation.in_place) return;
   const auto passes = as_usage([&] { return parse_width_rule(train.width_rule); });
-  require<UsageError>(passes.size() > 1 && passes[0] == WidthDraw::widest, "cli",
+  require<UsageError>(passes.size() > 1 && passes[0] == PassWidth(WidthDraw::widest), "cli",
                       "--distill in-place needs a rule whose first width is the widest, as --width-rule "
                       "sandwich; it is '{}'.",
                       train.width_rule);

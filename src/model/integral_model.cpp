@@ -144,13 +144,19 @@ void IntegralModelImpl::tune_grids() {
 }
 
 void IntegralModelImpl::draw_widths() {
+  if (const auto* given = std::get_if<double>(&pass_width_)) {
+    for (auto& group : groups_)
+      if (distribution_ || group.distribution()) group.resize(fraction_width(*given, group.source_width()));
+    return;
+  }
+  const auto draw = std::get<WidthDraw>(pass_width_);
   double fraction = 0;
   for (size_t g = 0; distribution_ && g < groups_.size(); ++g) {
-    if (g == 0 || sharing_ == FractionSharing::own) fraction = drawn(*distribution_, draw_, generator_);
+    if (g == 0 || sharing_ == FractionSharing::own) fraction = drawn(*distribution_, draw, generator_);
     groups_[g].resize(fraction_width(fraction, groups_[g].source_width()));
   }
   for (auto& group : groups_)
-    if (group.distribution()) group.resize(drawn(*group.distribution(), draw_, generator_));
+    if (group.distribution()) group.resize(drawn(*group.distribution(), draw, generator_));
 }
 
 std::map<GroupId, GroupMaps> IntegralModelImpl::maps() const {
@@ -209,7 +215,7 @@ std::shared_ptr<IntegralModelImpl> IntegralModelImpl::clone_model() const {
   }
   copy->distribution_ = distribution_;
   copy->sharing_ = sharing_;
-  copy->draw_ = draw_;
+  copy->pass_width_ = pass_width_;
   copy->generator_ = generator_;
   copy->train(is_training());
   return copy;

@@ -18,13 +18,14 @@ Objective::Objective(NetworkModuleImpl& model, const TrainOptions& options, int6
       loss_(find_loss(options.loss)),
       passes_(parse_width_rule(options.width_rule)) {
   const bool draws = integral_ != nullptr && integral_->draws_widths();
-  require(draws || passes_ == std::vector{WidthDraw::random}, "train",
+  require(draws || passes_ == std::vector<PassWidth>{WidthDraw::random}, "train",
           "Width rule '{}': it is for integral models that draw their widths.", options.width_rule);
   const auto dtype = c10::typeMetaToScalarType(place_.dtype());
   require(!options.bfloat16 || dtype == at::kFloat, "train",
           "bfloat16: the model must be of float32 but is of {}.", c10::toString(dtype));
   const auto& distillation = options.distillation;
-  require(!distillation.in_place || (passes_[0] == WidthDraw::widest && passes_.size() > 1), "train",
+  require(!distillation.in_place || (passes_[0] == PassWidth(WidthDraw::widest) && passes_.size() > 1),
+          "train",
           "Distillation in place: the rule's first pass of several must be the widest, as in 'sandwich', but "
           "the rule is '{}'.",
           options.width_rule);
@@ -58,7 +59,7 @@ Objective::Value Objective::backward(const Batch& batch) {
   std::vector<at::Tensor> losses, correct;
   const double weight = options_.distillation.weight;
   for (const auto pass : passes_) {
-    if (integral_ != nullptr) integral_->set_width_draw(pass);
+    if (integral_ != nullptr) integral_->set_pass_width(pass);
     const auto scores = forward(inputs, labels);
     auto loss = loss_.mean(scores.outputs, scores.labels, options_);
     require(!taught.defined() || taught.sizes() == scores.outputs.sizes(), "train",

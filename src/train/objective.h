@@ -38,7 +38,7 @@ class Objective {
   int64_t classes_;
   at::TensorOptions place_;
   const LossEntry& loss_;
-  std::vector<WidthDraw> passes_;
+  std::vector<PassWidth> passes_;
   std::optional<Network> teacher_;
 };
 

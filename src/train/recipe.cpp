@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <numbers>
+#include <string_view>
 
 #include "inn/core/error.h"
 #include "inn/core/named_table.h"
@@ -58,6 +59,14 @@ void add(std::vector<Entry>& table, const char* kind, Entry entry) {
   table.push_back(std::move(entry));
 }
 
+/// Whether the whole of the text is a number, which it then sets.
+template <class Number>
+bool read_number(std::string_view text, Number& number) {
+  const char* end = text.data() + text.size();
+  const auto [last, error] = std::from_chars(text.data(), end, number);
+  return !text.empty() && last == end && error == std::errc();
+}
+
 }  // namespace
 
 const std::vector<OptimizerEntry>& optimizers() { return optimizer_table(); }
@@ -83,20 +92,26 @@ void register_schedule(ScheduleEntry entry) { add(schedule_table(), "schedule", 
 void register_loss(LossEntry entry) { add(loss_table(), "loss", std::move(entry)); }
 void register_width_rule(WidthRuleEntry entry) { add(width_rule_table(), "width rule", std::move(entry)); }
 
-std::vector<WidthDraw> parse_width_rule(const std::string& text) {
+std::vector<PassWidth> parse_width_rule(const std::string& text) {
   constexpr int64_t kMostDraws = 64;
-  const auto colon = text.find(':');
-  const auto& rule = find_width_rule(text.substr(0, colon));
+  const auto comma = text.find(',');
+  const std::string_view drawn = std::string_view(text).substr(0, comma);
+  const auto colon = drawn.find(':');
+  const auto& rule = find_width_rule(std::string(drawn.substr(0, colon)));
   int64_t draws = rule.draws;
-  bool is_number = true;
-  if (colon != std::string::npos) {
-    const char *begin = text.data() + colon + 1, *end = text.data() + text.size();
-    const auto [last, error] = std::from_chars(begin, end, draws);
-    is_number = begin != end && last == end && error == std::errc();
-  }
-  require(is_number && draws >= 0 && draws <= kMostDraws, "train",
+  const bool is_count = colon == drawn.npos || read_number(drawn.substr(colon + 1), draws);
+  require(is_count && draws >= 0 && draws <= kMostDraws, "train",
           "Width rule '{}': must be NAME or NAME:N, N random widths in [0, {}].", text, kMostDraws);
-  auto passes = rule.passes(draws);
+  const auto random = rule.passes(draws);
+  std::vector<PassWidth> passes(random.begin(), random.end());
+  for (auto at = comma; at != text.npos; at = text.find(',', at + 1)) {
+    const auto word = text.substr(at + 1, text.find(',', at + 1) - at - 1);
+    double fraction = 0;
+    require(read_number(word, fraction) && fraction > 0 && fraction <= 1, "train",
+            "Width rule '{}': '{}' must be a fraction of all widths in (0, 1], as 0.75 in 'sandwich:1,0.75'.",
+            text, word);
+    passes.emplace_back(fraction);
+  }
   require(!passes.empty(), "train", "Width rule '{}': it has no pass.", text);
   return passes;
 }

@@ -57,7 +57,7 @@ class ModelGuard {
   }
   ~ModelGuard() {
     model_.eval();
-    if (integral_ != nullptr) integral_->set_width_draw(WidthDraw::random);
+    if (integral_ != nullptr) integral_->set_pass_width(WidthDraw::random);
     for (size_t g = 0; g < widths_.size(); ++g)
       if (auto& group = integral_->groups()[g]; group.width() != widths_[g]) group.resize(widths_[g]);
   }

@@ -58,12 +58,14 @@ void expect_steps(const std::map<std::string, at::Tensor>& steps, IntegralModelI
 }
 
 TEST(WidthRule, NamesThePassesOfAStep) {
-  using enum WidthDraw;
-  EXPECT_THAT(parse_width_rule("random"), ElementsAre(WidthDraw::random));
-  EXPECT_THAT(parse_width_rule("random:2"), ElementsAre(WidthDraw::random, WidthDraw::random));
-  EXPECT_THAT(parse_width_rule("sandwich"),
-              ElementsAre(widest, narrowest, WidthDraw::random, WidthDraw::random));
-  EXPECT_THAT(parse_width_rule("sandwich:0"), ElementsAre(widest, narrowest));
+  using Passes = std::vector<PassWidth>;
+  constexpr auto widest = WidthDraw::widest, narrowest = WidthDraw::narrowest, drawn = WidthDraw::random;
+  EXPECT_EQ(parse_width_rule("random"), Passes({drawn}));
+  EXPECT_EQ(parse_width_rule("random:2"), Passes({drawn, drawn}));
+  EXPECT_EQ(parse_width_rule("sandwich"), Passes({widest, narrowest, drawn, drawn}));
+  EXPECT_EQ(parse_width_rule("sandwich:0"), Passes({widest, narrowest}));
+  EXPECT_EQ(parse_width_rule("sandwich,1"), Passes({widest, narrowest, drawn, drawn, 1.0}));
+  EXPECT_EQ(parse_width_rule("random:0,0.75,.5"), Passes({0.75, 0.5}));
   EXPECT_THAT(message_of([] { parse_width_rule("sandwhich"); }), HasSubstr("Did you mean 'sandwich'"));
   for (const std::string text : {"sandwich:", "sandwich:two", "sandwich:-1", "sandwich:1000"})
     EXPECT_THAT(message_of([&] { parse_width_rule(text); }), HasSubstr("'" + text + "': must be NAME"));
@@ -81,6 +83,28 @@ TEST(WidthRule, ASandwichStepFollowsTheMeanOfItsPassesGradients) {
   for (const double fraction : {1.0, 0.4, FractionDistribution(kLaw).sample(random)})
     (at::cross_entropy_loss(outputs_at(*model, fraction, data), data.labels) / 3).backward();
   expect_steps(steps, *model);
+}
+
+TEST(WidthRule, FractionsAddAPassEach) {
+  const auto data = stripes(16, 1);
+  auto options = one_step();
+  options.width_rule = "sandwich:0,0.75,0.5";
+  const auto steps = step_of(options, data);
+
+  auto model = fresh_model();
+  for (const double fraction : {1.0, 0.4, 0.75, 0.5})
+    (at::cross_entropy_loss(outputs_at(*model, fraction, data), data.labels) / 4).backward();
+  expect_steps(steps, *model);
+}
+
+TEST(WidthRule, AFractionIsForTheGroupsThatHaveADistribution) {
+  auto model = fresh_model();
+  model->groups()[1].set_distribution(SizeDistribution::parse("uniform:4,8"));
+  model->train();
+  model->set_pass_width(0.5);
+  model->forward(at::zeros({2, 1, 8, 8}));
+  EXPECT_EQ(model->groups()[0].width(), 6);
+  EXPECT_EQ(model->groups()[1].width(), 4);
 }
 
 TEST(WidthRule, InPlaceDistillationTeachesTheOtherPassesTheSoftmaxOfTheWidest) {
@@ -118,6 +142,10 @@ TEST(WidthRule, RefusesANumberThatIsNone) {
   for (const auto* text :
        {"random:", "random:x", "random:-1", "sandwich:65", "sandwich:99999999999999999999"})
     EXPECT_THAT(message_of([&] { parse_width_rule(text); }), HasSubstr("must be NAME or NAME:N")) << text;
+  for (const auto* text :
+       {"sandwich,", "sandwich:1,half", "sandwich,0.5,0", "sandwich,1.5", "sandwich,0.5,nan"})
+    EXPECT_THAT(message_of([&] { parse_width_rule(text); }), HasSubstr("must be a fraction of all widths"))
+        << text;
 }
 
 TEST(WidthRule, IsRefusedWhereNoWidthsAreDrawnAndWhereTheWidestDoesNotComeFirst) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "inn/dimension/groups.h"
@@ -50,6 +51,9 @@ const std::vector<std::string>& channel_orders();
 
 /// Which width of its distribution a group takes in a forward of training mode.
 enum class WidthDraw { random, widest, narrowest };
+
+/// The widths of a forward in training mode: of the groups' distributions, or a fraction of all widths.
+using PassWidth = std::variant<WidthDraw, double>;
 
 /// Whether the groups take one fraction of their widths, or each draws its own.
 enum class FractionSharing { shared, own };
@@ -129,8 +133,9 @@ class IntegralModelImpl : public NetworkModuleImpl {
   FractionSharing sharing() const { return sharing_; }
   /// Whether a forward in training mode chooses widths: all groups or one of them has a distribution.
   bool draws_widths() const;
-  /// From now on forwards in training mode take drawn widths, or the greatest or least that can be drawn.
-  void set_width_draw(WidthDraw draw) { draw_ = draw; }
+  /// From now on the groups with a distribution, in forwards in training mode, take drawn widths, the
+  /// greatest or least that can be drawn, or max(1, round(f·n)) for a fraction f.
+  void set_pass_width(PassWidth choice) { pass_width_ = choice; }
   /// No widths are drawn any more, neither by groups nor by all together.
   void clear_distributions();
   /// Every group wider than 1 gets a grid of its present width whose points learn, and nothing else learns
@@ -166,7 +171,7 @@ class IntegralModelImpl : public NetworkModuleImpl {
   std::vector<IntegralGroup> groups_;
   std::optional<FractionDistribution> distribution_;
   FractionSharing sharing_ = FractionSharing::shared;
-  WidthDraw draw_ = WidthDraw::random;
+  PassWidth pass_width_ = WidthDraw::random;
   std::mt19937_64 generator_;
   struct Cache;  // of sampled tensors, for evaluation
   std::shared_ptr<Cache> cache_;

@@ -83,9 +83,11 @@ void register_schedule(ScheduleEntry entry);
 void register_loss(LossEntry entry);
 void register_width_rule(WidthRuleEntry entry);
 
-/// Returns the passes that "sandwich" or "sandwich:4" stands for, 4 being how many random widths it draws.
-/// Throws std::invalid_argument as find_width_rule does, and for a number that is none or no pass at all.
-std::vector<WidthDraw> parse_width_rule(const std::string& text);
+/// Returns the passes that "sandwich" stands for, or "sandwich:4", 4 being how many random widths it draws,
+/// or "sandwich:1,0.75,0.5", with one more pass at each of these fractions of all widths: those that are to
+/// be used. Throws std::invalid_argument as find_width_rule does, for a number that is none, for a fraction
+/// that is not in (0, 1], and for no pass at all.
+std::vector<PassWidth> parse_width_rule(const std::string& text);
 
 /// Returns the learning rate of step `step` ≥ 0 of `steps`: it rises linearly to options.learning_rate over
 /// the first options.warmup_epochs/options.epochs of them, and then follows the schedule.

@@ -44,8 +44,7 @@ struct TrainOptions {
   double warmup_epochs = 0;            // may be a fraction
   std::string loss = "cross_entropy";  // a name of losses()
   double label_smoothing = 0;          // in [0, 1)
-  /// Which widths a step of an integral model with distributions runs at: a name of width_rules(), with a
-  /// number of draws or without.
+  /// Which widths a step of an integral model with distributions runs at, as parse_width_rule reads it.
   std::string width_rule = "random";
   Distillation distillation = {};
   /// The forwards of training run in bfloat16 where torch's autocast says so; weights, gradients, loss and
