@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <torch/optim/sgd.h>
 
+#include <algorithm>
+
 #include "contest.h"
 #include "inn/model/integral_model.h"
 #include "inn/zoo/zoo.h"
@@ -55,25 +57,41 @@ std::shared_ptr<IntegralModelImpl> integral_of(const Task& task) {
   return convert(make_zoo_network(task.network), {.groups = task.groups, .order = "none"}).ptr();
 }
 
+bool is_convolutional(const IntegralModelImpl& model) {
+  const auto parameters = model.parameters();
+  return std::any_of(parameters.begin(), parameters.end(),
+                     [](const at::Tensor& tensor) { return tensor.dim() == 4; });
+}
+
 Json measured(const Task& task, const std::string& name, const ContestOptions& options) {
   const auto images = images_of(task), labels = labels_of(task);
-  Stepper<IntegralModelImpl> integral(integral_of(task));
+  const auto widths = task.random_widths ? kWidths : std::vector<double>{1.0};
   std::vector<Stepper<ZooModule>> plain;
-  for (const double width : task.random_widths ? kWidths : std::vector<double>{1.0})
-    plain.emplace_back(make_zoo_module(task.network, {.width = width}));
-  const auto plain_steps = [&] {
-    for (auto& step : plain) step(images, labels);
+  for (const double width : widths) plain.emplace_back(make_zoo_module(task.network, {.width = width}));
+  const auto steps_of = [&](Stepper<IntegralModelImpl>& integral) {
+    return [&, integral = &integral] {
+      for (const double width : widths) {
+        integral->module().resize(width);
+        (*integral)(images, labels);
+      }
+    };
   };
-  const auto integral_steps = [&] {
-    for (const double width : task.random_widths ? kWidths : std::vector<double>{1.0}) {
-      integral.module().resize(width);
-      integral(images, labels);
-    }
-  };
-  Json result = contest(name, {{"plain", plain_steps}, {"integral", integral_steps}}, options);
+  Stepper<IntegralModelImpl> integral(integral_of(task)), laid_out(integral_of(task));
+  std::vector<Contender> contenders{{"plain",
+                                     [&] {
+                                       for (auto& step : plain) step(images, labels);
+                                     }},
+                                    {"integral", steps_of(integral)}};
+  if (is_convolutional(laid_out.module())) {
+    laid_out.module().to_channels_last();
+    contenders.push_back({"integral, channels last", steps_of(laid_out)});
+  }
+  Json result = contest(name, contenders, options);
   // Where widths change: of the largest peak to that of the plain network at full width.
   const auto peak = [&](const std::function<void()>& run) { return static_cast<double>(peak_bytes(run)); };
-  result["peak_memory_ratio"] = peak(integral_steps) / peak([&] { plain.front()(images, labels); });
+  const double of_plain = peak([&] { plain.front()(images, labels); });
+  for (size_t c = 0; c < contenders.size(); ++c)
+    result["contenders"][c]["peak_memory_ratio"] = c == 0 ? 1 : peak(contenders[c].run) / of_plain;
   return result;
 }
 

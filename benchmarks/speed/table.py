@@ -54,7 +54,7 @@ The share of a training step that waits for images (JPEG, 256 pixels), by the nu
 
 
 def contest_table(document):
-    memory = any("peak_memory_ratio" in case for case in document["cases"])
+    memory = any("peak_memory_ratio" in row for case in document["cases"] for row in case["contenders"])
     lines = [f"| case | contender | ms | ratio |{' memory |' if memory else ''}",
              f"| --- | --- | ---: | --- |{' ---: |' if memory else ''}"]
     for case in document["cases"]:
@@ -62,7 +62,7 @@ def contest_table(document):
             ratio = f"{row['ratio']:.2f} ({row['ratio_p10']:.2f}–{row['ratio_p90']:.2f})" if place else "1"
             line = f"| {case['case'] if place == 0 else ''} | {row['name']} | {row['median_ms']:.4g} | {ratio} |"
             if memory:
-                line += f" {case['peak_memory_ratio']:.2f} |" if place else " 1 |"
+                line += f" {row['peak_memory_ratio']:.2f} |" if place else " 1 |"
             lines.append(line)
     return lines
 

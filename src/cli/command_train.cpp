@@ -24,6 +24,7 @@ struct Options {
   TrainingOptions training;
   WidthLawOptions widths;
   HeldOutOptions held_out;
+  bool channels_last = false;
   std::filesystem::path output;
 };
 
@@ -32,6 +33,7 @@ TrainResult train_integral(IntegralModel& model, const Options& options, const D
                            const Normalization& normalization, const TrainOptions& recipe,
                            c10::Device device) {
   model->to(device);
+  if (options.channels_last) model->to_channels_last();
   const auto result = train(*model, data, normalization, recipe);
   check_finished(recipe, result);
   model->clear_distributions();
@@ -45,6 +47,7 @@ TrainResult train_plain(Network network, const Options& options, const Dataset& 
                         const Normalization& normalization, const TrainOptions& recipe, c10::Device device) {
   NetworkModule module(std::move(network));
   module->to(device);
+  if (options.channels_last) module->to_channels_last();
   const auto result = train(*module, data, normalization, recipe);
   check_finished(recipe, result);
   module->to(c10::Device(c10::kCPU));
@@ -111,6 +114,9 @@ Command train_command() {
         add_model_options(app, options->model);
         add_output_option(app, options->output);
         add_training_options(app, options->training);
+        app.add_flag("--channels-last", options->channels_last,
+                     "Lay out the weights of convolutions with their channels last: faster steps on a CPU")
+            ->group("Recipe");
         add_width_law_options(app, options->widths, options->training.train);
         add_held_out_options(app, options->held_out, options->training.train);
         add_conversion_options(app, options->conversion);

@@ -87,4 +87,11 @@ void NetworkModuleImpl::to(torch::Device device, bool non_blocking) {
   network_ = std::move(moved);
 }
 
+void NetworkModuleImpl::to_channels_last() {
+  Network laid_out = network_;
+  laid_out.to_channels_last();
+  for (size_t s = 0; s < laid_out.state.size(); ++s)
+    network_.state[s].tensor.set_data(laid_out.state[s].tensor);
+}
+
 }  // namespace inn

@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -25,6 +26,14 @@ uint64_t hash_of(const Network& network) {
     hash = hash * 31 + std::hash<std::string_view>()(text);
   }
   return hash;
+}
+
+/// Whether convolutions are laid out with their channels last, which sums in another order.
+bool has_channels_last(const Network& network) {
+  return std::any_of(network.state.begin(), network.state.end(), [](const StateEntry& entry) {
+    return entry.tensor.dim() == 4 && !entry.tensor.is_contiguous() &&
+           entry.tensor.is_contiguous(at::MemoryFormat::ChannelsLast);
+  });
 }
 
 }  // namespace
@@ -63,6 +72,7 @@ std::map<std::string, std::string> Trainer::run_description() const {
     run["regularizer"] = fmt::format("{}:{}", options_.regularizer, options_.regularization);
   if (options_.ema > 0) run["ema"] = text(options_.ema);
   if (options_.bfloat16) run["bfloat16"] = text(options_.bfloat16);
+  if (has_channels_last(model_.network())) run["channels_last"] = text(true);
   if (!options_.metric_name.empty()) run["metric"] = options_.metric_name;
   if (options_.keep_best) run["keep_best"] = text(options_.keep_best);
   if (const auto& taught = options_.distillation; taught.in_place || taught.source) {
