@@ -116,8 +116,8 @@ def main():
     if not is_zoo:  # the separate networks' start too
         add("data-aware resampling, not trained", 0, refit(network, narrow, "quadrature"))
     for seed in range(arguments.seeds):
-        elastic = {"random": ("elastic, one random width a step", LAW),
-                   "sandwich": ("elastic, sandwich", sandwich),
+        elastic = {"random": ("elastic, one random width a step", [*LAW, "--width-rule", "random"]),
+                   "sandwich": ("elastic, sandwich", [*sandwich, "--distill", "none"]),
                    "in-place": ("elastic, sandwich, in place", [*sandwich, "--distill", "in-place"])}
         if not is_zoo:
             elastic["distilled"] = ("elastic, sandwich, distilled", [*sandwich, "--distill", network])

@@ -16,21 +16,23 @@ import subprocess
 
 WIDTHS = "1,0.75,0.5,0.375,0.25"
 LAW = ["--widths", "uniform:0.25,1"]
+RANDOM = [*LAW, "--width-rule", "random"]
 SANDWICH = [*LAW, "--width-rule", "sandwich:1"]
+UNTAUGHT = [*SANDWICH, "--distill", "none"]
 SOURCE = "SOURCE"
 # Name, passes a step, options.
 RECIPES = [
-    ("one random width", 1, LAW),
-    ("a random width for each group", 1, [*LAW, "--independent-widths"]),
-    ("one random width, uniform grids", 1, [*LAW, "--grid", "uniform"]),
+    ("one random width", 1, RANDOM),
+    ("a random width for each group", 1, [*RANDOM, "--independent-widths"]),
+    ("one random width, uniform grids", 1, [*RANDOM, "--grid", "uniform"]),
     ("three random widths", 3, [*LAW, "--width-rule", "random:3"]),
-    ("sandwich", 3, SANDWICH),
-    ("sandwich, uniform grids", 3, [*SANDWICH, "--grid", "uniform"]),
+    ("sandwich", 3, UNTAUGHT),
+    ("sandwich, uniform grids", 3, [*UNTAUGHT, "--grid", "uniform"]),
     ("sandwich, in place 0.5", 3, [*SANDWICH, "--distill", "in-place"]),
     ("sandwich, in place 1", 3, [*SANDWICH, "--distill", "in-place", "--distill-weight", "1"]),
     ("sandwich, source 0.5", 3, [*SANDWICH, "--distill", SOURCE]),
-    ("one random width, source 0.5", 1, [*LAW, "--distill", SOURCE]),
-    ("sandwich, averages", 3, [*SANDWICH, "--ema", "0.99"]),
+    ("one random width, source 0.5", 1, [*RANDOM, "--distill", SOURCE]),
+    ("sandwich, averages", 3, [*UNTAUGHT, "--ema", "0.99"]),
 ]
 
 

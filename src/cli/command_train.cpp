@@ -58,9 +58,9 @@ TrainResult train_plain(Network network, const Options& options, const Dataset& 
   return result;
 }
 
-int run(const Options& options) {
+int run(Options options) {
   const auto device = start(options.general);
-  const auto widths = read_width_law(options.widths, options.training.train);
+  const auto widths = read_width_law(options.widths, options.training.distill, options.training.train);
   require<UsageError>(widths || (options.conversion.groups.empty() && options.conversion.dims.empty()), "cli",
                       "--groups and --dims say what gets random widths; --widths is missing.");
   check(options.held_out, options.training.train);
@@ -117,7 +117,7 @@ Command train_command() {
         app.add_flag("--channels-last", options->channels_last,
                      "Lay out the weights of convolutions with their channels last: faster steps on a CPU")
             ->group("Recipe");
-        add_width_law_options(app, options->widths, options->training.train);
+        add_width_law_options(app, options->widths);
         add_held_out_options(app, options->held_out, options->training.train);
         add_conversion_options(app, options->conversion);
         add_normalization_options(app, options->normalization);

@@ -17,10 +17,19 @@ namespace {
 constexpr const char* kElasticGroup = "Widths";
 constexpr const char* kDistillation = "Distillation";
 constexpr const char* kInPlace = "in-place";
+constexpr const char* kNone = "none";
+// With distillation in place the best of the recipes at every width, for the same epochs (docs/training.md).
+constexpr const char* kBestRule = "sandwich:1";
+
+/// Whether there are passes that the widest one, which comes before them, can teach.
+bool can_teach_in_place(const std::string& rule) {
+  const auto passes = as_usage([&] { return parse_width_rule(rule); });
+  return passes.size() > 1 && passes[0] == PassWidth(WidthDraw::widest);
+}
 
 }  // namespace
 
-void add_width_law_options(CLI::App& app, WidthLawOptions& options, TrainOptions& train) {
+void add_width_law_options(CLI::App& app, WidthLawOptions& options) {
   app.add_option("--widths", options.law,
                  "Draw a fraction of all widths each step: uniform:0.25,1 or choice:1,0.5,0.25; makes "
                  "an integral model")
@@ -32,24 +41,25 @@ void add_width_law_options(CLI::App& app, WidthLawOptions& options, TrainOptions
   for (const auto& rule : width_rules())
     rules += fmt::format("{}{} ({})", rules.empty() ? "" : ", ", rule.name, rule.doc);
   app.add_option(
-         "--width-rule", train.width_rule,
+         "--width-rule", options.rule,
          "The widths of a step, NAME or NAME:N with N random ones, and fractions that every step is to run "
          "at too, as in sandwich:1,0.75,0.5. Names: " +
              rules)
       ->type_name("RULE")
-      ->capture_default_str()
+      ->default_str(kBestRule)
       ->group(kElasticGroup);
 }
 
 std::optional<FractionDistribution> read_width_law(const WidthLawOptions& options,
-                                                   const TrainOptions& train) {
-  const auto passes = as_usage([&] { return parse_width_rule(train.width_rule); });
+                                                   std::vector<std::string>& teachers, TrainOptions& train) {
   const bool given = !options.law.empty();
   require<UsageError>(given || !options.independent, "cli",
                       "--independent-widths says how widths are drawn; --widths is missing.");
-  require<UsageError>(given || passes.size() == 1, "cli",
-                      "--width-rule '{}' says how widths are drawn; --widths is missing.", train.width_rule);
+  require<UsageError>(given || options.rule.empty(), "cli",
+                      "--width-rule '{}' says how widths are drawn; --widths is missing.", options.rule);
   if (!given) return std::nullopt;
+  train.width_rule = options.rule.empty() ? kBestRule : options.rule;
+  if (can_teach_in_place(train.width_rule) && teachers.empty()) teachers = {kInPlace};
   return as_usage([&] { return FractionDistribution::parse(options.law); });
 }
 
@@ -57,10 +67,11 @@ void add_distillation_options(CLI::App& app, std::vector<std::string>& sources, 
   auto& distillation = train.distillation;
   app.add_option("--distill", sources,
                  "Whose outputs are learnt: in-place (those of the widest, by the other widths of a step), a "
-                 "MODEL of the same inputs, or both")
+                 "MODEL of the same inputs, or both; none. Default: in-place where a step's first width is "
+                 "the widest")
       ->delimiter(',')
       ->expected(1, 2)
-      ->type_name("in-place|MODEL")
+      ->type_name("in-place|MODEL|none")
       ->group(kDistillation);
   app.add_option("--distill-weight", distillation.weight,
                  "Of the teacher in the loss; the rest is that of the labels")
@@ -86,7 +97,9 @@ void check_teacher(const TrainOptions& train, const Normalization& normalization
 }
 
 void read_distillation(const std::vector<std::string>& sources, uint64_t seed, TrainOptions& train) {
+  if (sources == std::vector<std::string>{kNone}) return;
   for (const auto& source : sources) {
+    require<UsageError>(source != kNone, "cli", "--distill none: it stands alone, without other teachers.");
     if (source == kInPlace) {
       train.distillation.in_place = true;
       continue;
@@ -95,9 +108,7 @@ void read_distillation(const std::vector<std::string>& sources, uint64_t seed, T
                         "--distill: it takes one model but '{}' is a second.", source);
     train.distillation.source = read_model({.source = source}, seed).present();
   }
-  if (!train.distillation.in_place) return;
-  const auto passes = as_usage([&] { return parse_width_rule(train.width_rule); });
-  require<UsageError>(passes.size() > 1 && passes[0] == PassWidth(WidthDraw::widest), "cli",
+  require<UsageError>(!train.distillation.in_place || can_teach_in_place(train.width_rule), "cli",
                       "--distill in-place needs a rule whose first width is the widest, as --width-rule "
                       "sandwich; it is '{}'.",
                       train.width_rule);

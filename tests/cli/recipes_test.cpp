@@ -56,6 +56,20 @@ TEST_F(Recipes, TrainByTheSandwichRuleWithDistillationAndAverages) {
   EXPECT_GT(results[1].at("accuracy"), 0.9);
 }
 
+TEST_F(Recipes, DrawWidthsBySandwichInPlaceWhereNothingElseIsNamed) {
+  const std::string run =
+      "train zoo:mlp -o out.pt2 --data data --checkpoint run.ckpt --widths uniform:0.5,1 ";
+  json_of(run + "--epochs 1");
+  const auto refused = [&](const std::string& options) {
+    return folder.run(run + "--epochs 1 --resume " + options).err;
+  };
+  EXPECT_THAT(refused("--width-rule random"), HasSubstr("widths_rule was sandwich:1 in"));
+  EXPECT_THAT(refused("--distill none"), HasSubstr("distillation was in-place:0.5:1 in"));
+  EXPECT_EQ(folder.run(run + "--epochs 1 --resume").code, 0);
+  json_of(run + "--epochs 1 --width-rule random");
+  EXPECT_THAT(refused("--width-rule sandwich"), HasSubstr("distillation was nothing in"));
+}
+
 TEST_F(Recipes, StopEarlyWhereTheWorstWidthGetsNoBetter) {
   const auto run = json_of(
       "train zoo:mlp -o out.pt2 --data data --epochs 50 --learning-rate 0 --validation data --patience 2");
@@ -104,7 +118,8 @@ TEST_F(Recipes, RefuseOptionsThatContradictEachOther) {
   expect_refused("--width-rule sandwich", "--widths is missing");
   expect_refused("--independent-widths", "--widths is missing");
   expect_refused("--widths uniform:0.5,1 --width-rule sandwhich", "Did you mean 'sandwich'");
-  expect_refused("--widths uniform:0.5,1 --distill in-place", "--width-rule sandwich");
+  expect_refused("--widths uniform:0.5,1 --width-rule random --distill in-place", "it is 'random'");
+  expect_refused("--widths uniform:0.5,1 --distill none,in-place", "it stands alone");
   expect_refused("--patience 2", "--validation or --hold-out is missing");
   expect_refused("--hold-out 0.1 --validation data", "only one of them");
   expect_refused("--loss hinge", "No loss is named 'hinge'");
