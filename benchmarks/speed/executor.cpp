@@ -2,6 +2,7 @@
 // modules built at that width.
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include "contest.h"
@@ -14,9 +15,23 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// torch's number of threads while it lives. One image is too little work for two: waking the second one
+/// takes as long as a small network itself.
+class ThreadCount {
+ public:
+  explicit ThreadCount(int count) : before_(at::get_num_threads()) { at::set_num_threads(count); }
+  ~ThreadCount() { at::set_num_threads(before_); }
+  ThreadCount(const ThreadCount&) = delete;
+  ThreadCount& operator=(const ThreadCount&) = delete;
+
+ private:
+  int before_;
+};
+
 Json against_module(const std::string& name, const std::string& network, int64_t batch, double width,
                     const ContestOptions& options) {
   const at::NoGradGuard no_grad;
+  const ThreadCount threads(batch == 1 ? 1 : at::get_num_threads());
   const auto& entry = find_zoo_network(network);
   const auto images = at::randn({batch, entry.channels, entry.image_size, entry.image_size});
   const auto module = make_zoo_module(network, {.width = width});

@@ -34,7 +34,7 @@ the same by `index_select`.
 
 `Network::forward` against the C++ module that it was traced from; at width 0.5 the resampled network against the module built at that
 width. The last two contenders are the same network with its batch norms folded (`inn resample --keep 1 --fold-batch-norm`) and with its
-channels last too (`--channels-last`).
+channels last too (`--channels-last`). One image runs on one thread.
 """,
     "resample": """## Resampling, conversion, reading
 
