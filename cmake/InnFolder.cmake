@@ -12,8 +12,7 @@ target_compile_options(inn_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wext
 # libtorch is a release build: without NDEBUG its headers check members that only its debug build sets.
 target_compile_definitions(inn_flags INTERFACE FMT_HEADER_ONLY=1 NDEBUG)
 target_link_libraries(inn_flags INTERFACE inn_torch)
-target_include_directories(inn_flags INTERFACE
-  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+target_include_directories(inn_flags INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
 if(INN_SANITIZE)
   # No vptr check: libtorch is built without the type information that it reads.
   target_compile_options(inn_flags INTERFACE
@@ -38,6 +37,8 @@ function(inn_folder name)
   endif()
   add_library(inn_${name} OBJECT ${sources})
   target_precompile_headers(inn_${name} REUSE_FROM inn_headers)
+  # Its own private headers and nobody else's; of quoted includes only, since names like <memory.h> are the system's.
+  target_compile_options(inn_${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-iquote${PROJECT_SOURCE_DIR}/src/${name}>)
   target_link_libraries(inn_${name} PUBLIC inn_flags nlohmann_json::nlohmann_json ZLIB::ZLIB PNG::PNG
                         PkgConfig::TurboJPEG)
   set(INN_FOLDERS ${INN_FOLDERS} ${name} CACHE INTERNAL "")
@@ -57,12 +58,16 @@ function(inn_folder_test name)
   add_executable(${name}_test ${sources})
   target_precompile_headers(${name}_test REUSE_FROM inn_headers)
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_options(${name}_test PRIVATE -iquote${PROJECT_SOURCE_DIR}/src/${name})
   foreach(needed IN LISTS INN_CLOSURE_${name})
     if(TARGET inn_${needed})
       target_link_libraries(${name}_test PRIVATE inn_${needed})
       target_sources(${name}_test PRIVATE $<TARGET_OBJECTS:inn_${needed}>)
     endif()
   endforeach()
+  if(name IN_LIST INN_TESTS_ON_NETWORKS)
+    target_sources(${name}_test PRIVATE $<TARGET_OBJECTS:inn_test_networks>)
+  endif()
   target_compile_definitions(${name}_test PRIVATE ${ARGN})
   target_link_libraries(${name}_test PRIVATE GTest::gmock GTest::gtest_main)
   # Tests of real networks need what Python exports for them, and are no unit tests.

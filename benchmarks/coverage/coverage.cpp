@@ -17,7 +17,7 @@
 #include "inn/cost/cost.h"
 #include "inn/network/files.h"
 #include "inn/resampling/maps.h"
-#include "inn/resampling/proof.h"
+#include "inn/resampling/verify.h"
 #include "resampling/hand_over.h"
 
 namespace {
@@ -47,16 +47,16 @@ Json run(const std::string& archive, const std::string& out, bool each) {
   } catch (const std::exception& error) {
     report["failures"].push_back(std::string("cost: ") + error.what());
   }
-  const auto note = [&](const inn::GroupProof& proof) {
-    if (!proof.ok()) report["failures"].push_back(proof.name + ": " + proof.failure);
+  const auto note = [&](const inn::GroupVerification& verification) {
+    if (!verification.ok()) report["failures"].push_back(verification.name + ": " + verification.failure);
   };
   if (each) {
-    for (const auto& proof : inn::prove_groups(source, {})) note(proof);
+    for (const auto& verification : inn::verify_groups(source, {})) note(verification);
   } else {
-    const auto proof = inn::prove_together(source, {});
-    note(proof);
-    report["permutation_error"] = proof.permutation_error;
-    report["producer_effect"] = proof.producer_effect;
+    const auto verification = inn::verify_together(source, {});
+    note(verification);
+    report["permutation_error"] = verification.permutation_error;
+    report["producer_effect"] = verification.producer_effect;
   }
   try {
     const auto half = inn::resample(source, inn::test::half_of_every_group(source));

@@ -33,7 +33,7 @@
 #include "inn/data/batches.h"
 #include "inn/model/network_module.h"
 #include "inn/zoo/zoo.h"
-#include "network/dynamic_batch.h"
+#include "inn/network/dynamic_batch.h"
 
 namespace {
 

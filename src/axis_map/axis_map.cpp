@@ -5,8 +5,8 @@
 
 #include <numeric>
 
-#include "axis_map/sparse_sampling.h"
 #include "inn/core/error.h"
+#include "sparse_sampling.h"
 
 namespace inn {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "axis_map/sampling_kernel.h"
+#include "sampling_kernel.h"
 
 #ifdef __CUDACC__
 #define INN_HOST_DEVICE __host__ __device__

@@ -1,4 +1,4 @@
-#include "axis_map/sampling_kernel.h"
+#include "sampling_kernel.h"
 
 #include <ATen/Parallel.h>
 #include <c10/util/BFloat16.h>

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "axis_map/sampling_element.h"
-#include "axis_map/sampling_kernel.h"
+#include "sampling_element.h"
+#include "sampling_kernel.h"
 
 namespace inn::sampling_kernel {
 namespace {

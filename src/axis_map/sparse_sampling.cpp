@@ -1,4 +1,4 @@
-#include "axis_map/sparse_sampling.h"
+#include "sparse_sampling.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -11,7 +11,7 @@
 #include <string>
 #include <type_traits>
 
-#include "axis_map/sampling_kernel.h"
+#include "sampling_kernel.h"
 
 namespace inn {
 namespace {

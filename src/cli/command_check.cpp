@@ -1,12 +1,12 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "cli/command.h"
-#include "cli/general.h"
-#include "cli/model_source.h"
+#include "command.h"
+#include "general.h"
 #include "inn/core/progress.h"
 #include "inn/report/table.h"
-#include "inn/resampling/proof.h"
+#include "inn/resampling/verify.h"
+#include "model_source.h"
 
 namespace inn::cli {
 namespace {
@@ -17,26 +17,29 @@ struct Options {
   bool own_weights = false;
 };
 
-Json proof_json(const std::vector<GroupProof>& proofs, bool ok) {
+Json verification_json(const std::vector<GroupVerification>& verifications, bool ok) {
   Json list = Json::array();
-  for (const auto& proof : proofs)
-    list.push_back({{"name", proof.name},
-                    {"width", proof.width},
-                    {"ok", proof.ok()},
-                    {"permutation_error", proof.permutation_error},
-                    {"producer_effect", proof.producer_effect},
-                    {"widths", proof.widths},
-                    {"failure", proof.failure.empty() ? Json() : Json(proof.failure)}});
+  for (const auto& verification : verifications)
+    list.push_back({{"name", verification.name},
+                    {"width", verification.width},
+                    {"ok", verification.ok()},
+                    {"permutation_error", verification.permutation_error},
+                    {"producer_effect", verification.producer_effect},
+                    {"widths", verification.widths},
+                    {"failure", verification.failure.empty() ? Json() : Json(verification.failure)}});
   return {{"ok", ok}, {"groups", std::move(list)}};
 }
 
-void print_table(const std::vector<GroupProof>& proofs) {
+void print_table(const std::vector<GroupVerification>& verifications) {
   Table table({"group", "width", "permuted: error", "producers alone", "widths run", "result"});
-  for (const auto& proof : proofs) {
+  for (const auto& verification : verifications) {
     std::string widths;
-    for (const auto width : proof.widths) widths += fmt::format("{}{}", widths.empty() ? "" : " ", width);
-    table.add_row({proof.name, std::to_string(proof.width), fmt::format("{:.1e}", proof.permutation_error),
-                   fmt::format("{:.1e}", proof.producer_effect), widths, proof.ok() ? "ok" : proof.failure});
+    for (const auto width : verification.widths)
+      widths += fmt::format("{}{}", widths.empty() ? "" : " ", width);
+    table.add_row({verification.name, std::to_string(verification.width),
+                   fmt::format("{:.1e}", verification.permutation_error),
+                   fmt::format("{:.1e}", verification.producer_effect), widths,
+                   verification.ok() ? "ok" : verification.failure});
   }
   std::cout << table;
 }
@@ -45,21 +48,22 @@ int run(const Options& options) {
   start(options.general);
   const auto source = read_model(options.model, options.general.seed).source();
   std::optional<Progress> bar;
-  std::vector<GroupProof> proofs;
+  std::vector<GroupVerification> verifications;
   {
     const auto advance = [&](size_t done, size_t total) {
       if (!bar) bar.emplace(Progress::Options{.label = "groups", .total = static_cast<int64_t>(total)});
       if (done > 0) bar->advance();
     };
-    proofs = prove_groups(
+    verifications = verify_groups(
         source, {.redraw = !options.own_weights, .seed = options.general.seed, .progress = advance});
     bar.reset();
   }
-  const bool ok = std::all_of(proofs.begin(), proofs.end(), [](const auto& proof) { return proof.ok(); });
+  const bool ok = std::all_of(verifications.begin(), verifications.end(),
+                              [](const auto& verification) { return verification.ok(); });
   if (options.general.json) {
-    print(proof_json(proofs, ok));
+    print(verification_json(verifications, ok));
   } else {
-    print_table(proofs);
+    print_table(verifications);
   }
   return ok ? 0 : 1;
 }

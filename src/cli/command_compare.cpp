@@ -1,21 +1,21 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "cli/command.h"
-#include "cli/comparison.h"
-#include "cli/comparison_report.h"
-#include "cli/conversion.h"
-#include "cli/evaluation.h"
-#include "cli/general.h"
-#include "cli/limits.h"
-#include "cli/normalized_model.h"
-#include "cli/output.h"
-#include "cli/pruning.h"
-#include "cli/usage_error.h"
-#include "cli/width_budget.h"
+#include "command.h"
+#include "comparison.h"
+#include "comparison_report.h"
+#include "conversion.h"
+#include "evaluation.h"
+#include "general.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
 #include "inn/core/interrupt.h"
+#include "limits.h"
+#include "normalized_model.h"
+#include "output.h"
+#include "pruning.h"
+#include "usage_error.h"
+#include "width_budget.h"
 
 namespace inn::cli {
 namespace {

@@ -1,15 +1,15 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "cli/command.h"
-#include "cli/conversion.h"
-#include "cli/general.h"
-#include "cli/image_source.h"
-#include "cli/normalized_model.h"
-#include "cli/output.h"
-#include "cli/usage_error.h"
+#include "command.h"
+#include "conversion.h"
+#include "general.h"
+#include "image_source.h"
 #include "inn/core/error.h"
 #include "inn/report/table.h"
+#include "normalized_model.h"
+#include "output.h"
+#include "usage_error.h"
 
 namespace inn::cli {
 namespace {

@@ -3,13 +3,13 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "cli/command.h"
-#include "cli/general.h"
-#include "cli/limits.h"
-#include "cli/model_source.h"
+#include "command.h"
+#include "general.h"
 #include "inn/cost/cost.h"
 #include "inn/cost/latency.h"
 #include "inn/report/table.h"
+#include "limits.h"
+#include "model_source.h"
 
 namespace inn::cli {
 namespace {

@@ -4,17 +4,17 @@
 #include <chrono>
 #include <iostream>
 
-#include "cli/command.h"
-#include "cli/demo.h"
-#include "cli/general.h"
-#include "cli/limits.h"
-#include "cli/output.h"
+#include "command.h"
+#include "demo.h"
+#include "general.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
 #include "inn/core/progress.h"
 #include "inn/network/files.h"
 #include "inn/report/plot.h"
 #include "inn/report/table.h"
+#include "limits.h"
+#include "output.h"
 
 namespace inn::cli {
 namespace {

@@ -2,14 +2,14 @@
 #include <cmath>
 #include <iostream>
 
-#include "cli/command.h"
-#include "cli/evaluation.h"
-#include "cli/general.h"
-#include "cli/normalized_model.h"
-#include "cli/width_choice.h"
+#include "command.h"
+#include "evaluation.h"
+#include "general.h"
 #include "inn/core/error.h"
 #include "inn/report/table.h"
 #include "inn/train/evaluate.h"
+#include "normalized_model.h"
+#include "width_choice.h"
 
 namespace inn::cli {
 namespace {

@@ -2,12 +2,12 @@
 #include <iostream>
 #include <set>
 
-#include "cli/command.h"
-#include "cli/general.h"
-#include "cli/model_source.h"
-#include "cli/output.h"
+#include "command.h"
+#include "general.h"
 #include "inn/report/network_drawing.h"
 #include "inn/report/table.h"
+#include "model_source.h"
+#include "output.h"
 
 namespace inn::cli {
 namespace {

@@ -2,8 +2,8 @@
 #include <iostream>
 #include <map>
 
-#include "cli/command.h"
-#include "cli/general.h"
+#include "command.h"
+#include "general.h"
 #include "inn/dimension/rule.h"
 
 namespace inn::cli {

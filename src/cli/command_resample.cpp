@@ -3,21 +3,21 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "cli/command.h"
-#include "cli/conversion.h"
-#include "cli/general.h"
-#include "cli/image_source.h"
-#include "cli/normalized_model.h"
-#include "cli/output.h"
-#include "cli/pruning.h"
-#include "cli/resampled.h"
-#include "cli/usage_error.h"
-#include "cli/width_budget.h"
-#include "cli/width_choice.h"
+#include "command.h"
+#include "conversion.h"
+#include "general.h"
+#include "image_source.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
 #include "inn/model/batch_norm.h"
 #include "inn/report/table.h"
+#include "normalized_model.h"
+#include "output.h"
+#include "pruning.h"
+#include "resampled.h"
+#include "usage_error.h"
+#include "width_budget.h"
+#include "width_choice.h"
 
 namespace inn::cli {
 namespace {

@@ -1,17 +1,17 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "cli/command.h"
-#include "cli/conversion.h"
-#include "cli/elastic_options.h"
-#include "cli/general.h"
-#include "cli/held_out.h"
-#include "cli/normalized_model.h"
-#include "cli/output.h"
-#include "cli/training.h"
-#include "cli/usage_error.h"
+#include "command.h"
+#include "conversion.h"
+#include "elastic_options.h"
+#include "general.h"
+#include "held_out.h"
 #include "inn/core/error.h"
 #include "inn/network/files.h"
+#include "normalized_model.h"
+#include "output.h"
+#include "training.h"
+#include "usage_error.h"
 
 namespace inn::cli {
 namespace {

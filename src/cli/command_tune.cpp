@@ -1,13 +1,13 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "cli/command.h"
-#include "cli/conversion.h"
-#include "cli/general.h"
-#include "cli/normalized_model.h"
-#include "cli/output.h"
-#include "cli/training.h"
-#include "cli/width_choice.h"
+#include "command.h"
+#include "conversion.h"
+#include "general.h"
+#include "normalized_model.h"
+#include "output.h"
+#include "training.h"
+#include "width_choice.h"
 
 namespace inn::cli {
 namespace {

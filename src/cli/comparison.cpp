@@ -1,15 +1,15 @@
-#include "cli/comparison.h"
+#include "comparison.h"
 
 #include <chrono>
 #include <functional>
 #include <utility>
 
-#include "cli/width_budget.h"
+#include "inn/budget/width_cost.h"
 #include "inn/core/error.h"
 #include "inn/core/interrupt.h"
-#include "inn/resampling/width_cost.h"
 #include "inn/train/agreement.h"
 #include "inn/train/evaluate.h"
+#include "width_budget.h"
 
 namespace inn::cli {
 namespace {

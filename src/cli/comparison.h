@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "cli/model_source.h"
-#include "cli/resampled.h"
-#include "cli/step_bar.h"
-#include "cli/width_choice.h"
 #include "inn/data/dataset.h"
+#include "model_source.h"
+#include "resampled.h"
+#include "step_bar.h"
+#include "width_choice.h"
 
 namespace inn::cli {
 

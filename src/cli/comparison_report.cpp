@@ -1,4 +1,4 @@
-#include "cli/comparison_report.h"
+#include "comparison_report.h"
 
 #include <algorithm>
 #include <iostream>

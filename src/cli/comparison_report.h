@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <string>
 
-#include "cli/comparison.h"
-#include "cli/general.h"
+#include "comparison.h"
+#include "general.h"
 
 namespace inn::cli {
 

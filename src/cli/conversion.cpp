@@ -1,12 +1,12 @@
-#include "cli/conversion.h"
+#include "conversion.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
 
-#include "cli/general.h"
-#include "cli/usage_error.h"
+#include "general.h"
 #include "inn/core/error.h"
+#include "usage_error.h"
 
 namespace inn::cli {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/measuring.h"
 #include "inn/model/integral_model.h"
+#include "measuring.h"
 
 namespace CLI {
 class App;

@@ -1,15 +1,15 @@
-#include "cli/demo.h"
+#include "demo.h"
 
-#include "cli/image_source.h"
-#include "cli/model_source.h"
-#include "cli/resampled.h"
+#include "image_source.h"
 #include "inn/core/error.h"
 #include "inn/core/interrupt.h"
 #include "inn/cost/cost.h"
+#include "inn/network/dynamic_batch.h"
 #include "inn/train/evaluate.h"
 #include "inn/train/train.h"
 #include "inn/zoo/zoo.h"
-#include "network/dynamic_batch.h"
+#include "model_source.h"
+#include "resampled.h"
 
 namespace inn::cli {
 namespace {

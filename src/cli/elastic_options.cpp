@@ -1,15 +1,15 @@
-#include "cli/elastic_options.h"
+#include "elastic_options.h"
 
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 
-#include "cli/image_source.h"
-#include "cli/limits.h"
-#include "cli/model_source.h"
-#include "cli/usage_error.h"
+#include "image_source.h"
 #include "inn/core/error.h"
 #include "inn/train/recipe.h"
+#include "limits.h"
+#include "model_source.h"
+#include "usage_error.h"
 
 namespace inn::cli {
 namespace {

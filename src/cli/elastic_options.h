@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/general.h"
+#include "general.h"
 #include "inn/data/batches.h"
 #include "inn/model/integral_model.h"
 #include "inn/train/train.h"

@@ -1,9 +1,9 @@
-#include "cli/evaluation.h"
+#include "evaluation.h"
 
 #include <CLI/CLI.hpp>
 #include <map>
 
-#include "cli/limits.h"
+#include "limits.h"
 
 namespace inn::cli {
 namespace {

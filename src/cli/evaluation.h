@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "cli/general.h"
-#include "cli/image_options.h"
+#include "general.h"
+#include "image_options.h"
 #include "inn/data/dataset.h"
 #include "inn/train/evaluate.h"
 

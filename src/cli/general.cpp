@@ -1,4 +1,4 @@
-#include "cli/general.h"
+#include "general.h"
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
@@ -7,9 +7,9 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "cli/limits.h"
-#include "cli/usage_error.h"
 #include "inn/core/error.h"
+#include "limits.h"
+#include "usage_error.h"
 
 namespace inn::cli {
 namespace {

@@ -1,16 +1,16 @@
-#include "cli/held_out.h"
+#include "held_out.h"
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 
-#include "cli/limits.h"
-#include "cli/usage_error.h"
-#include "cli/width_choice.h"
 #include "inn/core/error.h"
 #include "inn/core/random.h"
 #include "inn/train/evaluate.h"
+#include "limits.h"
+#include "usage_error.h"
+#include "width_choice.h"
 
 namespace inn::cli {
 namespace {

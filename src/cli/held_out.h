@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "cli/image_options.h"
-#include "cli/model_source.h"
+#include "image_options.h"
 #include "inn/data/batches.h"
 #include "inn/data/dataset.h"
 #include "inn/train/train.h"
+#include "model_source.h"
 
 namespace CLI {
 class App;

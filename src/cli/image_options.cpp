@@ -1,12 +1,12 @@
-#include "cli/image_options.h"
+#include "image_options.h"
 
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "cli/limits.h"
-#include "cli/usage_error.h"
 #include "inn/core/error.h"
 #include "inn/data/batches.h"
+#include "limits.h"
+#include "usage_error.h"
 
 namespace inn::cli {
 

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "cli/general.h"
+#include "general.h"
 #include "inn/data/batches.h"
 #include "inn/data/dataset.h"
 #include "inn/network/network.h"

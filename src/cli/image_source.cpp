@@ -1,12 +1,12 @@
-#include "cli/image_source.h"
+#include "image_source.h"
 
 #include <CLI/CLI.hpp>
 #include <cmath>
 
-#include "cli/general.h"
-#include "cli/limits.h"
-#include "cli/usage_error.h"
+#include "general.h"
 #include "inn/core/error.h"
+#include "limits.h"
+#include "usage_error.h"
 
 namespace inn::cli {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/image_options.h"
+#include "image_options.h"
 #include "inn/data/batches.h"
 #include "inn/data/dataset.h"
 #include "inn/network/network.h"

@@ -1,6 +1,6 @@
 #include <csignal>
 
-#include "cli/program.h"
+#include "program.h"
 
 int main(int argc, char** argv) {
   // A file that may not grow any more is an error of the write, as a full disk is, and not the end at once.

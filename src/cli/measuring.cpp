@@ -1,11 +1,11 @@
-#include "cli/measuring.h"
+#include "measuring.h"
 
 #include <ATen/ATen.h>
 
 #include <memory>
 
 #include "inn/core/error.h"
-#include "train/classify.h"
+#include "inn/train/scores.h"
 
 namespace inn::cli {
 namespace {
@@ -32,7 +32,7 @@ Calibration calibration_of(const MeasuringImages& data, const Network& network, 
                                         "Calibration '{}': all images of batch {} are damaged.", source,
                                         index);
             const auto labels = batch.labels.defined() ? batch.labels.to(place.device()) : at::Tensor();
-            return CalibrationBatch{{placed(batch.inputs, place)}, labels};
+            return CalibrationBatch{{to_input_options(batch.inputs, place)}, labels};
           },
           .loss =
               [](const std::vector<c10::IValue>& outputs, const CalibrationBatch& batch) {

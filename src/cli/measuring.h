@@ -1,10 +1,10 @@
 #pragma once
 // Images that something is measured on.
 
+#include "inn/calibration/calibration.h"
 #include "inn/data/batches.h"
 #include "inn/data/dataset.h"
 #include "inn/network/network.h"
-#include "inn/resampling/calibration.h"
 
 namespace inn::cli {
 

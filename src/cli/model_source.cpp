@@ -1,4 +1,4 @@
-#include "cli/model_source.h"
+#include "model_source.h"
 
 #include <ATen/ATen.h>
 
@@ -6,11 +6,11 @@
 #include <charconv>
 #include <filesystem>
 
-#include "cli/usage_error.h"
 #include "inn/core/error.h"
+#include "inn/network/dynamic_batch.h"
 #include "inn/network/files.h"
 #include "inn/zoo/zoo.h"
-#include "network/dynamic_batch.h"
+#include "usage_error.h"
 
 namespace inn::cli {
 namespace {

@@ -1,4 +1,4 @@
-#include "cli/normalized_model.h"
+#include "normalized_model.h"
 
 #include <utility>
 

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "cli/image_source.h"
-#include "cli/model_source.h"
+#include "image_source.h"
+#include "model_source.h"
 
 namespace inn::cli {
 

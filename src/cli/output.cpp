@@ -1,4 +1,4 @@
-#include "cli/output.h"
+#include "output.h"
 
 #include <fmt/ranges.h>
 #include <unistd.h>
@@ -7,10 +7,10 @@
 #include <cerrno>
 #include <cstring>
 
-#include "cli/usage_error.h"
 #include "inn/core/error.h"
 #include "inn/network/files.h"
 #include "inn/report/network_drawing.h"
+#include "usage_error.h"
 
 namespace inn::cli {
 

@@ -1,4 +1,4 @@
-#include "cli/program.h"
+#include "program.h"
 
 #include <c10/util/Exception.h>
 
@@ -6,9 +6,9 @@
 #include <iostream>
 #include <new>
 
-#include "cli/command.h"
-#include "cli/usage_error.h"
+#include "command.h"
 #include "inn/core/error.h"
+#include "usage_error.h"
 
 namespace inn::cli {
 namespace {

@@ -1,4 +1,4 @@
-#include "cli/pruning.h"
+#include "pruning.h"
 
 #include <ATen/ATen.h>
 
@@ -6,13 +6,13 @@
 #include <map>
 #include <memory>
 
-#include "cli/limits.h"
-#include "cli/resampled.h"
-#include "cli/usage_error.h"
 #include "inn/core/error.h"
-#include "inn/resampling/combination.h"
-#include "inn/resampling/importance.h"
-#include "inn/resampling/pruning.h"
+#include "inn/pruning/combination.h"
+#include "inn/pruning/importance.h"
+#include "inn/pruning/pruning.h"
+#include "limits.h"
+#include "resampled.h"
+#include "usage_error.h"
 
 namespace inn::cli {
 namespace {

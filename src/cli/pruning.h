@@ -5,11 +5,11 @@
 #include <optional>
 #include <string>
 
-#include "cli/general.h"
-#include "cli/measuring.h"
-#include "cli/model_source.h"
-#include "cli/width_choice.h"
+#include "general.h"
 #include "inn/resampling/maps.h"
+#include "measuring.h"
+#include "model_source.h"
+#include "width_choice.h"
 
 namespace CLI {
 class App;

@@ -1,16 +1,16 @@
-#include "cli/resampled.h"
+#include "resampled.h"
 
 #include <ATen/ATen.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "cli/conversion.h"
-#include "cli/limits.h"
+#include "conversion.h"
 #include "inn/core/error.h"
+#include "inn/pruning/importance.h"
 #include "inn/resampling/folding.h"
-#include "inn/resampling/importance.h"
 #include "inn/train/evaluate.h"
+#include "limits.h"
 
 namespace inn::cli {
 namespace {

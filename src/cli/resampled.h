@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "cli/measuring.h"
-#include "cli/model_source.h"
-#include "cli/pruning.h"
-#include "cli/step_bar.h"
-#include "cli/width_choice.h"
-#include "inn/resampling/data_quadrature.h"
+#include "inn/data_quadrature/data_quadrature.h"
+#include "measuring.h"
+#include "model_source.h"
+#include "pruning.h"
+#include "step_bar.h"
+#include "width_choice.h"
 
 namespace CLI {
 class App;

@@ -1,4 +1,4 @@
-#include "cli/step_bar.h"
+#include "step_bar.h"
 
 #include <memory>
 #include <optional>

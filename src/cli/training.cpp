@@ -1,19 +1,19 @@
-#include "cli/training.h"
+#include "training.h"
 
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
 #include <iostream>
 
-#include "cli/elastic_options.h"
-#include "cli/evaluation.h"
-#include "cli/limits.h"
-#include "cli/output.h"
-#include "cli/usage_error.h"
+#include "elastic_options.h"
+#include "evaluation.h"
 #include "inn/core/error.h"
+#include "inn/pruning/regularization.h"
 #include "inn/report/table.h"
-#include "inn/resampling/regularization.h"
 #include "inn/train/recipe.h"
+#include "limits.h"
+#include "output.h"
+#include "usage_error.h"
 
 namespace inn::cli {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/general.h"
-#include "cli/image_options.h"
+#include "general.h"
+#include "image_options.h"
 #include "inn/train/train.h"
 
 namespace CLI {

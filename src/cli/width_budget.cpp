@@ -1,15 +1,15 @@
-#include "cli/width_budget.h"
+#include "width_budget.h"
 
 #include <CLI/CLI.hpp>
 #include <fstream>
 
-#include "cli/general.h"
-#include "cli/limits.h"
-#include "cli/usage_error.h"
+#include "general.h"
+#include "inn/budget/error_curves.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
 #include "inn/cost/cost.h"
-#include "inn/resampling/error_curves.h"
+#include "limits.h"
+#include "usage_error.h"
 
 namespace inn::cli {
 namespace {

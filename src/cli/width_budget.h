@@ -5,11 +5,11 @@
 #include <map>
 #include <string>
 
-#include "cli/measuring.h"
-#include "cli/model_source.h"
-#include "cli/step_bar.h"
-#include "cli/width_choice.h"
-#include "inn/resampling/budget.h"
+#include "inn/budget/budget.h"
+#include "measuring.h"
+#include "model_source.h"
+#include "step_bar.h"
+#include "width_choice.h"
 
 namespace CLI {
 class App;

@@ -1,14 +1,14 @@
-#include "cli/width_choice.h"
+#include "width_choice.h"
 
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
 #include <set>
 
-#include "cli/limits.h"
-#include "cli/usage_error.h"
 #include "inn/core/error.h"
 #include "inn/grid/distribution.h"
+#include "limits.h"
+#include "usage_error.h"
 
 namespace inn::cli {
 namespace {

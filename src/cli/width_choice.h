@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "cli/model_source.h"
-#include "inn/resampling/pruning.h"
-#include "inn/resampling/width_limits.h"
+#include "inn/pruning/pruning.h"
+#include "inn/pruning/width_limits.h"
+#include "model_source.h"
 
 namespace CLI {
 class App;

@@ -6,9 +6,9 @@
 #include <map>
 #include <set>
 
-#include "cost/live_memory.h"
 #include "inn/core/error.h"
 #include "inn/cost/formula.h"
+#include "live_memory.h"
 
 namespace inn {
 namespace {

@@ -3,8 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include "cost/live_memory.h"
-#include "network/executor.h"
+#include "inn/network/liveness.h"
+#include "live_memory.h"
 
 namespace inn {
 namespace {
@@ -18,13 +18,12 @@ LiveMemory::LiveMemory(const Network& network)
     : network_(network),
       maker_(network.values.size(), network.calls.size()),
       storage_of_(network.values.size()) {
-  const ExecutionPlan plan(network);
-  unread_ = plan.released_at_once;
-  for (size_t c = 0; c < network.calls.size(); ++c) {
-    released_.push_back(plan.steps[c].released);
+  auto liveness = liveness_of(network);
+  unread_ = std::move(liveness.unread);
+  released_ = std::move(liveness.released);
+  for (size_t c = 0; c < network.calls.size(); ++c)
     for (const auto& result : network.calls[c].results)
       for (const auto id : result.values) maker_[id] = c;
-  }
   for (const auto& entry : network.state)
     storages_[entry.tensor.storage().unsafeGetStorageImpl()] = {0, kOfTheState};
 }

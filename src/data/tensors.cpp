@@ -14,15 +14,18 @@
 #include "byte_reader.h"
 #include "formats.h"
 #include "inn/core/error.h"
-#include "network/pt2/archive.h"
-#include "network/pt2/failure.h"
-#include "network/pt2/weights.h"
+#include "inn/core/zip_archive.h"
 
 namespace inn {
 namespace {
 
 namespace fs = std::filesystem;
-using pt2::fail;
+
+/// Without the file's name, which the reader puts before the message.
+template <class... Args>
+[[noreturn]] void fail(fmt::format_string<Args...> text, Args&&... args) {
+  throw std::runtime_error(fmt::format(text, std::forward<Args>(args)...));
+}
 
 constexpr const char* kInputs = "inputs";
 constexpr const char* kLabels = "labels";
@@ -51,8 +54,8 @@ class SavedValue {
     if (tensor.storage_offset() < 0) fail("'{}' has a negative offset", name);
     const auto held = bytes_.find(tensor.storage().data());
     const uint64_t elements = held == bytes_.end() ? 0 : held->second / tensor.element_size();
-    const auto span = pt2::span_of(tensor.sizes().vec(), tensor.strides().vec(),
-                                   static_cast<uint64_t>(tensor.storage_offset()), name);
+    const auto span = span_of(tensor.sizes().vec(), tensor.strides().vec(),
+                              static_cast<uint64_t>(tensor.storage_offset()), name);
     const auto whole = static_cast<uint64_t>(tensor.numel());  // more where an axis was expanded
     if (span > elements || whole > elements)
       fail("'{}' [{}] needs {} elements but the file has {}", name, fmt::join(tensor.sizes(), ", "),
@@ -79,7 +82,7 @@ class SavedValue {
     return unpickler.parse_ivalue();
   }
 
-  pt2::Archive archive_;
+  ZipArchive archive_;
   c10::IValue value_;
   std::unordered_map<const void*, size_t> bytes_;  // of each record that was read
 };

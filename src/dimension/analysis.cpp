@@ -1,4 +1,4 @@
-#include "dimension/analysis.h"
+#include "analysis.h"
 
 #include "inn/core/error.h"
 
@@ -7,7 +7,7 @@ namespace inn {
 Analysis::Analysis(const Network& network_, const RuleTable& rules_) : network(network_), rules(rules_) {
   axes.resize(network.values.size());
   integers.resize(network.values.size());
-  origins.resize(network.values.size());
+  scale_sources.resize(network.values.size());
   bounded.resize(network.state.size());
   of_parameters.resize(network.values.size());
   read.resize(network.values.size());
@@ -17,14 +17,14 @@ Analysis::Analysis(const Network& network_, const RuleTable& rules_) : network(n
   for (const auto& output : network.outputs) output.for_each_value(note);
 }
 
-const std::vector<Analysis::Origin>& Analysis::origins_of(Place place) const {
-  static const std::vector<Origin> none;
-  const auto& by_axis = origins[place.value];
+const std::vector<Analysis::ScaleSource>& Analysis::scale_sources_of(Place place) const {
+  static const std::vector<ScaleSource> none;
+  const auto& by_axis = scale_sources[place.value];
   return static_cast<size_t>(place.axis) < by_axis.size() ? by_axis[place.axis] : none;
 }
 
 void Analysis::consume(Place place, const Axis& part) {
-  for (const auto& origin : origins_of(place)) consumptions.push_back({origin, part});
+  for (const auto& scale_source : scale_sources_of(place)) consumptions.push_back({scale_source, part});
 }
 
 void Analysis::run() {
@@ -47,7 +47,7 @@ void Analysis::start() {
   for (size_t s = 0; s < network.state.size(); ++s) {
     const ValueId value = network.state[s].value;
     Axes fresh;
-    std::vector<std::vector<Origin>> from;
+    std::vector<std::vector<ScaleSource>> from;
     int64_t d = 0;
     for (const auto size : network.state[s].tensor.sizes()) {
       // An axis of size 1 in a parameter broadcasts; it is nobody's width.
@@ -59,7 +59,7 @@ void Analysis::start() {
       for (const auto& axis : fresh) algebra.fix(axis);
     axes[value] = std::move(fresh);
     of_parameters[value] = true;
-    origins[value] = std::move(from);
+    scale_sources[value] = std::move(from);
   }
 }
 

@@ -19,12 +19,12 @@ class Analysis {
 
   /// Where the slices along an axis of a value come from: scaling the slices [begin, end) of axis `axis` of
   /// the state tensor scales the value's. One step along the value's axis is `stride` steps there.
-  struct Origin {
+  struct ScaleSource {
     size_t state;
     int64_t axis;
     int64_t begin, end, stride;
-    auto operator<=>(const Origin&) const = default;
-    bool is_of(const Origin& other) const { return state == other.state && axis == other.axis; }
+    auto operator<=>(const ScaleSource&) const = default;
+    bool is_of(const ScaleSource& other) const { return state == other.state && axis == other.axis; }
   };
   /// A size burned into a call, and the axis it follows.
   struct SizeSite {
@@ -41,7 +41,7 @@ class Analysis {
   };
   /// Slices of a state tensor that are summed over, along the variables of `axis`.
   struct Consumption {
-    Origin origin;
+    ScaleSource scale_source;
     Axis axis;
   };
   /// An axis of a value.
@@ -59,12 +59,13 @@ class Analysis {
   const Network& network;
   const RuleTable& rules;
   Algebra algebra;
-  std::vector<std::optional<Axes>> axes;                  // by value
-  std::vector<std::optional<Axis>> integers;              // by value
-  std::vector<std::vector<std::vector<Origin>>> origins;  // by value, by axis: all are scaled together
-  std::vector<bool> bounded;                              // by state: see Groups::bounded
-  std::vector<bool> of_parameters;                        // by value: computed of parameters alone
-  std::vector<bool> read;                                 // by value: by a call or as an output
+  std::vector<std::optional<Axes>> axes;      // by value
+  std::vector<std::optional<Axis>> integers;  // by value
+  std::vector<std::vector<std::vector<ScaleSource>>>
+      scale_sources;                // by value, by axis: all are scaled together
+  std::vector<bool> bounded;        // by state: see Groups::bounded
+  std::vector<bool> of_parameters;  // by value: computed of parameters alone
+  std::vector<bool> read;           // by value: by a call or as an output
   std::vector<SizeSite> sizes;
   std::vector<ConstantSite> constants;
   std::map<size_t, Call> replacements;  // by index: what a call becomes; sizes and constants are of it
@@ -73,7 +74,7 @@ class Analysis {
   std::map<std::string, int64_t> unknown_operators;
 
   /// Returns what scales the slices along the axis; empty where nothing is known to.
-  const std::vector<Origin>& origins_of(Place place) const;
+  const std::vector<ScaleSource>& scale_sources_of(Place place) const;
   /// Notes that `part` of the axis is summed over.
   void consume(Place place, const Axis& part);
 

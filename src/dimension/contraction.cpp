@@ -7,12 +7,12 @@
 #include <algorithm>
 #include <set>
 
-#include "dimension/analysis.h"
+#include "analysis.h"
 
 namespace inn {
 namespace {
 
-using Origin = Analysis::Origin;
+using ScaleSource = Analysis::ScaleSource;
 
 class Placement {
  public:
@@ -39,25 +39,25 @@ class Placement {
   }
 
  private:
-  /// True where every reader of what the origins scale leads into the call by this place, or reads other
-  /// slices.
+  /// True where every reader of what the scale_sources scale leads into the call by this place, or reads
+  /// other slices.
   bool is_private(Analysis::Place place, size_t call) const {
-    const auto& origins = analysis_.origins_of(place);
+    const auto& scale_sources = analysis_.scale_sources_of(place);
     const auto reads = std::count(readers_[place.value].begin(), readers_[place.value].end(), call);
-    if (origins.empty() || reads != 1 || readers_[place.value].size() != 1) return false;
-    const std::set<ValueId> path = path_to(place.value, origins);
+    if (scale_sources.empty() || reads != 1 || readers_[place.value].size() != 1) return false;
+    const std::set<ValueId> path = path_to(place.value, scale_sources);
     for (const auto value : path) {
       if (is_output_[value]) return false;
       for (const auto reader : readers_[value]) {
         const bool is_the_sum = reader == call && value == place.value;  // not by its other operand
-        if (!is_the_sum && !makes(reader, path) && !reads_others(reader, origins)) return false;
+        if (!is_the_sum && !makes(reader, path) && !reads_others(reader, scale_sources)) return false;
       }
     }
     return true;
   }
 
-  /// The value and what it is made of, as far as the origins scale it.
-  std::set<ValueId> path_to(ValueId end, const std::vector<Origin>& origins) const {
+  /// The value and what it is made of, as far as the scale_sources scale it.
+  std::set<ValueId> path_to(ValueId end, const std::vector<ScaleSource>& scale_sources) const {
     std::set<ValueId> path{end};
     std::vector<ValueId> open{end};
     while (!open.empty()) {
@@ -66,17 +66,18 @@ class Placement {
       if (call == network_.calls.size()) continue;
       for (const auto& argument : network_.calls[call].arguments)
         argument.for_each_value([&](ValueId id) {
-          if (is_scaled(id, origins) && path.insert(id).second) open.push_back(id);
+          if (is_scaled(id, scale_sources) && path.insert(id).second) open.push_back(id);
         });
     }
     return path;
   }
 
-  bool is_scaled(ValueId value, const std::vector<Origin>& origins) const {
-    for (const auto& by_axis : analysis_.origins[value])
+  bool is_scaled(ValueId value, const std::vector<ScaleSource>& scale_sources) const {
+    for (const auto& by_axis : analysis_.scale_sources[value])
       for (const auto& own : by_axis)
-        for (const auto& origin : origins)
-          if (own.is_of(origin) && own.begin < origin.end && origin.begin < own.end) return true;
+        for (const auto& scale_source : scale_sources)
+          if (own.is_of(scale_source) && own.begin < scale_source.end && scale_source.begin < own.end)
+            return true;
     return false;
   }
 
@@ -88,14 +89,15 @@ class Placement {
   }
 
   /// True where all that the call makes is scaled by other slices of the same tensors.
-  bool reads_others(size_t call, const std::vector<Origin>& origins) const {
+  bool reads_others(size_t call, const std::vector<ScaleSource>& scale_sources) const {
     for (const auto& result : network_.calls[call].results)
       for (const auto id : result.values) {
         bool same_tensors = false;
-        for (const auto& by_axis : analysis_.origins[id])
+        for (const auto& by_axis : analysis_.scale_sources[id])
           for (const auto& own : by_axis)
-            for (const auto& origin : origins) same_tensors = same_tensors || own.is_of(origin);
-        if (!same_tensors || is_scaled(id, origins)) return false;
+            for (const auto& scale_source : scale_sources)
+              same_tensors = same_tensors || own.is_of(scale_source);
+        if (!same_tensors || is_scaled(id, scale_sources)) return false;
       }
     return true;
   }

@@ -6,9 +6,9 @@
 #include <numeric>
 #include <set>
 
-#include "dimension/analysis.h"
-#include "dimension/places.h"
+#include "analysis.h"
 #include "inn/core/error.h"
+#include "inn/dimension/channel_places.h"
 
 namespace inn {
 namespace {
@@ -43,12 +43,12 @@ class Collector {
 
   void list_consumptions() {
     for (const auto& consumption : analysis_.consumptions) {
-      const auto& origin = consumption.origin;
-      Consumed consumed{origin.begin, origin.end, {}};
+      const auto& scale_source = consumption.scale_source;
+      Consumed consumed{scale_source.begin, scale_source.end, {}};
       analysis_.algebra.resolve(consumption.axis).for_each_variable([&](const Axis& leaf) {
         consumed.variables.insert(leaf.variable);
       });
-      consumed_[{origin.state, origin.axis}].push_back(std::move(consumed));
+      consumed_[{scale_source.state, scale_source.axis}].push_back(std::move(consumed));
     }
   }
 

@@ -2,7 +2,7 @@
 
 #include <ATen/core/function_schema.h>
 
-#include "dimension/analysis.h"
+#include "analysis.h"
 #include "inn/core/error.h"
 
 namespace inn {
@@ -223,9 +223,9 @@ void RuleContext::set_constant(const std::string& name, c10::IValue value) {
 
 bool RuleContext::is_read(size_t index) const { return analysis_.read[results_.at(index)]; }
 
-void RuleContext::keep_bounds(const std::string& name) {
-  for (const auto& axis : analysis_.origins[argument(name).value()])
-    for (const auto& origin : axis) analysis_.bounded[origin.state] = true;
+void RuleContext::clamp_to_source_range(const std::string& name) {
+  for (const auto& axis : analysis_.scale_sources[argument(name).value()])
+    for (const auto& scale_source : axis) analysis_.bounded[scale_source.state] = true;
 }
 
 void RuleContext::set_result(Axes axes, size_t index) {

@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "dimension/analysis.h"
+#include "analysis.h"
 #include "inn/core/error.h"
 
 namespace inn {

@@ -7,8 +7,8 @@
 #include <map>
 #include <set>
 
+#include "batch_norm_arguments.h"
 #include "inn/core/error.h"
-#include "model/batch_norm_arguments.h"
 
 namespace inn {
 namespace {

@@ -9,9 +9,9 @@
 #include <set>
 
 #include "inn/core/error.h"
-#include "inn/resampling/data_quadrature.h"
+#include "inn/data_quadrature/data_quadrature.h"
 #include "inn/resampling/rows.h"
-#include "model/statistics.h"
+#include "statistics.h"
 
 namespace inn {
 

@@ -1,4 +1,4 @@
-#include "model/statistics.h"
+#include "statistics.h"
 
 #include <ATen/ATen.h>
 
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <optional>
 
-#include "model/batch_norm_arguments.h"
+#include "batch_norm_arguments.h"
 
 namespace inn {
 namespace {

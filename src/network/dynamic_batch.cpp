@@ -1,4 +1,4 @@
-#include "dynamic_batch.h"
+#include "inn/network/dynamic_batch.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>

@@ -5,7 +5,6 @@
 #include <fmt/ranges.h>
 
 #include <map>
-#include <unordered_set>
 
 #include "inn/core/error.h"
 
@@ -45,7 +44,7 @@ Place place_of(const c10::TypePtr& type) {
 }
 
 ExecutionPlan::Step make_step(const Call& call) {
-  ExecutionPlan::Step step{find_operation(call.op, call.overload), {}, {}, {}};
+  ExecutionPlan::Step step{find_operation(call.op, call.overload), {}, {}};
   const auto& schema = *step.operation.schema;
   require(call.arguments.size() == schema.arguments().size(), "network",
           "Call '{}' in module '{}': the schema has {} arguments but the call has {}.", call.qualified_name(),
@@ -146,7 +145,7 @@ class Run {
       fail(call, step, error.what());
     }
     for (size_t r = 0; r < call.results.size(); ++r) keep(call, call.results[r], std::move(stack[r]));
-    release(step.released);
+    release(plan_.liveness.released[index]);
   }
 
   void release(const std::vector<ValueId>& released) {
@@ -214,26 +213,15 @@ class Run {
 }  // namespace
 
 ExecutionPlan::ExecutionPlan(const Network& network)
-    : made_for(fingerprint(network)), symbols_of_value(network.values.size()) {
+    : made_for(fingerprint(network)),
+      liveness(liveness_of(network)),
+      symbols_of_value(network.values.size()) {
   for (size_t s = 0; s < network.symbols.size(); ++s) {
     if (const auto& source = network.symbols[s].source)
       symbols_of_value.at(source->value).emplace_back(static_cast<SymbolId>(s), source->axis);
   }
   steps.reserve(network.calls.size());
   for (const auto& call : network.calls) steps.push_back(make_step(call));
-  std::unordered_set<ValueId> later;  // read by an output or by a call after the one that is looked at
-  for (const auto& output : network.outputs)
-    output.for_each_value([&](ValueId value) { later.insert(value); });
-  for (size_t i = network.calls.size(); i-- > 0;) {
-    const auto release = [&](ValueId value) {
-      if (later.insert(value).second) steps[i].released.push_back(value);
-    };
-    for (const auto& result : network.calls[i].results)
-      std::for_each(result.values.begin(), result.values.end(), release);
-    for (const auto& argument : network.calls[i].arguments) argument.for_each_value(release);
-  }
-  for (const auto input : network.inputs)
-    if (!later.contains(input)) released_at_once.push_back(input);
 }
 
 uint64_t ExecutionPlan::fingerprint(const Network& network) {
@@ -285,7 +273,7 @@ std::vector<c10::IValue> Network::forward(const std::vector<c10::IValue>& given,
     if (const auto found = unloaded.extract(id)) run.set(id, options.load(found.mapped()));
   };
   for (size_t i = 0; i < inputs.size(); ++i) run.set_computed(inputs[i], given[i]);
-  run.release(plan->released_at_once);
+  run.release(plan->liveness.unread);
   for (size_t i = 0; i < calls.size(); ++i) {
     if (!unloaded.empty())
       for (const auto& argument : calls[i].arguments) argument.for_each_value(load);

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "inn/network/liveness.h"
 #include "inn/network/network.h"
 #include "schema.h"
 
@@ -15,7 +16,7 @@ enum class Place { as_is, tensor, floating, integer_list, list };
 
 class ExecutionPlan {
  public:
-  /// Finds the operators of the calls and the last use of each value.
+  /// Finds the operators of the calls and when each value is released.
   explicit ExecutionPlan(const Network& network);
 
   /// Returns a number that differs (but for chance, 2⁻⁶⁴) between networks whose plans differ.
@@ -25,12 +26,11 @@ class ExecutionPlan {
     Operation operation;
     std::vector<Place> places;
     std::vector<c10::TypePtr> element_types;  // of the lists
-    std::vector<ValueId> released;            // after the call
   };
 
   uint64_t made_for;
+  Liveness liveness;
   std::vector<Step> steps;
-  std::vector<ValueId> released_at_once;  // inputs and state that no call reads
   /// The symbols that are the size of an axis of a value.
   std::vector<std::vector<std::pair<SymbolId, int64_t>>> symbols_of_value;
 };

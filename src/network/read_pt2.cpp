@@ -2,8 +2,8 @@
 #include <caffe2/serialize/istream_adapter.h>
 
 #include "inn/core/error.h"
+#include "inn/core/zip_archive.h"
 #include "inn/network/files.h"
-#include "pt2/archive.h"
 #include "pt2/failure.h"
 #include "pt2/json.h"
 #include "pt2/read_graph.h"
@@ -18,7 +18,7 @@ constexpr std::string_view kModels = "models/", kJson = ".json", kExtra = "extra
 constexpr int64_t kSchemaVersion = 8;
 
 /// Returns the name of the one model in the archive: "model" of "models/model.json".
-std::string model_name(const Archive& archive) {
+std::string model_name(const ZipArchive& archive) {
   std::vector<std::string> names;
   for (const auto& record : archive.records()) {
     if (record.starts_with(kModels) && record.ends_with(kJson))
@@ -29,7 +29,7 @@ std::string model_name(const Archive& archive) {
   return names.front();
 }
 
-Network read_archive(const Archive& archive) {
+Network read_archive(const ZipArchive& archive) {
   if (!archive.has("archive_format") || archive.text("archive_format") != "pt2")
     fail("it is no archive of torch.export.save");
   const auto model = model_name(archive);
@@ -70,12 +70,12 @@ Network read_named(const std::string& name, const Open& open) {
 }  // namespace
 
 Network read_pt2(const std::filesystem::path& path) {
-  return read_named(path.string(), [&] { return Archive(path); });
+  return read_named(path.string(), [&] { return ZipArchive(path); });
 }
 
 Network read_pt2(std::istream& stream, const std::string& name) {
   return read_named(name,
-                    [&] { return Archive(std::make_shared<caffe2::serialize::IStreamAdapter>(&stream)); });
+                    [&] { return ZipArchive(std::make_shared<caffe2::serialize::IStreamAdapter>(&stream)); });
 }
 
 }  // namespace inn

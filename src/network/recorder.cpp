@@ -9,7 +9,7 @@
 #include <set>
 
 #include "inn/core/error.h"
-#include "user_calls.h"
+#include "recompose_ops.h"
 
 namespace inn {
 namespace {
@@ -93,7 +93,7 @@ Network Recorder::record(const std::function<c10::IValue()>& function) {
   at::removeCallback(handle);
   if (failure_) std::rethrow_exception(failure_);
   add_outputs(result);
-  name_user_calls(network_);
+  recompose_ops(network_);
   name_modules();
   network_.validate();
   return std::move(network_);

@@ -1,11 +1,11 @@
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
 
-#include "dynamic_batch.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
+#include "inn/core/zip_archive_writer.h"
+#include "inn/network/dynamic_batch.h"
 #include "inn/network/files.h"
-#include "pt2/archive_writer.h"
 #include "pt2/failure.h"
 #include "pt2/write_graph.h"
 #include "pt2/write_values.h"
@@ -23,7 +23,7 @@ Json payload(const at::Tensor& tensor, StateEntry::Kind kind, const std::string&
 }
 
 /// Writes the state into the two folders of an archive: one file a tensor, whatever names it has.
-void write_state(const Network& network, ArchiveWriter& archive) {
+void write_state(const Network& network, ZipArchiveWriter& archive) {
   auto weights = Json::object(), constants = Json::object();
   size_t weight_count = 0, constant_count = 0;
   for (const auto& entry : network.state) {
@@ -49,7 +49,7 @@ void write_state(const Network& network, ArchiveWriter& archive) {
 void write_archive(const Network& network, std::ostream& stream) {
   const auto program = write_program(network).dump();
   const auto samples = sample_inputs(network);
-  ArchiveWriter archive(stream);
+  ZipArchiveWriter archive(stream);
   write_state(network, archive);
   archive.write("models/model.json", program);
   archive.write("data/sample_inputs/model.pt", samples);

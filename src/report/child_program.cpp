@@ -1,4 +1,4 @@
-#include "report/child_program.h"
+#include "child_program.h"
 
 #include <spawn.h>
 #include <sys/wait.h>

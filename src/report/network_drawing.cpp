@@ -7,10 +7,10 @@
 #include <map>
 #include <optional>
 
+#include "child_program.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
-#include "report/child_program.h"
-#include "report/network_graph.h"
+#include "network_graph.h"
 
 namespace inn {
 namespace {

@@ -1,4 +1,4 @@
-#include "report/network_graph.h"
+#include "network_graph.h"
 
 #include <algorithm>
 #include <set>

@@ -5,9 +5,9 @@
 #include <cctype>
 #include <cmath>
 
+#include "child_program.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
-#include "report/child_program.h"
 
 namespace inn {
 namespace {

@@ -1,6 +1,6 @@
 #include "inn/resampling/resized.h"
 
-#include "resampling/places.h"
+#include "inn/dimension/channel_places.h"
 
 namespace inn {
 namespace {

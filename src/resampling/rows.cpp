@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <atomic>
 
+#include "inn/dimension/channel_places.h"
 #include "inn/ordering/path_cost.h"
 #include "inn/ordering/shortest_path.h"
-#include "resampling/places.h"
 
 namespace inn {
 

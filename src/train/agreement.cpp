@@ -6,7 +6,7 @@
 
 #include "inn/core/error.h"
 #include "inn/core/progress.h"
-#include "train/classify.h"
+#include "inn/train/scores.h"
 
 namespace inn {
 namespace {
@@ -41,7 +41,7 @@ Agreement agreement(const Network& network, const Network& reference, const Data
   at::Tensor sums;
   for (const Batch& batch : batches.epoch(0)) {
     if (batch.empty()) continue;
-    const auto inputs = placed(batch.inputs, place);
+    const auto inputs = to_input_options(batch.inputs, place);
     const auto added = sums_of(compared.forward(inputs), source.forward(inputs));
     sums = sums.defined() ? sums + added : added;
     progress.advance(batch.indices.size(0));

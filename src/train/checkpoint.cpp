@@ -1,4 +1,4 @@
-#include "train/checkpoint.h"
+#include "checkpoint.h"
 
 #include <ATen/core/Dict.h>
 #include <caffe2/serialize/file_adapter.h>

@@ -10,7 +10,7 @@
 #include "inn/core/error.h"
 #include "inn/core/progress.h"
 #include "inn/model/batch_norm.h"
-#include "train/classify.h"
+#include "inn/train/scores.h"
 
 namespace inn {
 
@@ -26,7 +26,7 @@ int64_t count_classes(const Dataset& data, const char* who) {
   return data.has_classes() ? data.labels.max().item<int64_t>() + 1 : 0;
 }
 
-at::Tensor placed(const at::Tensor& inputs, const at::TensorOptions& place) {
+at::Tensor to_input_options(const at::Tensor& inputs, const at::TensorOptions& place) {
   return inputs.is_floating_point() ? inputs.to(place) : inputs.to(place.device());
 }
 
@@ -87,7 +87,7 @@ EvalResult evaluate_forward(const std::function<at::Tensor(const at::Tensor&)>& 
   for (const Batch& batch : batches.epoch(0)) {
     if (batch.empty()) continue;
     const auto labels = batch.labels.to(place.device());
-    sums += sums_of(scores_of(forward(placed(batch.inputs, place)), labels, classes));
+    sums += sums_of(scores_of(forward(to_input_options(batch.inputs, place)), labels, classes));
     count += classes_known ? labels.numel() : labels.size(0);
     progress.advance(labels.size(0));
   }
@@ -169,7 +169,7 @@ void recalibrate(Network& network, const Dataset& data, const BatchOptions& opti
   int64_t next = 0;
   recalibrate_batch_norm(network, [&]() -> std::optional<at::Tensor> {
     while (next < count)
-      if (const Batch batch = epoch[next++]; !batch.empty()) return placed(batch.inputs, place);
+      if (const Batch batch = epoch[next++]; !batch.empty()) return to_input_options(batch.inputs, place);
     return std::nullopt;
   });
 }

@@ -1,11 +1,11 @@
-#include "train/event_file.h"
+#include "event_file.h"
 
 #include <bit>
 #include <boost/crc.hpp>
 #include <chrono>
 #include <protozero/pbf_writer.hpp>
 
-#include "train/checkpoint.h"
+#include "checkpoint.h"
 
 namespace inn {
 namespace {

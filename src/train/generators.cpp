@@ -1,4 +1,4 @@
-#include "train/generators.h"
+#include "generators.h"
 
 #include <ATen/Context.h>
 #include <ATen/core/Tensor.h>

@@ -3,7 +3,7 @@
 
 #include "inn/core/error.h"
 #include "inn/train/train.h"
-#include "train/recipes.h"
+#include "recipes.h"
 
 namespace inn::recipes {
 namespace {

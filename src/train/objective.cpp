@@ -1,11 +1,11 @@
-#include "train/objective.h"
+#include "objective.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <fmt/ranges.h>
 
 #include "inn/core/error.h"
-#include "train/precision.h"
+#include "precision.h"
 
 namespace inn {
 
@@ -53,8 +53,8 @@ at::Tensor Objective::teacher_outputs(const at::Tensor& inputs, const at::Tensor
 }
 
 Objective::Value Objective::backward(const Batch& batch) {
-  const auto inputs = placed(batch.inputs, place_);
-  const auto labels = placed(batch.labels, place_);
+  const auto inputs = to_input_options(batch.inputs, place_);
+  const auto labels = to_input_options(batch.labels, place_);
   at::Tensor taught = teacher_outputs(inputs, labels);
   std::vector<at::Tensor> losses, correct;
   const double weight = options_.distillation.weight;

@@ -9,8 +9,8 @@
 #include "inn/data/batches.h"
 #include "inn/model/integral_model.h"
 #include "inn/train/recipe.h"
+#include "inn/train/scores.h"
 #include "inn/train/train.h"
-#include "train/classify.h"
 
 namespace inn {
 

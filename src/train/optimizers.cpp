@@ -4,7 +4,7 @@
 #include <torch/optim/sgd.h>
 
 #include "inn/train/train.h"
-#include "train/recipes.h"
+#include "recipes.h"
 
 namespace inn::recipes {
 namespace {

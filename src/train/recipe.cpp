@@ -10,7 +10,7 @@
 #include "inn/core/error.h"
 #include "inn/core/named_table.h"
 #include "inn/train/train.h"
-#include "train/recipes.h"
+#include "recipes.h"
 
 namespace inn {
 namespace {

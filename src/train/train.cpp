@@ -2,13 +2,13 @@
 
 #include <cmath>
 
+#include "generators.h"
 #include "inn/core/error.h"
 #include "inn/core/interrupt.h"
-#include "inn/resampling/regularization.h"
+#include "inn/pruning/regularization.h"
 #include "inn/train/recipe.h"
-#include "train/classify.h"
-#include "train/generators.h"
-#include "train/trainer.h"
+#include "inn/train/scores.h"
+#include "trainer.h"
 
 namespace inn {
 namespace {

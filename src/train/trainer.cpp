@@ -1,5 +1,5 @@
-#include "train/trainer.h"
-#include "train/event_file.h"
+#include "trainer.h"
+#include "event_file.h"
 
 #include <ATen/ATen.h>
 #include <torch/nn/utils/clip_grad.h>
@@ -10,10 +10,10 @@
 #include "inn/core/error.h"
 #include "inn/core/interrupt.h"
 #include "inn/core/progress.h"
-#include "inn/resampling/importance.h"
-#include "inn/resampling/regularization.h"
+#include "inn/pruning/importance.h"
+#include "inn/pruning/regularization.h"
 #include "inn/train/evaluate.h"
-#include "train/classify.h"
+#include "inn/train/scores.h"
 
 namespace inn {
 namespace {

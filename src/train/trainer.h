@@ -8,15 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint.h"
 #include "inn/data/batches.h"
 #include "inn/dimension/groups.h"
 #include "inn/model/integral_model.h"
-#include "inn/resampling/regularization.h"
+#include "inn/pruning/regularization.h"
 #include "inn/train/recipe.h"
 #include "inn/train/train.h"
-#include "train/checkpoint.h"
-#include "train/objective.h"
-#include "train/weight_average.h"
+#include "objective.h"
+#include "weight_average.h"
 
 namespace inn {
 

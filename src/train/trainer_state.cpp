@@ -8,11 +8,11 @@
 #include <fstream>
 #include <sstream>
 
+#include "event_file.h"
+#include "generators.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
-#include "train/event_file.h"
-#include "train/generators.h"
-#include "train/trainer.h"
+#include "trainer.h"
 
 namespace inn {
 namespace {

@@ -1,4 +1,4 @@
-#include "train/weight_average.h"
+#include "weight_average.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>

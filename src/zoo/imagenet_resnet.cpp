@@ -8,7 +8,7 @@
 
 #include <array>
 
-#include "zoo/networks.h"
+#include "networks.h"
 
 namespace inn::zoo_networks {
 namespace {

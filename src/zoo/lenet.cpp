@@ -5,7 +5,7 @@
 #include <torch/nn/modules/linear.h>
 
 #include "inn/core/error.h"
-#include "zoo/networks.h"
+#include "networks.h"
 
 namespace inn::zoo_networks {
 namespace {

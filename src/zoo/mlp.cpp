@@ -2,7 +2,7 @@
 
 #include <torch/nn/modules/linear.h>
 
-#include "zoo/networks.h"
+#include "networks.h"
 
 namespace inn::zoo_networks {
 namespace {

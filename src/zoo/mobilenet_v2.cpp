@@ -8,7 +8,7 @@
 #include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 
-#include "zoo/networks.h"
+#include "networks.h"
 
 namespace inn::zoo_networks {
 namespace {

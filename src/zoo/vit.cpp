@@ -8,7 +8,7 @@
 #include <torch/nn/modules/normalization.h>
 
 #include "inn/core/error.h"
-#include "zoo/networks.h"
+#include "networks.h"
 
 namespace inn::zoo_networks {
 namespace {

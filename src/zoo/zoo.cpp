@@ -9,7 +9,7 @@
 #include "inn/core/error.h"
 #include "inn/core/named_table.h"
 #include "inn/network/files.h"
-#include "zoo/networks.h"
+#include "networks.h"
 
 namespace inn {
 namespace {

@@ -1,6 +1,6 @@
 // What a thread of a graphics processor does, done here in a loop; and on such a processor, where there is
 // one.
-#include "axis_map/sampling_element.h"
+#include "sampling_element.h"
 
 #include <ATen/ATen.h>
 #include <c10/util/BFloat16.h>
@@ -8,8 +8,8 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "axis_map/sparse_sampling.h"
 #include "inn/axis_map/axis_map.h"
+#include "sparse_sampling.h"
 
 namespace inn {
 namespace {

@@ -6,8 +6,8 @@
 
 #include "cli/program_run.h"
 #include "inn/network/files.h"
-#include "inn/resampling/importance.h"
-#include "inn/resampling/regularization.h"
+#include "inn/pruning/importance.h"
+#include "inn/pruning/regularization.h"
 
 namespace inn {
 namespace {

@@ -7,10 +7,10 @@
 
 #include <filesystem>
 
+#include "inn/data_quadrature/data_quadrature.h"
 #include "inn/model/batch_norm.h"
 #include "inn/network/files.h"
-#include "inn/resampling/data_quadrature.h"
-#include "inn/resampling/proof.h"
+#include "inn/resampling/verify.h"
 #include "network_builder.h"
 #include "temporary_folder.h"
 

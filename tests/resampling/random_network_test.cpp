@@ -9,8 +9,8 @@
 
 #include "inn/network/files.h"
 #include "inn/resampling/maps.h"
-#include "inn/resampling/proof.h"
-#include "resampling/random_network.h"
+#include "inn/resampling/verify.h"
+#include "networks/random_network.h"
 #include "temporary_folder.h"
 
 namespace inn {
@@ -35,8 +35,8 @@ std::string permutation_and_widths(const std::vector<RandomStep>& steps, uint64_
   const auto source = analyse(test::random_network(steps, seed));
   if (!source.groups.unknown_operators.empty())
     return "no rule for " + source.groups.unknown_operators.begin()->first;
-  for (const auto& proof : prove_groups(source, {.seed = seed}))
-    if (!proof.ok()) return proof.name + ": " + proof.failure;
+  for (const auto& verification : verify_groups(source, {.seed = seed}))
+    if (!verification.ok()) return verification.name + ": " + verification.failure;
   return "";
 }
 
@@ -62,8 +62,8 @@ std::string round_trip(const std::vector<RandomStep>& steps, uint64_t seed) {
   const auto several =
       std::count_if(groups.begin(), groups.end(), [](const Group& g) { return g.width >= 4; });
   if (static_cast<int64_t>(again.groups.groups.size()) < several) return "its groups are gone";
-  for (const auto& proof : prove_groups(again, {.seed = seed}))
-    if (!proof.ok()) return "after reading, " + proof.name + ": " + proof.failure;
+  for (const auto& verification : verify_groups(again, {.seed = seed}))
+    if (!verification.ok()) return "after reading, " + verification.name + ": " + verification.failure;
   return "";
 }
 

@@ -5,10 +5,10 @@
 
 #include "inn/grid/grid.h"
 #include "inn/ordering/path_cost.h"
-#include "inn/resampling/importance.h"
+#include "inn/pruning/importance.h"
 #include "inn/resampling/maps.h"
-#include "inn/resampling/proof.h"
 #include "inn/resampling/rows.h"
+#include "inn/resampling/verify.h"
 #include "network_builder.h"
 
 namespace inn {
@@ -112,12 +112,12 @@ TEST(Resample, KeepsARunningVariancePositive) {
 TEST(Groups, OfASmallNetworkAreProved) {
   const auto source = analyse(small_convolutional());
   EXPECT_TRUE(source.groups.unknown_operators.empty());
-  const auto proofs = prove_groups(source, {});
-  ASSERT_EQ(proofs.size(), 2U);
-  for (const auto& proof : proofs) {
-    EXPECT_TRUE(proof.ok()) << proof.name << ": " << proof.failure;
-    EXPECT_GT(proof.producer_effect, 1e-6) << proof.name << " reaches no output";
-    EXPECT_EQ(proof.widths.size(), 3U);
+  const auto verifications = verify_groups(source, {});
+  ASSERT_EQ(verifications.size(), 2U);
+  for (const auto& verification : verifications) {
+    EXPECT_TRUE(verification.ok()) << verification.name << ": " << verification.failure;
+    EXPECT_GT(verification.producer_effect, 1e-6) << verification.name << " reaches no output";
+    EXPECT_EQ(verification.widths.size(), 3U);
   }
 }
 
@@ -139,9 +139,10 @@ TEST(Groups, OfAUNetAreProved) {
   ASSERT_TRUE(head.is_sum());  // [down ⊕ up]
   EXPECT_EQ(head.parts[0].variable, static_cast<VariableId>(source.groups.find("down")));
   EXPECT_EQ(head.parts[1].variable, static_cast<VariableId>(source.groups.find("up")));
-  const auto proofs = prove_groups(source, {});
-  ASSERT_EQ(proofs.size(), 3U);
-  for (const auto& proof : proofs) EXPECT_TRUE(proof.ok()) << proof.name << ": " << proof.failure;
+  const auto verifications = verify_groups(source, {});
+  ASSERT_EQ(verifications.size(), 3U);
+  for (const auto& verification : verifications)
+    EXPECT_TRUE(verification.ok()) << verification.name << ": " << verification.failure;
 }
 
 TEST(Groups, ARuleOfOnesOwnFreesWhatAnUnknownOperatorPins) {
@@ -162,7 +163,7 @@ TEST(Groups, ARuleOfOnesOwnFreesWhatAnUnknownOperatorPins) {
   const auto with = analyse(network, rules);
   EXPECT_TRUE(with.groups.unknown_operators.empty());
   EXPECT_FALSE(with.groups.groups[with.groups.find("first")].pinned.has_value());
-  EXPECT_TRUE(prove_groups(with, {}).at(0).ok());
+  EXPECT_TRUE(verify_groups(with, {}).at(0).ok());
 }
 
 TEST(Groups, SizesThatDependOnDataAreRefusedByCallAndModule) {
@@ -195,9 +196,9 @@ TEST(Groups, AreProvedWhereANetworkAmplifiesRounding) {
     x = b.call("aten::add", "Tensor", {x, b.call("aten::mul", "Tensor", {side("a"), side("b")})});
   }
   const auto source = analyse(b.finish(b.call("aten::linear", "", {x, b.parameter("out.weight", {2, 16})})));
-  for (const auto& proof : prove_groups(source, {})) {
-    EXPECT_TRUE(proof.ok()) << proof.name << ": " << proof.failure;
-    EXPECT_GT(proof.producer_effect, 1e-6) << proof.name;
+  for (const auto& verification : verify_groups(source, {})) {
+    EXPECT_TRUE(verification.ok()) << verification.name << ": " << verification.failure;
+    EXPECT_GT(verification.producer_effect, 1e-6) << verification.name;
   }
 }
 
@@ -207,8 +208,8 @@ TEST(Groups, AWrongGroupIsFound) {
   const auto id = source.groups.find("conv1");
   const auto state = source.network.find_state("conv2.weight");
   source.groups.axes[state][1] = Axis::of_constant(4);
-  const auto proofs = prove_groups(source, {});
-  EXPECT_FALSE(proofs.at(id == proofs.at(0).group ? 0 : 1).ok());
+  const auto verifications = verify_groups(source, {});
+  EXPECT_FALSE(verifications.at(id == verifications.at(0).group ? 0 : 1).ok());
 }
 
 TEST(Importance, KeepsTheLargestInAscendingOrder) {

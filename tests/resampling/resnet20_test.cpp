@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "inn/network/files.h"
-#include "inn/resampling/importance.h"
+#include "inn/pruning/importance.h"
 #include "inn/resampling/maps.h"
 #include "resampling/hand_over.h"
 

@@ -10,8 +10,8 @@
 
 #include "inn/network/files.h"
 #include "inn/resampling/maps.h"
-#include "inn/resampling/proof.h"
-#include "resampling/rule_examples.h"
+#include "inn/resampling/verify.h"
+#include "networks/rule_examples.h"
 #include "temporary_folder.h"
 
 namespace inn {
@@ -52,8 +52,8 @@ TEST(Rules, HoldTheLawsOnAnExampleOfEveryOperator) {
       const auto resizable = source.groups.select({});
       EXPECT_FALSE(resizable.empty() && name != "counting")
           << "nothing can be resized: " << source.groups.groups.at(0).pinned.value_or("");
-      for (const auto& proof : prove_groups(source, {.redraw = false}))
-        EXPECT_TRUE(proof.ok()) << proof.name << ": " << proof.failure;
+      for (const auto& verification : verify_groups(source, {.redraw = false}))
+        EXPECT_TRUE(verification.ok()) << verification.name << ": " << verification.failure;
       std::map<GroupId, GroupMaps> maps;
       for (const auto id : resizable) {
         const int64_t width = source.groups.groups[id].width;

@@ -9,7 +9,7 @@
 #include "inn/grid/grid.h"
 #include "inn/network/files.h"
 #include "inn/resampling/maps.h"
-#include "inn/resampling/proof.h"
+#include "inn/resampling/verify.h"
 #include "resampling/hand_over.h"
 
 namespace inn {
@@ -33,9 +33,10 @@ TEST_P(Torchvision, EveryGroupIsProvedAndOnlyInputAndClassesArePinned) {
     if (group.pinned) reasons.push_back(*group.pinned);
   EXPECT_EQ(reasons, (std::vector<std::string>{"it is axis 1 of the input 'x'", "it is axis 1 of output 0"}));
   // Through some hundred layers rounding grows; a wrong group differs in the first digits.
-  for (const auto& proof : prove_groups(source, {.tolerance = 1e-9})) {
-    EXPECT_TRUE(proof.ok()) << proof.name << ": " << proof.failure;
-    EXPECT_GT(proof.producer_effect, 1e-9) << proof.name << " reaches no output, so nothing was proved";
+  for (const auto& verification : verify_groups(source, {.tolerance = 1e-9})) {
+    EXPECT_TRUE(verification.ok()) << verification.name << ": " << verification.failure;
+    EXPECT_GT(verification.producer_effect, 1e-9)
+        << verification.name << " reaches no output, so nothing was proved";
   }
 }
 
@@ -95,7 +96,7 @@ TEST_P(SmallTorchvision, GroupsAreProvedAndHalvesRunInPython) {
   EXPECT_TRUE(source.groups.unknown_operators.empty());
   for (const auto& group : source.groups.groups)
     EXPECT_TRUE(!group.pinned || is_true_reason(*group.pinned)) << group.name << ": " << *group.pinned;
-  const auto together = prove_together(source, {});
+  const auto together = verify_together(source, {});
   EXPECT_TRUE(together.ok()) << together.failure;
   EXPECT_GT(together.producer_effect, 1e-9);
   const Network half = resample(source, test::half_of_every_group(source));

@@ -1,7 +1,7 @@
 // Events in files, against bytes that TensorBoard's own writer gave: tensorboard 2.21.0,
 // tensorboard.summary.writer.record_writer.RecordWriter on tensorboard.compat.proto.event_pb2.Event.
 
-#include "train/event_file.h"
+#include "event_file.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "train/precision.h"
+#include "precision.h"
 
 #include <ATen/ATen.h>
 #include <ATen/autocast_mode.h>

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "inn/resampling/regularization.h"
+#include "inn/pruning/regularization.h"
 #include "train/small_task.h"
 
 namespace inn {

@@ -99,7 +99,7 @@ class RuleContext {
   void consume_part(const std::string& name, int64_t axis, const Axis& part);
 
   /// The values of the argument have bounds that interpolation must not leave (a variance is never negative).
-  void keep_bounds(const std::string& name);
+  void clamp_to_source_range(const std::string& name);
 
   /// The axes of result `index`.
   void set_result(Axes axes, size_t index = 0);
@@ -107,23 +107,24 @@ class RuleContext {
   Axes result_axes(size_t index = 0) const;
   /// Axis `to` of result `index` is made of axis `from` of argument `name` by position, and scaling a slice
   /// of the one scales that of the other. So what sums over the result there knows whose quadrature it is.
-  void carry(const std::string& name, int64_t from, int64_t to, size_t index = 0);
+  void propagate_scale(const std::string& name, int64_t from, int64_t to, size_t index = 0);
   /// Slices along axis `to` of the result are scaled where those of all these places are: a weight and its
   /// bias, the terms of a sum. Nothing is known where one of them is scaled by nothing.
-  void carry_all(const std::vector<Place>& places, int64_t to, size_t index = 0);
+  void propagate_scales(const std::vector<Place>& places, int64_t to, size_t index = 0);
   /// Axes of the result hold the elements of axes of `name` in the same order under other sizes: those that
   /// begin at first_from with sizes `from`, those that begin at first_to with sizes `to`.
-  void carry_reshaped(const std::string& name, int64_t first_from, const std::vector<int64_t>& from,
-                      int64_t first_to, const std::vector<int64_t>& to);
+  void propagate_scale_reshaped(const std::string& name, int64_t first_from, const std::vector<int64_t>& from,
+                                int64_t first_to, const std::vector<int64_t>& to);
   /// Result `index` is the part [start, start + length) of argument `name` along axis `along`, which it keeps
   /// or drops.
   enum class Along { kept, dropped };
-  void carry_part(const std::string& name, int64_t along, int64_t start, int64_t length, Along kept,
-                  size_t index = 0);
+  void propagate_scale_part(const std::string& name, int64_t along, int64_t start, int64_t length, Along kept,
+                            size_t index = 0);
   /// The argument is made of parameters alone: what sums over its slices sums over theirs.
   bool is_of_parameters(const std::string& name, std::optional<size_t> element = std::nullopt) const;
   /// True where axis `axis` of the argument `name` is one that parameters scale.
-  bool is_carried(const std::string& name, int64_t axis, std::optional<size_t> element = std::nullopt) const;
+  bool has_scale_source(const std::string& name, int64_t axis,
+                        std::optional<size_t> element = std::nullopt) const;
   /// True where anything reads result `index`.
   bool is_read(size_t index) const;
   /// What is known of the integer that the call computes.

@@ -12,12 +12,12 @@
 #include <variant>
 #include <vector>
 
+#include "inn/calibration/calibration.h"
 #include "inn/dimension/groups.h"
 #include "inn/grid/distribution.h"
 #include "inn/grid/family.h"
 #include "inn/grid/grid.h"
 #include "inn/model/network_module.h"
-#include "inn/resampling/calibration.h"
 #include "inn/resampling/maps.h"
 
 namespace inn {

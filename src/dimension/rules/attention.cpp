@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {
@@ -46,7 +46,7 @@ void attend(RuleContext& context) {
   Axes result(query.begin(), query.end() - 1);
   result.push_back(value.back());
   context.set_result(result);
-  context.carry("value", last, last);
+  context.propagate_scale("value", last, last);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Operators that choose positions along an axis by their values.
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {
@@ -29,7 +29,7 @@ void add_spatial(RuleContext& context, const Axes& input, const Axes& weight, Ax
 void carry_layer(RuleContext& context, int64_t axis, int64_t to) {
   std::vector<RuleContext::Place> places{{"weight", axis}};
   if (context.is_tensor("bias")) places.push_back({"bias", context.axes("bias").size() > 1 ? axis : 0});
-  context.carry_all(places, to);
+  context.propagate_scales(places, to);
 }
 
 namespace {

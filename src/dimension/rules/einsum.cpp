@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "dimension/rules/rules.h"
 #include "inn/network/einsum.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {

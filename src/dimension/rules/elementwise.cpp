@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 
@@ -58,7 +58,8 @@ void add_terms(RuleContext& context) {
   broadcast(context);
   for (size_t to = 0; to < context.result_sizes().size(); ++to) {
     const auto terms = spanning(context, to);
-    if (terms.size() == context.tensor_arguments().size()) context.carry_all(terms, static_cast<int64_t>(to));
+    if (terms.size() == context.tensor_arguments().size())
+      context.propagate_scales(terms, static_cast<int64_t>(to));
   }
 }
 
@@ -68,9 +69,10 @@ void multiply_factors(RuleContext& context) {
   for (size_t to = 0; to < context.result_sizes().size(); ++to) {
     const auto factors = spanning(context, to);
     const auto carried = std::find_if(factors.begin(), factors.end(), [&](const auto& factor) {
-      return context.is_carried(factor.name, factor.axis);
+      return context.has_scale_source(factor.name, factor.axis);
     });
-    if (carried != factors.end()) context.carry(carried->name, carried->axis, static_cast<int64_t>(to));
+    if (carried != factors.end())
+      context.propagate_scale(carried->name, carried->axis, static_cast<int64_t>(to));
   }
 }
 
@@ -79,7 +81,7 @@ void scale_with(RuleContext& context, const std::string& name) {
   broadcast(context);
   for (size_t to = 0; to < context.result_sizes().size(); ++to)
     for (const auto& place : spanning(context, to))
-      if (place.name == name) context.carry(name, place.axis, static_cast<int64_t>(to));
+      if (place.name == name) context.propagate_scale(name, place.axis, static_cast<int64_t>(to));
 }
 
 }  // namespace
@@ -94,7 +96,7 @@ void same_axes(RuleContext& context) {
   const auto name = context.tensor_arguments().at(0);
   for (size_t r = 0; r < context.result_count(); ++r)
     for (size_t d = 0; d < context.axes(name).size(); ++d)
-      context.carry(name, static_cast<int64_t>(d), static_cast<int64_t>(d), r);
+      context.propagate_scale(name, static_cast<int64_t>(d), static_cast<int64_t>(d), r);
 }
 
 void add_elementwise(RuleTable& table) {

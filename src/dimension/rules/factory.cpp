@@ -1,6 +1,6 @@
 // Operators that make tensors out of sizes.
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {
@@ -25,7 +25,7 @@ void transform(RuleContext& context) {
   }
   context.set_result(result);
   for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d)
-    if (std::find(along.begin(), along.end(), d) == along.end()) context.carry("self", d, d);
+    if (std::find(along.begin(), along.end(), d) == along.end()) context.propagate_scale("self", d, d);
 }
 
 /// […, 2] of real numbers becomes […] of complex ones.
@@ -34,14 +34,14 @@ void join_pairs(RuleContext& context) {
   context.pin(axes.back(), context.site() + " makes one number of its two");
   axes.pop_back();
   context.set_result(axes);
-  for (int64_t d = 0; d < static_cast<int64_t>(axes.size()); ++d) context.carry("self", d, d);
+  for (int64_t d = 0; d < static_cast<int64_t>(axes.size()); ++d) context.propagate_scale("self", d, d);
 }
 
 void part_pairs(RuleContext& context) {
   Axes axes = context.axes("self");
   axes.push_back(Axis::of_constant(2));
   context.set_result(axes);
-  for (int64_t d = 0; d + 1 < static_cast<int64_t>(axes.size()); ++d) context.carry("self", d, d);
+  for (int64_t d = 0; d + 1 < static_cast<int64_t>(axes.size()); ++d) context.propagate_scale("self", d, d);
 }
 
 }  // namespace

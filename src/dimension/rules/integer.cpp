@@ -1,6 +1,6 @@
 // Integers that the network computes of sizes.
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {

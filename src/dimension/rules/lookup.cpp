@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {
@@ -13,7 +13,7 @@ void embed(RuleContext& context) {
   context.pin(weight.at(0), context.site() + " looks its positions up");
   result.push_back(weight.at(1));
   context.set_result(result);
-  context.carry("weight", 1, static_cast<int64_t>(result.size()) - 1);
+  context.propagate_scale("weight", 1, static_cast<int64_t>(result.size()) - 1);
 }
 
 /// Rows of a table, summed bag by bag. The other results are bookkeeping.
@@ -100,7 +100,7 @@ void index(RuleContext& context) {
   const auto result = index_axes(context, self, common_axes(context, context.list_axes("indices")));
   context.set_result(result.axes);
   for (size_t d = 0; d < result.from.size(); ++d)
-    if (result.from[d] >= 0) context.carry("self", result.from[d], static_cast<int64_t>(d));
+    if (result.from[d] >= 0) context.propagate_scale("self", result.from[d], static_cast<int64_t>(d));
 }
 
 void index_put(RuleContext& context) {
@@ -127,7 +127,7 @@ void index_along(RuleContext& context) {
   Axes result = self;
   result[along] = chosen.empty() ? Axis::of_constant(1) : chosen[0];
   context.set_result(result);
-  for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) context.carry("self", d, d);
+  for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) context.propagate_scale("self", d, d);
 }
 
 /// Positions of one axis, others at every place of the rest: index has as many axes as self.

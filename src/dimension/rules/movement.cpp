@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {
@@ -13,7 +13,7 @@ void arrange(RuleContext& context, const std::vector<int64_t>& order) {
   Axes result;
   for (size_t d = 0; d < order.size(); ++d) {
     result.push_back(order[d] < 0 ? Axis::of_constant(1) : from.at(order[d]));
-    if (order[d] >= 0) context.carry("self", order[d], static_cast<int64_t>(d));
+    if (order[d] >= 0) context.propagate_scale("self", order[d], static_cast<int64_t>(d));
   }
   context.set_result(result);
 }
@@ -110,7 +110,8 @@ void expand(RuleContext& context) {
       if (!own.is_constant() && own.size == size) context.unify(result.back(), own);
       stretch(context, own, size);
     }
-    if (!is_new) context.carry("self", static_cast<int64_t>(d + from.size() - rank), static_cast<int64_t>(d));
+    if (!is_new)
+      context.propagate_scale("self", static_cast<int64_t>(d + from.size() - rank), static_cast<int64_t>(d));
   }
   context.set_result(result);
 }
@@ -121,7 +122,8 @@ void expand_as(RuleContext& context) {
     const Axis& target = other.at(d + other.size() - from.size());
     if (from[d].size == target.size && !from[d].is_constant()) context.unify(from[d], target);
     stretch(context, from[d], target.size);
-    context.carry("self", static_cast<int64_t>(d), static_cast<int64_t>(d + other.size() - from.size()));
+    context.propagate_scale("self", static_cast<int64_t>(d),
+                            static_cast<int64_t>(d + other.size() - from.size()));
   }
   context.set_result(other);
 }

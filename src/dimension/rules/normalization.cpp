@@ -1,6 +1,6 @@
 // Batch, instance, layer, group and root-mean-square normalization.
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {
@@ -9,12 +9,12 @@ void per_channel(RuleContext& context) {
   const Axes input = context.axes("input");
   for (const auto* name : {"weight", "bias", "running_mean", "running_var"})
     if (context.is_tensor(name)) context.unify(context.axes(name).at(0), input.at(1));
-  if (context.is_tensor("running_var")) context.keep_bounds("running_var");
+  if (context.is_tensor("running_var")) context.clamp_to_source_range("running_var");
   context.set_result(input);
   if (context.is_tensor("weight")) return carry_layer(context, 0, 1);
   // Of a weight that is standardized: what sums over the result sums over the weight.
   for (size_t d = 0; context.is_of_parameters("input") && d < input.size(); ++d)
-    context.carry("input", static_cast<int64_t>(d), static_cast<int64_t>(d));
+    context.propagate_scale("input", static_cast<int64_t>(d), static_cast<int64_t>(d));
 }
 
 void per_shape(RuleContext& context) {
@@ -53,7 +53,7 @@ void weight_norm(RuleContext& context) {
   for (size_t r = 0; r < context.result_count(); ++r) context.set_result(r == 0 ? v : g, r);
   for (size_t d = 0; d < v.size(); ++d) {
     const bool scaled_by_g = d < g.size() && !g[d].is_constant();
-    context.carry(scaled_by_g ? "g" : "v", static_cast<int64_t>(d), static_cast<int64_t>(d));
+    context.propagate_scale(scaled_by_g ? "g" : "v", static_cast<int64_t>(d), static_cast<int64_t>(d));
   }
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {
@@ -25,7 +25,7 @@ void concatenate(RuleContext& context) {
   for (int64_t d = 0; d < static_cast<int64_t>(rank); ++d) {
     std::vector<RuleContext::Place> places;
     for (size_t k = 0; k < context.list_size("tensors"); ++k) places.push_back({"tensors", d, k});
-    context.carry_all(places, d);
+    context.propagate_scales(places, d);
   }
 }
 
@@ -45,7 +45,7 @@ void set_parts(RuleContext& context, const Axes& self, int64_t along, const std:
     Axes result = self;
     result[along] = parts.at(r);
     context.set_result(std::move(result), r);
-    context.carry_part("self", along, start, parts[r].size, RuleContext::Along::kept, r);
+    context.propagate_scale_part("self", along, start, parts[r].size, RuleContext::Along::kept, r);
     start += parts[r].size;
   }
 }
@@ -184,7 +184,7 @@ void slice(RuleContext& context) {
     result[along] = context.positions(context.result_sizes().at(along));
   }
   context.set_result(result);
-  if (step == 1) context.carry_part("self", along, start, end - start, RuleContext::Along::kept);
+  if (step == 1) context.propagate_scale_part("self", along, start, end - start, RuleContext::Along::kept);
 }
 
 void narrow(RuleContext& context) {
@@ -217,7 +217,7 @@ void take_positions(RuleContext& context) {
   for (size_t r = 0; r < context.result_count(); ++r) {
     context.set_result(result, r);
     const int64_t taken = all ? static_cast<int64_t>(r) : index < 0 ? index + size : index;
-    context.carry_part("self", along, taken, 1, RuleContext::Along::dropped, r);
+    context.propagate_scale_part("self", along, taken, 1, RuleContext::Along::dropped, r);
   }
 }
 

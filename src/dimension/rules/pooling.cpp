@@ -1,6 +1,6 @@
 // Pooling, interpolation, and padding of images: windows along the spatial axes.
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {

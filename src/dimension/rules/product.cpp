@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {
@@ -17,7 +17,7 @@ void linear(RuleContext& context) {
   if (context.is_tensor("bias") && weight.size() == 2 && !context.axes("bias").empty())
     context.unify(context.axes("bias").at(0), weight[0]);
   context.set_result(result);
-  for (int64_t d = 0; d < last; ++d) context.carry("input", d, d);
+  for (int64_t d = 0; d < last; ++d) context.propagate_scale("input", d, d);
   if (weight.size() == 2) carry_layer(context, 0, last);
 }
 
@@ -44,11 +44,11 @@ void multiply(RuleContext& context, const std::string& left, const std::string& 
     result.push_back(take_a ? *in_a : *in_b);
   }
   if (a.size() > 1) {
-    context.carry(left, static_cast<int64_t>(a.size()) - 2, static_cast<int64_t>(result.size()));
+    context.propagate_scale(left, static_cast<int64_t>(a.size()) - 2, static_cast<int64_t>(result.size()));
     result.push_back(a[a.size() - 2]);
   }
   if (b.size() > 1) {
-    context.carry(right, static_cast<int64_t>(b.size()) - 1, static_cast<int64_t>(result.size()));
+    context.propagate_scale(right, static_cast<int64_t>(b.size()) - 1, static_cast<int64_t>(result.size()));
     result.push_back(b.back());
   }
   context.set_result(result);
@@ -68,8 +68,8 @@ void multiply_and_add(RuleContext& context, const std::string& left, const std::
 /// The axes a and b of two vectors, or of their last axes, side by side.
 void outer(RuleContext& context, const std::string& left, const std::string& right) {
   context.set_result({context.axes(left).at(0), context.axes(right).at(0)});
-  context.carry(left, 0, 0);
-  context.carry(right, 0, 1);
+  context.propagate_scale(left, 0, 0);
+  context.propagate_scale(right, 0, 1);
 }
 
 void bilinear(RuleContext& context) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {
@@ -89,7 +89,8 @@ void repeat(RuleContext& context, const std::string& counts) {
     const bool is_new = d + self.size() < rank;
     const Axis own = is_new ? Axis::of_constant(1) : self[d + self.size() - rank];
     const int64_t count = context.result_sizes()[d] / std::max<int64_t>(1, own.size);
-    if (!is_new) context.carry("self", static_cast<int64_t>(d + self.size() - rank), static_cast<int64_t>(d));
+    if (!is_new)
+      context.propagate_scale("self", static_cast<int64_t>(d + self.size() - rank), static_cast<int64_t>(d));
     if (count == 1 && (d < extra || numbers[d - extra] == 1)) {
       result.push_back(own);
       continue;
@@ -113,7 +114,7 @@ void repeat_interleaved(RuleContext& context) {
   if (context.has("output_size")) context.follow("output_size", result[along]);
   context.set_result(result);
   if (flat) return;
-  for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) context.carry("self", d, d);
+  for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) context.propagate_scale("self", d, d);
 }
 
 }  // namespace

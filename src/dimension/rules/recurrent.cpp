@@ -1,6 +1,6 @@
 // Recurrent layers: gates are a number of times the hidden width.
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {

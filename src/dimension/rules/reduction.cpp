@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 
@@ -37,7 +37,7 @@ void reduce(RuleContext& context, bool sums) {
     context.set_result(result, r);
     if (!sums && context.call().op != "aten::mean") continue;
     for (size_t d = 0; d < from.size(); ++d)
-      if (from[d] >= 0) context.carry(name, from[d], static_cast<int64_t>(d), r);
+      if (from[d] >= 0) context.propagate_scale(name, from[d], static_cast<int64_t>(d), r);
   }
 }
 

@@ -1,7 +1,7 @@
 // Operators that read the same elements in the same order under other sizes: one list of products equals
 // another.
 
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn::rules {
 namespace {
@@ -71,8 +71,8 @@ Axes equate(RuleContext& context, const Axes& from, size_t first_from, const std
     for (size_t b = begin_j; b < j; ++b) to.push_back(make(targets[b], ones_vary));
     const Axes piece_to(to.begin() + static_cast<int64_t>(begin_j), to.end());
     context.unify(Axis::of_product(piece_from), Axis::of_product(piece_to));
-    context.carry_reshaped("self", static_cast<int64_t>(first_from + begin_i), sizes_of(piece_from),
-                           static_cast<int64_t>(first_to + begin_j), sizes_of(piece_to));
+    context.propagate_scale_reshaped("self", static_cast<int64_t>(first_from + begin_i), sizes_of(piece_from),
+                                     static_cast<int64_t>(first_to + begin_j), sizes_of(piece_to));
   }
   return to;
 }
@@ -97,10 +97,10 @@ void flatten(RuleContext& context) {
   if (!from.empty()) result.insert(result.end(), from.begin() + last + 1, from.end());
   context.set_result(result);
   for (int64_t d = 0; d < static_cast<int64_t>(from.size()); ++d)
-    if (d < first || d > last) context.carry("self", d, d < first ? d : d - (last - first));
+    if (d < first || d > last) context.propagate_scale("self", d, d < first ? d : d - (last - first));
   if (from.empty()) return;
   const Axes merged(from.begin() + first, from.begin() + last + 1);
-  context.carry_reshaped("self", first, sizes_of(merged), first, {result[first].size});
+  context.propagate_scale_reshaped("self", first, sizes_of(merged), first, {result[first].size});
 }
 
 void unflatten(RuleContext& context) {
@@ -110,7 +110,7 @@ void unflatten(RuleContext& context) {
   const Axes to = equate(context, {from[axis]}, first, burned_sizes(context, "sizes", first), first);
   const auto grown = static_cast<int64_t>(to.size()) - 1;
   for (int64_t d = 0; d < static_cast<int64_t>(from.size()); ++d)
-    if (d != axis) context.carry("self", d, d < axis ? d : d + grown);
+    if (d != axis) context.propagate_scale("self", d, d < axis ? d : d + grown);
   Axes result(from.begin(), from.begin() + axis);
   result.insert(result.end(), to.begin(), to.end());
   result.insert(result.end(), from.begin() + axis + 1, from.end());

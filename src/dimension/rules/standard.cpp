@@ -1,4 +1,4 @@
-#include "dimension/rules/rules.h"
+#include "rules/rules.h"
 
 namespace inn {
 

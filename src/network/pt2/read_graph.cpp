@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "../dead_calls.h"
+#include "../eliminate_dead_code.h"
 #include "../schema.h"
 #include "failure.h"
 #include "number_operators.h"

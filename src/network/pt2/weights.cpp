@@ -1,7 +1,6 @@
 #include "weights.h"
 
 #include <ATen/ATen.h>
-#include <c10/util/safe_numerics.h>
 #include <fmt/ranges.h>
 
 #include "codes.h"
@@ -27,23 +26,7 @@ std::vector<int64_t> fixed_sizes(const Json& sizes, const std::string& name) {
 
 }  // namespace
 
-uint64_t span_of(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides, uint64_t offset,
-                 const std::string& name) {
-  uint64_t span = offset;
-  bool overflows = false;
-  for (size_t i = 0; i < sizes.size(); ++i) {
-    if (sizes[i] == 0) return 0;
-    uint64_t step = 0;
-    overflows |=
-        c10::mul_overflows(static_cast<uint64_t>(sizes[i] - 1), static_cast<uint64_t>(strides[i]), &step);
-    overflows |= c10::add_overflows(span, step, &span);
-  }
-  overflows |= c10::add_overflows(span, uint64_t{1}, &span);
-  if (overflows) fail("tensor '{}': its sizes [{}] are too large", name, fmt::join(sizes, ", "));
-  return span;
-}
-
-TensorFolder::TensorFolder(const Archive& archive, std::string folder, const std::string& config)
+TensorFolder::TensorFolder(const ZipArchive& archive, std::string folder, const std::string& config)
     : archive_(archive), folder_(std::move(folder)) {
   const auto record = folder_ + config;
   if (!archive.has(record)) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "archive.h"
+#include "inn/core/zip_archive.h"
 #include "json.h"
 
 namespace inn::pt2 {
@@ -18,23 +18,18 @@ struct HeldTensor {
   std::string identity;
 };
 
-/// Returns how many elements of its storage a tensor spans, 0 where it has none. Throws where that is no 64
-/// bit number. Sizes, strides and offset are at least 0.
-uint64_t span_of(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides, uint64_t offset,
-                 const std::string& name);
-
 /// Reads tensors on demand by their names in one of the archive's two configurations.
 class TensorFolder {
  public:
   /// `folder` is "data/weights/" or "data/constants/"; `config` a record in it.
-  TensorFolder(const Archive& archive, std::string folder, const std::string& config);
+  TensorFolder(const ZipArchive& archive, std::string folder, const std::string& config);
 
   /// Throws std::runtime_error naming the tensor where its sizes, strides and offset do not lie within its
   /// record.
   HeldTensor read(const std::string& name);
 
  private:
-  const Archive& archive_;
+  const ZipArchive& archive_;
   std::string folder_;
   Json config_;
   std::map<std::string, c10::Storage> storages_;  // by record: tensors may be views of one

@@ -1,0 +1,38 @@
+#pragma once
+// Going through the batches of a calibration.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "inn/calibration/calibration.h"
+#include "inn/core/error.h"
+#include "inn/network/network.h"
+
+namespace inn {
+
+/// Calls `visit(batch)` for every batch. Throws std::invalid_argument where there is none.
+template <class Visit>
+void for_each_batch(const Calibration& calibration, Visit&& visit) {
+  require(calibration.batch != nullptr, "resampling", "Calibration: batches are needed but not given.");
+  int64_t index = 0;
+  for (auto batch = calibration.batch(index); batch; batch = calibration.batch(++index)) visit(*batch);
+  require(index > 0, "resampling", "Calibration: at least one batch is needed but there is none.");
+}
+
+/// Runs the network in evaluation mode on every batch, and calls `observe(value, tensor, samples)` for each
+/// value, with the batch's number of samples.
+template <class Observe>
+void observe_values(const Network& given, const Calibration& calibration, Observe&& observe) {
+  Network network = given;
+  network.set_training(false);
+  const auto tensors = network.tensors();
+  for_each_batch(calibration, [&](const CalibrationBatch& batch) {
+    const int64_t samples = batch.inputs.at(0).toTensor().size(0);
+    network.forward(batch.inputs, tensors, {.observe = [&](ValueId value, const at::Tensor& tensor) {
+                      observe(value, tensor, samples);
+                    }});
+  });
+}
+
+}  // namespace inn

@@ -1,0 +1,63 @@
+#pragma once
+// Where the channels of a group stand in an axis.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "inn/dimension/axis.h"
+#include "inn/dimension/groups.h"
+
+namespace inn {
+
+/// Channel c stands at offset + o·outer_stride + c·inner + i, 0 ≤ o < outer, 0 ≤ i < inner: see Member.
+struct ChannelPlace {
+  int64_t offset, outer, outer_stride, inner;
+};
+
+/// Calls `visit(leaf, place)` for each variable of `axis`, which itself stands at `at`, once for every place
+/// where the four numbers describe it.
+template <class Visit>
+void for_each_place(const Axis& axis, const ChannelPlace& at, const Visit& visit) {
+  if (axis.is_variable()) visit(axis, at);
+  if (axis.is_sum()) {
+    int64_t begin = 0;
+    for (const auto& term : axis.parts) {
+      for_each_place(term, {at.offset + begin * at.inner, at.outer, at.outer_stride, at.inner}, visit);
+      begin += term.size;
+    }
+  }
+  if (!axis.is_product()) return;
+  int64_t inner = axis.size, outer = 1;
+  for (const auto& factor : axis.parts) {
+    inner /= factor.size;
+    // The repetitions of what stands around (at.outer) and of the factors before this one: one stride holds
+    // for both where one of the two counts is 1; else each of the former is a place by itself.
+    const int64_t block = factor.size * inner * at.inner;
+    if (at.outer == 1) {
+      for_each_place(factor, {at.offset, outer, block, inner * at.inner}, visit);
+    } else if (outer == 1) {
+      for_each_place(factor, {at.offset, at.outer, at.outer_stride, inner * at.inner}, visit);
+    } else {
+      for (int64_t o = 0; o < at.outer; ++o)
+        for_each_place(factor, {at.offset + o * at.outer_stride, outer, block, inner * at.inner}, visit);
+    }
+    outer *= factor.size;
+  }
+}
+
+/// Returns the places of `group` in `axis`, in order: those of its members where the axis is of the state.
+std::vector<ChannelPlace> places_of(const Axis& axis, GroupId group);
+
+/// Returns what `tensor` holds of each channel of an axis: [width, everything else]. Differentiable; a view
+/// where it can be.
+at::Tensor rows_at(const at::Tensor& tensor, int64_t axis, const ChannelPlace& place, int64_t width);
+
+/// Returns the axis of a value as it is in one run, where it has `size`: a batch that stands outermost in a
+/// product may have another size than in the example. Throws std::invalid_argument, naming `value`, where the
+/// sizes do not fit.
+Axis axis_of_run(Axis axis, int64_t size, const std::string& value);
+
+}  // namespace inn

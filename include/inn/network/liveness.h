@@ -1,0 +1,19 @@
+#pragma once
+// Which values are last used by which call.
+
+#include <vector>
+
+#include "inn/network/network.h"
+
+namespace inn {
+
+/// When the executor releases the values of a network.
+struct Liveness {
+  std::vector<ValueId> unread;                 // inputs that no call reads: at once
+  std::vector<std::vector<ValueId>> released;  // by call: after it
+};
+
+/// Returns when each value is released. Outputs never are.
+Liveness liveness_of(const Network& network);
+
+}  // namespace inn

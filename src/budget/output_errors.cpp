@@ -1,0 +1,100 @@
+#include "output_errors.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "inn/core/error.h"
+#include "inn/data_quadrature/head_maps.h"
+
+namespace inn {
+namespace {
+
+constexpr double kLeastOutputVariation = 1e-12;
+
+/// The batches from `begin` on that hold so many samples, or as many as there are.
+struct BatchRange {
+  Calibration calibration;
+  int64_t end, samples;
+};
+
+BatchRange batches_from(const Calibration& calibration, int64_t begin, int64_t samples) {
+  require(calibration.batch != nullptr, "resampling", "Calibration: batches are needed but not given.");
+  BatchRange range{calibration, begin, 0};
+  for (auto batch = calibration.batch(begin); batch && range.samples < samples;
+       batch = calibration.batch(range.end)) {
+    range.samples += batch->inputs.at(0).toTensor().size(0);
+    ++range.end;
+  }
+  range.calibration.batch = [of = calibration.batch, begin,
+                             end = range.end](int64_t index) -> std::optional<CalibrationBatch> {
+    return begin + index < end ? of(begin + index) : std::nullopt;
+  };
+  return range;
+}
+
+/// The floating-point outputs of every batch.
+std::vector<std::vector<at::Tensor>> outputs_of(const Network& network, const Calibration& calibration) {
+  const at::NoGradGuard no_grad;
+  std::vector<std::vector<at::Tensor>> outputs;
+  int64_t index = 0;
+  for (auto batch = calibration.batch(0); batch; batch = calibration.batch(++index)) {
+    outputs.emplace_back();
+    for (const auto& value : network.forward(batch->inputs))
+      if (value.isTensor() && value.toTensor().is_floating_point())
+        outputs.back().push_back(value.toTensor().to(at::kDouble));
+  }
+  require(!outputs.empty() && !outputs[0].empty(), "resampling",
+          "Error curves: the network gives no floating-point tensor to compare.");
+  return outputs;
+}
+
+/// Σ over outputs of Σ (a − b)²/Σ (b − b̄)².
+double relative_error(const std::vector<std::vector<at::Tensor>>& a,
+                      const std::vector<std::vector<at::Tensor>>& b) {
+  double result = 0;
+  for (size_t k = 0; k < b[0].size(); ++k) {
+    double difference = 0, square = 0, sum = 0, count = 0;
+    for (size_t i = 0; i < b.size(); ++i) {
+      difference += (a[i][k] - b[i][k]).square().sum().item<double>();
+      square += b[i][k].square().sum().item<double>();
+      sum += b[i][k].sum().item<double>();
+      count += static_cast<double>(b[i][k].numel());
+    }
+    result += difference / std::max(square - sum * sum / count, kLeastOutputVariation);
+  }
+  return result;
+}
+
+}  // namespace
+
+OutputErrors::OutputErrors(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
+                           const Calibration& calibration, const CurveOptions& options)
+    : source_(source), options_(options) {
+  source_.network.set_training(false);
+  const auto fitting = batches_from(calibration, 0, options.samples);
+  const auto others = batches_from(calibration, fitting.end, options.samples);
+  fitting_ = fitting.calibration;
+  comparing_ = others.samples >= fitting.samples ? others.calibration : fitting.calibration;
+  wanted_ = outputs_of(source_.network, comparing_);
+  kernels_ =
+      measure_kernels(source_, groups, fitting_, {.positions = options.positions, .seed = options.seed});
+}
+
+double OutputErrors::at(const std::map<GroupId, int64_t>& widths, bool only_readers) {
+  std::map<GroupId, GroupMaps> maps;
+  for (const auto& [id, width] : widths)
+    if (width < source_.groups.groups.at(id).width)
+      maps.emplace(id, nodes_of(source_, id, width, kernels_, options_.nodes).maps);
+  if (maps.empty()) return 0;
+  add_head_maps(source_, fitting_, maps, {.positions = options_.positions, .seed = options_.seed});
+  Network cut = resample(source_, maps);
+  cut.set_training(false);
+  refit(cut, source_, maps, fitting_,
+        {.positions = options_.positions,
+         .seed = options_.seed,
+         .gauss_newton_steps = 0,
+         .only_readers = only_readers});
+  return relative_error(outputs_of(cut, comparing_), wanted_);
+}
+
+}  // namespace inn

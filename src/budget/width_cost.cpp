@@ -1,0 +1,141 @@
+#include "inn/budget/width_cost.h"
+
+#include <memory>
+
+#include "inn/cost/cost.h"
+#include "inn/cost/formula.h"
+#include "inn/resampling/maps.h"
+
+namespace inn {
+namespace {
+
+void add_groups(const Axis& axis, std::set<GroupId>& groups) {
+  if (axis.is_variable() && axis.variable >= 0) groups.insert(static_cast<GroupId>(axis.variable));
+  for (const auto& part : axis.parts) add_groups(part, groups);
+}
+
+std::set<GroupId> groups_of(const std::vector<Axis>& axes) {
+  std::set<GroupId> groups;
+  for (const auto& axis : axes) add_groups(axis, groups);
+  return groups;
+}
+
+/// The sizes of the values that one call reads and gives, at any widths. Shared by its term's copies.
+struct SizedCall {
+  Call call;  // its values are numbered anew, from 0
+  std::vector<std::vector<Axis>> axes;
+  const CostFormula* formula;
+
+  double macs(const std::vector<int64_t>& widths) const {
+    std::vector<Sizes> sizes;
+    for (const auto& value : axes) {
+      auto& own = sizes.emplace_back();
+      for (const auto& axis : value) own.push_back(size_at(axis, widths));
+    }
+    return static_cast<double>(formula->macs(CallSizes(call, sizes)));
+  }
+};
+
+SizedCall sized_call(const AnalysedNetwork& source, const Call& call, const CostFormula* formula) {
+  SizedCall sized{call, {}, formula};
+  std::map<ValueId, ValueId> number;
+  const auto renumber = [&](ValueId& id) {
+    const auto [found, is_new] = number.emplace(id, static_cast<ValueId>(sized.axes.size()));
+    if (is_new) sized.axes.push_back(source.groups.value_axes.at(static_cast<size_t>(id)));
+    id = found->second;
+  };
+  for (auto& argument : sized.call.arguments) argument.for_each_value(renumber);
+  for (auto& result : sized.call.results)
+    for (auto& id : result.values) renumber(id);
+  return sized;
+}
+
+}  // namespace
+
+double WidthCost::operator()(const std::vector<int64_t>& widths) const {
+  double sum = 0;
+  for (const auto& term : terms) sum += term.cost(widths);
+  return sum;
+}
+
+std::vector<int64_t> source_widths(const Groups& groups) {
+  std::vector<int64_t> widths;
+  for (const auto& group : groups.groups) widths.push_back(group.width);
+  return widths;
+}
+
+WidthCost multiply_adds(const AnalysedNetwork& source) {
+  std::map<std::string, const CostFormula*> formulas;
+  for (const auto& formula : cost_formulas()) formulas.emplace(formula.op, &formula);
+  WidthCost cost;
+  for (const auto& call : source.network.calls) {
+    const auto formula = formulas.find(call.op);
+    if (formula == formulas.end()) continue;
+    const auto sized = std::make_shared<const SizedCall>(sized_call(source, call, formula->second));
+    std::set<GroupId> groups;
+    for (const auto& value : sized->axes) groups.merge(groups_of(value));
+    cost.terms.push_back({std::move(groups), [sized](const auto& widths) { return sized->macs(widths); }});
+  }
+  // The example may have any batch; what is asked for is one sample's.
+  const double here = cost(source_widths(source.groups));
+  const double scale = here > 0 ? static_cast<double>(cost_of(source.network).macs) / here : 1;
+  for (auto& term : cost.terms)
+    term.cost = [of = std::move(term.cost), scale](const auto& widths) { return scale * of(widths); };
+  return cost;
+}
+
+WidthCost parameters(const AnalysedNetwork& source) {
+  WidthCost cost;
+  for (size_t s = 0; s < source.network.state.size(); ++s) {
+    if (source.network.state[s].kind != StateEntry::Kind::parameter) continue;
+    const auto& axes = source.groups.axes.at(s);
+    cost.terms.push_back({groups_of(axes), [axes](const auto& widths) {
+                            double count = 1;
+                            for (const auto& axis : axes) count *= static_cast<double>(size_at(axis, widths));
+                            return count;
+                          }});
+  }
+  return cost;
+}
+
+LatencyTable measure_latencies(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
+                               const LatencyOptions& options) {
+  const auto of = [&](const Network& network) {
+    return measure_latency(network, example_inputs(network, 1), options).median;
+  };
+  LatencyTable table{.source = of(source.network)};
+  for (const auto id : groups) {
+    const int64_t n = source.groups.groups.at(id).width;
+    auto& seconds = table.seconds[id];
+    seconds[n] = table.source;
+    for (const int64_t quarter : {3, 2, 1}) {
+      const int64_t width = std::max<int64_t>(1, n * quarter / 4);
+      if (seconds.contains(width)) continue;
+      seconds[width] = of(resample(source, {{id, first_channels(n, width)}}));
+    }
+  }
+  return table;
+}
+
+double read_linearly(const std::map<int64_t, double>& by_width, int64_t width) {
+  const auto above = by_width.lower_bound(width);
+  if (above == by_width.end()) return std::prev(above)->second;
+  if (above->first == width || above == by_width.begin()) return above->second;
+  const auto below = std::prev(above);
+  const double share =
+      static_cast<double>(width - below->first) / static_cast<double>(above->first - below->first);
+  return below->second + share * (above->second - below->second);
+}
+
+WidthCost latency(const LatencyTable& table) {
+  WidthCost cost;
+  cost.terms.push_back({{}, [source = table.source](const auto&) { return source; }});
+  for (const auto& [id, seconds] : table.seconds)
+    cost.terms.push_back({{id}, [id = id, seconds = seconds, source = table.source](const auto& widths) {
+                            // Below the least measured width time is taken to fall to no less.
+                            return read_linearly(seconds, widths[id]) - source;
+                          }});
+  return cost;
+}
+
+}  // namespace inn

@@ -1,0 +1,130 @@
+#include "inn/calibration/activation_cache.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <set>
+
+#include "inn/core/error.h"
+#include "inn/network/functionalize.h"
+#include "inn/network/subgraph.h"
+
+namespace inn {
+
+ActivationCache::ActivationCache(const Network& given, const Calibration& calibration, int64_t memory)
+    : network(given), calibration_(calibration), memory_(memory) {
+  network.set_training(false);
+  auto plain = functionalize(network);
+  can_hold_ = plain.has_value();
+  if (plain) network = std::move(*plain);
+  std::vector<int64_t> symbols;
+  for (const auto& symbol : network.symbols) symbols.push_back(symbol.value);
+  require(calibration.batch != nullptr, "resampling", "Calibration: batches are needed but not given.");
+  for (auto batch = calibration.batch(0); batch; batch = calibration.batch(batches())) {
+    require(!batch->inputs.empty() && batch->inputs[0].isTensor() && batch->inputs[0].toTensor().dim() > 0,
+            "resampling", "Calibration: batch {} must begin with a tensor of samples.", batches());
+    symbols_.push_back(symbols);
+    samples_.push_back(batch->inputs[0].toTensor().size(0));
+  }
+  require(!symbols_.empty(), "resampling", "Calibration: at least one batch is needed but there is none.");
+}
+
+std::vector<c10::IValue> ActivationCache::run_part(const Network& part, int64_t batch,
+                                                   std::span<const at::Tensor> tensors) {
+  const auto index = static_cast<size_t>(batch);
+  std::vector<c10::IValue> inputs;
+  std::optional<CalibrationBatch> asked;
+  if (position_ == 0) asked = calibration_.batch(batch);
+  const auto& have = position_ == 0 ? network.inputs : held_values_;
+  for (const auto id : part.inputs) {
+    const auto found = std::find(have.begin(), have.end(), id);
+    require<std::logic_error>(found != have.end(), "resampling", "Value '{}' is not held.",
+                              network.values[static_cast<size_t>(id)].name);
+    const auto place = static_cast<size_t>(found - have.begin());
+    inputs.push_back(position_ == 0 ? asked->inputs.at(place) : held_[index].at(place));
+  }
+  std::map<ValueId, std::vector<size_t>> sources;
+  for (size_t s = 0; s < network.symbols.size(); ++s)
+    if (const auto& source = network.symbols[s].source) sources[source->value].push_back(s);
+  Network::ForwardOptions options{.symbol_values = symbols_[index]};
+  std::vector<int64_t> seen = symbols_[index];
+  if (!sources.empty())
+    options.observe = [&](ValueId id, const at::Tensor& tensor) {
+      if (const auto found = sources.find(id); found != sources.end())
+        for (const auto s : found->second) seen[s] = tensor.size(network.symbols[s].source->axis);
+    };
+  auto results = part.forward(inputs, tensors, options);
+  symbols_[index] = std::move(seen);
+  return results;
+}
+
+std::vector<c10::IValue> ActivationCache::run(int64_t batch, std::span<const ValueId> wanted) {
+  const at::NoGradGuard no_grad;
+  return run(batch, wanted, network.tensors());
+}
+
+std::vector<c10::IValue> ActivationCache::run(int64_t batch, std::span<const ValueId> wanted,
+                                              std::span<const at::Tensor> tensors) {
+  if (!has_part_ || !std::equal(wanted.begin(), wanted.end(), part_wanted_.begin(), part_wanted_.end())) {
+    part_ = subgraph(network, position_, wanted);
+    part_wanted_.assign(wanted.begin(), wanted.end());
+    has_part_ = true;
+  }
+  return run_part(part_, batch, tensors);
+}
+
+std::vector<ValueId> ActivationCache::live_at(size_t position) const {
+  std::set<ValueId> defined(network.inputs.begin(), network.inputs.end());
+  for (size_t c = 0; c < position; ++c)
+    for (const auto& result : network.calls[c].results)
+      defined.insert(result.values.begin(), result.values.end());
+  std::set<ValueId> live;
+  const auto add = [&](ValueId id) {
+    if (defined.contains(id)) live.insert(id);
+  };
+  for (size_t c = position; c < network.calls.size(); ++c)
+    for (const auto& argument : network.calls[c].arguments) argument.for_each_value(add);
+  for (const auto& output : network.outputs) output.for_each_value(add);
+  return {live.begin(), live.end()};
+}
+
+void ActivationCache::advance(size_t position) {
+  if (!can_hold_ || position <= position_) return;
+  const auto live = live_at(position);
+  // Sizes are found where they first appear, also those that only later calls need.
+  std::vector<ValueId> wanted = live;
+  for (const auto& symbol : network.symbols)
+    if (symbol.source) {
+      const auto makes = [&](const Call& call) {
+        for (const auto& result : call.results)
+          if (std::find(result.values.begin(), result.values.end(), symbol.source->value) !=
+              result.values.end())
+            return true;
+        return false;
+      };
+      const auto begin = network.calls.begin();
+      if (std::any_of(begin + static_cast<int64_t>(position_), begin + static_cast<int64_t>(position), makes))
+        wanted.push_back(symbol.source->value);
+    }
+  const Network part = subgraph(network, position_, wanted);
+  const auto tensors = network.tensors();
+  const at::NoGradGuard no_grad;
+  std::vector<std::vector<c10::IValue>> held;
+  int64_t bytes = 0;
+  for (int64_t b = 0; b < batches(); ++b) {
+    auto values = run_part(part, b, tensors);
+    values.resize(live.size());
+    for (auto& value : values)
+      if (value.isTensor() && value.toTensor().defined())
+        bytes += static_cast<int64_t>(value.toTensor().nbytes());
+    if (bytes > memory_) return;  // as it was
+    held.push_back(std::move(values));
+  }
+  held_ = std::move(held);
+  held_values_ = live;
+  position_ = position;
+  has_part_ = false;
+}
+
+}  // namespace inn

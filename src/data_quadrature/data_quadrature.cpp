@@ -1,0 +1,100 @@
+#include "inn/data_quadrature/data_quadrature.h"
+
+#include <ATen/ATen.h>
+
+#include "inn/core/error.h"
+#include "inn/data_quadrature/head_maps.h"
+#include "inn/pruning/importance.h"
+
+namespace inn {
+namespace {
+
+void check_widths(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths) {
+  for (const auto& [id, width] : widths) {
+    const auto& group = source.groups.groups.at(id);
+    if (width == group.width) continue;
+    require(!group.pinned, "resampling", "Group '{}': it is pinned at width {}, since {}.", group.name,
+            group.width, group.pinned.value_or(""));
+    require(width >= 1 && width <= group.width, "resampling",
+            "Group '{}': a quadrature of the data has 1 to {} nodes but got {}.", group.name, group.width,
+            width);
+  }
+}
+
+}  // namespace
+
+GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width,
+                    const std::map<GroupId, std::vector<ConsumerKernel>>& kernels,
+                    const NodeOptions& options) {
+  const auto& group = source.groups.groups.at(id);
+  GroupReport report{id, group.name, group.width, width, {}, "kernel", 0, {}};
+  if (const auto found = kernels.find(id); found != kernels.end()) {
+    report.nodes = choose_nodes(found->second, width, options);
+    report.error = node_error(found->second, report.nodes, options.ridge);
+    GroupMaps maps{AxisMap::select(report.nodes, group.width),
+                   kernel_weights(found->second, report.nodes, options.ridge)};
+    return {std::move(maps), std::move(report)};
+  }
+  report.found_by = "l2";
+  report.nodes = most_important(importance_scores(source, {id}, find_importance("l2")).at(id), width);
+  GroupMaps maps = selection_maps(group.width, report.nodes);
+  return {std::move(maps), std::move(report)};
+}
+
+std::map<GroupId, std::vector<int64_t>> rank_channels(const AnalysedNetwork& source,
+                                                      const std::vector<GroupId>& groups,
+                                                      const Calibration& calibration,
+                                                      const NodeOptions& options,
+                                                      const KernelOptions& measuring) {
+  const auto kernels = measure_kernels(source, groups, calibration, measuring);
+  std::map<GroupId, std::vector<int64_t>> ranked;
+  for (const auto id : groups) {
+    if (const auto found = kernels.find(id); found != kernels.end()) {
+      ranked.emplace(id, rank_nodes(found->second, options).nodes);
+    } else {
+      const auto norms = importance_scores(source, {id}, find_importance("l2")).at(id);
+      const auto order = norms.argsort(/*stable=*/true, 0, /*descending=*/true).contiguous();
+      const auto* first = order.const_data_ptr<int64_t>();
+      ranked.emplace(id, std::vector<int64_t>(first, first + order.numel()));
+    }
+  }
+  return ranked;
+}
+
+NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
+                      const Calibration& calibration, const NodeOptions& options,
+                      const KernelOptions& measuring) {
+  check_widths(source, widths);
+  std::vector<GroupId> cut;
+  for (const auto& [id, width] : widths)
+    if (width < source.groups.groups[id].width) cut.push_back(id);
+  NodesFound result;
+  if (cut.empty()) return result;
+  const auto kernels = measure_kernels(source, cut, calibration, measuring);
+  for (const auto id : cut) {
+    auto found = nodes_of(source, id, widths.at(id), kernels, options);
+    if (const auto kernel = kernels.find(id); options.curves && kernel != kernels.end())
+      found.report.curve = rank_nodes(kernel->second, options).errors;
+    result.maps.emplace(id, std::move(found.maps));
+    result.groups.push_back(std::move(found.report));
+  }
+  const auto mixed = add_head_maps(source, calibration, result.maps, measuring);
+  for (auto& report : result.groups)
+    if (mixed.contains(report.id)) report.found_by = "mixture";
+  return result;
+}
+
+DataQuadrature resample(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
+                        const Calibration& calibration, const DataQuadratureOptions& options) {
+  auto found = find_nodes(source, widths, calibration, options.nodes,
+                          {.positions = options.refit.positions, .seed = options.refit.seed});
+  DataQuadrature result{resample(source, found.maps), std::move(found.maps), std::move(found.groups), {}, 1};
+  result.network.set_training(false);
+  if (!options.refits || result.maps.empty()) return result;
+  result.layers = refit(result.network, source, result.maps, calibration, options.refit);
+  if (options.together.steps > 0)
+    result.together_gain = refit_together(result.network, source, result.maps, calibration, options.together);
+  return result;
+}
+
+}  // namespace inn

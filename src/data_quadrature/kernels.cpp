@@ -1,0 +1,303 @@
+#include "inn/data_quadrature/kernels.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <compare>
+
+#include "block_nodes.h"
+#include "inn/calibration/calibration_run.h"
+#include "inn/calibration/moments.h"
+#include "inn/core/error.h"
+#include "inn/dimension/channel_places.h"
+#include "inn/network/linear_call.h"
+#include "inn/resampling/rows.h"
+
+namespace inn {
+namespace {
+
+// Of wider blocks channels are compared as one; kernels of more features take too long.
+constexpr int64_t kMostBlockFeatures = 1024;
+constexpr int64_t kRowsOfFeature = 2;
+constexpr int64_t kMostHeads = 64;
+
+bool is_attention(const Call& call) {
+  return call.op == "aten::scaled_dot_product_attention" && call.arguments[0].is_value() &&
+         call.arguments[1].is_value();
+}
+
+/// Walks the calls, and notes which read activations and consuming weights of one group.
+class ConsumerSearch {
+ public:
+  ConsumerSearch(const AnalysedNetwork& source, const std::vector<GroupId>& groups)
+      : source_(source), depends_(source.network.values.size(), false) {
+    for (const auto input : source.network.inputs) depends_[static_cast<size_t>(input)] = true;
+    for (const auto id : groups) {
+      found_[id];
+      for (const auto& member : source.groups.groups.at(id).members)
+        if (member.role == Role::consume)
+          carried_[source.network.state[member.state].value][id].push_back(member);
+    }
+  }
+
+  std::map<GroupId, std::vector<Consumer>> find() {
+    for (size_t c = 0; c < source_.network.calls.size(); ++c) visit(c);
+    return std::move(found_);
+  }
+
+ private:
+  void visit(size_t index) {
+    const auto& call = source_.network.calls[index];
+    std::vector<ValueId> activations;
+    std::map<GroupId, std::vector<Member>> weights;
+    for (const auto& argument : call.arguments)
+      argument.for_each_value([&](ValueId id) {
+        if (depends_[static_cast<size_t>(id)]) activations.push_back(id);
+        if (const auto found = carried_.find(id); found != carried_.end())
+          for (const auto& [group, members] : found->second)
+            weights[group].insert(weights[group].end(), members.begin(), members.end());
+      });
+    const bool depends = !activations.empty();
+    for (const auto& result : call.results)
+      for (const auto value : result.values) {
+        depends_[static_cast<size_t>(value)] = depends;
+        if (!depends && !weights.empty()) carried_[value] = weights;
+      }
+    if (!depends) return;
+    for (auto& [group, consumers] : found_) {
+      if (is_attention(call)) {
+        // Queries and keys are summed over, also where the values that pass have the same channels.
+        const ValueId queries = call.arguments[0].value(), keys = call.arguments[1].value();
+        if (has_last(queries, group) && has_last(keys, group))
+          consumers.push_back({index, keys, {}, queries});
+        continue;
+      }
+      std::vector<ValueId> with_group;
+      for (const auto id : activations)
+        if (has(id, group)) with_group.push_back(id);
+      if (with_group.empty()) continue;
+      if (const auto found = weights.find(group); found != weights.end()) {
+        consumers.push_back({index, with_group[0], found->second, {}});
+      } else if (with_group.size() >= 2 && with_group[0] != with_group[1] && !results_have(call, group)) {
+        consumers.push_back({index, with_group[1], {}, with_group[0]});
+      }
+    }
+  }
+
+  bool has(ValueId value, GroupId group) const {
+    for (const auto& axis : source_.groups.value_axes.at(static_cast<size_t>(value)))
+      if (!places_of(axis, group).empty()) return true;
+    return false;
+  }
+
+  bool has_last(ValueId value, GroupId group) const {
+    const auto& axes = source_.groups.value_axes.at(static_cast<size_t>(value));
+    return !axes.empty() && !places_of(axes.back(), group).empty();
+  }
+
+  bool results_have(const Call& call, GroupId group) const {
+    for (const auto& result : call.results)
+      for (const auto value : result.values)
+        if (has(value, group)) return true;
+    return false;
+  }
+
+  const AnalysedNetwork& source_;
+  std::vector<bool> depends_;  // on the inputs, by value
+  std::map<ValueId, std::map<GroupId, std::vector<Member>>> carried_;
+  std::map<GroupId, std::vector<Consumer>> found_;
+};
+
+/// What one consumer is measured by: of the channels of its value as one, of each head by itself, or of whole
+/// channels with all their features.
+enum class Seen { channels, heads, blocks };
+
+struct Watch {
+  GroupId group;
+  ValueId value;
+  Seen seen;
+  int64_t block;  // features of a channel, of blocks
+  auto operator<=>(const Watch&) const = default;
+};
+
+/// Adds what values hold of the channels of a group, at most `positions` places of each sample.
+class Meter {
+ public:
+  Meter(const AnalysedNetwork& source, const KernelOptions& options) : source_(source), options_(options) {}
+
+  void add(const Watch& watch, const at::Tensor& tensor, int64_t samples, std::vector<Moments>& moments) {
+    const int64_t width = source_.groups.groups[watch.group].width;
+    for (const auto& [axis, place] : places(watch.value, watch.group, tensor)) {
+      if (watch.seen == Seen::heads && is_split(tensor, axis, samples)) {
+        add_heads(tensor, axis, place, samples, width, moments);
+        continue;
+      }
+      at::Tensor rows = rows_at(tensor, axis, place, width);
+      if (watch.seen == Seen::blocks) rows = rows.reshape({width * watch.block, -1});
+      moments[0].add(sampled(rows, samples));
+    }
+  }
+
+  /// Features of a channel in a value that has its group in one place of one axis, whole; else 1.
+  int64_t block_of(ValueId value, GroupId group) const {
+    int64_t count = 0, block = 1;
+    for (const auto& axis : source_.groups.value_axes.at(static_cast<size_t>(value)))
+      for (const auto& place : places_of(axis, group)) {
+        ++count;
+        const int64_t features = place.outer * place.inner;
+        if (features * source_.groups.groups[group].width == axis.size) block = features;
+      }
+    return count == 1 ? block : 1;
+  }
+
+ private:
+  std::vector<std::pair<int64_t, ChannelPlace>> places(ValueId value, GroupId group,
+                                                       const at::Tensor& tensor) const {
+    std::vector<std::pair<int64_t, ChannelPlace>> result;
+    const auto& axes = source_.groups.value_axes.at(static_cast<size_t>(value));
+    for (size_t d = 0; d < axes.size(); ++d) {
+      const auto axis = static_cast<int64_t>(d);
+      if (places_of(axes[d], group).empty()) continue;
+      const Axis now = axis_of_run(axes[d], tensor.size(axis), source_.network.values[value].name);
+      for (const auto& place : places_of(now, group)) result.emplace_back(axis, place);
+    }
+    return result;
+  }
+
+  /// Whether axes before the last two are samples and heads.
+  static bool is_split(const at::Tensor& tensor, int64_t axis, int64_t samples) {
+    if (tensor.dim() < 3 || axis < tensor.dim() - 2) return false;
+    const int64_t matrices = tensor.numel() / (tensor.size(-1) * tensor.size(-2));
+    return matrices % samples == 0 && matrices / samples <= kMostHeads;
+  }
+
+  void add_heads(const at::Tensor& tensor, int64_t axis, const ChannelPlace& place, int64_t samples,
+                 int64_t width, std::vector<Moments>& moments) {
+    const at::Tensor matrices = tensor.reshape({samples, -1, tensor.size(-2), tensor.size(-1)});
+    moments.resize(std::max(moments.size(), static_cast<size_t>(matrices.size(1))));
+    for (int64_t head = 0; head < matrices.size(1); ++head)
+      moments[static_cast<size_t>(head)].add(
+          sampled(rows_at(matrices.select(1, head), axis - tensor.dim() + 3, place, width), samples));
+  }
+
+  at::Tensor sampled(const at::Tensor& rows, int64_t samples) {
+    const int64_t each = rows.size(1) / samples;
+    if (each <= options_.positions || rows.size(1) % samples != 0) return rows;
+    auto& chosen = chosen_[each];
+    if (!chosen.defined()) chosen = chosen_positions(each, {options_.positions, options_.seed});
+    return rows.view({rows.size(0), samples, each}).index_select(2, chosen.to(rows.device())).flatten(1);
+  }
+
+  const AnalysedNetwork& source_;
+  const KernelOptions& options_;
+  std::map<int64_t, at::Tensor> chosen_;  // by positions of a sample
+};
+
+/// The consumers' kernels of a run over all batches.
+class KernelMeter {
+ public:
+  KernelMeter(const AnalysedNetwork& source, const std::vector<GroupId>& groups, const KernelOptions& options)
+      : source_(source), meter_(source, options), consumers_(find_consumers(source, groups)) {
+    for (const auto& [group, list] : consumers_)
+      for (const auto& consumer : list) {
+        watch(watch_of(group, consumer, consumer.value));
+        if (consumer.other) watch(watch_of(group, consumer, *consumer.other));
+      }
+  }
+
+  void observe(ValueId value, const at::Tensor& tensor, int64_t samples) {
+    const auto found = watched_.find(value);
+    if (found == watched_.end() || !tensor.is_floating_point()) return;
+    for (const auto& each : found->second) meter_.add(each, tensor, samples, moments_[each]);
+  }
+
+  std::map<GroupId, std::vector<ConsumerKernel>> kernels() const {
+    std::map<GroupId, std::vector<ConsumerKernel>> result;
+    for (const auto& [group, list] : consumers_)
+      for (const auto& consumer : list) add(group, consumer, result);
+    for (const auto& [group, kernels] : result)
+      for (const auto& kernel : kernels)
+        require<std::runtime_error>(at::isfinite(kernel.kernel).all().item<bool>(), "resampling",
+                                    "Group '{}': its activations are not finite.",
+                                    source_.groups.groups[group].name);
+    return result;
+  }
+
+ private:
+  Watch watch_of(GroupId group, const Consumer& consumer, ValueId value) const {
+    if (consumer.other) return {group, value, Seen::heads, 1};
+    const int64_t block = meter_.block_of(value, group), width = source_.groups.groups[group].width;
+    bool fits = block > 1 && block * width <= kMostBlockFeatures;
+    for (const auto& member : consumer.weights) fits = fits && member.outer * member.inner == block;
+    return fits ? Watch{group, value, Seen::blocks, block} : Watch{group, value, Seen::channels, 1};
+  }
+
+  void watch(const Watch& each) {
+    if (moments_.try_emplace(each, 1).second) watched_[each.value].push_back(each);
+  }
+
+  void add(GroupId group, const Consumer& consumer,
+           std::map<GroupId, std::vector<ConsumerKernel>>& result) const {
+    const auto& seen = moments_.at(watch_of(group, consumer, consumer.value));
+    if (!seen[0].any()) return;
+    if (consumer.other) {
+      const auto& other = moments_.at(watch_of(group, consumer, *consumer.other));
+      for (size_t head = 0; head < std::min(seen.size(), other.size()); ++head)
+        result[group].push_back({seen[head].second(), other[head].second()});
+      return;
+    }
+    const int64_t width = source_.groups.groups[group].width,
+                  block = watch_of(group, consumer, consumer.value).block;
+    at::Tensor gram;
+    for (const auto& member : consumer.weights) {
+      const auto rows =
+          member_rows(source_.network, member, width).to(at::kCPU, at::kDouble).reshape({width * block, -1});
+      const auto product = at::mm(rows, rows.t());
+      gram = gram.defined() ? gram + product : product;
+    }
+    ConsumerKernel kernel{absorbs_mean(consumer.call) ? seen[0].centered() : seen[0].second(), gram, block};
+    // Too few rows say nothing of so many features.
+    if (seen[0].count() < kRowsOfFeature * width * block) kernel = between_channels({kernel})[0];
+    result[group].push_back(std::move(kernel));
+  }
+
+  /// Whether the call, or a batch norm behind it, has a bias.
+  bool absorbs_mean(size_t index) const {
+    const auto found = linear_call(source_.network, index);
+    const auto* linear = std::get_if<LinearCall>(&found);
+    if (linear == nullptr || linear->bias) return true;
+    for (const auto& call : source_.network.calls)
+      if (call.op.find("batch_norm") != std::string::npos && call.arguments[0].is_value() &&
+          call.arguments[0].value() == linear->output)
+        return true;
+    return false;
+  }
+
+  const AnalysedNetwork& source_;
+  Meter meter_;
+  std::map<GroupId, std::vector<Consumer>> consumers_;
+  std::map<Watch, std::vector<Moments>> moments_;  // of heads: one each
+  std::map<ValueId, std::vector<Watch>> watched_;
+};
+
+}  // namespace
+
+std::map<GroupId, std::vector<Consumer>> find_consumers(const AnalysedNetwork& source,
+                                                        const std::vector<GroupId>& groups) {
+  return ConsumerSearch(source, groups).find();
+}
+
+std::map<GroupId, std::vector<ConsumerKernel>> measure_kernels(const AnalysedNetwork& source,
+                                                               const std::vector<GroupId>& groups,
+                                                               const Calibration& calibration,
+                                                               const KernelOptions& options) {
+  const at::NoGradGuard no_grad;
+  KernelMeter meter(source, groups, options);
+  observe_values(source.network, calibration, [&](ValueId value, const at::Tensor& tensor, int64_t samples) {
+    meter.observe(value, tensor, samples);
+  });
+  return meter.kernels();
+}
+
+}  // namespace inn

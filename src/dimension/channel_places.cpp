@@ -1,0 +1,39 @@
+#include "inn/dimension/channel_places.h"
+
+#include <ATen/ATen.h>
+
+#include "inn/core/error.h"
+
+namespace inn {
+std::vector<ChannelPlace> places_of(const Axis& axis, GroupId group) {
+  std::vector<ChannelPlace> places;
+  for_each_place(axis, {0, 1, axis.size, 1}, [&](const Axis& leaf, const ChannelPlace& place) {
+    if (leaf.variable == static_cast<VariableId>(group)) places.push_back(place);
+  });
+  return places;
+}
+
+at::Tensor rows_at(const at::Tensor& tensor, int64_t axis, const ChannelPlace& place, int64_t width) {
+  const at::Tensor first = tensor.movedim(axis, 0);
+  if (place.outer == 1) return first.narrow(0, place.offset, width * place.inner).reshape({width, -1});
+  const auto c = at::arange(width).view({width, 1, 1}) * place.inner;
+  const auto o = at::arange(place.outer).view({1, place.outer, 1}) * place.outer_stride;
+  const auto i = at::arange(place.inner).view({1, 1, place.inner});
+  const auto index = (c + o + i + place.offset).reshape({-1}).to(tensor.device());
+  return first.index_select(0, index).reshape({width, -1});
+}
+
+Axis axis_of_run(Axis axis, int64_t size, const std::string& value) {
+  if (axis.size == size) return axis;
+  const int64_t rest = axis.is_product() && axis.parts[0].is_variable() && axis.parts[0].variable < 0
+                           ? axis.size / axis.parts[0].size
+                           : 0;
+  require(rest > 0 && size % rest == 0, "resampling",
+          "Calibration: value '{}' has a group in an axis of size {}, but the batch gives it size {}.", value,
+          axis.size, size);
+  axis.parts[0].size = size / rest;
+  axis.size = size;
+  return axis;
+}
+
+}  // namespace inn

@@ -1,0 +1,148 @@
+// Which parameters scale the slices of a value, and whose quadrature a sum is.
+
+#include <algorithm>
+
+#include "analysis.h"
+#include "inn/dimension/rule.h"
+
+namespace inn {
+namespace {
+
+using ScaleSource = Analysis::ScaleSource;
+
+/// Sums of many branches would make lists that grow with the network; so long a list is as good as none.
+constexpr size_t kMostOrigins = 64;
+
+void append(std::vector<ScaleSource>& target, const std::vector<ScaleSource>& added) {
+  for (const auto& scale_source : added)
+    if (std::find(target.begin(), target.end(), scale_source) == target.end()) target.push_back(scale_source);
+  if (target.size() > kMostOrigins) target.clear();
+}
+
+std::vector<ScaleSource>& origins_at(Analysis& analysis, ValueId value, int64_t axis) {
+  auto& by_axis = analysis.scale_sources[value];
+  if (by_axis.size() <= static_cast<size_t>(axis)) by_axis.resize(axis + 1);
+  return by_axis[axis];
+}
+
+/// The product of sizes[axis + 1…]: how many elements one step along the axis skips.
+int64_t stride_of(const std::vector<int64_t>& sizes, size_t axis) {
+  int64_t stride = 1;
+  for (size_t d = axis + 1; d < sizes.size(); ++d) stride *= sizes[d];
+  return stride;
+}
+
+}  // namespace
+
+ValueId RuleContext::tensor(const std::string& name, std::optional<size_t> element) const {
+  return element ? argument(name).list().at(*element).value() : argument(name).value();
+}
+
+void RuleContext::consume(const std::string& name, int64_t axis, std::optional<size_t> element) {
+  const ValueId value = tensor(name, element);
+  if (analysis_.of_parameters[value])
+    return analysis_.consume({value, axis}, analysis_.axes[value]->at(axis));
+  contract({{name, axis, element}});
+}
+
+void RuleContext::consume_part(const std::string& name, int64_t axis, const Axis& part) {
+  const ValueId value = tensor(name, std::nullopt);
+  if (analysis_.of_parameters[value]) analysis_.consume({value, axis}, part);
+}
+
+void RuleContext::contract(const std::vector<Place>& places) {
+  for (const auto& place : places)
+    if (is_of_parameters(place.name, place.element) &&
+        has_scale_source(place.name, place.axis, place.element))
+      return consume(place.name, place.axis, place.element);
+  Analysis::Contraction contraction{.call = call_index_, .places = {}, .axis = {}};
+  for (const auto& place : places) {
+    const ValueId value = tensor(place.name, place.element);
+    contraction.places.push_back({value, place.axis});
+    contraction.axis = analysis_.axes[value]->at(place.axis);
+  }
+  analysis_.contractions.push_back(std::move(contraction));
+}
+
+bool RuleContext::is_of_parameters(const std::string& name, std::optional<size_t> element) const {
+  return analysis_.of_parameters[tensor(name, element)];
+}
+
+bool RuleContext::has_scale_source(const std::string& name, int64_t axis,
+                                   std::optional<size_t> element) const {
+  return !analysis_.scale_sources_of({tensor(name, element), axis}).empty();
+}
+
+void RuleContext::propagate_scale(const std::string& name, int64_t from, int64_t to, size_t index) {
+  append(origins_at(analysis_, results_.at(index), to),
+         analysis_.scale_sources_of({tensor(name, std::nullopt), from}));
+}
+
+void RuleContext::propagate_scales(const std::vector<Place>& places, int64_t to, size_t index) {
+  for (const auto& place : places)
+    if (!has_scale_source(place.name, place.axis, place.element)) return;
+  for (const auto& place : places)
+    append(origins_at(analysis_, results_.at(index), to),
+           analysis_.scale_sources_of({tensor(place.name, place.element), place.axis}));
+}
+
+void RuleContext::propagate_scale_reshaped(const std::string& name, int64_t first_from,
+                                           const std::vector<int64_t>& from, int64_t first_to,
+                                           const std::vector<int64_t>& to) {
+  const ValueId value = tensor(name, std::nullopt);
+  for (size_t b = 0; b < to.size(); ++b) {
+    if (to[b] == 1) continue;
+    const int64_t stride = stride_of(to, b), extent = stride * to[b];
+    // The axes of `from` that this one is a digit of, or that it is made of.
+    std::vector<ScaleSource> common;
+    bool first = true;
+    for (size_t a = from.size(); a-- > 0;) {
+      const int64_t own_stride = stride_of(from, a), own_extent = own_stride * from[a];
+      if (from[a] == 1 || own_extent <= stride || own_stride >= extent) continue;
+      const bool digit = stride % own_stride == 0 && extent <= own_extent;
+      const bool part = own_stride % stride == 0 && own_extent <= extent;
+      std::vector<ScaleSource> scaled;
+      for (auto scale_source : analysis_.scale_sources_of({value, first_from + static_cast<int64_t>(a)})) {
+        if (digit) scale_source.stride *= stride / own_stride;
+        if (!digit && part && scale_source.stride % (own_stride / stride) != 0) continue;
+        if (!digit && part) scale_source.stride /= own_stride / stride;
+        if (digit || part) scaled.push_back(scale_source);
+      }
+      if (first) {
+        common = std::move(scaled);
+      } else {
+        std::erase_if(common, [&](const ScaleSource& scale_source) {
+          return std::find(scaled.begin(), scaled.end(), scale_source) == scaled.end();
+        });
+      }
+      first = false;
+    }
+    append(origins_at(analysis_, results_.at(0), first_to + static_cast<int64_t>(b)), common);
+  }
+}
+
+void RuleContext::propagate_scale_part(const std::string& name, int64_t along, int64_t start, int64_t length,
+                                       Along kept, size_t index) {
+  const ValueId value = tensor(name, std::nullopt);
+  const auto& axes = *analysis_.axes[value];
+  const auto& cut = analysis_.scale_sources_of({value, along});
+  for (int64_t d = 0; d < static_cast<int64_t>(axes.size()); ++d) {
+    if (d == along && kept == Along::dropped) continue;
+    std::vector<ScaleSource> narrowed = analysis_.scale_sources_of({value, d});
+    for (auto& scale_source : narrowed) {
+      // Where the axis that is cut is the outermost digit of the slices, fewer of them are left.
+      for (const auto& whole : cut) {
+        if (!whole.is_of(scale_source) || whole.begin != scale_source.begin || whole.end != scale_source.end)
+          continue;
+        if (whole.stride * axes[along].size != whole.end - whole.begin) continue;
+        scale_source.end = scale_source.begin + (start + length) * whole.stride;
+        scale_source.begin += start * whole.stride;
+        break;
+      }
+    }
+    append(origins_at(analysis_, results_.at(index), d > along && kept == Along::dropped ? d - 1 : d),
+           narrowed);
+  }
+}
+
+}  // namespace inn

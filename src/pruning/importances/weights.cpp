@@ -1,0 +1,65 @@
+// Importances that only the weights give.
+
+#include <ATen/ATen.h>
+
+#include "importances.h"
+#include "inn/core/error.h"
+
+namespace inn::importance_entries {
+namespace {
+
+/// Scores each member by itself: `score(rows, options)` for its rows [width, k].
+template <class Score>
+auto by_member(Score score) {
+  return [score](const ScoredGroup& group) {
+    std::vector<at::Tensor> scores;
+    for (const auto& member : group.members) scores.push_back(score(group.rows(member), group.options));
+    return scores;
+  };
+}
+
+at::Tensor norm_of_rows(const at::Tensor& rows, double p) {
+  require(p > 0, "resampling", "Importance 'lp': p must be above 0 but got {}.", p);
+  return rows.norm(p, {1});
+}
+
+/// s_c / Σ s_d over the d that stand not before c when sorted by s, the squared norms.
+at::Tensor lamp_scores(const at::Tensor& rows) {
+  const auto [sorted, order] = rows.square().sum({1}).sort(/*stable=*/true, 0, /*descending=*/false);
+  const auto rest = sorted.flip({0}).cumsum(0).flip({0});
+  const auto scores = at::where(rest > 0, sorted / rest, at::zeros_like(sorted));
+  return at::zeros_like(scores).scatter(0, order, scores);
+}
+
+at::Tensor distances_to_others(const at::Tensor& rows) {
+  constexpr int64_t kNoMatrixProduct = 2;  // |a|² − 2ab + |b|² loses the digits of small distances
+  return at::cdist(rows, rows, 2, kNoMatrixProduct).sum({1});
+}
+
+}  // namespace
+
+std::vector<Importance> of_weights() {
+  return {
+      {.name = "l1",
+       .doc = "sum of the absolute weights that produce the channel",
+       .scores = by_member([](const at::Tensor& rows, const auto&) { return norm_of_rows(rows, 1); })},
+      {.name = "l2",
+       .doc = "root of the sum of the squared weights that produce the channel",
+       .scores = by_member([](const at::Tensor& rows, const auto&) { return norm_of_rows(rows, 2); })},
+      {.name = "lp",
+       .doc = "(Σ |w|^p)^(1/p) over the weights that produce the channel",
+       .scores = by_member([](const at::Tensor& rows, const ImportanceOptions& options) {
+         return norm_of_rows(rows, options.p);
+       })},
+      {.name = "lamp",
+       .doc =
+           "squared norm over the sum of those of all channels that are not smaller (Lee et al., ICLR 2021)",
+       .scores = by_member([](const at::Tensor& rows, const auto&) { return lamp_scores(rows); })},
+      {.name = "fpgm",
+       .doc = "sum of the distances to the other channels' weights: least near their geometric median (He et "
+              "al., CVPR 2019)",
+       .scores = by_member([](const at::Tensor& rows, const auto&) { return distances_to_others(rows); })},
+  };
+}
+
+}  // namespace inn::importance_entries

@@ -1,0 +1,285 @@
+#include "fit_plan.h"
+
+#include <algorithm>
+#include <set>
+
+namespace inn {
+namespace {
+
+// Of all blocks' outputs together, in a joint fit of the whole network, where each of its outputs has 1.
+constexpr double kBlocksWeight = 3;
+
+/// Where a value is read.
+struct Readers {
+  std::vector<size_t> calls;
+  bool is_output = false;
+};
+
+/// What the plan knows of each value.
+class FitPlanner {
+ public:
+  FitPlanner(const Network& network, const Groups& groups, const std::map<GroupId, GroupMaps>& maps,
+             bool only_readers)
+      : only_readers_(only_readers),
+        network_(network),
+        groups_(groups),
+        maps_(maps),
+        readers_(network.values.size()),
+        made_by_(network.values.size(), -1),
+        changed_(network.values.size(), false) {
+    for (size_t c = 0; c < network.calls.size(); ++c) {
+      for (const auto& argument : network.calls[c].arguments)
+        argument.for_each_value([&](ValueId id) {
+          auto& calls = readers_[static_cast<size_t>(id)].calls;
+          if (calls.empty() || calls.back() != c) calls.push_back(c);
+        });
+      for (const auto& result : network.calls[c].results)
+        for (const auto id : result.values) made_by_[static_cast<size_t>(id)] = static_cast<int64_t>(c);
+    }
+    for (const auto& output : network.outputs)
+      output.for_each_value([&](ValueId id) { readers_[static_cast<size_t>(id)].is_output = true; });
+    for (size_t c = 0; c < network.calls.size(); ++c) linear_.push_back(linear_call(network, c));
+    for (size_t s = 0; s < network.state.size(); ++s)
+      changed_[static_cast<size_t>(network.state[s].value)] = is_mapped(s);
+  }
+
+  FitPlan make() {
+    find_changes();
+    for (size_t c = 0; c < network_.calls.size(); ++c) plan(c);
+    for (size_t c = 0; c < network_.calls.size(); ++c)
+      if (auto block = block_from(c)) plan_.blocks.push_back(std::move(*block));
+    std::stable_sort(plan_.blocks.begin(), plan_.blocks.end(), [](const JointFit& a, const JointFit& b) {
+      return a.layers.back().linear.call < b.layers.back().linear.call;
+    });
+    plan_whole();
+    return std::move(plan_);
+  }
+
+ private:
+  bool is_mapped(size_t state) const {
+    for (size_t d = 0; d < groups_.axes.at(state).size(); ++d)
+      if (!axis_map(groups_, state, static_cast<int64_t>(d), maps_).is_identity()) return true;
+    return false;
+  }
+
+  bool changed(ValueId id) const { return changed_[static_cast<size_t>(id)]; }
+
+  void find_changes() {
+    for (const auto& call : network_.calls) {
+      bool any = false;
+      for (const auto& argument : call.arguments)
+        argument.for_each_value([&](ValueId id) { any = any || changed(id); });
+      for (const auto& result : call.results)
+        for (const auto id : result.values) changed_[static_cast<size_t>(id)] = any;
+    }
+  }
+
+  void plan(size_t c) {
+    if (const auto* found = std::get_if<LinearCall>(&linear_[c])) {
+      if (auto fit = fit_of(*found)) plan_.fits.push_back(std::move(*fit));
+    } else if (const auto* reason = std::get_if<std::string>(&linear_[c]); reason && touched(c)) {
+      plan_.kept.push_back({network_.calls[c].module, *reason});
+    }
+  }
+
+  bool touched(size_t c) const {
+    for (const auto& result : network_.calls[c].results)
+      for (const auto id : result.values)
+        if (changed(id)) return true;
+    return false;
+  }
+
+  /// The fit of the layer, if a change reaches it.
+  std::optional<Fit> fit_of(const LinearCall& linear) const {
+    Fit fit = fit_of_any(linear);
+    const bool reads = !axis_map(groups_, linear.weight, linear.input_axis(), maps_).is_identity();
+    if (only_readers_) return reads ? std::optional(std::move(fit)) : std::nullopt;
+    const bool by_input = reads || changed(linear.input);
+    if (!by_input && !(fit.residual && changed(fit.residual->partner))) return {};
+    return fit;
+  }
+
+  Fit fit_of_any(const LinearCall& linear) const {
+    Fit fit{linear, {}, {}, axis_map(groups_, linear.weight, linear.output_axis(), maps_)};
+    if (linear.kind != LinearCall::Kind::linear && linear.input_first)
+      fit.outputs = grouped_outputs(linear, fit.outputs);
+    ValueId output = linear.output;
+    if (const auto next = only_reader(output); next && is_batch_norm(*next, output)) {
+      fit.norm = norm_of(*next);
+      output = network_.calls[*next].results[0].values[0];
+    }
+    while (const auto next = only_reader(output)) {
+      if (!is_nothing(*next)) break;
+      output = network_.calls[*next].results[0].values[0];
+    }
+    fit.residual = residual_of(linear, output);
+    return fit;
+  }
+
+  /// The block that begins with this call, where its outputs were cut and only one other layer reads them.
+  std::optional<JointFit> block_from(size_t c) const {
+    const auto* first = std::get_if<LinearCall>(&linear_[c]);
+    if (!first || axis_map(groups_, first->weight, first->output_axis(), maps_).is_identity()) return {};
+    const auto* second = only_layer_behind(first->output);
+    if (!second) return {};
+    const Fit last = fit_of_any(*second);
+    return JointFit{{fit_of_any(*first), last}, {target_of(last)}};
+  }
+
+  /// What a layer is to give: behind its norm, and added to the other summand.
+  Target target_of(const Fit& fit) const {
+    ValueId value = fit.linear.output;
+    if (fit.residual) {
+      value = fit.residual->sum;
+    } else if (fit.norm) {
+      value = network_.calls[fit.norm->call].results[0].values[0];
+    }
+    const auto next = only_reader(value);
+    const bool before_relu =
+        next && (network_.calls[*next].op == "aten::relu" || network_.calls[*next].op == "aten::relu_");
+    return {value, fit.outputs, fit.linear.kind == LinearCall::Kind::linear ? -1 : 1, before_relu};
+  }
+
+  void plan_whole() {
+    auto& [layers, targets] = plan_.whole;
+    for (size_t c = 0; c < network_.calls.size(); ++c)
+      if (const auto* linear = std::get_if<LinearCall>(&linear_[c]); linear && touched(c))
+        layers.push_back(fit_of_any(*linear));
+    const auto add = [&](Target target) {
+      for (const auto& other : targets)
+        if (other.value == target.value) return;
+      targets.push_back(std::move(target));
+    };
+    for (const auto& block : plan_.blocks) add(block.targets[0]);
+    for (const auto& fit : layers)
+      if (fit.residual) add(target_of(fit));
+    for (auto& target : targets) target.weight = kBlocksWeight / static_cast<double>(targets.size());
+    for (const auto& output : network_.outputs)
+      output.for_each_value([&](ValueId id) {
+        const auto& value = network_.values[static_cast<size_t>(id)];
+        if (changed(id) && value.sizes.size() > 0 && at::isFloatingType(value.dtype)) add({id, {}, 0, false});
+      });
+  }
+
+  /// The one linear call by which everything goes that depends on the value.
+  const LinearCall* only_layer_behind(ValueId value) const {
+    std::set<ValueId> reached{value};
+    const LinearCall* found = nullptr;
+    for (auto c = static_cast<size_t>(made_by_[static_cast<size_t>(value)]) + 1; c < network_.calls.size();
+         ++c) {
+      const auto& call = network_.calls[c];
+      bool reads = false;
+      for (const auto& argument : call.arguments)
+        argument.for_each_value([&](ValueId id) { reads = reads || reached.contains(id); });
+      if (!reads) continue;
+      if (found) return nullptr;
+      if (const auto* linear = std::get_if<LinearCall>(&linear_[c])) {
+        found = linear;
+        continue;
+      }
+      for (const auto& result : call.results) reached.insert(result.values.begin(), result.values.end());
+    }
+    for (const auto id : reached)
+      if (readers_[static_cast<size_t>(id)].is_output) return nullptr;
+    return found;
+  }
+
+  /// Of a grouped transposed convolution, whose weight has the outputs of one group only, the outputs are
+  /// found by the value that it gives.
+  AxisMap grouped_outputs(const LinearCall& linear, const AxisMap& of_weight) const {
+    const auto& axes = groups_.value_axes.at(static_cast<size_t>(linear.output));
+    const int64_t channels = axes.at(1).size;
+    return channels % of_weight.cols() == 0 ? of_weight.expand(channels / of_weight.cols(), 1) : of_weight;
+  }
+
+  std::optional<size_t> only_reader(ValueId id) const {
+    const auto& readers = readers_[static_cast<size_t>(id)];
+    if (readers.is_output || readers.calls.size() != 1) return {};
+    return readers.calls[0];
+  }
+
+  Fit::Norm norm_of(size_t c) const {
+    const auto& arguments = network_.calls[c].arguments;
+    Fit::Norm norm{c, *network_.state_of(arguments[3].value()), {}};
+    if (arguments[2].is_value()) norm.shift = network_.state_of(arguments[2].value());
+    return norm;
+  }
+
+  bool is_batch_norm(size_t c, ValueId input) const {
+    const auto& call = network_.calls[c];
+    if (call.op != "aten::batch_norm" && call.op != "aten::_native_batch_norm_legit_no_training")
+      return false;
+    if (!call.arguments[0].is_value() || call.arguments[0].value() != input) return false;
+    for (const size_t place : {1, 2, 3, 4}) {
+      const auto& argument = call.arguments[place];
+      const bool may_lack = place < 3;
+      if (may_lack && argument.is_none()) continue;
+      if (!argument.is_value() || !network_.state_of(argument.value())) return false;
+      if (readers_[static_cast<size_t>(argument.value())].calls.size() != 1) return false;
+    }
+    return true;
+  }
+
+  /// Dropout in evaluation mode, and the like.
+  bool is_nothing(size_t c) const {
+    const auto& op = network_.calls[c].op;
+    return op == "aten::dropout" || op == "aten::feature_dropout" || op == "aten::alias" ||
+           op == "aten::detach" || op == "aten::contiguous";
+  }
+
+  std::optional<Fit::Residual> residual_of(const LinearCall& linear, ValueId output) const {
+    const auto next = only_reader(output);
+    if (!next) return {};
+    const auto& call = network_.calls[*next];
+    if (call.op != "aten::add" && call.op != "aten::add_") return {};
+    if (!call.arguments[0].is_value() || !call.arguments[1].is_value()) return {};
+    const auto& alpha = call.arguments.at(2);
+    if (!alpha.is_constant() || !alpha.constant().isScalar() || alpha.constant().toScalar().toDouble() != 1)
+      return {};
+    const ValueId first = call.arguments[0].value(), second = call.arguments[1].value();
+    const ValueId partner = first == output ? second : first;
+    const ValueId sum = call.results[0].values[0];
+    if (partner == output || network_.state_of(partner)) return {};
+    const auto& sizes = network_.values[static_cast<size_t>(output)].sizes;
+    if (network_.values[static_cast<size_t>(partner)].sizes != sizes ||
+        network_.values[static_cast<size_t>(sum)].sizes != sizes)
+      return {};
+    if (fits_between(linear.call, partner)) return {};
+    return Fit::Residual{sum, partner};
+  }
+
+  /// Whether the value depends on a weight of a call after `call` that may be fit.
+  bool fits_between(size_t call, ValueId value) const {
+    std::vector<ValueId> open{value};
+    std::set<ValueId> seen;
+    while (!open.empty()) {
+      const auto id = open.back();
+      open.pop_back();
+      const auto made = made_by_[static_cast<size_t>(id)];
+      if (made <= static_cast<int64_t>(call) || !seen.insert(id).second) continue;
+      if (std::holds_alternative<LinearCall>(linear_[static_cast<size_t>(made)])) return true;
+      for (const auto& argument : network_.calls[static_cast<size_t>(made)].arguments)
+        argument.for_each_value([&](ValueId other) { open.push_back(other); });
+    }
+    return false;
+  }
+
+  bool only_readers_;
+  const Network& network_;
+  const Groups& groups_;
+  const std::map<GroupId, GroupMaps>& maps_;
+  std::vector<Readers> readers_;
+  std::vector<int64_t> made_by_;
+  std::vector<bool> changed_;
+  std::vector<std::variant<std::monostate, LinearCall, std::string>> linear_;  // by call
+  FitPlan plan_;
+};
+
+}  // namespace
+
+FitPlan plan_fits(const Network& network, const Groups& groups, const std::map<GroupId, GroupMaps>& maps,
+                  bool only_readers) {
+  return FitPlanner(network, groups, maps, only_readers).make();
+}
+
+}  // namespace inn

@@ -1,0 +1,67 @@
+#pragma once
+// Which layers are refit, and to what.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "inn/network/linear_call.h"
+#include "inn/resampling/maps.h"
+
+namespace inn {
+
+/// One layer's fit.
+struct Fit {
+  LinearCall linear;
+  /// A batch norm in evaluation mode that alone reads the output: an affine map of each channel.
+  struct Norm {
+    size_t call, mean;            // `mean`: the running mean, in Network::state
+    std::optional<size_t> shift;  // in Network::state
+  };
+  std::optional<Norm> norm;
+  /// Where the output (of the norm) is read by nothing but one sum: that sum, and its other summand, which is
+  /// computed without anything that is fit later.
+  struct Residual {
+    ValueId sum, partner;
+  };
+  std::optional<Residual> residual;
+  AxisMap outputs;  // of the source's output channels
+};
+
+/// A layer that is touched but can't be fit.
+struct Kept {
+  std::string layer, reason;
+};
+
+/// A value that is to be what it was in the source network, under the map of one of its axes (none: as it
+/// is).
+struct Target {
+  ValueId value;
+  std::optional<AxisMap> map;
+  int64_t axis;      // of channels: 1 of images, else −1
+  bool before_relu;  // nothing but a ReLU reads it
+  double weight = 1;
+};
+
+/// Layers that are fit together, since what one gives is only seen through another.
+struct JointFit {
+  std::vector<Fit> layers;  // in network order
+  std::vector<Target> targets;
+};
+
+struct FitPlan {
+  std::vector<Fit> fits;  // in network order
+  /// Each layer whose outputs were cut, where all that depends on them goes through one other layer: with
+  /// that one, by which they are ordered, towards its output (that of its norm, or the sum that it ends in).
+  std::vector<JointFit> blocks;
+  /// All layers that are touched, towards the network's outputs and those of the blocks.
+  JointFit whole;
+  std::vector<Kept> kept;
+};
+
+/// Looks at `network` (source or resampled: the calls are alike) under `maps`. `only_readers`: layers whose
+/// own input axis is mapped, and no others.
+FitPlan plan_fits(const Network& network, const Groups& groups, const std::map<GroupId, GroupMaps>& maps,
+                  bool only_readers = false);
+
+}  // namespace inn

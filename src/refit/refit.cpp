@@ -1,0 +1,254 @@
+#include "inn/refit/refit.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <chrono>
+
+#include "fit_plan.h"
+#include "gauss_newton.h"
+#include "held_out.h"
+#include "inn/calibration/activation_cache.h"
+#include "inn/core/error.h"
+#include "inn/network/channel_norm.h"
+#include "inn/refit/least_squares.h"
+
+namespace inn {
+namespace {
+
+// Of a joint fit of two layers.
+constexpr int64_t kRowsPerFeature = 64;
+constexpr int64_t kLeastSamples = 64;
+/// Of all layers: more, since the outputs of a network are few for so many unknowns.
+constexpr double kTogetherDamping = 1e-2;
+
+/// Goes through the network once.
+class Sweep {
+ public:
+  Sweep(Network& resampled, const AnalysedNetwork& source, const std::map<GroupId, GroupMaps>& maps,
+        const Calibration& calibration, const RefitOptions& options)
+      : resampled_(resampled),
+        options_(options),
+        source_(source.network, calibration, options.memory),
+        present_(resampled, calibration, options.memory),
+        plan_(plan_fits(present_.network, source.groups, maps, options.only_readers)) {}
+
+  std::vector<LayerFit> run() {
+    std::vector<LayerFit> results;
+    for (const auto& kept : plan_.kept) results.push_back({.layer = kept.layer, .kept = kept.reason});
+    const auto all = static_cast<int64_t>(plan_.fits.size());
+    for (const auto& fit : plan_.fits) {
+      const auto start = std::chrono::steady_clock::now();
+      results.push_back(refit(fit));
+      results.back().seconds =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      if (options_.progress)
+        options_.progress(static_cast<int64_t>(&fit - plan_.fits.data()) + 1, all, results.back().layer);
+    }
+    return results;
+  }
+
+ private:
+  LayerFit refit(const Fit& fit) {
+    const auto& linear = fit.linear;
+    LayerFit result{.layer = present_.network.state[linear.weight].name,
+                    .target = fit.residual ? "the sum that it ends in" : "its output"};
+    const at::Tensor prior = weight_matrix(present_.network, linear).to(at::kDouble);
+    result.features = prior.size(2);
+    if (prior.size(2) > options_.most_features) {
+      result.kept = fmt::format("{} features are more than the {} that a fit may have", prior.size(2),
+                                options_.most_features);
+      return result;
+    }
+    const size_t position = position_for(linear.call);
+    source_.advance(position);
+    present_.advance(position);
+    NormalEquations kept_in, held_out;
+    accumulate(fit, kept_in, held_out);
+    result.rows = kept_in.rows() + held_out.rows();
+    at::Tensor prior_bias;
+    if (linear.bias)
+      prior_bias = present_.network.state[*linear.bias]
+                       .tensor.detach()
+                       .to(at::kDouble)
+                       .reshape({prior.size(0), prior.size(1)});
+    RidgeChoice choice = [&] {
+      try {
+        return choose_ridge(kept_in, held_out, prior, prior_bias, linear.bias || fit.norm, options_.ridges);
+      } catch (const std::invalid_argument&) {
+        raise<std::runtime_error>("resampling", "Layer '{}': its activations are not finite.", result.layer);
+      }
+    }();
+    set_weights(fit, choice.fit);
+    result.ridge = choice.ridge;
+    result.error_before = choice.error_before;
+    result.error_after = choice.error_after;
+    result.held_out_before = choice.held_out_before;
+    result.held_out_after = choice.held_out_after;
+    for (const auto& block : plan_.blocks)
+      if (block.layers.back().linear.call == linear.call) {
+        result.block_gain *= gauss_newton(source_, present_, block, block_steps(block));
+        for (const auto& layer : block.layers) copy_state(layer);
+      }
+    return result;
+  }
+
+  GaussNewtonOptions block_steps(const JointFit& block) const {
+    return {.steps = options_.gauss_newton_steps,
+            .iterations = options_.gauss_newton_iterations,
+            .samples = samples_for(block),
+            .held_out_every = options_.held_out_every,
+            .seed = options_.seed};
+  }
+
+  /// So many samples that there are rows for the unknowns, where a sample has many positions: fewer.
+  int64_t samples_for(const JointFit& block) const {
+    const auto& target = block.targets[0];
+    const auto& sizes = present_.network.values[static_cast<size_t>(target.value)].sizes;
+    const auto channels = target.axis < 0 ? sizes.size() - 1 : static_cast<size_t>(target.axis);
+    int64_t positions = 1;  // of one sample, as in the example
+    for (size_t d = 1; d < sizes.size(); ++d)
+      if (d != channels) positions *= std::max<int64_t>(1, sizes[d]);
+    int64_t features = 0;
+    for (const auto& layer : block.layers) features += weight_matrix(present_.network, layer.linear).size(2);
+    const int64_t most = options_.gauss_newton_samples;
+    return std::clamp(kRowsPerFeature * features / positions, std::min(kLeastSamples, most), most);
+  }
+
+  /// Where the replays may stand: before this call, and before every block that is still to be fit.
+  size_t position_for(size_t call) const {
+    size_t position = call;
+    if (options_.gauss_newton_steps > 0)
+      for (const auto& block : plan_.blocks)
+        if (block.layers.back().linear.call >= call)
+          position = std::min(position, block.layers.front().linear.call);
+    return position;
+  }
+
+  /// Takes a layer's weights from the present network.
+  void copy_state(const Fit& fit) {
+    std::vector<size_t> states{fit.linear.weight};
+    if (fit.linear.bias) states.push_back(*fit.linear.bias);
+    if (fit.norm) states.push_back(fit.norm->mean);
+    if (fit.norm && fit.norm->shift) states.push_back(*fit.norm->shift);
+    for (const auto state : states) resampled_.state[state].tensor = present_.network.state[state].tensor;
+  }
+
+  void accumulate(const Fit& fit, NormalEquations& kept_in, NormalEquations& held_out) {
+    const auto& linear = fit.linear;
+    std::vector<ValueId> of_source{linear.output}, of_present{linear.input};
+    if (fit.residual) {
+      of_source.push_back(fit.residual->sum);
+      of_present.push_back(fit.residual->partner);
+    }
+    const PositionSample positions{options_.positions, options_.seed};
+    int64_t first = 0;  // sample of the batch
+    for (int64_t b = 0; b < present_.batches(); ++b) {
+      const auto y = source_.run(b, of_source), x = present_.run(b, of_present);
+      const at::Tensor input = x[0].toTensor();
+      const int64_t samples = input.size(0) % present_.samples(b) == 0 ? present_.samples(b) : 1;
+      const auto rows = [&](const at::Tensor& tensor) {
+        return targets_of(present_.network, linear, tensor, samples, positions).to(at::kDouble);
+      };
+      const int64_t axis = linear.kind == LinearCall::Kind::linear ? -1 : 1;
+      const auto of_map = [&](const c10::IValue& value) { return fit.outputs.apply(value.toTensor(), axis); };
+      at::Tensor target = rows(of_map(y[0]));
+      if (fit.residual) {
+        const at::Tensor wanted = rows(of_map(y[1])) - rows(x[1].toTensor());
+        target = fit.norm ? behind_norm(fit.norm->call, wanted, target) : wanted;
+      }
+      const at::Tensor features = features_of(present_.network, linear, input, samples, positions);
+      add(features, target, first, kept_in, held_out);
+      first += samples;
+    }
+  }
+
+  at::Tensor behind_norm(size_t norm, const at::Tensor& wanted, const at::Tensor& own) const {
+    // [g, samples, positions, outputs]: the channels of a norm are the groups' outputs, one group after
+    // another.
+    const auto joined = [](const at::Tensor& rows) { return rows.movedim(0, 2).flatten(2); };
+    const at::Tensor result = channel_norm(present_.network, norm).inverse(joined(wanted), joined(own));
+    return result.unflatten(2, {own.size(0), own.size(3)}).movedim(2, 0);
+  }
+
+  void add(const at::Tensor& features, const at::Tensor& targets, int64_t first, NormalEquations& kept_in,
+           NormalEquations& held_out) const {
+    const at::Tensor is_held =
+        HeldOut(options_.held_out_every, present_.samples()).of(first, features.size(1));
+    for (const bool held : {false, true}) {
+      const auto chosen = (held ? is_held : is_held.logical_not()).nonzero().flatten();
+      if (chosen.numel() == 0) continue;
+      const auto part = [&](const at::Tensor& rows) {
+        return rows.index_select(1, chosen.to(rows.device())).flatten(1, 2);
+      };
+      (held ? held_out : kept_in).add(part(features), part(targets));
+    }
+  }
+
+  void set_weights(const Fit& fit, const NormalEquations::Fit& solved) {
+    const auto& linear = fit.linear;
+    set(linear.weight, weight_of_matrix(present_.network, linear, solved.weight));
+    if (!solved.bias.defined()) return;
+    const at::Tensor bias = solved.bias.flatten();
+    if (linear.bias) {
+      set(*linear.bias, bias);
+    } else {
+      const size_t mean = fit.norm->mean;
+      set(mean, present_.network.state[mean].tensor.detach().to(at::kDouble) - bias);
+    }
+  }
+
+  void set(size_t state, const at::Tensor& tensor) {
+    auto& old = resampled_.state[state].tensor;
+    const bool requires_grad = old.requires_grad();
+    old = tensor.to(old.options()).contiguous().detach().requires_grad_(requires_grad);
+    present_.network.state[state].tensor = old;
+  }
+
+  Network& resampled_;
+  const RefitOptions& options_;
+  ActivationCache source_, present_;
+  FitPlan plan_;
+};
+
+}  // namespace
+
+std::vector<LayerFit> refit(Network& resampled, const AnalysedNetwork& source,
+                            const std::map<GroupId, GroupMaps>& maps, const Calibration& calibration,
+                            const RefitOptions& options) {
+  check_held_out(options.held_out_every);
+  require(options.sweeps >= 1, "resampling", "Refit: at least one sweep is needed but got {}.",
+          options.sweeps);
+  const at::NoGradGuard no_grad;
+  Network result = resampled;
+  std::vector<LayerFit> fits;
+  for (int64_t s = 0; s < options.sweeps; ++s) fits = Sweep(result, source, maps, calibration, options).run();
+  resampled = std::move(result);
+  return fits;
+}
+
+double refit_together(Network& resampled, const AnalysedNetwork& source,
+                      const std::map<GroupId, GroupMaps>& maps, const Calibration& calibration,
+                      const TogetherOptions& options) {
+  check_held_out(options.held_out_every);
+  const at::NoGradGuard no_grad;
+  ActivationCache from(source.network, calibration, options.memory),
+      now(resampled, calibration, options.memory);
+  const JointFit whole = plan_fits(now.network, source.groups, maps).whole;
+  if (whole.layers.empty() || whole.targets.empty()) return 1;
+  const size_t first = whole.layers.front().linear.call;
+  from.advance(first);
+  now.advance(first);
+  const double gain = gauss_newton(from, now, whole,
+                                   {.steps = options.steps,
+                                    .iterations = options.iterations,
+                                    .samples = options.samples,
+                                    .held_out_every = options.held_out_every,
+                                    .damping = kTogetherDamping,
+                                    .seed = options.seed,
+                                    .progress = options.progress});
+  for (size_t s = 0; s < resampled.state.size(); ++s) resampled.state[s].tensor = now.network.state[s].tensor;
+  return gain;
+}
+
+}  // namespace inn

@@ -1,0 +1,223 @@
+#include "inn/resampling/verify.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <set>
+
+#include "inn/core/error.h"
+#include "inn/grid/grid.h"
+#include "inn/resampling/maps.h"
+
+namespace inn {
+namespace {
+
+/// The floating outputs as one vector.
+at::Tensor flat(const std::vector<c10::IValue>& outputs) {
+  std::vector<at::Tensor> parts;
+  for (const auto& output : outputs)
+    if (output.isTensor() && output.toTensor().is_floating_point())
+      parts.push_back(output.toTensor().flatten().to(at::kDouble));
+  require(!parts.empty(), "resampling", "The network gives no floating point tensor to compare.");
+  return at::cat(parts);
+}
+
+double relative_difference(const at::Tensor& a, const at::Tensor& b) {
+  const double scale = std::max(b.abs().max().item<double>(), 1e-300);
+  return (a - b).abs().max().item<double>() / scale;
+}
+
+/// Returns every floating tensor drawn anew: gains and variances around 1, all else so that signals keep
+/// their size.
+std::vector<at::Tensor> redrawn(const Network& network, const Groups& groups, uint64_t seed) {
+  auto generator = at::detail::createCPUGenerator(seed);
+  auto tensors = network.tensors();
+  for (size_t s = 0; s < tensors.size(); ++s) {
+    at::Tensor& tensor = tensors[s];
+    if (!tensor.is_floating_point() || network.state[s].kind == StateEntry::Kind::constant) continue;
+    const auto options = tensor.options().requires_grad(false);
+    const auto sizes = tensor.sizes().vec();
+    if (groups.bounded[s]) {
+      tensor = at::rand(sizes, generator, options).add_(0.5);
+    } else {
+      const int64_t inputs = sizes.size() > 1 ? tensor.numel() / std::max<int64_t>(1, sizes[0]) : 1;
+      tensor = at::randn(sizes, generator, options);
+      if (sizes.size() > 1)
+        tensor.div_(std::sqrt(static_cast<double>(std::max<int64_t>(1, inputs))));
+      else
+        tensor.mul_(0.3).add_(1);
+    }
+  }
+  return tensors;
+}
+
+GroupMaps permutation_of(int64_t width, at::Generator& generator) {
+  const auto drawn = at::randperm(width, generator, at::TensorOptions(at::kLong));
+  std::vector<int64_t> order(drawn.const_data_ptr<int64_t>(), drawn.const_data_ptr<int64_t>() + width);
+  if (width > 1 && std::is_sorted(order.begin(), order.end())) std::swap(order.front(), order.back());
+  return selection_maps(width, order);
+}
+
+// A few roundings of float64, what may come of them with a verification still possible, and how far weights
+// shrink.
+constexpr double kRounding = 1e-14, kMostAmplified = 1e4;
+constexpr int kMostHalvings = 3;
+
+class Proof {
+ public:
+  Proof(const AnalysedNetwork& source, const VerifyOptions& options)
+      : source_(source),
+        options_(options),
+        generator_(at::detail::createCPUGenerator(options.seed)),
+        tensors_(options.redraw ? redrawn(source.network, source.groups, options.seed)
+                                : source.network.tensors()) {
+    // The state stays in its own dtype: a run makes each tensor of it as it comes to it.
+    for (auto& entry : source_.network.state)
+      entry.tensor = at::empty({0}, entry.tensor.options().requires_grad(false));
+    source_.network.to(at::kDouble);
+    for (const auto& entry : source_.network.state) dtypes_.push_back(entry.tensor.scalar_type());
+    source_.network.set_training(false);
+    inputs_ = random_inputs(source_.network, options.seed);
+    expected_ = run({});
+    for (int halved = 0; options.redraw && halved < kMostHalvings && amplifies_rounding(); ++halved) {
+      gain_ /= 2;
+      expected_ = run({});
+    }
+  }
+
+  GroupVerification prove(GroupId id) {
+    const auto& group = source_.groups.groups[id];
+    return prove({.group = id, .name = group.name, .width = group.width}, {id});
+  }
+
+  GroupVerification verify_together() {
+    return prove({.group = 0, .name = "all groups", .width = 0}, source_.groups.select({}));
+  }
+
+ private:
+  GroupVerification prove(GroupVerification verification, const std::vector<GroupId>& ids) {
+    try {
+      permute(ids, verification);
+      change_width(ids, verification);
+    } catch (const std::exception& error) {
+      verification.failure = error.what();
+    }
+    return verification;
+  }
+
+  at::Tensor run(const std::map<GroupId, GroupMaps>& maps) const {
+    const auto symbols = symbol_values(source_.groups, source_.network, widths_of(maps));
+    const auto load = [&](size_t s) { return apply_maps(source_.groups, s, tensor(s), maps); };
+    return flat(source_.network.forward(inputs_, {}, {.symbol_values = symbols, .load = load}));
+  }
+
+  /// State tensor s as a run reads it.
+  at::Tensor tensor(size_t s) const {
+    const at::Tensor own = tensors_[s].to(dtypes_[s]);
+    const bool is_drawn = options_.redraw && own.is_floating_point() && own.dim() > 1 &&
+                          source_.network.state[s].kind != StateEntry::Kind::constant;
+    if (!is_drawn || (gain_ == 1 && disturbance_ == 0)) return own;
+    // Unlike from slice to slice, so that no norm takes it out again.
+    std::vector<int64_t> sizes(static_cast<size_t>(own.dim()), 1);
+    sizes[0] = own.size(0);
+    return own * (gain_ + disturbance_ * at::linspace(-1, 1, own.size(0), own.options()).view(sizes));
+  }
+
+  /// True where the network makes so much of rounding that no law shows in its outputs: products of
+  /// activations in many layers do, at weights of the usual size.
+  bool amplifies_rounding() {
+    disturbance_ = kRounding * gain_;
+    const auto disturbed = run({});
+    disturbance_ = 0;
+    return !(relative_difference(disturbed, expected_) <= kMostAmplified * kRounding);
+  }
+
+  void permute(const std::vector<GroupId>& ids, GroupVerification& verification) {
+    std::map<GroupId, GroupMaps> both, producers;
+    for (const auto id : ids) {
+      const int64_t width = source_.groups.groups[id].width;
+      if (width < 2) continue;
+      const GroupMaps maps = permutation_of(width, generator_);
+      producers.emplace(id, GroupMaps{maps.produce, AxisMap::identity(width)});
+      both.emplace(id, maps);
+    }
+    if (both.empty()) return;
+    verification.permutation_error = relative_difference(run(both), expected_);
+    verification.producer_effect = relative_difference(run(producers), expected_);
+    if (!(verification.permutation_error <= options_.tolerance))
+      verification.failure =
+          fmt::format("permuting its channels changes the outputs by {:.2g}", verification.permutation_error);
+  }
+
+  void change_width(const std::vector<GroupId>& ids, GroupVerification& verification) {
+    const std::vector<std::function<int64_t(int64_t)>> changes{
+        [](int64_t) { return int64_t{1}; }, [](int64_t n) { return std::max<int64_t>(1, n / 2); },
+        [](int64_t n) { return 2 * n; }};
+    std::set<int64_t> tried;
+    for (const auto& change : changes) {
+      const int64_t shown = change(verification.width);
+      if (ids.size() == 1 && !tried.insert(shown).second) continue;
+      std::map<GroupId, GroupMaps> maps;
+      for (const auto id : ids) {
+        const int64_t width = source_.groups.groups[id].width;
+        maps.emplace(id, interpolation_maps(width, uniform_points(change(width)), find_kernel("linear"),
+                                            find_quadrature("rectangle")));
+      }
+      const auto outputs = run(maps);
+      if (outputs.sizes() != expected_.sizes() && verification.failure.empty())
+        verification.failure = fmt::format("at width {} the outputs have other sizes", shown);
+      verification.widths.push_back(shown);
+    }
+  }
+
+  AnalysedNetwork source_;
+  const VerifyOptions& options_;
+  at::Generator generator_;
+  std::vector<at::Tensor> tensors_;      // the state, in its own dtypes
+  double gain_ = 1;                      // of the drawn weights
+  double disturbance_ = 0;               // relative, of the drawn weights
+  std::vector<c10::ScalarType> dtypes_;  // those it is run in
+  std::vector<c10::IValue> inputs_;
+  at::Tensor expected_;
+};
+
+}  // namespace
+
+std::vector<c10::IValue> random_inputs(const Network& network, uint64_t seed) {
+  auto generator = at::detail::createCPUGenerator(seed);
+  std::vector<c10::IValue> inputs;
+  for (const auto id : network.inputs) {
+    const auto& value = network.values[id];
+    require(value.kind == Value::Kind::tensor, "resampling",
+            "Input '{}' is no tensor; examples are made of tensors only.", value.name);
+    const bool floating = c10::isFloatingType(value.dtype);
+    if (floating) {
+      inputs.emplace_back(at::randn(value.sizes, generator, at::TensorOptions(value.dtype)));
+    } else {
+      const int64_t count = c10::multiply_integers(value.sizes);
+      inputs.emplace_back((1 - at::arange(count, at::kLong).remainder(2)).view(value.sizes).to(value.dtype));
+    }
+  }
+  return inputs;
+}
+
+std::vector<GroupVerification> verify_groups(const AnalysedNetwork& source, const VerifyOptions& options) {
+  at::NoGradGuard no_grad;
+  Proof verification(source, options);
+  std::vector<GroupVerification> verifications;
+  const auto ids = source.groups.select({});
+  for (size_t k = 0; k < ids.size(); ++k) {
+    if (options.progress) options.progress(k, ids.size());
+    verifications.push_back(verification.prove(ids[k]));
+  }
+  return verifications;
+}
+
+GroupVerification verify_together(const AnalysedNetwork& source, const VerifyOptions& options) {
+  at::NoGradGuard no_grad;
+  return Proof(source, options).verify_together();
+}
+
+}  // namespace inn
