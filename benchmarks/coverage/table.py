@@ -28,7 +28,7 @@ Made by `benchmarks/coverage/run.py` and `table.py` with {versions}, random weig
 
 Reasons name the operator; *input* and *output* are the dimensions of the network's own inputs and outputs.
 
-For comparison: Torch-Pruning 1.6.1, tested in the same way on its own lists of models (halve the widths, run), handles 79 of 95 torchvision
+For comparison: Torch-Pruning 1.6.1, measured on its own lists of models (halve the widths, run), handles 79 of 95 torchvision
 models, 74 of 151 timm models and 24 of 48 transformers.
 """
 
