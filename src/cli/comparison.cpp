@@ -9,7 +9,7 @@
 #include "inn/core/interrupt.h"
 #include "inn/train/agreement.h"
 #include "inn/train/evaluate.h"
-#include "width_budget.h"
+#include "options/width_budget.h"
 
 namespace inn::cli {
 namespace {

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "inn/data/dataset.h"
-#include "model_source.h"
+#include "options/model_source.h"
+#include "options/width_choice.h"
 #include "resampled.h"
 #include "step_bar.h"
-#include "width_choice.h"
 
 namespace inn::cli {
 

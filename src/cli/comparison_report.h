@@ -5,7 +5,7 @@
 #include <string>
 
 #include "comparison.h"
-#include "general.h"
+#include "options/general.h"
 
 namespace inn::cli {
 

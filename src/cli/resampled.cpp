@@ -5,12 +5,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "conversion.h"
 #include "inn/core/error.h"
 #include "inn/pruning/importance.h"
 #include "inn/resampling/folding.h"
 #include "inn/train/evaluate.h"
-#include "limits.h"
+#include "options/conversion.h"
+#include "options/limits.h"
 
 namespace inn::cli {
 namespace {

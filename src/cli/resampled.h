@@ -8,10 +8,10 @@
 
 #include "inn/data_quadrature/data_quadrature.h"
 #include "measuring.h"
-#include "model_source.h"
-#include "pruning.h"
+#include "options/model_source.h"
+#include "options/pruning.h"
+#include "options/width_choice.h"
 #include "step_bar.h"
-#include "width_choice.h"
 
 namespace CLI {
 class App;
