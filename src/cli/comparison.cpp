@@ -204,7 +204,7 @@ Comparison compare(const Model& model, const ComparisonOptions& options, const C
                    const StepCallback& progress) {
   for (const auto& method : options.methods) check_method(method);
   require(!options.keep.empty() && !options.samples.empty(), "cli",
-          "A comparison needs a width and a number of samples.");
+          "Comparison: at least one width and one number of samples are required.");
   return Comparer(model, options, data, progress).run();
 }
 

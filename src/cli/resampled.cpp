@@ -81,10 +81,9 @@ bool is_importance(const std::string& method) {
 }
 
 void add_together_option(CLI::App& app, int64_t& together) {
-  app.add_option(
-         "--together", together,
-         "After the refits so many Gauss-Newton steps on all layers at once: slower, and better where "
-         "much is cut")
+  app.add_option("--together", together,
+                 "Number of joint Gauss-Newton steps over all layers after the per-layer refits: slower, "
+                 "more accurate for strong cuts")
       ->check(at_least(0))
       ->capture_default_str();
 }
@@ -92,14 +91,14 @@ void add_together_option(CLI::App& app, int64_t& together) {
 void check_method(const std::string& method) {
   const auto names = resampling_methods();
   require(std::find(names.begin(), names.end(), method) != names.end(), "cli",
-          "Method '{}': there is no such method.{}", method, nearest_names(method, names));
+          "Method '{}': no such method.{}", method, nearest_names(method, names));
 }
 
 Resampled resampled(const Model& model, const WidthChoice& widths, const MethodOptions& options,
                     const std::optional<MeasuringImages>& images) {
   check_method(options.method);
   require(images || (options.method != kQuadrature && !options.refits()), "cli",
-          "Method {}{} is measured on data: --calibration is missing.", options.method,
+          "Method {}{} requires --calibration.", options.method,
           options.refits() && options.method != kQuadrature ? " with --refit" : "");
   Mapped made = mapped(model, widths, options, images);
   if (images) made.source.network.to(images->device);

@@ -144,7 +144,7 @@ class PlanMaker {
     if (!cut.emptied) return;
     plan_.notes.push_back(
         options_.scope == PruningScope::uniform
-            ? fmt::format("Group '{}': {} of {} channels would leave none; it keeps {}.", group.name,
+            ? fmt::format("Group '{}': keeping {} of {} channels would leave none; it keeps {}.", group.name,
                           fraction_at(progress_.share, cut.keep), cut.source_width, width)
             : fmt::format("Group '{}': none of its {} channels reaches the threshold; it keeps {}.",
                           group.name, group.width, width));
