@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "comparison.h"
+#include "inn/methods/comparison.h"
 #include "options/general.h"
 
 namespace inn::cli {

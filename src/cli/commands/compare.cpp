@@ -2,20 +2,23 @@
 #include <iostream>
 
 #include "commands/command.h"
-#include "comparison.h"
 #include "comparison_report.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
 #include "inn/core/interrupt.h"
+#include "inn/methods/comparison.h"
 #include "options/conversion.h"
 #include "options/evaluation.h"
 #include "options/general.h"
 #include "options/limits.h"
 #include "options/normalized_model.h"
 #include "options/pruning.h"
+#include "options/refit.h"
 #include "options/usage_error.h"
 #include "options/width_budget.h"
+#include "options/width_choice.h"
 #include "output.h"
+#include "step_bar.h"
 
 namespace inn::cli {
 namespace {
@@ -24,6 +27,7 @@ struct Options {
   GeneralOptions general;
   ModelOptions model;
   ComparisonOptions comparison;
+  WidthChoice widths;
   ConversionOptions conversion;
   EvaluationOptions evaluation;
   ImageOptions images;
@@ -48,17 +52,19 @@ void check_options(const Options& options) {
     check(options.pruning, method, true);
   }
   if (!importance) check(options.pruning, options.comparison.methods.front(), true);
-  WidthChoice widths = options.comparison.widths;
+  WidthChoice widths = options.widths;
   widths.keep = options.comparison.keep.front();
   check(widths);
 }
 
 ComparisonOptions comparison_of(const Options& options) {
   ComparisonOptions comparison = options.comparison;
+  comparison.widths = prune_options(options.widths);
+  comparison.widths.scope = scope_of(options.pruning);
   comparison.chosen = !options.no_chosen;
   comparison.batch_size = options.evaluation.batch_size;
   comparison.how = {.conversion = convert_options(options.conversion, options.general.seed),
-                    .pruning = options.pruning,
+                    .scoring = importance_options(options.pruning),
                     .seed = options.general.seed,
                     .together = options.comparison.how.together};
   return comparison;
@@ -118,8 +124,8 @@ void add_comparison_options(CLI::App& app, Options& options) {
       ->delimiter(',')
       ->required()
       ->type_name("F,F,…");
-  add_fraction_options(app, comparison.widths);
-  app.add_option("--methods", comparison.methods, "Methods to compare, as in 'inn resample'")
+  add_fraction_options(app, options.widths);
+  app.add_option("--methods", comparison.methods, "What is compared, of the methods of 'inn resample'")
       ->delimiter(',')
       ->capture_default_str()
       ->type_name("NAME,NAME,…");

@@ -3,6 +3,7 @@
 
 #include "commands/command.h"
 #include "inn/core/error.h"
+#include "inn/methods/convert_on.h"
 #include "inn/report/table.h"
 #include "options/conversion.h"
 #include "options/general.h"
@@ -48,6 +49,7 @@ int run(const Options& options) {
   start(options.general);
   check_integral_output(options.output);
   const auto conversion = convert_options(options.conversion, options.general.seed);
+  check_order(conversion, !options.calibration.data.empty());
   require<UsageError>(options.calibration.data.empty() || conversion.order == "nodes", "cli",
                       "--calibration requires --order nodes but got '{}'.", conversion.order);
   const SkippedReport skipped(options.images);
@@ -56,11 +58,11 @@ int run(const Options& options) {
       options.model, options.normalization, options.general.seed, calibration ? &*calibration : nullptr);
   require(!source.is_integral(), "cli", "Model '{}': it is already an integral model.", options.model.source);
   if (calibration) fit_calibration(*calibration, source.plain.network);
-  std::optional<MeasuringImages> images;
+  std::optional<CalibrationData> images;
   if (calibration)
-    images.emplace(MeasuringImages{*calibration, normalization, c10::Device(c10::kCPU),
+    images.emplace(CalibrationData{*calibration, normalization, c10::Device(c10::kCPU),
                                    options.calibration.augmentation});
-  IntegralModel model = converted(source.plain.network, conversion, images);
+  IntegralModel model = convert_on(source.plain.network, conversion, images);
   model->eval();
   save(*model, options.output);
   if (options.general.json) {

@@ -66,7 +66,7 @@ void print_table(const CostReport& cost, const std::optional<Latency>& latency, 
 
 int run(const Options& options) {
   const auto device = start(options.general);
-  Model model = read_model(options.model, options.general.seed);
+  AnyModel model = read_model(options.model, options.general.seed);
   model.to(device);
   const Network network = model.present();
   const CostReport cost = cost_of(network);

@@ -26,7 +26,7 @@ struct Options {
 
 /// All channels that the integral groups have now over all that they have in the source; 1 for a plain
 /// network.
-double present_width(const Model& model) {
+double present_width(const AnyModel& model) {
   if (!model.is_integral()) return 1;
   int64_t now = 0, source = 0;
   for (const auto& group : model.integral->groups()) {
@@ -36,7 +36,7 @@ double present_width(const Model& model) {
   return static_cast<double>(now) / static_cast<double>(source);
 }
 
-std::vector<WidthResult> results_of(const Model& model, const Options& options, const Dataset& data,
+std::vector<WidthResult> results_of(const AnyModel& model, const Options& options, const Dataset& data,
                                     const std::optional<Dataset>& calibration,
                                     const Normalization& normalization) {
   const EvalOptions eval{.batch_size = options.evaluation.batch_size, .progress = true};

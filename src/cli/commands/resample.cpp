@@ -6,6 +6,8 @@
 #include "commands/command.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
+#include "inn/methods/model_budget.h"
+#include "inn/methods/resample_by.h"
 #include "inn/model/batch_norm.h"
 #include "inn/report/table.h"
 #include "options/conversion.h"
@@ -13,11 +15,12 @@
 #include "options/image_source.h"
 #include "options/normalized_model.h"
 #include "options/pruning.h"
+#include "options/refit.h"
 #include "options/usage_error.h"
 #include "options/width_budget.h"
 #include "options/width_choice.h"
 #include "output.h"
-#include "resampled.h"
+#include "step_bar.h"
 
 namespace inn::cli {
 namespace {
@@ -147,7 +150,7 @@ void report(const Options& options, const Outcome& outcome) {
 MethodOptions method_of(const Options& options) {
   MethodOptions how{.method = options.method,
                     .conversion = convert_options(options.conversion, options.general.seed),
-                    .pruning = options.pruning,
+                    .scoring = importance_options(options.pruning),
                     .seed = options.general.seed,
                     .together = options.together,
                     .curves = !options.report.empty(),
@@ -157,7 +160,9 @@ MethodOptions method_of(const Options& options) {
                       "--refit and --no-refit are mutually exclusive.");
   if (options.refit || options.no_refit) how.refit = options.refit;
   require<UsageError>(options.together == 0 || how.refits(), "cli",
-                      "--together with method {} requires --refit.", how.method);
+                      "--together goes on from layers that were refit; method {} needs --refit for it.",
+                      how.method);
+  if (how.method == "interpolate") check_order(how.conversion, !options.calibration.data.empty());
   const bool measures = how.method == "quadrature" || how.refits();
   require<UsageError>(!measures || !options.calibration.data.empty(), "cli",
                       "Method {}{} requires --calibration.", how.method,
@@ -185,17 +190,21 @@ int run(const Options& options) {
       options.model, options.normalization, options.general.seed, calibration ? &*calibration : nullptr);
   const AnalysedNetwork source = model.source();
   if (calibration) fit_calibration(*calibration, source.network);
-  std::optional<MeasuringImages> images;
+  std::optional<CalibrationData> images;
   if (calibration)
-    images.emplace(MeasuringImages{*calibration, normalization, device, options.calibration.augmentation});
-  WidthChoice widths = options.widths;
+    images.emplace(CalibrationData{*calibration, normalization, device, options.calibration.augmentation});
+  PruneOptions widths = prune_options(options.widths);
+  widths.scope = scope_of(options.pruning);
   if (!options.budget.text.empty()) {
-    const CurveMeasuring measuring{model, *images, how.seed};
-    const auto curves = curves_of(measuring, widths, step_bar("error curves", "groups"));
-    widths = within_budget(budget_of(options.budget), measuring, widths, curves, options.budget.rechecks,
-                           step_bar("recheck", "networks"), options.budget.latency_table);
+    const auto curves = model_error_curves(
+        model, widths, *images, {.seed = how.seed, .progress = step_bar("error curves", "groups")});
+    widths = within_budget(model, budget_of(options.budget), widths, curves, *images,
+                           {.rechecks = options.budget.rechecks,
+                            .latency_table = options.budget.latency_table,
+                            .curves = {.seed = how.seed},
+                            .recheck_progress = step_bar("recheck", "networks")});
   }
-  Resampled made = resampled(model, widths, how, images);
+  Resampled made = resample_by(model, widths, how, images);
   if (options.fold_batch_norm) made.network = fold_batch_norm(made.network);
   if (options.channels_last) made.network.to_channels_last();
   write_network(made.network, options.output, options.dynamic_batch);

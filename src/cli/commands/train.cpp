@@ -3,6 +3,7 @@
 
 #include "commands/command.h"
 #include "inn/core/error.h"
+#include "inn/methods/convert_on.h"
 #include "inn/network/files.h"
 #include "options/conversion.h"
 #include "options/elastic_options.h"
@@ -76,8 +77,8 @@ int run(Options options) {
   check_teacher(recipe, normalization, data);
   fit_images(data, model.source().network);
   if (widths && !model.is_integral())
-    model.integral = converted(model.plain.network, conversion,
-                               MeasuringImages{data, normalization, c10::Device(c10::kCPU)});
+    model.integral = convert_on(model.plain.network, conversion,
+                                CalibrationData{data, normalization, c10::Device(c10::kCPU)});
   if (widths)
     model.integral->set_distribution(
         *widths, options.widths.independent ? FractionSharing::own : FractionSharing::shared);

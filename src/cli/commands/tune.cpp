@@ -2,6 +2,8 @@
 #include <iostream>
 
 #include "commands/command.h"
+#include "inn/methods/convert_on.h"
+#include "inn/methods/model_widths.h"
 #include "options/conversion.h"
 #include "options/general.h"
 #include "options/normalized_model.h"
@@ -37,11 +39,11 @@ int run(const Options& options) {
       open_normalized(options.model, options.normalization, options.general.seed, &data, ZooSize::of_data);
   fit_images(data, model.source().network);
   if (!model.is_integral())
-    model.integral = converted(model.plain.network, conversion,
-                               MeasuringImages{data, normalization, c10::Device(c10::kCPU)});
+    model.integral = convert_on(model.plain.network, conversion,
+                                CalibrationData{data, normalization, c10::Device(c10::kCPU)});
 
   const AnalysedNetwork source = model.source();
-  for (const auto& [id, width] : widths_of(model, source, options.widths).widths)
+  for (const auto& [id, width] : chosen_widths(model, source, prune_options(options.widths)).widths)
     model.integral->group(source.groups.groups[id].name).resize(width);
   model.integral->tune_grids();
   if (options.weights)

@@ -3,13 +3,14 @@
 #include "inn/core/error.h"
 #include "inn/core/interrupt.h"
 #include "inn/cost/cost.h"
+#include "inn/data/normalization_record.h"
+#include "inn/methods/resample_by.h"
 #include "inn/network/dynamic_batch.h"
 #include "inn/train/evaluate.h"
 #include "inn/train/train.h"
 #include "inn/zoo/zoo.h"
 #include "options/image_source.h"
 #include "options/model_source.h"
-#include "resampled.h"
 
 namespace inn::cli {
 namespace {
@@ -39,9 +40,9 @@ class Demo {
 
   DemoOutcome run() {
     const Network ordinary = train_plain(1);
-    Model trained = open_model(ordinary);
+    AnyModel trained = open_model(ordinary);
     outcome_.integral = train_integral(ordinary);
-    Model integral;
+    AnyModel integral;
     integral.integral = outcome_.integral;
     for (const double width : demo_widths()) {
       const auto cut = [&](const char* method) {
@@ -75,7 +76,7 @@ class Demo {
 
   Network train_plain(double width) const {
     Network network = with_dynamic_batch(make_zoo_network(kNetwork, {.width = width, .seed = options_.seed}));
-    keep_normalization(network, pixels());
+    record_normalization(network, pixels());
     NetworkModule module(std::move(network));
     train_module(*module, recipe(options_.epochs));
     Network trained = module->network().clone();
@@ -94,7 +95,7 @@ class Demo {
     return model;
   }
 
-  Network at_width(const Model& model, const std::string& method, double width) const {
+  Network at_width(const AnyModel& model, const std::string& method, double width) const {
     MethodOptions how{.method = method == kRefit ? "interpolate" : method,
                       .refit = method == kRefit || method == "quadrature",
                       .conversion = {.seed = options_.seed},
@@ -102,8 +103,8 @@ class Demo {
     const Dataset calibration =
         *how.refit ? images_.calibration.first(std::min(kRefitImages, images_.calibration.size()))
                    : images_.calibration;
-    const MeasuringImages images{calibration, pixels(), c10::Device(c10::kCPU)};
-    return resampled(model, WidthChoice{.keep = width}, how, images).network;
+    const CalibrationData images{calibration, pixels(), c10::Device(c10::kCPU)};
+    return resample_by(model, PruneOptions{.keep = width}, how, images).network;
   }
 
   void add(const char* network, const char* method, double width, Network made) {

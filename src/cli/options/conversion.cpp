@@ -11,8 +11,6 @@
 namespace inn::cli {
 namespace {
 
-constexpr int64_t kOrderingSamples = 1024;
-
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
@@ -94,15 +92,9 @@ ConvertOptions convert_options(const ConversionOptions& options, uint64_t seed) 
   return converted;
 }
 
-IntegralModel converted(const Network& network, ConvertOptions options,
-                        const std::optional<MeasuringImages>& images) {
-  if (options.order != "nodes") return convert(network, options);
-  require<UsageError>(images.has_value(), "cli", "--order nodes requires --calibration.");
-  const Dataset first = images->images.first(std::min(kOrderingSamples, images->images.size()));
-  options.calibration =
-      calibration_of({first, images->normalization, c10::Device(c10::kCPU), images->augmentation}, network,
-                     Measured::activations);
-  return convert(network, options);
+void check_order(const ConvertOptions& options, bool has_calibration) {
+  require<UsageError>(options.order != "nodes" || has_calibration, "cli",
+                      "--order nodes is measured on data: --calibration is missing.");
 }
 
 }  // namespace inn::cli

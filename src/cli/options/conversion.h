@@ -2,12 +2,10 @@
 // How a command turns a network into an integral model.
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "inn/model/integral_model.h"
-#include "measuring.h"
 
 namespace CLI {
 class App;
@@ -33,9 +31,7 @@ void add_conversion_options(CLI::App& app, ConversionOptions& options);
 /// UsageError for a kernel, a quadrature or an order that is none.
 ConvertOptions convert_options(const ConversionOptions& options, uint64_t seed);
 
-/// Returns the network, which is on the processor, as an integral model. An order that is measured is
-/// measured on the first images, without their labels; throws UsageError where there are none.
-IntegralModel converted(const Network& network, ConvertOptions options,
-                        const std::optional<MeasuringImages>& images);
+/// Throws UsageError for an order that is measured on data where there is none.
+void check_order(const ConvertOptions& options, bool has_calibration);
 
 }  // namespace inn::cli

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "inn/core/error.h"
+#include "inn/data/normalization_record.h"
 #include "inn/train/recipe.h"
 #include "options/image_source.h"
 #include "options/limits.h"
@@ -84,7 +85,7 @@ void add_distillation_options(CLI::App& app, std::vector<std::string>& sources, 
 
 void check_teacher(const TrainOptions& train, const Normalization& normalization, const Dataset& data) {
   if (!train.distillation.source || !data.holds_images()) return;
-  const auto own = kept_normalization(*train.distillation.source);
+  const auto own = recorded_normalization(*train.distillation.source);
   if (!own) return;
   require<UsageError>(*own == normalization, "cli",
                       "--distill: the teacher expects images normalized by mean {} and std {}, but this run "

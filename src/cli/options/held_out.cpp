@@ -52,7 +52,7 @@ void check(const HeldOutOptions& options, const TrainOptions& train) {
 }
 
 void hold_out(const HeldOutOptions& options, const ImageOptions& images, const Normalization& normalization,
-              const Model& model, Dataset& data, TrainOptions& train) {
+              const AnyModel& model, Dataset& data, TrainOptions& train) {
   if (options.data.empty() && options.share == 0) return;
   Dataset held_out;
   const auto order = at::tensor(shuffled(data.size(), Random(train.seed)), at::kLong);

@@ -33,6 +33,6 @@ void check(const HeldOutOptions& options, const TrainOptions& train);
 /// kept then. Images of --validation are read as the options say and brought to the size of those in `data`.
 /// Batch norm's statistics are measured on a few of the training samples. Throws as `evaluate` does.
 void hold_out(const HeldOutOptions& options, const ImageOptions& images, const Normalization& normalization,
-              const Model& model, Dataset& data, TrainOptions& train);
+              const AnyModel& model, Dataset& data, TrainOptions& train);
 
 }  // namespace inn::cli

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "inn/core/error.h"
+#include "inn/data/normalization_record.h"
 #include "options/general.h"
 #include "options/limits.h"
 #include "options/usage_error.h"
@@ -11,32 +12,10 @@
 namespace inn::cli {
 namespace {
 
-constexpr const char* kRecord = "inn.json";
-
 void check(const char* option, const std::vector<double>& values, bool positive) {
   for (const double value : values)
     require<UsageError>(std::isfinite(value) && (!positive || value > 0), "cli", "{}: must be {} but got {}.",
                         option, positive ? "finite numbers above 0" : "finite numbers", value);
-}
-
-/// What extra/inn.json says; an empty object where there is none.
-Json record_of(const Network& network) {
-  const auto found = network.extra.find(kRecord);
-  if (found == network.extra.end()) return Json::object();
-  auto record = Json::parse(found->second, nullptr, false);
-  require<std::runtime_error>(record.is_object(), "cli",
-                              "The model's extra/{} is corrupt: it is not a JSON object.", kRecord);
-  return record;
-}
-
-std::vector<double> numbers_of(const Json& record, const char* key, std::vector<double> otherwise) {
-  if (!record.contains(key)) return otherwise;
-  const Json& values = record[key];
-  bool numbers = values.is_array() && !values.empty();
-  for (const auto& value : values) numbers = numbers && value.is_number();
-  require<std::runtime_error>(
-      numbers, "cli", "The model's extra/{} is corrupt: '{}' must be a list of numbers.", kRecord, key);
-  return values.get<std::vector<double>>();
 }
 
 }  // namespace
@@ -61,24 +40,10 @@ Normalization normalization_of(const NormalizationOptions& options, const Networ
                         c10::toString(data->inputs.scalar_type()));
     return {};
   }
-  const Json record = record_of(network);
-  Normalization normalization;
-  normalization.mean = options.mean.empty() ? numbers_of(record, "mean", normalization.mean) : options.mean;
-  normalization.std = options.std.empty() ? numbers_of(record, "std", normalization.std) : options.std;
+  Normalization normalization = recorded_normalization(network).value_or(Normalization{});
+  if (!options.mean.empty()) normalization.mean = options.mean;
+  if (!options.std.empty()) normalization.std = options.std;
   return normalization;
-}
-
-std::optional<Normalization> kept_normalization(const Network& network) {
-  const Json record = record_of(network);
-  if (!record.contains("mean") || !record.contains("std")) return std::nullopt;
-  return Normalization{numbers_of(record, "mean", {}), numbers_of(record, "std", {})};
-}
-
-void keep_normalization(Network& network, const Normalization& normalization) {
-  Json record = record_of(network);
-  record["mean"] = normalization.mean;
-  record["std"] = normalization.std;
-  network.extra[kRecord] = record.dump();
 }
 
 CLI::Option* add_calibration_option(CLI::App& app, std::string& data) {

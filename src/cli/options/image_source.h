@@ -32,12 +32,6 @@ void add_normalization_options(CLI::App& app, NormalizationOptions& options);
 Normalization normalization_of(const NormalizationOptions& options, const Network& network,
                                const Dataset* data = nullptr);
 
-/// Returns what the network's archive says, or nothing.
-std::optional<Normalization> kept_normalization(const Network& network);
-
-/// Writes the normalization into the network's extra/inn.json, beside what stands there.
-void keep_normalization(Network& network, const Normalization& normalization);
-
 struct CalibrationOptions {
   std::string data = {};
   int64_t samples = 2048;  // 0: all

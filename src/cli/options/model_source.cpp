@@ -8,7 +8,6 @@
 
 #include "inn/core/error.h"
 #include "inn/network/dynamic_batch.h"
-#include "inn/network/files.h"
 #include "inn/zoo/zoo.h"
 #include "options/usage_error.h"
 
@@ -77,48 +76,18 @@ Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* 
   const std::filesystem::path path(options.source);
   require<std::runtime_error>(std::filesystem::exists(path), "cli", "Model '{}': no such file.",
                               options.source);
-  Network network;
-  if (path.extension() == ".pt") {
-    require<UsageError>(!examples.empty(), "cli",
-                        "Model '{}': a TorchScript file requires --input-size, e.g. 1,3,224,224.",
-                        options.source);
-    network = read_torchscript(path, examples);
-  } else {
-    require(path.extension() == ".pt2", "cli", "Model '{}': must be a .pt2, a TorchScript .pt or zoo:NAME.",
-            options.source);
-    network = read_pt2(path);
-  }
+  require<UsageError>(path.extension() != ".pt" || !examples.empty(), "cli",
+                      "Model '{}': a TorchScript file needs --input-size, as in 1,3,224,224.",
+                      options.source);
+  require(path.extension() == ".pt" || path.extension() == ".pt2", "cli",
+          "Model '{}': must be a .pt2, a TorchScript .pt or zoo:NAME.", options.source);
+  Network network = inn::read_network(path, examples);
   return options.dynamic_batch && !is_integral(network)
              ? with_dynamic_batch(analyse(std::move(network)).network)
              : network;
 }
 
-AnalysedNetwork Model::source() const {
-  return is_integral() ? AnalysedNetwork{integral->network(), integral->structure()} : plain;
-}
-
-Network Model::present() const { return is_integral() ? integral->discretize() : plain.network; }
-
-void Model::to(c10::Device device) {
-  if (is_integral()) {
-    integral->to(device);
-  } else {
-    plain.network.to(device);
-  }
-}
-
-Model open_model(Network network) {
-  Model model;
-  if (is_integral(network)) {
-    model.integral = load_integral(std::move(network));
-  } else {
-    model.plain = analyse(std::move(network));
-    model.plain.network.set_training(false);
-  }
-  return model;
-}
-
-Model read_model(const ModelOptions& options, uint64_t seed) {
+AnyModel read_model(const ModelOptions& options, uint64_t seed) {
   return open_model(read_network(options, seed));
 }
 

@@ -1,15 +1,12 @@
 #pragma once
 // Where a command's model comes from.
 
-#include <c10/core/Device.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "inn/data/dataset.h"
-#include "inn/dimension/groups.h"
-#include "inn/model/integral_model.h"
+#include "inn/model/any_model.h"
 #include "inn/network/network.h"
 
 namespace CLI {
@@ -33,23 +30,7 @@ void add_dynamic_batch_option(CLI::App& app, bool& dynamic_batch);
 /// where they are given, and has a dynamic batch. Throws UsageError for a wrong --input-size.
 Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* images = nullptr);
 
-/// A plain network with its groups, or an integral model.
-struct Model {
-  AnalysedNetwork plain;  // empty where it is an integral model
-  IntegralModel integral{nullptr};
-
-  bool is_integral() const { return !integral.is_empty(); }
-  /// The network at its source widths, with its groups.
-  AnalysedNetwork source() const;
-  /// A plain network at the present widths.
-  Network present() const;
-  void to(c10::Device device);
-};
-
-/// Returns the integral model that the network's archive holds, else the network with its groups.
-Model open_model(Network network);
-
-/// Both in one.
-Model read_model(const ModelOptions& options, uint64_t seed);
+/// Reads MODEL and opens it.
+AnyModel read_model(const ModelOptions& options, uint64_t seed);
 
 }  // namespace inn::cli

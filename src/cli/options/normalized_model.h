@@ -9,7 +9,7 @@
 namespace inn::cli {
 
 struct NormalizedModel {
-  Model model;
+  AnyModel model;
   Normalization normalization;
 };
 

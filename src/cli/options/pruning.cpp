@@ -1,18 +1,14 @@
 #include "options/pruning.h"
 
-#include <ATen/ATen.h>
-
 #include <CLI/CLI.hpp>
 #include <map>
-#include <memory>
 
 #include "inn/core/error.h"
+#include "inn/methods/resample_by.h"
 #include "inn/pruning/combination.h"
-#include "inn/pruning/importance.h"
 #include "inn/pruning/pruning.h"
 #include "options/limits.h"
 #include "options/usage_error.h"
-#include "resampled.h"
 
 namespace inn::cli {
 namespace {
@@ -22,10 +18,6 @@ const std::map<std::string, PruningScope>& scopes() {
                                                          {"global", PruningScope::global},
                                                          {"isomorphic", PruningScope::isomorphic}};
   return table;
-}
-
-PruningScope scope_of(const PruningOptions& options) {
-  return scopes().at(options.scope.value_or("uniform"));
 }
 
 template <class Entries>
@@ -80,33 +72,17 @@ void check(const PruningOptions& options, const std::string& method, bool has_ca
                       "Method {} requires --calibration.", method);
 }
 
-PrunedMaps pruned_maps(const Model& model, const std::string& method, const WidthChoice& widths,
-                       const PruningOptions& options, const std::optional<MeasuringImages>& images,
-                       uint64_t seed) {
-  AnalysedNetwork source = model.source();
-  const Importance& importance = find_importance(method);
-  PruneOptions choice = prune_options(widths);
-  choice.scope = scope_of(options);
-  auto ids = groups_to_prune(source.groups, choice);
-  keep_resizable(model, source, widths, ids);
+PruningScope scope_of(const PruningOptions& options) {
+  return scopes().at(options.scope.value_or("uniform"));
+}
 
-  ImportanceOptions scoring{.seed = seed};
+ImportanceOptions importance_options(const PruningOptions& options) {
+  ImportanceOptions scoring;
   if (options.p) scoring.p = *options.p;
   if (options.count_readers) scoring.members = CountedMembers::all;
   if (options.combine) scoring.combine = *options.combine;
   scoring.normalize = options.normalize;
-  if (choice.scope == PruningScope::global && !scoring.normalize) scoring.normalize = "mean";
-  if (images && importance.needs != Measured::nothing) {
-    scoring.calibration = calibration_of(*images, source.network, importance.needs);
-    source.network.to(images->device);
-  }
-  const auto scores = importance_scores(source, ids, importance, scoring);
-  source.network.to(c10::Device(c10::kCPU));
-  PrunePlan plan = plan_pruning(source, scores, choice);
-
-  PrunedMaps result{plan.maps(source.groups), {{}, std::move(plan.notes)}};
-  for (const auto& [id, kept] : plan.kept) result.chosen.widths[id] = static_cast<int64_t>(kept.size());
-  return result;
+  return scoring;
 }
 
 }  // namespace inn::cli

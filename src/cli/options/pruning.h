@@ -1,15 +1,11 @@
 #pragma once
 // Networks whose channels are chosen by importance.
 
-#include <map>
 #include <optional>
 #include <string>
 
-#include "inn/resampling/maps.h"
-#include "measuring.h"
-#include "options/general.h"
-#include "options/model_source.h"
-#include "options/width_choice.h"
+#include "inn/pruning/importance.h"
+#include "inn/pruning/pruning.h"
 
 namespace CLI {
 class App;
@@ -31,15 +27,8 @@ void add_pruning_options(CLI::App& app, PruningOptions& options);
 /// interpolate, which chooses none. For a method that measures, `has_calibration` must be true.
 void check(const PruningOptions& options, const std::string& method, bool has_calibration);
 
-struct PrunedMaps {
-  std::map<GroupId, GroupMaps> maps;
-  ChosenWidths chosen;
-};
-
-/// Returns the maps that keep the most important channels of the model's source. Throws std::invalid_argument
-/// where the choice or the importance does.
-PrunedMaps pruned_maps(const Model& model, const std::string& method, const WidthChoice& widths,
-                       const PruningOptions& options, const std::optional<MeasuringImages>& images,
-                       uint64_t seed);
+/// Return what the options say as the library takes it.
+PruningScope scope_of(const PruningOptions& options);
+ImportanceOptions importance_options(const PruningOptions& options);
 
 }  // namespace inn::cli

@@ -3,10 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
-#include <set>
 
 #include "inn/core/error.h"
-#include "inn/grid/distribution.h"
 #include "options/limits.h"
 #include "options/usage_error.h"
 
@@ -42,16 +40,6 @@ std::pair<std::string, double> read_keep_of(const std::string& text) {
   auto named = read_named<double>("--keep-of", text, "PATTERN=F", "the fraction must be a number");
   check_fraction("--keep-of", named.second);
   return named;
-}
-
-/// The groups of the model that can have another width.
-std::set<GroupId> resizable(const Model& model, const AnalysedNetwork& source) {
-  std::set<GroupId> ids;
-  if (model.is_integral())
-    for (const auto& group : model.integral->groups()) ids.insert(group.id());
-  else
-    for (const auto id : source.groups.select({})) ids.insert(id);
-  return ids;
 }
 
 }  // namespace
@@ -107,46 +95,6 @@ PruneOptions prune_options(const WidthChoice& choice) {
     options.widths[name] = width;
   }
   return options;
-}
-
-void keep_resizable(const Model& model, const AnalysedNetwork& source, const WidthChoice& choice,
-                    std::vector<GroupId>& ids) {
-  const auto allowed = resizable(model, source);
-  for (const auto& [name, width] : prune_options(choice).widths) {
-    const GroupId id = source.groups.find(name);
-    const auto& group = source.groups.groups[id];
-    if (group.pinned)
-      raise("cli", "Group '{}': cannot be resized from width {}: {}.", name, group.width, *group.pinned);
-    require(allowed.contains(id), "cli", "Group '{}': is not continuous in this integral model.", name);
-  }
-  std::erase_if(ids, [&](GroupId id) { return !allowed.contains(id); });
-  require(!ids.empty(), "cli", "The model has no group that can be resized.");
-}
-
-ChosenWidths widths_of(const Model& model, const AnalysedNetwork& source, const WidthChoice& choice) {
-  const PruneOptions options = prune_options(choice);
-  const auto fractions = kept_fractions(source.groups, options);
-  std::vector<GroupId> ids;
-  for (const auto& [id, keep] : fractions) ids.push_back(id);
-  for (const auto& [name, width] : options.widths) ids.push_back(source.groups.find(name));
-  keep_resizable(model, source, choice, ids);
-
-  ChosenWidths chosen;
-  for (const auto id : ids) {
-    const auto& group = source.groups.groups[id];
-    if (const auto exact = options.widths.find(group.name); exact != options.widths.end()) {
-      chosen.widths[id] = exact->second;
-      continue;
-    }
-    const double keep = fractions.at(id);
-    const int64_t width = limited_width(fraction_width(keep, group.width), group.width, options.limits);
-    chosen.widths[id] = width;
-    if (std::round(keep * static_cast<double>(group.width)) < 1)
-      chosen.notes.push_back(
-          fmt::format("Group '{}': keeping {} of {} channels would leave none; it keeps {}.", group.name,
-                      keep, group.width, width));
-  }
-  return chosen;
 }
 
 }  // namespace inn::cli

@@ -2,15 +2,12 @@
 // Which widths a command gives to which groups.
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "inn/pruning/pruning.h"
 #include "inn/pruning/width_limits.h"
-#include "options/model_source.h"
 
 namespace CLI {
 class App;
@@ -43,21 +40,5 @@ void check(const WidthChoice& choice);
 
 /// Returns the choice as the library takes it.
 PruneOptions prune_options(const WidthChoice& choice);
-
-/// What a group may not be: pinned, or not continuous in an integral model. Groups that only patterns name
-/// are left out of `ids` where they are such; for one that --width names std::invalid_argument is thrown.
-void keep_resizable(const Model& model, const AnalysedNetwork& source, const WidthChoice& choice,
-                    std::vector<GroupId>& ids);
-
-/// The new widths of groups, and what is to be said of them.
-struct ChosenWidths {
-  std::map<GroupId, int64_t> widths;
-  std::vector<std::string> notes = {};
-};
-
-/// Returns the new width of every group that gets one, each by itself. --keep F is max(1, round(F·n)), in the
-/// limits of the choice; --keep-of goes before it, --width before both. Throws std::invalid_argument for a
-/// group that is unknown (with the nearest names), pinned, or not continuous in an integral model.
-ChosenWidths widths_of(const Model& model, const AnalysedNetwork& source, const WidthChoice& choice);
 
 }  // namespace inn::cli

@@ -1,4 +1,4 @@
-#include "comparison.h"
+#include "inn/methods/comparison.h"
 
 #include <chrono>
 #include <functional>
@@ -7,16 +7,16 @@
 #include "inn/budget/width_cost.h"
 #include "inn/core/error.h"
 #include "inn/core/interrupt.h"
+#include "inn/methods/model_budget.h"
 #include "inn/train/agreement.h"
 #include "inn/train/evaluate.h"
-#include "options/width_budget.h"
 
-namespace inn::cli {
+namespace inn {
 namespace {
 
 constexpr const char* kChosenMethod = "quadrature";
 
-void stop_if_interrupted() { require<std::runtime_error>(!interrupted(), "cli", "Interrupted."); }
+void stop_if_interrupted() { require<std::runtime_error>(!interrupted(), "methods", "Interrupted."); }
 
 double time_of(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
@@ -26,7 +26,7 @@ double time_of(const std::function<void()>& work) {
 
 class Comparer {
  public:
-  Comparer(const Model& model, const ComparisonOptions& options, const ComparisonData& data,
+  Comparer(const AnyModel& model, const ComparisonOptions& options, const ComparisonData& data,
            const StepCallback& progress)
       : model_(model),
         options_(options),
@@ -70,8 +70,8 @@ class Comparer {
     return variants;
   }
 
-  WidthChoice uniform(double keep) const {
-    WidthChoice widths = options_.widths;
+  PruneOptions uniform(double keep) const {
+    PruneOptions widths = options_.widths;
     widths.keep = keep;
     return widths;
   }
@@ -83,7 +83,7 @@ class Comparer {
   }
 
   double uniform_macs(double keep) const {
-    return macs_(all_widths(widths_of(model_, source_, uniform(keep)).widths));
+    return macs_(all_widths(chosen_widths(model_, source_, uniform(keep)).widths));
   }
 
   Quality quality(Network network) const {
@@ -109,14 +109,15 @@ class Comparer {
     const Dataset images = variant.samples == 0
                                ? data_.calibration
                                : data_.calibration.first(std::min(variant.samples, data_.calibration.size()));
-    const MeasuringImages measured{images, data_.normalization, data_.device};
+    const CalibrationData measured{images, data_.normalization, data_.device};
     ComparedVariant result{.variant = variant, .networks = {}};
     std::map<GroupId, ErrorCurve> curves;
     std::string failure;
     if (variant.chosen)
       result.curve_seconds = time_of([&] {
         failure = failure_of([&] {
-          curves = curves_of({model_, measured, options_.how.seed}, options_.widths, step("error curves"));
+          curves = model_error_curves(model_, options_.widths, measured,
+                                      {.seed = options_.how.seed, .progress = step("error curves")});
         });
       });
     for (size_t k = 0; k < options_.keep.size(); ++k) {
@@ -129,7 +130,7 @@ class Comparer {
     return result;
   }
 
-  Compared network_of(const Variant& variant, double keep, const MeasuringImages& images,
+  Compared network_of(const Variant& variant, double keep, const CalibrationData& images,
                       const std::map<GroupId, ErrorCurve>& curves) const {
     Compared result;
     result.failure = failure_of([&] {
@@ -142,12 +143,13 @@ class Comparer {
       if (!variant.refit) how.together = 0;
       std::optional<Resampled> made;
       result.seconds = time_of([&] {
-        const WidthChoice widths =
+        const PruneOptions widths =
             variant.chosen
-                ? within_budget({Budget::Of::macs, uniform_macs(keep), false}, {model_, images, how.seed},
-                                options_.widths, curves, options_.rechecks, now)
+                ? within_budget(
+                      model_, {Budget::Of::macs, uniform_macs(keep), false}, options_.widths, curves, images,
+                      {.rechecks = options_.rechecks, .curves = {.seed = how.seed}, .recheck_progress = now})
                 : uniform(keep);
-        made = resampled(model_, widths, how, images);
+        made = resample_by(model_, widths, how, images);
       });
       now(0, 0, "evaluation");
       const auto widths = all_widths(made->chosen.widths);
@@ -171,7 +173,7 @@ class Comparer {
     }
   }
 
-  const Model& model_;
+  const AnyModel& model_;
   const ComparisonOptions& options_;
   const ComparisonData& data_;
   const StepCallback& progress_;
@@ -200,12 +202,12 @@ int64_t Comparison::interrupted() const {
   return count;
 }
 
-Comparison compare(const Model& model, const ComparisonOptions& options, const ComparisonData& data,
+Comparison compare(const AnyModel& model, const ComparisonOptions& options, const ComparisonData& data,
                    const StepCallback& progress) {
   for (const auto& method : options.methods) check_method(method);
-  require(!options.keep.empty() && !options.samples.empty(), "cli",
-          "Comparison: at least one width and one number of samples are required.");
+  require(!options.keep.empty() && !options.samples.empty(), "methods",
+          "A comparison needs a width and a number of samples.");
   return Comparer(model, options, data, progress).run();
 }
 
-}  // namespace inn::cli
+}  // namespace inn

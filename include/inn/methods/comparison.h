@@ -1,5 +1,5 @@
 #pragma once
-// Like with like: one model by several methods at several widths, on the same data.
+// One model by several methods at several widths, on the same data.
 
 #include <c10/core/Device.h>
 
@@ -9,12 +9,9 @@
 #include <vector>
 
 #include "inn/data/dataset.h"
-#include "options/model_source.h"
-#include "options/width_choice.h"
-#include "resampled.h"
-#include "step_bar.h"
+#include "inn/methods/resample_by.h"
 
-namespace inn::cli {
+namespace inn {
 
 /// The methods that are compared where none are named.
 const std::vector<std::string>& compared_methods();
@@ -23,7 +20,7 @@ struct ComparisonOptions {
   std::vector<std::string> methods = compared_methods();
   std::vector<double> keep = {};          // the fractions of the widths
   std::vector<int64_t> samples = {2048};  // of the calibration data; 0: all
-  WidthChoice widths = {};                // which groups, and limits
+  PruneOptions widths = {};               // which groups, and limits
   bool chosen = true;                     // quadrature at widths chosen for as many multiply-adds, too
   int64_t rechecks = 2;                   // of those widths
   MethodOptions how = {};                 // all but the method and whether it refits
@@ -90,7 +87,7 @@ struct Comparison {
 /// network that can't be made says why and ends nothing. After Ctrl-C, where an InterruptGuard lives, those
 /// that are missing say so. `progress` is called with the networks made so far, often. Throws
 /// std::invalid_argument where the choice of groups or the data does not fit the model.
-Comparison compare(const Model& model, const ComparisonOptions& options, const ComparisonData& data,
+Comparison compare(const AnyModel& model, const ComparisonOptions& options, const ComparisonData& data,
                    const StepCallback& progress = nullptr);
 
-}  // namespace inn::cli
+}  // namespace inn
