@@ -35,9 +35,9 @@ models, 74 of 151 timm models and 24 of 48 transformers.
 
 def short(reason):
     """The reason without the place in the network, and without what differs from module to module."""
-    if re.match(r"it is axis \d+ of the input", reason):
+    if re.match(r"axis \d+ of the input", reason):
         return "input"
-    if re.match(r"it is axis \d+ of output", reason):
+    if re.match(r"axis \d+ of output", reason):
         return "output"
     reason = re.sub(r" \([^()]*\)", "", reason).replace("aten::", "")
     return re.sub(r"(\w+)\.\w+", r"\1", reason)

@@ -187,7 +187,7 @@ Budget Budget::read(const std::string& text) {
 WidthsForBudget widths_for_budget(const AnalysedNetwork& source, const std::map<GroupId, ErrorCurve>& curves,
                                   const WidthCost& cost, const Budget& budget, const WidthLimits& limits) {
   check_limits(limits);
-  require(!curves.empty(), "resampling", "Budget: there is no group whose width could change.");
+  require(!curves.empty(), "resampling", "Budget: no group can be resized.");
   const double source_cost = cost(source_widths(source.groups));
   const double wanted = budget.is_fraction ? budget.amount * source_cost : budget.amount;
   Search search(source, curves, cost, limits);
@@ -195,7 +195,7 @@ WidthsForBudget widths_for_budget(const AnalysedNetwork& source, const std::map<
   if (met) search.fill(wanted);
   WidthsForBudget result{{}, cost(search.widths()), source_cost};
   require(met, "resampling",
-          "Budget: {:.4g} {} can't be met: with every chosen group at its least width {:.4g} are left, of "
+          "Budget: {:.4g} {} is not reachable: with every chosen group at its minimum width {:.4g} remain of "
           "{:.4g}.",
           wanted, name_of(budget.of), result.cost, source_cost);
   for (const auto& [id, curve] : curves) result.widths[id] = search.widths()[id];

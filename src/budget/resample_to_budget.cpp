@@ -65,7 +65,7 @@ std::map<GroupId, int64_t> widths_within_budget(const AnalysedNetwork& source,
                                                 const std::map<GroupId, ErrorCurve>& curves,
                                                 const Budget& budget, const Calibration& calibration,
                                                 const BudgetSearchOptions& options) {
-  require(!curves.empty(), "budget", "Budget: there is no group whose width could change.");
+  require(!curves.empty(), "budget", "Budget: no group can be resized.");
   const auto choose = choosing(source, curves, budget, options.limits, options.latency_table);
   if (options.rechecks == 0) return choose(curves);
   CurveOptions measuring = options.curves;

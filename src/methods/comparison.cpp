@@ -206,7 +206,7 @@ Comparison compare(const AnyModel& model, const ComparisonOptions& options, cons
                    const StepCallback& progress) {
   for (const auto& method : options.methods) check_method(method);
   require(!options.keep.empty() && !options.samples.empty(), "methods",
-          "A comparison needs a width and a number of samples.");
+          "Comparison: at least one width and one number of samples are required.");
   return Comparer(model, options, data, progress).run();
 }
 

@@ -79,7 +79,7 @@ void save(const IntegralModelImpl& model, const std::filesystem::path& path) {
 IntegralModel load_integral(Network network) {
   const auto found = network.extra.find(kRecord);
   require<std::runtime_error>(found != network.extra.end(), "model",
-                              "The network is no integral model: its archive has no extra/{}.", kRecord);
+                              "The network is not an integral model: its archive has no extra/{}.", kRecord);
   try {
     const json record = json::parse(found->second);
     require<std::runtime_error>(record.at("format").get<int64_t>() == kFormat, "model",
@@ -115,7 +115,7 @@ IntegralModel load_integral(Network network) {
     model->eval();
     return IntegralModel(std::move(model));
   } catch (const json::exception& error) {
-    raise<std::runtime_error>("model", "extra/{} is damaged: {}", kRecord, error.what());
+    raise<std::runtime_error>("model", "extra/{} is corrupt: {}", kRecord, error.what());
   }
 }
 

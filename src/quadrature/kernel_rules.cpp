@@ -35,7 +35,7 @@ KernelChoice read_choice(std::string_view rule, std::string_view text) {
     const auto number = text.substr(comma + 1);
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), choice.length);
     require(error == std::errc() && end == number.data() + number.size(), "quadrature",
-            "Quadrature '{}:{}': '{}' is no number; the form is {}:KERNEL or {}:KERNEL,LENGTH.", rule, text,
+            "Quadrature '{}:{}': '{}' is not a number; expected {}:KERNEL or {}:KERNEL,LENGTH.", rule, text,
             number, rule, rule);
   }
   choice.on(1);  // throws for a kernel or a length scale that is none

@@ -86,7 +86,7 @@ void check_maps(const Groups& groups, const std::map<GroupId, GroupMaps>& maps) 
     if (pair.produce.is_identity() && pair.consume.is_identity() && pair.produce.cols() == group.width)
       continue;
     if (group.pinned)
-      raise("resampling", "Group '{}': it is pinned at width {}, since {}.", group.name, group.width,
+      raise("resampling", "Group '{}': cannot be resized from width {}: {}.", group.name, group.width,
             *group.pinned);
     require(pair.produce.cols() == group.width && pair.consume.cols() == group.width, "resampling",
             "Group '{}': maps must start at its width {} but start at {} and {}.", group.name, group.width,

@@ -87,9 +87,9 @@ TEST_F(BadInput, WidthsThatAreNone) {
 
 TEST_F(BadInput, GroupsThatAreNone) {
   const std::string resample = "resample zoo:lenet -o out.pt2 ";
-  expect_refused(1, resample + "--width fc11=4", "Group 'fc11': there is no such group. Did you mean 'fc1'");
-  expect_refused(1, resample + "--keep 0.5 --groups 'conv7*'", "it matches no group. Did you mean 'conv");
-  expect_refused(1, "convert zoo:lenet -o out.pt2 --groups nothing", "it matches no group");
+  expect_refused(1, resample + "--width fc11=4", "Group 'fc11': no such group. Did you mean 'fc1'");
+  expect_refused(1, resample + "--keep 0.5 --groups 'conv7*'", "matches no group. Did you mean 'conv");
+  expect_refused(1, "convert zoo:lenet -o out.pt2 --groups nothing", "matches no group");
   expect_refused(1, resample + "--width fc3=4", "Group 'fc3': cannot be resized from width 10:");
   expect_refused(1, "convert zoo:lenet -o out.pt2 --groups fc3",
                  "Group 'fc3': cannot be resized from width 10:");

@@ -142,7 +142,7 @@ TEST_F(ImagesProgram, NameADamagedImage) {
   ASSERT_EQ(train("--image-size 16 --epochs 1").code, 0);
   const auto refused = folder.run("eval net.pt2 --data data");
   EXPECT_EQ(refused.code, 1);
-  EXPECT_THAT(refused.err, HasSubstr("Image '" + bad + "' is damaged: "));
+  EXPECT_THAT(refused.err, HasSubstr("Image '" + bad + "': cannot be decoded: "));
   const auto skipped = folder.run("eval net.pt2 --data data --skip-corrupt --json");
   EXPECT_EQ(skipped.code, 0) << skipped.err;
   EXPECT_EQ(skipped.json().at("results")[0].at("count"), 2 * kImagesOfClass - 1);

@@ -109,11 +109,11 @@ TEST_F(PruningProgram, RefusesWhatDoesNotFitTheMethod) {
   expect_refused(2, resample + "--method l1 --min-width 0", "--min-width");
   expect_refused(2, resample + "--method l1 --keep-of fc1", "must be PATTERN=F");
   expect_refused(2, resample + "--method l1 --keep-of fc1=0", "--keep-of: must be a fraction above 0");
-  expect_refused(1, resample + "--method l1 --exclude 'layer*'", "it matches no group");
+  expect_refused(1, resample + "--method l1 --exclude 'layer*'", "matches no group");
   expect_refused(1, "resample zoo:lenet -o out.pt2 --keep 2 --method l1", "must be in [0, 1] but got 2.");
   expect_refused(1, resample + "--method hessian --calibration data/train-images-idx3-ubyte",
                  "requires class labels");
-  expect_refused(1, resample + "--method batch_norm", "importance 'batch_norm' needs a batch norm");
+  expect_refused(1, resample + "--method batch_norm", "importance 'batch_norm' requires a batch norm");
   EXPECT_THAT(folder.run("resample --help").out, AllOf(HasSubstr("--scope"), HasSubstr("isomorphic"),
                                                        HasSubstr("fpgm"), HasSubstr("--exclude")));
 }

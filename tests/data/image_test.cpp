@@ -70,12 +70,12 @@ TEST(ReadImage, NamesTheDamagedFile) {
   const auto fails = [&](const std::string& bytes, const std::string& reason) {
     write_bytes(folder / "bad.jpg", bytes);
     EXPECT_THAT(message_of_error([&] { read_image(folder / "bad.jpg"); }),
-                AllOf(HasSubstr("[data] Image '" + (folder / "bad.jpg").string() + "' is damaged: "),
+                AllOf(HasSubstr("[data] Image '" + (folder / "bad.jpg").string() + "': cannot be decoded: "),
                       HasSubstr(reason)));
     EXPECT_THROW(read_image(folder / "bad.jpg"), DamagedImage);
   };
   fails("", "it is empty");
-  fails("GIF89a" + std::string(40, '\0'), "it is neither JPEG nor PNG");
+  fails("GIF89a" + std::string(40, '\0'), "it is not JPEG or PNG");
   write_jpeg(folder / "a.jpg", picture(64, 64));
   const std::string jpeg = read_bytes(folder / "a.jpg");
   fails(jpeg.substr(0, jpeg.size() / 2), "Premature end of JPEG file");
@@ -92,7 +92,7 @@ TEST(ReadImage, RefusesClaimedSizesBeforeItAllocates) {
   jpeg.replace(frame + 5, 4, "\xfd\xe8\xfd\xe8");
   write_bytes(folder / "a.jpg", jpeg);
   EXPECT_THAT(message_of_error([&] { read_image(folder / "a.jpg"); }),
-              HasSubstr("claims 65000×65000 pixels; an image may have 134217728"));
+              HasSubstr("has 65000×65000 pixels; the limit is 134217728"));
   write_png(folder / "a.png", picture(16, 16));
   std::string png = read_bytes(folder / "a.png");
   const std::string sides("\x00\x0f\x00\x00\x00\x0f\x00\x00", 8);

@@ -125,7 +125,7 @@ void add_comparison_options(CLI::App& app, Options& options) {
       ->required()
       ->type_name("F,F,…");
   add_fraction_options(app, options.widths);
-  app.add_option("--methods", comparison.methods, "What is compared, of the methods of 'inn resample'")
+  app.add_option("--methods", comparison.methods, "Methods to compare, as in 'inn resample'")
       ->delimiter(',')
       ->capture_default_str()
       ->type_name("NAME,NAME,…");

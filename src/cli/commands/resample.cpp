@@ -160,8 +160,7 @@ MethodOptions method_of(const Options& options) {
                       "--refit and --no-refit are mutually exclusive.");
   if (options.refit || options.no_refit) how.refit = options.refit;
   require<UsageError>(options.together == 0 || how.refits(), "cli",
-                      "--together goes on from layers that were refit; method {} needs --refit for it.",
-                      how.method);
+                      "--together with method {} requires --refit.", how.method);
   if (how.method == "interpolate") check_order(how.conversion, !options.calibration.data.empty());
   const bool measures = how.method == "quadrature" || how.refits();
   require<UsageError>(!measures || !options.calibration.data.empty(), "cli",

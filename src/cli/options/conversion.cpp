@@ -94,7 +94,7 @@ ConvertOptions convert_options(const ConversionOptions& options, uint64_t seed) 
 
 void check_order(const ConvertOptions& options, bool has_calibration) {
   require<UsageError>(options.order != "nodes" || has_calibration, "cli",
-                      "--order nodes is measured on data: --calibration is missing.");
+                      "--order nodes requires --calibration.");
 }
 
 }  // namespace inn::cli

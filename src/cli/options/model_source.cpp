@@ -77,7 +77,7 @@ Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* 
   require<std::runtime_error>(std::filesystem::exists(path), "cli", "Model '{}': no such file.",
                               options.source);
   require<UsageError>(path.extension() != ".pt" || !examples.empty(), "cli",
-                      "Model '{}': a TorchScript file needs --input-size, as in 1,3,224,224.",
+                      "Model '{}': a TorchScript file requires --input-size, e.g. 1,3,224,224.",
                       options.source);
   require(path.extension() == ".pt" || path.extension() == ".pt2", "cli",
           "Model '{}': must be a .pt2, a TorchScript .pt or zoo:NAME.", options.source);
