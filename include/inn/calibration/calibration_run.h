@@ -1,5 +1,5 @@
 #pragma once
-// Going through the batches of a calibration.
+// Iterating over the batches of a calibration.
 
 #include <ATen/core/Tensor.h>
 
@@ -11,7 +11,7 @@
 
 namespace inn {
 
-/// Calls `visit(batch)` for every batch. Throws std::invalid_argument where there is none.
+/// Calls `visit(batch)` for every batch. Throws std::invalid_argument if there is none.
 template <class Visit>
 void for_each_batch(const Calibration& calibration, Visit&& visit) {
   require(calibration.batch != nullptr, "resampling", "Calibration: batches are required but not given.");

@@ -26,8 +26,8 @@ struct IntegralMultiheadAttentionOptions {
 ///
 /// softmax(s ∫ q(h, x) k(h, x) dx) v, for each head h, and an integral over heads and head dimension. The
 /// contraction of queries with keys has its quadrature weights once, in the queries; its scale s is 1/√d of
-/// the source's head dimension (MATH: "A contraction of two activations"). The width of the embedding need
-/// not be heads times head dimension.
+/// the source's head dimension (docs/math.md, "Integral layers"). The width of the embedding need not be
+/// heads times head dimension.
 class IntegralMultiheadAttentionImpl : public torch::nn::Module {
  public:
   /// Projections start as torch::nn::Linear does.

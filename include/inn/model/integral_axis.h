@@ -28,7 +28,7 @@ struct IntegralAxisOptions {
 ///   IntegralLinear first(IntegralLinearOptions(10, hidden)), second(IntegralLinearOptions(hidden, 3));
 ///   hidden.resize(48);  // both
 ///
-/// At its source width an axis changes nothing, bit for bit (MATH: "Exact at the source width").
+/// At its source width an axis changes nothing, bit for bit (docs/math.md, "Integral layers").
 class IntegralAxis {
  public:
   /// An axis of width 1 that nothing changes: the product of nothing.

@@ -2,9 +2,9 @@
 // Integral layers for models built from scratch: linear and normalizations.
 //
 // A layer is a torch::nn::Module that holds ordinary parameters, at the source widths of its axes and under
-// torch's own names. Each forward samples them at the grids of its axes (MATH: "Integral layers") and runs
-// torch's own operator: exact at the source width, trainable at every one. A model of them, traced at its
-// source widths, is an ordinary network, which `convert` makes an integral model with the same axes.
+// torch's own names. Each forward samples them at the grids of its axes (docs/math.md, "Integral layers") and
+// runs torch's own operator: exact at the source width, trainable at every one. A model of them, traced at
+// its source widths, is an ordinary network, which `convert` makes an integral model with the same axes.
 
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>

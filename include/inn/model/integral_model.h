@@ -107,8 +107,8 @@ class IntegralGroup {
 ///
 /// A parameter W is kept multiplied by the quadrature weights of its source grid, W = Q·F. So at the source
 /// width the network runs with W itself, bit for bit, an ordinary optimizer sees the gradients that it sees
-/// in ordinary training, and another width is the linear map diag(q')·Φ·diag(1/Q) of W (MATH: "Another
-/// width").
+/// in ordinary training, and another width is the linear map diag(q')·Φ·diag(1/Q) of W (docs/math.md,
+/// "Integral layers").
 class IntegralModelImpl : public NetworkModuleImpl {
  public:
   IntegralModelImpl(AnalysedNetwork source, ConvertOptions options);

@@ -57,8 +57,8 @@ struct LayerFit {
 };
 
 /// Refits the weights of `resampled`, which `maps` gave of `source`, so that each layer gives what it gave in
-/// the source network, from the inputs that it now gets (MATH: "Data-aware quadrature"). Returns what became
-/// of each layer that a map or a changed input touches, in network order.
+/// the source network, from the inputs that it now gets (docs/math.md, "Data-aware quadrature"). Returns what
+/// became of each layer that a map or a changed input touches, in network order.
 ///
 /// Layers are linear maps and convolutions of any kind; the targets are the source's outputs under the map of
 /// the layer's own output axis. Where a layer ends a residual branch, its target is the source's sum less the

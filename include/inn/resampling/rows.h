@@ -20,8 +20,9 @@ at::Tensor member_rows(const Network& network, const Member& member, int64_t wid
 at::Tensor member_rows(const at::Tensor& tensor, const Member& member, int64_t width);
 
 /// Returns a permutation of the group's channels that makes its tensors smooth, π: new channel k is old
-/// channel π_k (MATH: "Ordering"). Deterministic by seed. The choice for one group does not depend on the
-/// order of the others, since permuting another axis of a tensor changes no distance between its slices.
+/// channel π_k (docs/math.md, "Channel order"). Deterministic by seed. The choice for one group does not
+/// depend on the order of the others, since permuting another axis of a tensor changes no distance between
+/// its slices.
 std::vector<int64_t> smooth_order(const AnalysedNetwork& source, GroupId group, uint64_t seed);
 
 /// Returns smooth_order of each group, as maps that permute its channels. Several groups are ordered at once,
