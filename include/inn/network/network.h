@@ -150,8 +150,8 @@ class Network {
   std::vector<c10::IValue> forward(const std::vector<c10::IValue>& inputs,
                                    std::span<const at::Tensor> tensors, const ForwardOptions& options) const;
   std::vector<c10::IValue> forward(const std::vector<c10::IValue>& inputs) const;
-  /// Runs a network with one input tensor and one output tensor. Throws where it gives another number of
-  /// them.
+  /// Runs a network with one input tensor and one output tensor. Throws if the network has another number of
+  /// outputs.
   at::Tensor forward(const at::Tensor& input) const;
 
   /// Sets the training/train arguments of batch norm, dropout and similar operators. A batch norm without

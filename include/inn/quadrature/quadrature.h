@@ -12,7 +12,7 @@
 
 namespace inn {
 
-/// An integral and how far it may be off: one standard deviation. Both […] where the function gives [N, …].
+/// An integral and its standard error. Both […] if the function returns [N, …].
 struct IntegralEstimate {
   at::Tensor value, error;
 };
@@ -23,23 +23,23 @@ struct IntegralEstimate {
 struct Quadrature {
   std::string name;
   std::string summary;
-  /// Which points the rule takes: any on [0,1], or only those that `quadrature_nodes` gives.
+  /// Which points the rule accepts: any on [0,1], or only its own `quadrature_nodes`.
   enum class Points { any, own_nodes } points = Points::any;
-  /// Whether all weights are above 0 for all points: they can then be divided by.
+  /// Whether all weights are positive for all points, so that they can be divided by.
   bool positive = true;
-  /// The greatest degree of the polynomials that m own nodes integrate exactly.
+  /// The maximum degree of polynomials that m own nodes integrate exactly.
   std::function<int64_t(int64_t m)> degree = {};
   std::function<at::Tensor(const at::Tensor& points)> weights = {};
   std::function<at::Tensor(int64_t m, uint64_t seed)> nodes = {};
-  /// Returns points of [0,1)^d, [count, d], each of equal weight; null where the rule in d dimensions is a
-  /// product of d rules.
+  /// Returns points of [0,1)^d, [count, d], with equal weights; null if the rule in d dimensions is a product
+  /// of d rules.
   std::function<at::Tensor(int64_t count, int64_t dimensions, uint64_t seed)> samples = {};
-  /// How its error is estimated: from the spread over samples drawn with different seeds, or by `estimate`
-  /// from the points [N, d] and the values there [N, …].
+  /// Error estimation: from samples with different seeds, or by `estimate` from the points [N, d] and the
+  /// values [N, …].
   enum class Error { unknown, replicas, estimate } error = Error::unknown;
   std::function<IntegralEstimate(const at::Tensor& points, const at::Tensor& values)> estimate = {};
-  /// What may follow the name after a colon, such as "KERNEL,LENGTH", and the rule with that; empty and null
-  /// where nothing may.
+  /// The form of the parameters after a colon, such as "KERNEL,LENGTH", and the rule with given parameters;
+  /// empty and null if there are none.
   std::string parameters = {};
   Quadrature (*with)(std::string_view text) = nullptr;
 };
@@ -68,19 +68,19 @@ std::span<const Quadrature> quadratures();
 /// Returns the names in the table, in its order.
 std::vector<std::string> quadrature_names();
 
-/// Returns the rule that a text names: a name in the table, or for a rule with parameters NAME:PARAMETERS,
-/// which is the name of the rule then. Throws std::invalid_argument with the nearest names where there is
-/// none, and for parameters that the rule does not take.
+/// Returns the rule for a text: a name in the table, or NAME:PARAMETERS for a rule with parameters (the whole
+/// text is then its name). Throws std::invalid_argument with the nearest names for an unknown rule, and for
+/// invalid parameters.
 Quadrature find_quadrature(std::string_view text);
 
 /// Returns the weights of the rule for `points`: [m] float64 on the CPU, their sum is 1.
 ///
 /// points: [m ≥ 1] float32 or float64, increasing strictly within [0,1]. Differentiable in `points` for
-/// trapezoid, simpson and bayesian; the other rules' weights depend on m alone. Throws std::invalid_argument
+/// trapezoid, simpson and bayesian; the weights of other rules depend only on m. Throws std::invalid_argument
 /// for other points, and for points that are not the nodes of a rule with own nodes.
 at::Tensor quadrature_weights(const Quadrature& rule, const at::Tensor& points);
 
-/// Returns the m points that are best for the rule: [m] float64, increasing strictly within [0,1].
+/// Returns the rule's own m points: [m] float64, strictly increasing in [0,1].
 ///
 /// Uniform for trapezoid and simpson (1/2 for m = 1), midpoints for rectangle and bayesian, sorted points by
 /// `seed` for monte-carlo, sobol and halton, sorted ones for herding. Throws std::invalid_argument unless m
