@@ -146,8 +146,8 @@ class RuleContext {
 
 /// A rule with its line of documentation.
 struct Rule {
-  std::string
-      op;  // "aten::conv2d": all overloads and the in-place form; or "aten::add.Tensor" for one of them
+  /// "aten::conv2d" for all overloads and the in-place form, or "aten::add.Tensor" for one overload.
+  std::string op;
   std::string doc;  // "out [n, o, h', w'] = input [n, g·i, h, w], weight [g·o, i, kh, kw]; i consumed"
   std::function<void(RuleContext&)> apply;
 };

@@ -13,8 +13,10 @@ namespace inn {
 ///
 ///   IntegralAxis groups = 4, channels = 32;
 ///   IntegralConvOptions<2>{.in = groups * 8, .out = groups * 16, .kernel_size = 3, .groups = groups};
-///   IntegralConvOptions<2>{.in = channels, .out = channels, .kernel_size = 3, .groups = channels};  //
-///   depthwise
+///
+/// and a depthwise one:
+///
+///   IntegralConvOptions<2>{.in = channels, .out = channels, .kernel_size = 3, .groups = channels};
 template <size_t D>
 struct IntegralConvOptions {
   IntegralAxis in, out;

@@ -24,10 +24,13 @@ struct Regularizer {
       penalty;
 };
 
-/// group_lasso: Σ_c ‖w_c‖, w_c being all slices of channel c (Yuan and Lin, JRSS B 2006). group_sparsity: Σ_c
-/// γ_c ‖w_c‖², γ_c = 2^(4·(max s − s_c)/(max s − min s)) with s_c = ‖w_c‖², in each group: weaker channels
-/// are penalized more (Fang et al., "DepGraph", CVPR 2023). γ is treated as constant by the gradient.
-/// batch_norm: Σ |γ| over the scales of batch norms (Liu et al., ICCV 2017).
+/// Returns the table:
+///
+/// - group_lasso: Σ_c ‖w_c‖, with w_c all slices of channel c (Yuan and Lin, JRSS B 2006);
+/// - group_sparsity: Σ_c γ_c ‖w_c‖², γ_c = 2^(4·(max s − s_c)/(max s − min s)) with s_c = ‖w_c‖², in each
+///   group: weaker channels are penalized more (Fang et al., "DepGraph", CVPR 2023). γ is treated as constant
+///   by the gradient;
+/// - batch_norm: Σ |γ| over the scales of batch norms (Liu et al., ICCV 2017).
 const std::vector<Regularizer>& regularizers();
 /// Throws std::invalid_argument with the nearest names.
 const Regularizer& find_regularizer(const std::string& name);

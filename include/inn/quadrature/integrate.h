@@ -49,13 +49,13 @@ at::Tensor integrate(const Integrand& f, const TensorGrid& grid, const Integrate
 
 /// Returns ∫ f over the box and its standard error, each a scalar, or […] if f returns [N, …].
 ///
-/// - monte-carlo: the mean over the samples, and their deviation over √count.
-/// - sobol, halton: the mean over `replicas` integrals, each by `counts` samples that are randomized anew (f
-/// is
-///   called once for each), and their deviation over √replicas.
-/// - bayesian: BayesianQuadrature::estimate on the product of the rule's own nodes, all at once.
-/// Differentiable in f's values. Throws as `integrate` does; for rules whose error nothing estimates; and
-/// where there are fewer than two samples or replicas.
+/// - monte-carlo: the mean over the samples, and their standard deviation over √count.
+/// - sobol, halton: the mean over `replicas` integrals with independently randomized samples (f is called once
+///   for each), and their standard deviation over √replicas.
+/// - bayesian: BayesianQuadrature::estimate on the product of the rule's own nodes.
+///
+/// Differentiable in f's values. Throws as `integrate` does, for rules without error estimate, and for fewer
+/// than two samples or replicas.
 IntegralEstimate integrate_with_error(const Integrand& f, const IntegrateOptions& options);
 
 /// Returns `count` points of the d-dimensional Sobol sequence (Joe and Kuo's direction numbers), [count, d]

@@ -47,22 +47,19 @@ struct Quadrature {
 /// Returns the table: rectangle, trapezoid, simpson, gauss-legendre, clenshaw-curtis, monte-carlo, sobol,
 /// halton, bayesian, herding.
 ///
-/// - rectangle: equal weights 1/m, wherever the points are; a point stands for a rectangle of width 1/m. On
-/// its own nodes
-///   (i + 1/2)/m it is the midpoint rule.
-/// - trapezoid: the integral of the straight lines between the points.
-/// - simpson: the integral of the parabolas through points 2i, 2i+1, 2i+2, for any spacing; on even counts
-/// the last
-///   interval is that of the parabola through the last three points (Cartwright 2017), two points are a
-///   trapezoid.
-/// - gauss-legendre, clenshaw-curtis: those rules, on their own nodes only.
+/// - rectangle: equal weights 1/m for any points; on its own nodes (i + 1/2)/m it is the midpoint rule.
+/// - trapezoid: the integral of the piecewise linear interpolation.
+/// - simpson: the integral of the parabolas through points 2i, 2i+1, 2i+2, for any spacing. For an even number
+///   of points the last interval uses the parabola through the last three points (Cartwright 2017); two points
+///   are a trapezoid.
+/// - gauss-legendre, clenshaw-curtis: on their own nodes only.
 /// - monte-carlo, sobol, halton: equal weights 1/m.
-/// - bayesian: BayesianQuadrature with an unknown constant mean; the kernel is matern52 of length scale 1/2,
-/// or as in
-///   "bayesian:rbf,0.2" (see covariance_kernel.h). With the brownian one it is the trapezoid.
-/// - herding: equal weights 1/m; its own nodes and samples are chosen by `herd_nodes` from points that are
-///   evenly spread, with the same kernels.
-/// Where the outermost points are not 0 and 1, trapezoid and simpson hold the function constant beyond them.
+/// - bayesian: BayesianQuadrature with an unknown constant mean; the kernel is matern52 with length scale 1/2,
+///   or as in "bayesian:rbf,0.2" (see covariance_kernel.h). With the kernel brownian it is the trapezoid rule.
+/// - herding: equal weights 1/m; its own nodes and samples are chosen by `herd_nodes` from evenly spread
+///   points, with the same kernels.
+///
+/// If the outermost points are not 0 and 1, trapezoid and simpson extend the function as a constant.
 std::span<const Quadrature> quadratures();
 
 /// Returns the names in the table, in its order.

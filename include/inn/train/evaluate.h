@@ -17,9 +17,9 @@ namespace inn {
 
 /// Metrics for floating-point targets besides the loss.
 struct Regression {
-  double absolute;  // the mean absolute error
-  double psnr;  // the mean over samples of −10·log₁₀ of their mean square error, at most 100: dB, where
-                // targets span [0, 1]
+  double absolute;  // mean absolute error
+  /// Mean over samples of −10·log₁₀ of the mean squared error, at most 100; in dB for targets in [0, 1].
+  double psnr;
 };
 
 struct EvalResult {
