@@ -132,8 +132,8 @@ class GradientMeter {
 
 }  // namespace
 
-Measurements measure(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
-                     const Calibration& calibration, Measured what) {
+Measurements measure_groups(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
+                            const Calibration& calibration, Measured what) {
   Measurements result;
   if (what == Measured::nothing) return result;
   Network network = source.network;  // shares the tensors; only its training flags change

@@ -65,7 +65,7 @@ at::Tensor read_image(const std::string& path) {
   }
 }
 
-at::Tensor luma(const at::Tensor& image) {
+at::Tensor to_grayscale(const at::Tensor& image) {
   check_image(image);
   require(image.size(0) == 3, "data", "Grayscale conversion requires three channels but the image has {}.",
           image.size(0));
@@ -82,7 +82,7 @@ at::Tensor luma(const at::Tensor& image) {
   return result;
 }
 
-at::Tensor resized(const at::Tensor& image, int64_t height, int64_t width) {
+at::Tensor resize_image(const at::Tensor& image, int64_t height, int64_t width) {
   check_image(image);
   if (image.size(1) == height && image.size(2) == width) return image;
   const std::array<int64_t, 2> sides{height, width};
@@ -92,7 +92,7 @@ at::Tensor resized(const at::Tensor& image, int64_t height, int64_t width) {
       .squeeze(0);
 }
 
-at::Tensor framed(const at::Tensor& image, const ImageFrame& frame) {
+at::Tensor resize_center_crop(const at::Tensor& image, const ImageFrame& frame) {
   check_image(image);
   const int64_t side = frame.shorter_side(), height = image.size(1), width = image.size(2);
   require(frame.size >= 1 && side >= frame.size, "data",
@@ -103,8 +103,8 @@ at::Tensor framed(const at::Tensor& image, const ImageFrame& frame) {
   if (longer > kMostPixels / side)
     throw ImageDamage(fmt::format("it has {}×{} pixels and would have {}×{} before the center crop", height,
                                   width, side, longer));
-  const at::Tensor scaled = height <= width ? resized(image, side, side * width / height)
-                                            : resized(image, side * height / width, side);
+  const at::Tensor scaled = height <= width ? resize_image(image, side, side * width / height)
+                                            : resize_image(image, side * height / width, side);
   return scaled.narrow(1, half_of(scaled.size(1) - frame.size), frame.size)
       .narrow(2, half_of(scaled.size(2) - frame.size), frame.size);
 }

@@ -9,7 +9,7 @@
 namespace inn::laws {
 namespace {
 
-double read_number(std::string_view number, std::string_view whole) {
+double parse_number(std::string_view number, std::string_view whole) {
   double value = 0;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
   require(error == std::errc() && end == number.data() + number.size() && !number.empty(), "grid",
@@ -32,7 +32,7 @@ struct Reader {
   std::vector<std::string_view> parts;
   Bounds bounds;
 
-  double number(size_t k) const { return read_number(parts[k], whole); }
+  double number(size_t k) const { return parse_number(parts[k], whole); }
   void want(bool holds, std::string_view form) const {
     require(holds, "grid", "Distribution '{}': must have the form {}.", whole, form);
   }
@@ -61,8 +61,8 @@ Distribution read_choice(const Reader& in) {
   for (const auto part : in.parts) {
     const auto pair = split(part, '@');
     in.want(pair.size() <= 2, "choice:VALUE,… or choice:VALUE@PROBABILITY,…");
-    choice.values.push_back(read_number(pair[0], in.whole));
-    if (pair.size() == 2) choice.probabilities.push_back(read_number(pair[1], in.whole));
+    choice.values.push_back(parse_number(pair[0], in.whole));
+    if (pair.size() == 2) choice.probabilities.push_back(parse_number(pair[1], in.whole));
   }
   in.want(choice.probabilities.empty() || choice.probabilities.size() == choice.values.size(),
           "choice:VALUE,… or choice:VALUE@PROBABILITY,…");

@@ -34,8 +34,8 @@ class Comparer {
         progress_(progress),
         source_(model.source()),
         reference_(source_.network),
-        macs_(multiply_adds(source_)),
-        parameters_(parameters(source_)) {
+        macs_(multiply_add_cost(source_)),
+        parameters_(parameter_cost(source_)) {
     reference_.to(data.device);
   }
 

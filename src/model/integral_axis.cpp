@@ -83,7 +83,7 @@ at::Tensor sample_axes(const at::Tensor& tensor,
     }
     ++axis;
   }
-  return mapped.empty() ? tensor : sample(tensor, mapped);
+  return mapped.empty() ? tensor : sample_tensor(tensor, mapped);
 }
 
 }  // namespace inn

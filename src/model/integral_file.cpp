@@ -48,7 +48,7 @@ std::shared_ptr<Grid> read_grid(const json& record, const std::string& name) {
 
 bool is_integral(const Network& network) { return network.extra.contains(kRecord); }
 
-void save(const IntegralModelImpl& model, const std::filesystem::path& path) {
+void save_integral(const IntegralModelImpl& model, const std::filesystem::path& path) {
   json record{{"format", kFormat},
               {"kernel", model.options().kernel},
               {"quadrature", model.options().quadrature},

@@ -115,7 +115,7 @@ std::map<GroupId, at::Tensor> importance_scores(const AnalysedNetwork& source,
                                                 const Importance& importance,
                                                 const ImportanceOptions& options) {
   return importance_scores(source, groups, importance, options,
-                           measure(source, groups, options.calibration, importance.needs));
+                           measure_groups(source, groups, options.calibration, importance.needs));
 }
 
 std::vector<int64_t> most_important(const at::Tensor& scores, int64_t count) {

@@ -35,7 +35,8 @@ class Sweep {
 
   std::vector<LayerFit> run() {
     std::vector<LayerFit> results;
-    for (const auto& kept : plan_.kept) results.push_back({.layer = kept.layer, .kept = kept.reason});
+    for (const auto& skipped : plan_.skipped)
+      results.push_back({.layer = skipped.layer, .skip_reason = skipped.reason});
     const auto all = static_cast<int64_t>(plan_.fits.size());
     for (const auto& fit : plan_.fits) {
       const auto start = std::chrono::steady_clock::now();
@@ -56,7 +57,8 @@ class Sweep {
     const at::Tensor prior = weight_matrix(present_.network, linear).to(at::kDouble);
     result.features = prior.size(2);
     if (prior.size(2) > options_.most_features) {
-      result.kept = fmt::format("it has {} features; the limit is {}", prior.size(2), options_.most_features);
+      result.skip_reason =
+          fmt::format("it has {} features; the limit is {}", prior.size(2), options_.most_features);
       return result;
     }
     const size_t position = position_for(linear.call);

@@ -61,7 +61,7 @@ void add(std::vector<Entry>& table, const char* kind, Entry entry) {
 
 /// Whether the whole of the text is a number, which it then sets.
 template <class Number>
-bool read_number(std::string_view text, Number& number) {
+bool parse_number(std::string_view text, Number& number) {
   const char* end = text.data() + text.size();
   const auto [last, error] = std::from_chars(text.data(), end, number);
   return !text.empty() && last == end && error == std::errc();
@@ -99,7 +99,7 @@ std::vector<PassWidth> parse_width_rule(const std::string& text) {
   const auto colon = drawn.find(':');
   const auto& rule = find_width_rule(std::string(drawn.substr(0, colon)));
   int64_t draws = rule.draws;
-  const bool is_count = colon == drawn.npos || read_number(drawn.substr(colon + 1), draws);
+  const bool is_count = colon == drawn.npos || parse_number(drawn.substr(colon + 1), draws);
   require(is_count && draws >= 0 && draws <= kMostDraws, "train",
           "Width rule '{}': must be NAME or NAME:N with the number N of random widths in [0, {}].", text,
           kMostDraws);
@@ -109,7 +109,7 @@ std::vector<PassWidth> parse_width_rule(const std::string& text) {
     const auto word = text.substr(at + 1, text.find(',', at + 1) - at - 1);
     double fraction = 0;
     require(
-        read_number(word, fraction) && fraction > 0 && fraction <= 1, "train",
+        parse_number(word, fraction) && fraction > 0 && fraction <= 1, "train",
         "Width rule '{}': '{}' must be a fraction of all widths in (0, 1], e.g. 0.75 in 'sandwich:1,0.75'.",
         text, word);
     passes.emplace_back(fraction);

@@ -20,7 +20,7 @@ struct Budget {
 
   /// Parses "macs=0.5", "macs=20M", "params=100k", "latency=5ms", "latency=0.6". Throws std::invalid_argument
   /// for other texts.
-  static Budget read(const std::string& text);
+  static Budget parse(const std::string& text);
 };
 
 /// The error caused by a group at some widths; 0 at its source width. In any unit that is the same for all

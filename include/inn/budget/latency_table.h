@@ -23,7 +23,7 @@ LatencyTable measure_latencies(const AnalysedNetwork& source, const std::vector<
                                const LatencyOptions& options = {});
 /// Latency under the assumption that the savings of groups add up, linear between measured widths. An
 /// estimate for choosing widths; measure the result.
-WidthCost latency(const LatencyTable& table);
+WidthCost latency_cost(const LatencyTable& table);
 
 /// Reads a table that `write_latency_table` wrote. Throws std::runtime_error naming the file if it does not
 /// match `groups`.

@@ -26,9 +26,9 @@ struct WidthCost {
 std::vector<int64_t> source_widths(const Groups& groups);
 
 /// Multiply-adds for the source's example inputs with batch 1, by the formulas of `cost_of`.
-WidthCost multiply_adds(const AnalysedNetwork& source);
+WidthCost multiply_add_cost(const AnalysedNetwork& source);
 /// Parameters, each tensor once.
-WidthCost parameters(const AnalysedNetwork& source);
+WidthCost parameter_cost(const AnalysedNetwork& source);
 
 /// Interpolates values known at one or more widths: linear in between, constant beyond.
 double read_linearly(const std::map<int64_t, double>& by_width, int64_t width);

@@ -61,7 +61,7 @@ struct Measurements {
 /// Squared gradients cost one backward pass per sample over its whole batch, so small batches are cheaper.
 /// The network is not changed. Throws std::invalid_argument if batches or a required loss are missing, if
 /// there is no batch, or if the loss has more than one axis.
-Measurements measure(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
-                     const Calibration& calibration, Measured what);
+Measurements measure_groups(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
+                            const Calibration& calibration, Measured what);
 
 }  // namespace inn

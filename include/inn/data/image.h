@@ -35,14 +35,14 @@ inline constexpr int64_t kMostPixels = int64_t{1} << 27;
 at::Tensor read_image(const std::string& path);
 
 /// Returns an RGB image as grayscale (luma), uint8 [1, H, W]: 0.299 R + 0.587 G + 0.114 B, rounded.
-at::Tensor luma(const at::Tensor& image);
+at::Tensor to_grayscale(const at::Tensor& image);
 
 /// Returns the image, uint8 [C, H, W], resized: bilinear, antialiased when shrinking, as
 /// torch.nn.functional.interpolate(antialias=True).
-at::Tensor resized(const at::Tensor& image, int64_t height, int64_t width);
+at::Tensor resize_image(const at::Tensor& image, int64_t height, int64_t width);
 
 /// Returns the image resized and center-cropped by an ImageFrame: uint8 [C, S, S] from uint8 [C, H, W].
-at::Tensor framed(const at::Tensor& image, const ImageFrame& frame);
+at::Tensor resize_center_crop(const at::Tensor& image, const ImageFrame& frame);
 
 /// Part of an image, in pixels.
 struct ImageRegion {

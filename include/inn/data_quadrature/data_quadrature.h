@@ -33,7 +33,7 @@ struct GroupReport {
   std::vector<int64_t> nodes;
   /// The selection criterion: "kernel" for the errors of its consumers; "l2" if no consumer can be measured;
   /// "mixture" if channels are mixed within each head instead of selected.
-  std::string found_by;
+  std::string criterion;
   double error = 0;           // of the nodes, by the consumers' kernels (node_error), before refits
   std::vector<double> curve;  // for 1 … n nodes, if requested and there is a kernel
 };

@@ -182,8 +182,8 @@ IntegralModel convert(const Network& network, const ConvertOptions& options = {}
 
 /// Writes a .pt2 that torch.export.load reads as the network at its current widths, with extra/integral.json
 /// in the archive.
-void save(const IntegralModelImpl& model, const std::filesystem::path& path);
-/// Reads a file written by `save`. Throws std::runtime_error for a corrupt file, and for a .pt2 without
+void save_integral(const IntegralModelImpl& model, const std::filesystem::path& path);
+/// Reads a file written by `save_integral`. Throws std::runtime_error for a corrupt file, and for a .pt2 without
 /// extra/integral.json.
 IntegralModel load_integral(const std::filesystem::path& path);
 /// Whether the archive contains an integral model.

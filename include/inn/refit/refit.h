@@ -45,9 +45,9 @@ struct RefitOptions {
 
 /// Report about one layer.
 struct LayerFit {
-  std::string layer = {};   // the weight's name
-  std::string kept = {};    // why it was not refit; "" if it was
-  std::string target = {};  // "its output", or "the residual sum that it ends in"
+  std::string layer = {};        // the weight's name
+  std::string skip_reason = {};  // why it was not refit; "" if it was
+  std::string target = {};       // "its output", or "the residual sum that it ends in"
   int64_t rows = 0, features = 0;
   double ridge = 0;  // infinite: no fit was better on the validation samples
   /// Squared errors relative to the target's variation: on all samples, and on the validation samples.

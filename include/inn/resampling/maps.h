@@ -35,7 +35,7 @@ GroupMaps selection_maps(int64_t source_width, const std::vector<int64_t>& indic
 GroupMaps first_channels(int64_t source_width, int64_t width);
 
 /// Returns `after` composed with `before`, for produce and consume; maps of whole axes are omitted.
-GroupMaps compose(const GroupMaps& after, const GroupMaps& before);
+GroupMaps compose_maps(const GroupMaps& after, const GroupMaps& before);
 
 /// Returns the map of the whole axis `axis` of state tensor `state`: its own if a group has one, else that of
 /// all groups in it, each by its role.

@@ -16,6 +16,6 @@ namespace inn {
 /// axis keep their order. The order affects the result only by rounding. Without maps, or with identities
 /// only, it is `tensor` itself. Differentiable in the tensor and in the maps' weights. Throws
 /// std::invalid_argument, as AxisMap::apply does, for an axis or width that the tensor does not have.
-at::Tensor sample(const at::Tensor& tensor, std::span<const MappedAxis> maps);
+at::Tensor sample_tensor(const at::Tensor& tensor, std::span<const MappedAxis> maps);
 
 }  // namespace inn

@@ -64,7 +64,7 @@ int run(const Options& options) {
                                    options.calibration.augmentation});
   IntegralModel model = convert_on(source.plain.network, conversion, images);
   model->eval();
-  save(*model, options.output);
+  save_integral(*model, options.output);
   if (options.general.json) {
     Json made = document(*model, options.output);
     add_skipped(made, options.images);

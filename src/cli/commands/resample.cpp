@@ -58,14 +58,14 @@ struct Outcome {
 
 Json group_record(const GroupReport& group) {
   return {{"name", group.name},   {"source_width", group.source_width}, {"width", group.width},
-          {"nodes", group.nodes}, {"found_by", group.found_by},         {"error", group.error},
+          {"nodes", group.nodes}, {"criterion", group.criterion},       {"error", group.error},
           {"curve", group.curve}};
 }
 
 Json layer_record(const LayerFit& layer) {
   Json record{{"layer", layer.layer}};
-  if (!layer.kept.empty()) {
-    record["kept"] = layer.kept;
+  if (!layer.skip_reason.empty()) {
+    record["skip_reason"] = layer.skip_reason;
     return record;
   }
   record.update({{"target", layer.target},
@@ -98,8 +98,8 @@ void print_fits(const std::vector<LayerFit>& layers) {
   double before = 0, after = 0;
   std::map<std::string, std::vector<std::string>> kept;
   for (const auto& layer : layers) {
-    if (!layer.kept.empty()) {
-      kept[layer.kept].push_back(layer.layer);
+    if (!layer.skip_reason.empty()) {
+      kept[layer.skip_reason].push_back(layer.layer);
       continue;
     }
     ++fit;

@@ -39,7 +39,7 @@ TrainResult train_integral(IntegralModel& model, const Options& options, const D
   check_finished(recipe, result);
   model->clear_distributions();
   model->to(c10::Device(c10::kCPU));
-  save(*model, options.output);
+  save_integral(*model, options.output);
   drop_checkpoint(options.training, recipe);
   return result;
 }

@@ -52,7 +52,7 @@ int run(const Options& options) {
   const TrainResult result = train(*model.integral, data, normalization, recipe);
   check_finished(recipe, result);
   model.to(c10::Device(c10::kCPU));
-  save(*model.integral, options.output);
+  save_integral(*model.integral, options.output);
   drop_checkpoint(options.training, recipe);
   report_training(result, options.training, options.output, options.general);
   return 0;

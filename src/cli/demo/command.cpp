@@ -77,7 +77,7 @@ void write_plots(const DemoOutcome& outcome, const std::filesystem::path& folder
 }
 
 void write_all(const DemoOutcome& outcome, const std::filesystem::path& folder) {
-  save(*outcome.integral, folder / "integral.pt2");
+  save_integral(*outcome.integral, folder / "integral.pt2");
   for (const auto& network : outcome.networks) write_pt2(network.resampled, folder / file_name(network));
   write_atomically(folder / "results.json", results_json(outcome).dump(2) + "\n");
   write_plots(outcome, folder);

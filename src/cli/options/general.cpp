@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kGroup = "General";
 
-c10::Device read_device(const std::string& text) {
+c10::Device parse_device(const std::string& text) {
   try {
     return c10::Device(text);
   } catch (const c10::Error&) {
@@ -41,7 +41,7 @@ void add_device_option(CLI::App& app, GeneralOptions& options) {
 }
 
 c10::Device start(const GeneralOptions& options) {
-  const auto device = read_device(options.device);
+  const auto device = parse_device(options.device);
   require<UsageError>(device.is_cpu() || device.is_cuda(), "cli",
                       "--device '{}': must be cpu, cuda or cuda:INDEX.", options.device);
   if (device.is_cuda()) {

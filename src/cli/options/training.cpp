@@ -78,7 +78,7 @@ void add_recipe(CLI::App& app, TrainingOptions& options) {
 }
 
 /// Reads "group_lasso:1e-4" into the recipe.
-void read_regularizer(const std::string& text, TrainOptions& recipe) {
+void parse_regularizer(const std::string& text, TrainOptions& recipe) {
   const auto colon = text.rfind(':');
   double factor = 0;
   const char* end = text.data() + text.size();
@@ -163,7 +163,7 @@ TrainOptions recipe_of(const TrainingOptions& options, const std::filesystem::pa
   require<UsageError>(recipe.momentum < 1 && recipe.label_smoothing < 1 && recipe.ema < 1, "cli",
                       "--momentum, --label-smoothing and --ema must be below 1 but are {}, {} and {}.",
                       recipe.momentum, recipe.label_smoothing, recipe.ema);
-  if (!options.regularize.empty()) read_regularizer(options.regularize, recipe);
+  if (!options.regularize.empty()) parse_regularizer(options.regularize, recipe);
   recipe.seed = seed;
   if (recipe.checkpoint.empty()) recipe.checkpoint = output.string() + ".checkpoint";
   check_output(recipe.checkpoint);

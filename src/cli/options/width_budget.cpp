@@ -38,7 +38,7 @@ void check(const BudgetOptions& options, const WidthChoice& widths, bool has_cal
 }
 
 Budget budget_of(const BudgetOptions& options) {
-  return as_usage([&] { return Budget::read(options.text); });
+  return as_usage([&] { return Budget::parse(options.text); });
 }
 
 }  // namespace inn::cli

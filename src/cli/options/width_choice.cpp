@@ -29,14 +29,14 @@ std::pair<std::string, Number> read_named(const char* option, const std::string&
   return {text.substr(0, equals), number};
 }
 
-std::pair<std::string, int64_t> read_width(const std::string& text) {
+std::pair<std::string, int64_t> parse_width(const std::string& text) {
   constexpr const char* kForm = "the width must be a positive integer";
   auto named = read_named<int64_t>("--width", text, "NAME=N", kForm);
   require<UsageError>(named.second >= 1, "cli", "--width '{}': {} but got '{}'.", text, kForm, named.second);
   return named;
 }
 
-std::pair<std::string, double> read_keep_of(const std::string& text) {
+std::pair<std::string, double> parse_keep_of(const std::string& text) {
   auto named = read_named<double>("--keep-of", text, "PATTERN=F", "the fraction must be a number");
   check_fraction("--keep-of", named.second);
   return named;
@@ -89,9 +89,9 @@ PruneOptions prune_options(const WidthChoice& choice) {
   PruneOptions options{
       .keep = choice.keep, .groups = choice.groups, .exclude = choice.exclude, .limits = choice.limits};
   if (choice.round_up) options.limits.rounding = Rounding::up;
-  for (const auto& text : choice.keep_of) options.keep_of.push_back(read_keep_of(text));
+  for (const auto& text : choice.keep_of) options.keep_of.push_back(parse_keep_of(text));
   for (const auto& text : choice.widths) {
-    const auto [name, width] = read_width(text);
+    const auto [name, width] = parse_width(text);
     options.widths[name] = width;
   }
   return options;

@@ -39,16 +39,16 @@ class GraphReader {
       try {
         read_node(graph, node, target, owner, scope, depth);
       } catch (const Unsupported& error) {
-        refuse("{}", placed(error.what(), target, owner));
+        refuse("{}", with_location(error.what(), target, owner));
       } catch (const std::exception& error) {
-        fail("{}", placed(error.what(), target, owner));
+        fail("{}", with_location(error.what(), target, owner));
       }
     }
   }
 
  private:
   /// The message with the innermost call's name before it.
-  static std::string placed(const std::string& what, const std::string& target, const Owner& owner) {
+  static std::string with_location(const std::string& what, const std::string& target, const Owner& owner) {
     if (what.starts_with("call '")) return what;
     return fmt::format("call '{}' in module '{}': {}", target, owner.module, what);
   }
