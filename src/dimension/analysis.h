@@ -1,5 +1,5 @@
 #pragma once
-// The state of one analysis: what rules read and write through RuleContext.
+// The state of one analysis, which rules access through RuleContext.
 
 #include <map>
 #include <optional>
@@ -26,14 +26,14 @@ class Analysis {
     auto operator<=>(const ScaleSource&) const = default;
     bool is_of(const ScaleSource& other) const { return state == other.state && axis == other.axis; }
   };
-  /// A size burned into a call, and the axis it follows.
+  /// A constant size in a call, and the axis that determines it.
   struct SizeSite {
     size_t call;
     size_t argument;
     std::optional<size_t> element;
     Axis axis;
   };
-  /// An argument that becomes a constant: a default that depends on a width.
+  /// An argument to be replaced by a constant: a default that depends on a width.
   struct ConstantSite {
     size_t call;
     size_t argument;
@@ -49,7 +49,8 @@ class Analysis {
     ValueId value;
     int64_t axis;
   };
-  /// A sum over two activations: the quadrature belongs into one of the places, the first that can take it.
+  /// A sum over the product of two activations: the quadrature weights are applied at the first possible
+  /// place.
   struct Contraction {
     size_t call;
     std::vector<Place> places;
@@ -81,19 +82,19 @@ class Analysis {
  private:
   void start();
   void apply(size_t call_index);
-  /// Pins all that the call touches, since `why`.
+  /// Pins everything that the call touches, with reason `why`.
   void apply_unknown(size_t call_index, const std::string& why);
   void finish();
 };
 
-/// Notes for every contraction of activations the parameters that take its quadrature: those of the first
-/// place whose slices nothing else sees.
+/// Determines for every contraction of activations the parameters to which its quadrature weights are
+/// applied: those of the first place whose slices are used nowhere else.
 void place_quadratures(Analysis& analysis);
-/// Names the free variables that reach a state tensor, and lists where they stand.
+/// Names the free variables that occur in state tensors, and lists their members.
 Groups collect_groups(const Analysis& analysis);
-/// Replaces every size expression by the number that it is now, and drops the symbols.
+/// Replaces every size expression by its current value, and drops the symbols.
 void freeze_sizes(Network& network);
-/// Replaces the sizes that rules marked by expressions over symbols, which it makes.
+/// Replaces the sizes marked by rules by expressions in new symbols.
 void derive_sizes(const Analysis& analysis, Network& network, Groups& groups);
 
 }  // namespace inn

@@ -1,11 +1,11 @@
 #pragma once
-// Where batch norm's arguments stand in a call.
+// Positions of batch norm's arguments in a call.
 
 #include <cstddef>
 
 namespace inn::batch_norm {
 
-/// The places of aten::batch_norm's schema.
+/// Positions in the schema of aten::batch_norm.
 enum Place : size_t { kInput, kWeight, kBias, kMean, kVariance, kTraining, kMomentum, kEpsilon };
 
 }  // namespace inn::batch_norm

@@ -1,5 +1,5 @@
 #pragma once
-// Gauss-Newton steps on several layers together, towards what they gave in the source network.
+// Joint Gauss-Newton steps on several layers towards their outputs in the source network.
 
 #include <cstdint>
 #include <functional>

@@ -1,5 +1,5 @@
 #pragma once
-// The main job on real images: one integral model beside what it is to be compared with.
+// The whole pipeline on real images: one integral model and the alternatives.
 
 #include <cstdint>
 #include <filesystem>
@@ -21,7 +21,7 @@ struct DemoOptions {
   bool quick = false;  // a few images and one epoch: for tests
 };
 
-/// The fractions of the widths that are compared.
+/// The compared fractions of the widths.
 const std::vector<double>& demo_widths();
 
 /// One network of the comparison, with its figures.
@@ -34,7 +34,7 @@ struct DemoNetwork {
   Network resampled;
 };
 
-/// What a line of the comparison is called, for the table and the plot.
+/// The label of a row of the comparison, for the table and the plot.
 std::string demo_label(const std::string& network, const std::string& method);
 
 /// The images of the demo.
@@ -49,12 +49,12 @@ struct DemoOutcome {
   std::vector<DemoNetwork> networks;
 };
 
-/// Trains the networks and measures them all; a function of the options and the number of threads.
+/// Trains and evaluates the networks; deterministic for given options and number of threads.
 ///
 /// One recipe for all: the ordinary network, the same at each smaller width, and the integral model,
-/// converted from the ordinary network and trained on at random widths. Batch norm is recalibrated, on the
-/// same images, in every network that was resampled; where layers are refit, that is in its place, on the
-/// first of these images.
+/// converted from the ordinary network and trained on at random widths. Batch norm is recalibrated on the
+/// same images in every resampled network; if layers are refit, on the first of these images, that replaces
+/// recalibration.
 DemoOutcome run_demo(const DemoImages& images, const DemoOptions& options);
 
 }  // namespace inn::cli

@@ -1,5 +1,5 @@
 #pragma once
-// A model and how its images are normalized: what every command that runs a model opens.
+// Opening a model with the normalization of its images.
 
 #include <cstdint>
 
@@ -13,11 +13,11 @@ struct NormalizedModel {
   Normalization normalization;
 };
 
-/// What a zoo network is made for: the inputs and classes that are its own, or those of the data.
+/// Inputs and classes of a zoo network: its defaults, or those of the data.
 enum class ZooSize { its_own, of_data };
 
-/// Reads MODEL and opens it, for `data` where that is known. What --mean and --std say is kept with the
-/// model; what they leave open is what its archive says. Throws as read_network and normalization_of do.
+/// Opens MODEL, for `data` if given, with the normalization of --mean and --std, by default that of its
+/// archive. Throws as read_network and normalization_of do.
 NormalizedModel open_normalized(const ModelOptions& options, const NormalizationOptions& normalization,
                                 uint64_t seed, const Dataset* data = nullptr,
                                 ZooSize size = ZooSize::its_own);

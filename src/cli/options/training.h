@@ -1,5 +1,5 @@
 #pragma once
-// The options of a training run, as train and tune take them.
+// Options of training runs (train and tune).
 
 #include <string>
 #include <vector>
@@ -18,7 +18,7 @@ struct TrainingOptions {
   std::string data = {};
   ImageOptions images = {};
   std::string regularize = {};  // NAME:COEFFICIENT
-  std::string loss = {};        // by the data where it is empty
+  std::string loss = {};        // empty: chosen by the data
   std::vector<std::string> distill = {};
   TrainOptions train = {};
 };
@@ -31,17 +31,17 @@ void add_training_options(CLI::App& app, TrainingOptions& options);
 /// and the files' folders checked. Throws UsageError for a name that no optimizer or schedule has.
 TrainOptions recipe_of(const TrainingOptions& options, const std::filesystem::path& output, uint64_t seed);
 
-/// Where --loss says nothing, classes are learnt by cross entropy and targets by their mean square error.
+/// Default of --loss: cross entropy for classes, mean squared error for targets.
 void choose_loss(const TrainingOptions& options, const Dataset& data, TrainOptions& recipe);
 
-/// Throws where Ctrl-C ended the run, saying how to go on.
+/// Throws if Ctrl-C stopped the run, with instructions to resume.
 void check_finished(const TrainOptions& recipe, const TrainResult& result);
-/// Removes the checkpoint that had no name of its own: what was trained is in its file now.
+/// Removes a checkpoint with the default name after success.
 void drop_checkpoint(const TrainingOptions& options, const TrainOptions& recipe);
 
 /// Prints a table of the epochs, or with --json {"output", "epochs": [{"epoch", "loss", "accuracy",
-/// "learning_rate", "seconds", "metric"}]}, no accuracy of a regression, a metric where data is held out; and
-/// what add_skipped adds.
+/// "learning_rate", "seconds", "metric"}]}, without accuracy for regressions, and with a metric for
+/// validation data; and what add_skipped adds.
 void report_training(const TrainResult& result, const TrainingOptions& options,
                      const std::filesystem::path& output, const GeneralOptions& general);
 
