@@ -108,7 +108,7 @@ Resampled resample_by(const AnyModel& model, const PruneOptions& widths, const M
                       const std::optional<CalibrationData>& data) {
   check_method(options.method);
   require(data || (options.method != kQuadrature && !options.refits()), "methods",
-          "Method {}{} is measured on data, but there is no calibration data.", options.method,
+          "Method {}{} requires calibration data.", options.method,
           options.refits() && options.method != kQuadrature ? " with refits" : "");
   Mapped made = mapped(model, widths, options, data);
   if (data) made.source.network.to(data->device);

@@ -36,7 +36,7 @@ Network read_network(const std::filesystem::path& path, const std::vector<at::Te
   if (path.extension() == ".pt2") return read_pt2(path);
   require(path.extension() == ".pt", "model", "Model '{}': must be a .pt2 or a TorchScript .pt.",
           path.string());
-  require(!examples.empty(), "model", "Model '{}': a TorchScript file needs an example of each input.",
+  require(!examples.empty(), "model", "Model '{}': a TorchScript file requires an example of each input.",
           path.string());
   return read_torchscript(path, examples);
 }

@@ -14,7 +14,7 @@ ProductKernel::ProductKernel(std::string_view kernel, std::vector<double> length
           "Covariance kernel '{}': one length scale per axis is required but got none.", kernel);
   for (const double length : length_scales_)
     require(length > 0 && std::isfinite(length), "quadrature",
-            "Covariance kernel '{}': length scales must be above 0 and finite but one is {}.", kernel,
+            "Covariance kernel '{}': length scales must be positive and finite but one is {}.", kernel,
             length);
 }
 

@@ -124,7 +124,7 @@ void Trainer::refuse(const std::string& why) const {
 void Trainer::check(const Checkpoint& kept) const {
   for (const auto& [name, value] : state_.run) {
     const auto found = kept.run.find(name);
-    const auto was = found == kept.run.end() ? "nothing" : found->second;
+    const auto was = found == kept.run.end() ? "not set" : found->second;
     if (was != value)
       refuse(fmt::format("{} was {} in the run that wrote it but is {} now", name, was, value));
   }

@@ -42,7 +42,7 @@ TEST_F(BadInput, WrongUsageExitsWithTwo) {
   expect_refused(2, "convert zoo:mlp -o out.txt", "must end in .pt2 for an integral model");
   expect_refused(2, "convert zoo:mlp -o out.pt2 --kernel cubik", "'cubic'");
   expect_refused(2, "convert zoo:mlp -o out.pt2 --quadrature gauss-legendre", "for arbitrary points");
-  expect_refused(2, "convert zoo:mlp -o out.pt2 --quadrature bayesian:rbf,0", "must be above 0");
+  expect_refused(2, "convert zoo:mlp -o out.pt2 --quadrature bayesian:rbf,0", "must be positive");
   expect_refused(2, "convert zoo:mlp -o out.pt2 --quadrature bayesian:matern", "Did you mean 'matern");
   expect_refused(2, "convert zoo:mlp -o out.pt2 --quadrature trapezoid:3", "takes no parameters");
   expect_refused(2, "convert zoo:mlp -o out.pt2 --order alphabetic", "must be one of path, nodes, none");
@@ -70,12 +70,12 @@ TEST_F(BadInput, WidthsThatAreNone) {
   const std::string resample = "resample zoo:lenet -o out.pt2 ";
   expect_refused(2, resample, "No width given");
   expect_refused(2, resample + "--width fc1=0", "must be a positive integer but got '0'");
-  expect_refused(2, resample + "--width fc1=-3", "must be a whole number of at least 1 but got '-3'");
-  expect_refused(2, resample + "--width fc1=wide", "must be a whole number of at least 1 but got 'wide'");
+  expect_refused(2, resample + "--width fc1=-3", "must be a positive integer but got '-3'");
+  expect_refused(2, resample + "--width fc1=wide", "must be a positive integer but got 'wide'");
   expect_refused(2, resample + "--width fc1=2.5", "but got '2.5'");
   expect_refused(2, resample + "--width fc1=99999999999999999999", "--width");
   expect_refused(2, resample + "--width fc1", "must be NAME=N");
-  expect_refused(2, resample + "--keep 0", "must be a fraction above 0 and at most 8 but got 0");
+  expect_refused(2, resample + "--keep 0", "must be a fraction in (0, 8] but got 0");
   expect_refused(2, resample + "--keep=-0.5", "but got -0.5");
   expect_refused(2, resample + "--keep half", "--keep");
   expect_refused(2, resample + "--keep nan", "--keep");
@@ -144,7 +144,7 @@ TEST_F(BadInput, DataThatIsNone) {
 }
 
 TEST_F(BadInput, OutputsThatCannotBeWritten) {
-  expect_refused(1, "convert zoo:mlp -o no/such/folder/out.pt2", "there is no folder 'no/such/folder'");
+  expect_refused(1, "convert zoo:mlp -o no/such/folder/out.pt2", "folder 'no/such/folder' does not exist");
   std::filesystem::create_directory(folder / "out.pt2");
   expect_refused(1, "convert zoo:mlp -o out.pt2", "it is a folder");
   if (geteuid() == 0) GTEST_SKIP() << "root may write anywhere";

@@ -92,7 +92,7 @@ def main():
         ([*cut, "quadrature", "--calibration", "calibration.pt", "--std", "0.5"], "--mean and --std require images"),
         (["eval", "decoder.pt2", "--data", "test.pt", "--mean", "0.5"], "--mean and --std require images"),
         (["eval", "decoder.pt2", "--data", "calibration.pt"], "has no labels"),
-        (["train", "decoder.pt2", "-o", "no.pt2", "--data", "test.pt", "--flip"], "flip is of images"),
+        (["train", "decoder.pt2", "-o", "no.pt2", "--data", "test.pt", "--flip"], "flip requires images"),
         (["eval", "zoo:lenet", "--data", "test.pt"], "in the source but is Long[50, 6] here"),
     ):
         done = subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True, check=False)

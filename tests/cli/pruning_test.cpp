@@ -98,17 +98,17 @@ TEST_F(PruningProgram, KeepsOneChannelWhereAFractionLeavesNoneAndSaysSo) {
 
 TEST_F(PruningProgram, RefusesWhatDoesNotFitTheMethod) {
   const std::string resample = "resample zoo:lenet -o out.pt2 --keep 0.5 ";
-  expect_refused(2, resample + "--scope global", "method interpolate chooses none");
+  expect_refused(2, resample + "--scope global", "require an importance method but got method interpolate");
   expect_refused(2, resample + "--method l1 --scope globl",
                  "--scope 'globl': must be uniform, global or isomorphic.");
-  expect_refused(2, resample + "--method l1 --combine median", "there is no such way. Did you mean");
+  expect_refused(2, resample + "--method l1 --combine median", "no such combination. Did you mean");
   expect_refused(2, resample + "--method l1 --normalize gausian", "'gaussian'");
   expect_refused(2, resample + "--method lp --p 0", "--p must be positive but got 0.");
   expect_refused(2, resample + "--method taylor", "Method taylor requires --calibration.");
   expect_refused(2, resample + "--method l1 --max-cut 2", "--max-cut");
   expect_refused(2, resample + "--method l1 --min-width 0", "--min-width");
   expect_refused(2, resample + "--method l1 --keep-of fc1", "must be PATTERN=F");
-  expect_refused(2, resample + "--method l1 --keep-of fc1=0", "--keep-of: must be a fraction above 0");
+  expect_refused(2, resample + "--method l1 --keep-of fc1=0", "--keep-of: must be a fraction in (0, ");
   expect_refused(1, resample + "--method l1 --exclude 'layer*'", "matches no group");
   expect_refused(1, "resample zoo:lenet -o out.pt2 --keep 2 --method l1", "must be in [0, 1] but got 2.");
   expect_refused(1, resample + "--method hessian --calibration data/train-images-idx3-ubyte",

@@ -67,7 +67,7 @@ TEST_F(Recipes, DrawWidthsBySandwichInPlaceWhereNothingElseIsNamed) {
   EXPECT_THAT(refused("--distill none"), HasSubstr("distillation was in-place:0.5:1 in"));
   EXPECT_EQ(folder.run(run + "--epochs 1 --resume").code, 0);
   json_of(run + "--epochs 1 --width-rule random");
-  EXPECT_THAT(refused("--width-rule sandwich"), HasSubstr("distillation was nothing in"));
+  EXPECT_THAT(refused("--width-rule sandwich"), HasSubstr("distillation was not set in"));
 }
 
 TEST_F(Recipes, StopEarlyWhereTheWorstWidthGetsNoBetter) {
@@ -126,7 +126,7 @@ TEST_F(Recipes, RefuseOptionsThatContradictEachOther) {
   expect_refused("--loss hinge", "No loss is named 'hinge'");
   expect_refused("--ema 1", "must be below 1");
   json_of("train zoo:mlp -o source.pt2 --data data --epochs 1 --mean 0.3 --std 0.4");
-  expect_refused("--distill source.pt2", "the teacher takes images of mean 0.3 and std 0.4");
+  expect_refused("--distill source.pt2", "the teacher expects images normalized by mean 0.3 and std 0.4");
 }
 
 const std::vector<std::string> kRun{"train",

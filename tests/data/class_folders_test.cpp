@@ -70,7 +70,7 @@ TEST(ClassFolders, OfSplitsHaveTheClassesOfTheTrainingSplit) {
   EXPECT_EQ(open_dataset(folder.path(), Split::any).size(), 3);
   write_pictures(folder, "val/d", 1);
   EXPECT_THAT(message_of_error([&] { open_dataset(folder.path(), Split::test); }),
-              HasSubstr("the training split has no class 'd'"));
+              HasSubstr("class 'd' does not occur in the training split"));
 }
 
 TEST(ClassFolders, SayWhichSplitIsMissing) {
@@ -82,7 +82,7 @@ TEST(ClassFolders, SayWhichSplitIsMissing) {
   write_pictures(other, "validation/a", 1);
   EXPECT_EQ(open_dataset(other.path(), Split::any).size(), 1);
   EXPECT_THAT(message_of_error([&] { open_dataset(other.path(), Split::train); }),
-              HasSubstr("Folder 'train' with images is missing"));
+              HasSubstr("Folder 'train' with images: not found"));
 }
 
 TEST(ClassFolders, AFolderOfImagesHasNoLabels) {
@@ -138,7 +138,7 @@ TEST(ClassFolders, RefuseAFolderThatWouldBeAClassWithoutImages) {
   write_pictures(folder, "cat", 1);
   write_bytes(folder / "annotations/cat.xml", "");
   EXPECT_THAT(message_of_error([&] { open_dataset(folder.path(), Split::any); }),
-              HasSubstr("every folder in it is a class, but 'annotations' holds no image"));
+              HasSubstr("every subfolder is a class, but 'annotations' contains no image"));
 }
 
 TEST(ClassFolders, WithoutImagesAreNoDataSet) {

@@ -113,15 +113,15 @@ TEST_F(OpenDataset, NamesTheIdxFileThatIsWrong) {
     EXPECT_THAT(failure(Split::train), AllOf(HasSubstr(name), HasSubstr(reason)));
   };
   const std::string images = "train-images-idx3-ubyte", labels = "train-labels-idx1-ubyte";
-  fails(images, "", "is short");
-  fails(images, idx({5, 4, 3}, counting(59)), "is short");
+  fails(images, "", "is truncated");
+  fails(images, idx({5, 4, 3}, counting(59)), "is truncated");
   fails(images, idx({5, 4, 3}, counting(61)), "is too long");
   fails(images, idx({5, 0, 3}, ""), "a size of 0");
   fails(images, idx({0xffffffff, 0xffffffff, 0xffffffff}, counting(60)), "a size of 4294967295");
   fails(images, idx({0x7fffffff, 28, 28}, counting(60)), "is truncated: its header requires");
   fails(images, "PK" + counting(70), "is not an IDX file");
-  fails(images, idx({5}, counting(5)), "does not hold images");
-  fails(labels, idx({5, 1}, counting(5)), "does not hold labels");
+  fails(images, idx({5}, counting(5)), "does not contain images");
+  fails(labels, idx({5, 1}, counting(5)), "does not contain labels");
   fails(labels, idx({4}, counting(4)), "has 4 labels");
   write_idx_train();
   fs::remove(folder_ / labels);
@@ -145,7 +145,7 @@ TEST_F(OpenDataset, FindsDamageInCompressedFiles) {
   Bytes flipped = good;
   flipped[good.size() / 2] = static_cast<char>(flipped[good.size() / 2] ^ 0x10);
   write(name, flipped);
-  EXPECT_THAT(failure(Split::train), AllOf(HasSubstr(name), HasSubstr("damaged")));
+  EXPECT_THAT(failure(Split::train), AllOf(HasSubstr(name), HasSubstr("corrupt")));
   write_gz(name, idx({0x7fffffff, 0x7fff, 1}, ""));
   EXPECT_THAT(failure(Split::train), AllOf(HasSubstr(name), HasSubstr("its header requires")));
 }

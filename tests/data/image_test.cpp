@@ -80,7 +80,7 @@ TEST(ReadImage, NamesTheDamagedFile) {
   const std::string jpeg = read_bytes(folder / "a.jpg");
   fails(jpeg.substr(0, jpeg.size() / 2), "Premature end of JPEG file");
   EXPECT_THAT(message_of_error([&] { read_image(folder / "none.jpg"); }),
-              HasSubstr("none.jpg' can't be read"));
+              HasSubstr("none.jpg': cannot be read"));
 }
 
 TEST(ReadImage, RefusesClaimedSizesBeforeItAllocates) {

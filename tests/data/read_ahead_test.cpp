@@ -194,7 +194,8 @@ TEST_F(ImageReading, AFileThatIsGoneIsAnErrorEvenWhereDamageIsNone) {
 }
 
 TEST_F(ImageReading, RefusesANumberOfWorkersThatIsNone) {
-  EXPECT_THAT(message_of_error([&] { Batches(open(-2), {}); }), HasSubstr("the workers must be in [0, 256]"));
+  EXPECT_THAT(message_of_error([&] { Batches(open(-2), {}); }),
+              HasSubstr("the number of workers must be in [0, 256]"));
   EXPECT_THROW(Batches(open(257), {}), std::invalid_argument);
 }
 

@@ -101,7 +101,8 @@ TEST_F(SavedTensors, SaysWhatIsWrong) {
   const at::Tensor inputs = at::zeros({3, 2});
   EXPECT_THAT(failure(dict({{"labels", at::zeros({3}, at::kLong)}})),
               AllOf(HasSubstr(path_.string()), HasSubstr("its dict has no 'inputs'")));
-  EXPECT_THAT(failure(dict({{"inputs", inputs}, {"goals", inputs}})), HasSubstr("has the key 'goals'"));
+  EXPECT_THAT(failure(dict({{"inputs", inputs}, {"goals", inputs}})),
+              HasSubstr("has the unknown key 'goals'"));
   EXPECT_THAT(failure(dict({{"inputs", inputs}, {"targets", at::zeros({3}, at::kLong)}})),
               HasSubstr("'targets' must be floating point but are Long"));
   EXPECT_THAT(failure(dict({{"inputs", inputs}, {"targets", at::zeros({4, 2})}})),
@@ -113,7 +114,7 @@ TEST_F(SavedTensors, SaysWhatIsWrong) {
   EXPECT_THAT(failure(at::zeros({})), HasSubstr("must be [N, …] with at least one sample but are []"));
   EXPECT_THAT(failure(at::zeros({0, 3})), HasSubstr("but are [0, 3]"));
   EXPECT_THAT(failure(at::zeros({3}, at::kBool)), HasSubstr("but are Bool"));
-  EXPECT_THAT(failure(at::zeros({3, 4}, at::kByte)), HasSubstr("must be [N, C, H, W] but are [3, 4]"));
+  EXPECT_THAT(failure(at::zeros({3, 4}, at::kByte)), HasSubstr("must be images [N, C, H, W] but are [3, 4]"));
   EXPECT_THAT(failure(at::zeros({3, 4}).to_sparse()), HasSubstr(path_.string()));
   const auto labelled = [&](const at::Tensor& labels) {
     return failure(dict({{"inputs", inputs}, {"labels", labels}}));

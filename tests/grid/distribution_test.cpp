@@ -141,9 +141,9 @@ TEST(Distribution, RefusesWhatIsNone) {
   EXPECT_THAT(fraction("uniform:a,1"), text("'a' is not a number."));
   EXPECT_THAT(fraction("uniform:,1"), text("'' is not a number."));
   EXPECT_THAT(fraction("uniform:1,0.5"), text("in order but are 1 and 0.5."));
-  EXPECT_THAT(fraction("uniform:0,1"), text("must be above 0 but the least is 0."));
+  EXPECT_THAT(fraction("uniform:0,1"), text("must be positive but the smallest is 0."));
   EXPECT_THAT(fraction("uniform:nan,1"), text("finite"));
-  EXPECT_THAT(fraction("normal:0.5,0"), text("the deviation must be above 0 but is 0."));
+  EXPECT_THAT(fraction("normal:0.5,0"), text("the standard deviation must be positive but is 0."));
   EXPECT_THAT(fraction("normal:1.5,0.1"), text("the mean must be in [0, 1] but is 1.5."));
   EXPECT_THAT(fraction("loguniform:0,1"), text("the lower bound must be positive"));
   EXPECT_THAT(fraction("choice:"), text("is not a number."));

@@ -102,7 +102,7 @@ TEST(IntegrateWithError, RefusesRulesThatKnowNoError) {
       of(on_cube("trapezoid", 3, 0)),
       text(
           "quadrature 'trapezoid' has no error estimate; these have: monte-carlo, sobol, halton, bayesian."));
-  EXPECT_THAT(of(on_cube("herding", 3, 0)), text("quadrature 'herding' has no estimate"));
+  EXPECT_THAT(of(on_cube("herding", 3, 0)), text("quadrature 'herding' has no error estimate"));
   auto single = on_cube("sobol", 8, 0);
   single.replicas = 1;
   EXPECT_THAT(of(single), text("at least 2 replicas but got 1."));

@@ -145,12 +145,12 @@ TEST(Integrate, RefusesWhatDoesNotFit) {
     return [=] { integrate([](const at::Tensor& x) { return x.select(1, 0); }, options); };
   };
   EXPECT_THAT(of({.lower = {0, 0}}),
-              text("[quadrature] integrate: there must be as many upper bounds as lower ones"));
+              text("[quadrature] integrate: lower and upper bounds must have the same number of values"));
   EXPECT_THAT(of({.upper = {INFINITY}}), text("bounds must be finite"));
   EXPECT_THAT(of({.counts = {0}}), text("at least 1 but one is 0."));
-  EXPECT_THAT(of({.counts = {4, 4}}), text("there must be 1 or 1 counts of points"));
+  EXPECT_THAT(of({.counts = {4, 4}}), text("expected 1 or 1 counts of points"));
   EXPECT_THAT(of({.counts = {}}), text("but there are 0."));
-  EXPECT_THAT(of({.counts = {4, 4}, .rule = "sobol"}), text("takes one count of samples but got 2."));
+  EXPECT_THAT(of({.counts = {4, 4}, .rule = "sobol"}), text("requires a single count of samples but got 2."));
   EXPECT_THAT(of({.rule = "sobl"}), text("Did you mean 'sobol'"));
   EXPECT_THAT([] { integrate([](const at::Tensor& x) { return x.sum(); }, {}); }, text("gave a scalar."));
   EXPECT_THAT([] { integrate([](const at::Tensor& x) { return x.narrow(0, 0, 3); }, {}); },

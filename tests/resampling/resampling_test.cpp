@@ -158,7 +158,7 @@ TEST(Groups, ARuleOfOnesOwnFreesWhatAnUnknownOperatorPins) {
   EXPECT_NE(pinned->find("aten::special_expit"), std::string::npos) << *pinned;
 
   auto rules = RuleTable::standard();
-  rules.add({"aten::special_expit", "result = self, element by element",
+  rules.add({"aten::special_expit", "result = f(self) elementwise",
              [](RuleContext& context) { context.set_result(context.axes("self")); }});
   const auto with = analyse(network, rules);
   EXPECT_TRUE(with.groups.unknown_operators.empty());

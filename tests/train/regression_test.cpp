@@ -169,7 +169,7 @@ TEST(Loss, CrossEntropyRefusesFloatingTargets) {
   EXPECT_THAT(message_of([] {
                 find_loss("cross_entropy").mean(at::zeros({2, 1}), at::zeros({2, 1}), {});
               }),
-              HasSubstr("labels must be classes but are of Float"));
+              HasSubstr("labels must be classes but are Float"));
 }
 
 TEST(Loss, OfTargetsIsTheMeanOverAllNumbers) {

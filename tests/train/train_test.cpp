@@ -182,9 +182,9 @@ TEST(Loss, IsTheSmoothedCrossEntropyOfItsFormula) {
 }
 
 TEST(Recipe, RefusesANameThatIsTaken) {
-  EXPECT_THAT(message_of([] { register_loss(find_loss("cross_entropy")); }), HasSubstr("taken"));
-  EXPECT_THAT(message_of([] { register_optimizer(find_optimizer("sgd")); }), HasSubstr("taken"));
-  EXPECT_THAT(message_of([] { register_schedule(find_schedule("constant")); }), HasSubstr("taken"));
+  EXPECT_THAT(message_of([] { register_loss(find_loss("cross_entropy")); }), HasSubstr("already in use"));
+  EXPECT_THAT(message_of([] { register_optimizer(find_optimizer("sgd")); }), HasSubstr("already in use"));
+  EXPECT_THAT(message_of([] { register_schedule(find_schedule("constant")); }), HasSubstr("already in use"));
 }
 
 TEST(Training, MinimizesAnOwnLossThatWasRegistered) {

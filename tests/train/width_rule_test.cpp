@@ -154,7 +154,7 @@ TEST(WidthRule, IsRefusedWhereNoWidthsAreDrawnAndWhereTheWidestDoesNotComeFirst)
   options.width_rule = "sandwich";
   NetworkModule plain(small_network());
   EXPECT_THAT(message_of([&] { train(*plain, data, kNormalization, options); }),
-              HasSubstr("'sandwich': it is for integral models that draw their widths"));
+              HasSubstr("'sandwich': requires an integral model"));
   options.width_rule = "random:2";
   options.distillation.in_place = true;
   EXPECT_THAT(message_of([&] { step_of(options, data); }), HasSubstr("start with the widest"));
@@ -212,7 +212,7 @@ TEST(Distillation, IsRefusedForASourceOfOtherOutputsAndALossWithoutADistance) {
   register_loss({.name = "test-no-distance", .doc = "", .mean = find_loss("cross_entropy").mean});
   options.loss = "test-no-distance";
   EXPECT_THAT(message_of([&] { train(*model, data, kNormalization, options); }),
-              HasSubstr("'test-no-distance': it has no distance to a teacher's outputs"));
+              HasSubstr("'test-no-distance': cannot be used for distillation"));
 }
 
 }  // namespace
