@@ -1,4 +1,4 @@
-// What can be added without changing the library: an operator rule, an importance, a quadrature, a data format. The
+// Extending the library without changing it: an operator rule, an importance, a quadrature, a data format. The
 // code of CONTRIBUTING.md.
 
 #include <inn/data/dataset.h>

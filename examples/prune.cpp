@@ -1,8 +1,8 @@
-// The groups of a C++ module, traced from an example input, and half of each cut by L1.
+// Finds the groups of a C++ module by tracing, and prunes half of each group by L1 norm.
 
 #include <inn/cost/cost.h>
-#include <inn/pruning/pruner.h>
 #include <inn/dimension/tracer.h>
+#include <inn/pruning/pruner.h>
 
 #include <ATen/ATen.h>
 #include <torch/nn/modules/batchnorm.h>

@@ -1,5 +1,5 @@
-// Integrals with their errors: Bayesian quadrature, nodes chosen for it, kernel herding, random and
-// quasi-random samples; and the rules in an integral model. The code of docs/quadrature.md.
+// Integrals with error estimates: Bayesian quadrature, chosen nodes, kernel herding, random and quasi-random
+// samples; and the rules in an integral model. The code of docs/quadrature.md.
 
 #include <inn/model/integral_model.h>
 #include <inn/quadrature/bayesian.h>

@@ -1,4 +1,4 @@
-"""Writes the page of the docs that says what the dimension algebra makes of many networks.
+"""Writes docs/coverage.md: the groups found in many networks.
 
     python table.py PAGE.md FOLDER…
 

@@ -1,4 +1,4 @@
-"""Writes docs/speed.md from what the programs of this folder print.
+"""Writes docs/speed.md from the output of the programs of this folder.
 
     python table.py PAGE.md FOLDER
 
