@@ -32,7 +32,7 @@ LatencyTable measure_latencies(const AnalysedNetwork& source, const std::vector<
   return table;
 }
 
-WidthCost latency(const LatencyTable& table) {
+WidthCost latency_cost(const LatencyTable& table) {
   WidthCost cost;
   cost.terms.push_back({{}, [source = table.source](const auto&) { return source; }});
   for (const auto& [id, seconds] : table.seconds)

@@ -39,7 +39,7 @@ std::map<GroupId, int64_t> within_latency(const AnalysedNetwork& source,
   budget.is_fraction = false;
   budget.amount = wanted;
   for (int trial = 0;; ++trial) {
-    const auto found = widths_for_budget(source, curves, latency(table), budget, limits);
+    const auto found = widths_for_budget(source, curves, latency_cost(table), budget, limits);
     const double now = measured_latency(source, found.widths);
     if (now <= wanted || trial + 1 == kLatencyTrials) return found.widths;
     budget.amount *= wanted / now;
@@ -53,7 +53,7 @@ ChooseWidths choosing(const AnalysedNetwork& source, const std::map<GroupId, Err
     return [&source, budget, limits, latencies = latency_table_of(source, curves, table)](const auto& now) {
       return within_latency(source, now, latencies, budget, limits);
     };
-  const auto cost = budget.of == Budget::Of::macs ? multiply_adds(source) : parameters(source);
+  const auto cost = budget.of == Budget::Of::macs ? multiply_add_cost(source) : parameter_cost(source);
   return [&source, budget, limits, cost](const auto& now) {
     return widths_for_budget(source, now, cost, budget, limits).widths;
   };
@@ -65,7 +65,7 @@ std::map<GroupId, int64_t> widths_within_budget(const AnalysedNetwork& source,
                                                 const std::map<GroupId, ErrorCurve>& curves,
                                                 const Budget& budget, const Calibration& calibration,
                                                 const BudgetSearchOptions& options) {
-  require(!curves.empty(), "budget", "Budget: there is no group whose width could change.");
+  require(!curves.empty(), "budget", "Budget: no group can be resized.");
   const auto choose = choosing(source, curves, budget, options.limits, options.latency_table);
   if (options.rechecks == 0) return choose(curves);
   CurveOptions measuring = options.curves;

@@ -219,7 +219,7 @@ class KernelMeter {
     for (const auto& [group, kernels] : result)
       for (const auto& kernel : kernels)
         require<std::runtime_error>(at::isfinite(kernel.kernel).all().item<bool>(), "resampling",
-                                    "Group '{}': its activations are not finite.",
+                                    "Group '{}': its activations must be finite.",
                                     source_.groups.groups[group].name);
     return result;
   }

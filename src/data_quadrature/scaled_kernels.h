@@ -14,7 +14,7 @@ struct ScaledKernel {
 };
 
 /// Returns the kernels with `ridge`, and Gram matrices of one weight each; identities if `plain_gram`. Throws
-/// std::invalid_argument for kernels of different sizes, and for none.
+/// std::invalid_argument for kernels of different sizes, and if there are none.
 std::vector<ScaledKernel> scaled_kernels(const std::vector<ConsumerKernel>& consumers, double ridge,
                                          bool plain_gram);
 

@@ -64,7 +64,7 @@ class Analysis {
   std::vector<std::vector<std::vector<ScaleSource>>>
       scale_sources;                // by value, by axis: all are scaled together
   std::vector<bool> bounded;        // by state: see Groups::bounded
-  std::vector<bool> of_parameters;  // by value: computed of parameters alone
+  std::vector<bool> of_parameters;  // by value: computed only from parameters
   std::vector<bool> read;           // by value: by a call or as an output
   std::vector<SizeSite> sizes;
   std::vector<ConstantSite> constants;

@@ -107,7 +107,7 @@ FixedGrid::FixedGrid(const at::Tensor& points, std::string kind) : kind_(std::mo
   require(points.defined() && points.dim() == 1 && points.is_floating_point() && points.size(0) >= 1, "grid",
           "Grid '{}': the points must be a floating point vector of at least 1.", kind_);
   require(kind_ != "uniform" && kind_ != "trainable", "grid",
-          "Grid '{}': given points need another word for their kind.", kind_);
+          "Grid '{}': given points require a name that is not a built-in grid's.", kind_);
   points_ = points.detach().to(at::kCPU, at::kDouble).clone();
   require((points_.diff() > 0).all().item<bool>() && points_[0].item<double>() >= 0 &&
               points_[-1].item<double>() <= 1,
@@ -117,7 +117,7 @@ std::shared_ptr<Grid> FixedGrid::clone() const { return std::make_shared<FixedGr
 
 CompositeGrid::CompositeGrid(std::vector<std::shared_ptr<Grid>> grids, std::vector<double> bounds)
     : grids_(std::move(grids)), bounds_(std::move(bounds)) {
-  require(!grids_.empty(), "grid", "Grid 'composite': there must be at least one part but got none.");
+  require(!grids_.empty(), "grid", "Grid 'composite': at least one part is required but got none.");
   for (const auto& grid : grids_) require(grid != nullptr, "grid", "Grid 'composite': a part is null.");
   bool increasing = bounds_.size() == grids_.size() + 1 && bounds_.front() == 0 && bounds_.back() == 1;
   for (size_t k = 1; increasing && k < bounds_.size(); ++k) increasing = bounds_[k - 1] < bounds_[k];

@@ -18,7 +18,7 @@ std::vector<GroupId> groups_of(const AnyModel& model, const AnalysedNetwork& sou
   }
   keep_resizable(model, source, widths, ids);
   for (const auto& [name, width] : widths.widths) std::erase(ids, source.groups.find(name));
-  require(!ids.empty(), "methods", "Budget: there is no group whose width could change.");
+  require(!ids.empty(), "methods", "Budget: no group can be resized.");
   return ids;
 }
 

@@ -28,9 +28,8 @@ void keep_resizable(const AnyModel& model, const AnalysedNetwork& source, const 
     const GroupId id = source.groups.find(name);
     const auto& group = source.groups.groups[id];
     if (group.pinned)
-      raise("methods", "Group '{}': it is pinned at width {}, since {}.", name, group.width, *group.pinned);
-    require(allowed.contains(id), "methods", "Group '{}': it is not continuous in this integral model.",
-            name);
+      raise("methods", "Group '{}': cannot be resized from width {}: {}.", name, group.width, *group.pinned);
+    require(allowed.contains(id), "methods", "Group '{}': is not continuous in this integral model.", name);
   }
   std::erase_if(ids, [&](GroupId id) { return !allowed.contains(id); });
   require(!ids.empty(), "methods", "The model has no group that can be resized.");
@@ -55,8 +54,9 @@ ChosenWidths chosen_widths(const AnyModel& model, const AnalysedNetwork& source,
     const int64_t width = limited_width(fraction_width(keep, group.width), group.width, options.limits);
     chosen.widths[id] = width;
     if (std::round(keep * static_cast<double>(group.width)) < 1)
-      chosen.notes.push_back(fmt::format("Group '{}': {} of {} channels would leave none; it keeps {}.",
-                                         group.name, keep, group.width, width));
+      chosen.notes.push_back(
+          fmt::format("Group '{}': keeping {} of {} channels would leave none; it keeps {}.", group.name,
+                      keep, group.width, width));
   }
   return chosen;
 }

@@ -101,7 +101,7 @@ bool is_importance(const std::string& method) {
 void check_method(const std::string& method) {
   const auto names = resampling_methods();
   require(std::find(names.begin(), names.end(), method) != names.end(), "methods",
-          "Method '{}': there is no such method.{}", method, nearest_names(method, names));
+          "Method '{}': no such method.{}", method, nearest_names(method, names));
 }
 
 Resampled resample_by(const AnyModel& model, const PruneOptions& widths, const MethodOptions& options,

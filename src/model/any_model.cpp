@@ -31,7 +31,7 @@ AnyModel open_model(Network network) {
 }
 
 Network read_network(const std::filesystem::path& path, const std::vector<at::Tensor>& examples) {
-  require<std::runtime_error>(std::filesystem::exists(path), "model", "Model '{}': there is no such file.",
+  require<std::runtime_error>(std::filesystem::exists(path), "model", "Model '{}': no such file.",
                               path.string());
   if (path.extension() == ".pt2") return read_pt2(path);
   require(path.extension() == ".pt", "model", "Model '{}': must be a .pt2 or a TorchScript .pt.",

@@ -151,7 +151,7 @@ void recalibrate_batch_norm(Network& network, const std::function<std::optional<
     }
     measured.forward({*batch});
   }
-  require(count > 0, "model", "Recalibration: there must be at least one batch but there is none.");
+  require(count > 0, "model", "Recalibration: at least one batch is required but there is none.");
 }
 
 }  // namespace inn

@@ -48,7 +48,7 @@ std::shared_ptr<Grid> read_grid(const json& record, const std::string& name) {
 
 bool is_integral(const Network& network) { return network.extra.contains(kRecord); }
 
-void save(const IntegralModelImpl& model, const std::filesystem::path& path) {
+void save_integral(const IntegralModelImpl& model, const std::filesystem::path& path) {
   json record{{"format", kFormat},
               {"kernel", model.options().kernel},
               {"quadrature", model.options().quadrature},
@@ -79,7 +79,7 @@ void save(const IntegralModelImpl& model, const std::filesystem::path& path) {
 IntegralModel load_integral(Network network) {
   const auto found = network.extra.find(kRecord);
   require<std::runtime_error>(found != network.extra.end(), "model",
-                              "The network is no integral model: its archive has no extra/{}.", kRecord);
+                              "The network is not an integral model: its archive has no extra/{}.", kRecord);
   try {
     const json record = json::parse(found->second);
     require<std::runtime_error>(record.at("format").get<int64_t>() == kFormat, "model",
@@ -115,7 +115,7 @@ IntegralModel load_integral(Network network) {
     model->eval();
     return IntegralModel(std::move(model));
   } catch (const json::exception& error) {
-    raise<std::runtime_error>("model", "extra/{} is damaged: {}", kRecord, error.what());
+    raise<std::runtime_error>("model", "extra/{} is corrupt: {}", kRecord, error.what());
   }
 }
 

@@ -21,7 +21,7 @@ constexpr double kLeastWeight = 0.05;
 
 void check_weights(const Quadrature& rule, int64_t width) {
   require(rule.points == Quadrature::Points::any, "model",
-          "Quadrature '{}': an integral model needs a rule that takes any points, such as 'trapezoid'.",
+          "Quadrature '{}': an integral model requires a rule for arbitrary points, such as 'trapezoid'.",
           rule.name);
   if (rule.positive) return;
   const double least = quadrature_weights(rule, uniform_points(width)).min().item<double>();

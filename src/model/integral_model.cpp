@@ -48,7 +48,7 @@ std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertO
   for (const auto& name : options.group_names) {
     const auto id = source.groups.find(name);
     if (const auto& group = source.groups.groups[id]; group.pinned)
-      raise("model", "Group '{}': it is pinned at width {}, since {}.", name, group.width, *group.pinned);
+      raise("model", "Group '{}': cannot be resized from width {}: {}.", name, group.width, *group.pinned);
     chosen.insert(id);
   }
   if (!options.groups.empty())
@@ -64,12 +64,12 @@ std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertO
       structure[axis < 0 ? axis + rank : axis].for_each_variable([&](const Axis& leaf) {
         const auto& group = source.groups.groups.at(leaf.variable);
         if (group.pinned)
-          raise("model", "Tensor '{}', axis {}: its group '{}' is pinned at width {}, since {}.", name, axis,
-                group.name, group.width, *group.pinned);
+          raise("model", "Tensor '{}', axis {}: its group '{}' cannot be resized from width {}: {}.", name,
+                axis, group.name, group.width, *group.pinned);
         any = true;
         chosen.insert(static_cast<GroupId>(leaf.variable));
       });
-      require(any, "model", "Tensor '{}', axis {}: it is no axis of channels.", name, axis);
+      require(any, "model", "Tensor '{}', axis {}: is not a channel dimension.", name, axis);
     }
   }
   return {chosen.begin(), chosen.end()};
@@ -93,7 +93,7 @@ IntegralGroup& IntegralModelImpl::group(const std::string& name) {
     if (group.name() == name) return group;
     names.push_back(group.name());
   }
-  raise("model", "Group '{}': there is no such integral group.{}", name, nearest_names(name, names));
+  raise("model", "Group '{}': no such integral group.{}", name, nearest_names(name, names));
 }
 
 void IntegralModelImpl::register_grid(const IntegralGroup& group) {
@@ -228,9 +228,9 @@ void check_order(const ConvertOptions& options) {
   require(std::find(known.begin(), known.end(), options.order) != known.end(), "model",
           "Order: must be one of {} but got '{}'.", fmt::join(known, ", "), options.order);
   require(options.order != "nodes" || options.calibration.batch != nullptr, "model",
-          "Order 'nodes': it is measured on data, but the calibration has no batches.");
+          "Order 'nodes': requires calibration batches.");
   require(options.order != "nodes" || options.grid == "nested", "model",
-          "Order 'nodes': it is of the grid 'nested' but the grid is '{}'.", options.grid);
+          "Order 'nodes': requires grid 'nested' but the grid is '{}'.", options.grid);
 }
 
 /// Permutations that put the best nodes of every width where its nested grid has its points.

@@ -54,7 +54,7 @@ std::vector<c10::IValue> NetworkModuleImpl::run(const std::vector<c10::IValue>& 
 at::Tensor NetworkModuleImpl::forward(const at::Tensor& input) {
   const auto outputs = run({input});
   require(outputs.size() == 1 && outputs[0].isTensor(), "model",
-          "The network gives {} outputs; forward(tensor) is for networks that give one tensor. Use run().",
+          "The network returns {} outputs, but forward(tensor) requires one tensor. Use run().",
           outputs.size());
   return outputs[0].toTensor();
 }

@@ -165,9 +165,9 @@ std::variant<std::monostate, LinearCall, std::string> linear_call(const Network&
   for (const auto& other : network.calls)
     for (const auto& argument : other.arguments)
       argument.for_each_value([&](ValueId id) { readers += id == weight_value ? 1 : 0; });
-  if (readers != 1) return fmt::format("'{}' is read by {} calls", entry.name, readers);
+  if (readers != 1) return fmt::format("'{}' is used by {} calls", entry.name, readers);
   if (entry.kind != StateEntry::Kind::parameter && entry.kind != StateEntry::Kind::buffer)
-    return fmt::format("'{}' is no parameter", entry.name);
+    return fmt::format("'{}' is not a parameter", entry.name);
   linear.weight = *state;
   if (names[2]) {
     const Argument* bias = find_argument(call, names[2]);
@@ -176,7 +176,7 @@ std::variant<std::monostate, LinearCall, std::string> linear_call(const Network&
       if (!linear.bias)
         return fmt::format("the bias of {} ({}) is computed", call.qualified_name(), call.module);
       if (network.state[*linear.bias].tensor.dim() != 1)
-        return fmt::format("the bias of {} ({}) is no vector", call.qualified_name(), call.module);
+        return fmt::format("the bias of {} ({}) is not a vector", call.qualified_name(), call.module);
     }
   }
   return linear;

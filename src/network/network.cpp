@@ -79,7 +79,7 @@ void Network::set_training(bool training) {
 }
 
 void Network::to(c10::ScalarType dtype) {
-  require(c10::isFloatingType(dtype), "network", "to: a floating dtype is wanted but got {}.",
+  require(c10::isFloatingType(dtype), "network", "to: the dtype must be floating point but got {}.",
           c10::toString(dtype));
   const auto first = std::find_if(state.begin(), state.end(),
                                   [](const StateEntry& entry) { return entry.tensor.is_floating_point(); });
@@ -120,7 +120,7 @@ void Network::to_channels_last() {
   std::vector<c10::IValue> zeros;
   for (const auto input : inputs) {
     const auto& value = values[static_cast<size_t>(input)];
-    require(value.kind == Value::Kind::tensor, "network", "to_channels_last: input '{}' is no tensor.",
+    require(value.kind == Value::Kind::tensor, "network", "to_channels_last: input '{}' must be a tensor.",
             value.name);
     zeros.emplace_back(at::zeros(value.sizes, at::TensorOptions(value.dtype).device(device)));
   }
@@ -130,7 +130,7 @@ void Network::to_channels_last() {
     trial.set_training(false);
     trial.forward(zeros, laid_out, {});
   } catch (const std::runtime_error& error) {
-    raise("network", "The network can't have its channels last: {}", error.what());
+    raise("network", "The network cannot be converted to channels last: {}", error.what());
   }
   for (size_t s = 0; s < state.size(); ++s) state[s].tensor = laid_out[s];
 }

@@ -64,8 +64,8 @@ Network recorded(torch::jit::Module module, const std::vector<at::Tensor>& examp
 }  // namespace
 
 Network read_torchscript(const std::filesystem::path& path, const std::vector<at::Tensor>& examples) {
-  require<std::runtime_error>(std::filesystem::is_regular_file(path), "network",
-                              "File '{}': there is no such file.", path.string());
+  require<std::runtime_error>(std::filesystem::is_regular_file(path), "network", "File '{}': no such file.",
+                              path.string());
   const auto unmarked = [](std::string what) {
     constexpr std::string_view mark = "[network] ";
     return what.starts_with(mark) ? what.substr(mark.size()) : what;

@@ -44,7 +44,7 @@ double total_variation(const at::Tensor& rows) {
 }
 
 at::Tensor path_cost(const std::vector<at::Tensor>& rows) {
-  require(!rows.empty(), "ordering", "path_cost: expected at least one matrix of rows but got none.");
+  require(!rows.empty(), "ordering", "path_cost: at least one matrix of rows is required but got none.");
   for (const auto& matrix : rows) check_rows(matrix);
   const int64_t n = rows[0].size(0);
   at::Tensor pairs = at::zeros({n * (n - 1) / 2}, at::kFloat);

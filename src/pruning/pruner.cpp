@@ -34,8 +34,8 @@ const std::vector<int64_t>& Pruner::operator()(const std::string& group, double 
   const PruneOptions alone{.keep_of = {{glob_of(group), keep}}, .limits = options_.widths.limits};
   groups_to_prune(present_.groups, alone);
   if (!measured_)
-    measured_ = measure(present_, present_.groups.select({}), options_.scoring.calibration,
-                        options_.importance.needs);
+    measured_ = measure_groups(present_, present_.groups.select({}), options_.scoring.calibration,
+                               options_.importance.needs);
   const auto scores = importance_scores(present_, {id}, options_.importance, options_.scoring, *measured_);
   PrunePlan plan = plan_pruning(present_, scores, alone, {1, source_widths_});
   chosen_.notes.insert(chosen_.notes.end(), plan.notes.begin(), plan.notes.end());

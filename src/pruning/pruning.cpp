@@ -14,8 +14,8 @@ namespace inn {
 namespace {
 
 void check_kept_fraction(double keep) {
-  require(keep >= 0 && keep <= 1, "resampling",
-          "Pruning: the fraction that is kept must be in [0, 1] but got {}.", keep);
+  require(keep >= 0 && keep <= 1, "resampling", "Pruning: the fraction to keep must be in [0, 1] but got {}.",
+          keep);
 }
 
 /// A group on its way to a width.
@@ -103,7 +103,7 @@ class PlanMaker {
     for (const auto& [id, score] : scores_) {
       const auto& group = source_.groups.groups.at(id);
       require(score.dim() == 1 && score.size(0) == group.width, "resampling",
-              "Group '{}': {} scores are needed but got {}.", group.name, group.width, score.numel());
+              "Group '{}': expected {} scores but got {}.", group.name, group.width, score.numel());
       if (const auto fixed = options_.widths.find(group.name); fixed != options_.widths.end()) {
         keep(id, exact_width(id, fixed->second));
       } else if (const auto fraction = fractions.find(id); fraction != fractions.end()) {
@@ -144,7 +144,7 @@ class PlanMaker {
     if (!cut.emptied) return;
     plan_.notes.push_back(
         options_.scope == PruningScope::uniform
-            ? fmt::format("Group '{}': {} of {} channels would leave none; it keeps {}.", group.name,
+            ? fmt::format("Group '{}': keeping {} of {} channels would leave none; it keeps {}.", group.name,
                           fraction_at(progress_.share, cut.keep), cut.source_width, width)
             : fmt::format("Group '{}': none of its {} channels reaches the threshold; it keeps {}.",
                           group.name, group.width, width));
@@ -182,7 +182,7 @@ std::map<GroupId, double> kept_fractions(const Groups& groups, const PruneOption
 std::vector<GroupId> groups_to_prune(const Groups& groups, const PruneOptions& options) {
   check_limits(options.limits);
   require(options.keep || !options.keep_of.empty() || !options.widths.empty(), "resampling",
-          "Pruning: a fraction or a width is needed but none is given.");
+          "Pruning: a fraction or a width is required but none is given.");
   if (options.keep) check_kept_fraction(*options.keep);
   for (const auto& [pattern, keep] : options.keep_of) check_kept_fraction(keep);
   std::set<GroupId> ids;
@@ -191,11 +191,11 @@ std::vector<GroupId> groups_to_prune(const Groups& groups, const PruneOptions& o
     const GroupId id = groups.find(name);
     const auto& group = groups.groups[id];
     if (group.pinned)
-      raise("resampling", "Group '{}': it is pinned at width {}, since {}.", name, group.width,
+      raise("resampling", "Group '{}': cannot be resized from width {}: {}.", name, group.width,
             *group.pinned);
     require(width >= 1 && width <= group.width, "resampling",
-            "Group '{}': where channels are chosen, its width must be in [1, {}] but got {}.", name,
-            group.width, width);
+            "Group '{}': the width must be in [1, {}] for channel selection but got {}.", name, group.width,
+            width);
     ids.insert(id);
   }
   return {ids.begin(), ids.end()};
@@ -204,7 +204,7 @@ std::vector<GroupId> groups_to_prune(const Groups& groups, const PruneOptions& o
 PrunePlan plan_pruning(const AnalysedNetwork& source, const std::map<GroupId, at::Tensor>& scores,
                        const PruneOptions& options, const PruningProgress& progress) {
   require(progress.share >= 0 && progress.share <= 1, "resampling",
-          "Pruning: the share of the cut that is made must be in [0, 1] but got {}.", progress.share);
+          "Pruning: the fraction of the cut must be in [0, 1] but got {}.", progress.share);
   groups_to_prune(source.groups, options);
   return PlanMaker(source, scores, options, progress).make();
 }

@@ -16,10 +16,10 @@ namespace {
 /// Returns the count of dimensions of the box.
 size_t check_box(const IntegrateOptions& options) {
   const size_t dimensions = options.lower.size();
-  require(
-      dimensions >= 1 && options.upper.size() == dimensions, "quadrature",
-      "integrate: there must be as many upper bounds as lower ones, at least one, but they are {} and {}.",
-      options.upper.size(), dimensions);
+  require(dimensions >= 1 && options.upper.size() == dimensions, "quadrature",
+          "integrate: lower and upper bounds must have the same number of values, at least one, but have {} "
+          "and {}.",
+          options.upper.size(), dimensions);
   for (size_t k = 0; k < dimensions; ++k)
     require(std::isfinite(options.lower[k]) && std::isfinite(options.upper[k]), "quadrature",
             "integrate: bounds must be finite but those of axis {} are {} and {}.", k, options.lower[k],
@@ -33,13 +33,13 @@ at::Tensor stretched(const Integrand& f, const at::Tensor& points, const Integra
   const auto extent = upper - lower;
   const auto values = f(lower + extent * points);
   require(values.defined() && values.dim() >= 1 && values.size(0) == points.size(0), "quadrature",
-          "integrate: the function must give one value for each of the {} points but gave {}.",
+          "integrate: the function must return one value for each of the {} points but returned {}.",
           points.size(0),
           !values.defined()   ? "nothing"
           : values.dim() == 0 ? "a scalar"
                               : std::to_string(values.size(0)));
   require(values.is_floating_point() || values.is_complex(), "quadrature",
-          "integrate: the function must give floating point values but gave {}.",
+          "integrate: the function must return floating point values but returned {}.",
           at::toString(values.scalar_type()));
   return values * extent.prod().item<double>();
 }
@@ -60,10 +60,10 @@ void check_counts(const Quadrature& rule, size_t dimensions, const IntegrateOpti
   for (const int64_t count : options.counts)
     require(count >= 1, "quadrature", "integrate: counts of points must be at least 1 but one is {}.", count);
   require(!rule.samples || options.counts.size() == 1, "quadrature",
-          "integrate: quadrature '{}' takes one count of samples but got {}.", rule.name,
+          "integrate: quadrature '{}' requires a single count of samples but got {}.", rule.name,
           options.counts.size());
   require(options.counts.size() == 1 || options.counts.size() == dimensions, "quadrature",
-          "integrate: there must be 1 or {} counts of points, one an axis, but there are {}.", dimensions,
+          "integrate: expected 1 or {} counts of points (one per axis) but got {}.", dimensions,
           options.counts.size());
 }
 
@@ -100,7 +100,7 @@ IntegralEstimate integrate_with_error(const Integrand& f, const IntegrateOptions
   const auto rule = find_quadrature(options.rule);
   check_counts(rule, dimensions, options);
   require(rule.error != Quadrature::Error::unknown, "quadrature",
-          "integrate: quadrature '{}' has no estimate of its error; these have: {}.", rule.name,
+          "integrate: quadrature '{}' has no error estimate; these have: {}.", rule.name,
           fmt::join(estimating_rules(), ", "));
   const auto d = static_cast<int64_t>(dimensions);
   if (rule.error == Quadrature::Error::estimate) {
@@ -122,7 +122,7 @@ IntegralEstimate integrate_with_error(const Integrand& f, const IntegrateOptions
 at::Tensor integrate(const Integrand& f, const TensorGrid& grid, const IntegrateOptions& options) {
   const size_t dimensions = check_box(options);
   require(grid.dimensions() == static_cast<int64_t>(dimensions), "quadrature",
-          "integrate: the box has {} dimensions but the grid {}.", dimensions, grid.dimensions());
+          "integrate: the box has {} dimensions but the grid has {}.", dimensions, grid.dimensions());
   return product_rule(f, find_quadrature(options.rule), grid.axis_points(), options);
 }
 

@@ -78,7 +78,7 @@ class FitPlanner {
     if (const auto* found = std::get_if<LinearCall>(&linear_[c])) {
       if (auto fit = fit_of(*found)) plan_.fits.push_back(std::move(*fit));
     } else if (const auto* reason = std::get_if<std::string>(&linear_[c]); reason && touched(c)) {
-      plan_.kept.push_back({network_.calls[c].module, *reason});
+      plan_.skipped.push_back({network_.calls[c].module, *reason});
     }
   }
 

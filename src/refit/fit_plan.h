@@ -56,7 +56,7 @@ struct FitPlan {
   std::vector<JointFit> blocks;
   /// All layers that are touched, towards the network's outputs and those of the blocks.
   JointFit whole;
-  std::vector<Kept> kept;
+  std::vector<Kept> skipped;
 };
 
 /// Looks at `network` (source or resampled: the calls are alike) under `maps`. `only_readers`: layers whose

@@ -26,8 +26,7 @@ struct HeldOut {
 
 /// Throws std::invalid_argument where all samples would be held out, or none would be.
 inline void check_held_out(int64_t every) {
-  require(every >= 2, "resampling", "Refit: of so many samples one is held out: at least 2 but got {}.",
-          every);
+  require(every >= 2, "resampling", "Refit: the validation interval must be at least 2 but got {}.", every);
 }
 
 }  // namespace inn

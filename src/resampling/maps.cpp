@@ -86,7 +86,7 @@ void check_maps(const Groups& groups, const std::map<GroupId, GroupMaps>& maps) 
     if (pair.produce.is_identity() && pair.consume.is_identity() && pair.produce.cols() == group.width)
       continue;
     if (group.pinned)
-      raise("resampling", "Group '{}': it is pinned at width {}, since {}.", group.name, group.width,
+      raise("resampling", "Group '{}': cannot be resized from width {}: {}.", group.name, group.width,
             *group.pinned);
     require(pair.produce.cols() == group.width && pair.consume.cols() == group.width, "resampling",
             "Group '{}': maps must start at its width {} but start at {} and {}.", group.name, group.width,
@@ -124,7 +124,7 @@ GroupMaps first_channels(int64_t source_width, int64_t width) {
   return selection_maps(source_width, indices);
 }
 
-GroupMaps compose(const GroupMaps& after, const GroupMaps& before) {
+GroupMaps compose_maps(const GroupMaps& after, const GroupMaps& before) {
   return {after.produce.after(before.produce), after.consume.after(before.consume)};
 }
 
@@ -160,7 +160,7 @@ at::Tensor apply_maps(const Groups& groups, size_t state, const at::Tensor& tens
     if (!map.is_identity()) mapped.push_back({axis, std::move(map)});
   }
   if (mapped.empty()) return tensor;
-  const at::Tensor sampled = sample(tensor, mapped);
+  const at::Tensor sampled = sample_tensor(tensor, mapped);
   if (groups.bounded.at(state)) return sampled.clamp(tensor.min(), tensor.max());
   return sampled;
 }

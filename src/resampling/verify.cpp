@@ -20,7 +20,7 @@ at::Tensor flat(const std::vector<c10::IValue>& outputs) {
   for (const auto& output : outputs)
     if (output.isTensor() && output.toTensor().is_floating_point())
       parts.push_back(output.toTensor().flatten().to(at::kDouble));
-  require(!parts.empty(), "resampling", "The network gives no floating point tensor to compare.");
+  require(!parts.empty(), "resampling", "The network must return a floating-point tensor to compare.");
   return at::cat(parts);
 }
 
@@ -167,7 +167,7 @@ class Proof {
       }
       const auto outputs = run(maps);
       if (outputs.sizes() != expected_.sizes() && verification.failure.empty())
-        verification.failure = fmt::format("at width {} the outputs have other sizes", shown);
+        verification.failure = fmt::format("at width {} the sizes of the outputs change", shown);
       verification.widths.push_back(shown);
     }
   }
@@ -191,7 +191,7 @@ std::vector<c10::IValue> random_inputs(const Network& network, uint64_t seed) {
   for (const auto id : network.inputs) {
     const auto& value = network.values[id];
     require(value.kind == Value::Kind::tensor, "resampling",
-            "Input '{}' is no tensor; examples are made of tensors only.", value.name);
+            "Input '{}': must be a tensor; other example inputs cannot be generated.", value.name);
     const bool floating = c10::isFloatingType(value.dtype);
     if (floating) {
       inputs.emplace_back(at::randn(value.sizes, generator, at::TensorOptions(value.dtype)));

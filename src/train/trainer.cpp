@@ -166,7 +166,7 @@ std::optional<double> Trainer::accuracy() const {
 }
 
 void Trainer::finish_epoch() {
-  require<std::runtime_error>(state_.seen > 0, "train", "Data set '{}': all its samples are damaged.",
+  require<std::runtime_error>(state_.seen > 0, "train", "Data set '{}': all its samples are corrupt.",
                               batches_.dataset().source);
   require_finite_weights();
   const int64_t last = (state_.epoch + 1) * batches_.size() - 1;
@@ -243,7 +243,7 @@ void Trainer::stop(const std::string& what, int64_t batch) const {
 void Trainer::require_finite_weights() const {
   for (const auto& [name, parameter] : learning_)
     if (!at::isfinite(parameter.detach()).all().item<bool>())
-      stop(fmt::format("'{}' has a number that is not finite", name), state_.batch - 1);
+      stop(fmt::format("'{}' contains a non-finite number", name), state_.batch - 1);
 }
 
 }  // namespace inn

@@ -35,7 +35,7 @@ class Trainer {
   void grow_penalty();
   /// Adds the gradients of the terms of the regularizer and of the growing penalty, where there are such.
   void regularize() const;
-  /// Of the epoch so far; none of a regression.
+  /// Of the epoch so far; none for a regression.
   std::optional<double> accuracy() const;
   void finish_epoch();
   /// Asks for the metric, and keeps the weights where it is the best so far.

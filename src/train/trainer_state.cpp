@@ -130,7 +130,7 @@ void Trainer::check(const Checkpoint& kept) const {
   }
   for (const auto& [name, value] : kept.run)
     if (!state_.run.contains(name))
-      refuse(fmt::format("{} was {} in the run that wrote it but is nothing now", name, value));
+      refuse(fmt::format("{} was {} in the run that wrote it but is not set now", name, value));
   const auto compare = [&](const std::string& name, const at::Tensor& ours, const at::Tensor& theirs) {
     if (ours.sizes() != theirs.sizes() || ours.scalar_type() != theirs.scalar_type())
       refuse(fmt::format("tensor '{}' must be {} [{}] but is {} [{}]; it belongs to another model", name,
@@ -155,13 +155,12 @@ void Trainer::check(const Checkpoint& kept) const {
   for (const auto& [name, state] : kept.optimizer) {
     const auto found = learning_.find(name);
     if (found == learning_.end())
-      refuse(fmt::format("its optimizer knows '{}', which does not learn now", name));
+      refuse(fmt::format("its optimizer has state for '{}', which is not trained now", name));
     for (const auto& [part, tensor] : state)
       if (tensor.dim() > 0) compare(name + "/" + part, found->second, tensor);
   }
   if (kept.epoch < 0 || kept.epoch > options_.epochs || kept.batch < 0 || kept.batch >= batches_.size())
-    refuse(
-        fmt::format("it stands at epoch {}, batch {}, which this run does not have", kept.epoch, kept.batch));
+    refuse(fmt::format("it is at epoch {}, batch {}, which this run does not have", kept.epoch, kept.batch));
 }
 
 void Trainer::restore_optimizer(const Checkpoint& kept) {
@@ -172,8 +171,7 @@ void Trainer::restore_optimizer(const Checkpoint& kept) {
     try {
       optimizer_entry_.restore(*optimizer_, learning_.at(name), moved);
     } catch (const std::out_of_range&) {
-      refuse(
-          fmt::format("what the optimizer '{}' keeps of '{}' is not complete", optimizer_entry_.name, name));
+      refuse(fmt::format("the state of optimizer '{}' for '{}' is incomplete", optimizer_entry_.name, name));
     }
   }
 }
@@ -184,12 +182,12 @@ void Trainer::restore_generators(const Checkpoint& kept) {
       if (const auto found = kept.generators.find(name); found != kept.generators.end())
         at::Generator(generator).set_state(found->second);
   } catch (const c10::Error& error) {
-    refuse(fmt::format("the state of a generator is damaged ({})", error.what_without_backtrace()));
+    refuse(fmt::format("the state of a random generator is corrupt ({})", error.what_without_backtrace()));
   }
   if (integral_ == nullptr) return;
   std::istringstream text(kept.width_generator);
   std::mt19937_64 generator;
-  if (!(text >> generator)) refuse("the state of the generator of widths is damaged");
+  if (!(text >> generator)) refuse("the state of the width generator is corrupt");
   integral_->generator() = generator;
 }
 
@@ -202,7 +200,7 @@ void Trainer::restore_penalty(const Checkpoint& kept) {
   try {
     growing_->set_coefficients(coefficients);
   } catch (const std::invalid_argument&) {
-    refuse("what it keeps of the growing penalty is not complete");
+    refuse("the state of the growing penalty is incomplete");
   }
 }
 
@@ -242,7 +240,7 @@ void Trainer::append_logs(const EpochRecord& record) const {
   const auto append = [](const std::filesystem::path& path, const std::string& text) {
     std::ofstream file(path, std::ios::app | std::ios::binary);
     file << text << std::flush;
-    require<std::runtime_error>(static_cast<bool>(file), "train", "Log '{}': it can't be written.",
+    require<std::runtime_error>(static_cast<bool>(file), "train", "Log '{}': cannot be written.",
                                 path.string());
   };
   if (!options_.log.empty()) append(options_.log, to_json(record) + "\n");

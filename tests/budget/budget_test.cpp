@@ -56,8 +56,8 @@ TEST(WidthCost, IsWhatTheResampledNetworkCosts) {
       widths[first] = m;
       widths[second] = k;
       const auto report = cost_of(cut(source, {{first, m}, {second, k}}).network);
-      EXPECT_DOUBLE_EQ(multiply_adds(source)(widths), static_cast<double>(report.macs));
-      EXPECT_DOUBLE_EQ(parameters(source)(widths), static_cast<double>(report.parameters));
+      EXPECT_DOUBLE_EQ(multiply_add_cost(source)(widths), static_cast<double>(report.macs));
+      EXPECT_DOUBLE_EQ(parameter_cost(source)(widths), static_cast<double>(report.parameters));
     }
 }
 
@@ -71,7 +71,7 @@ TEST(WidthCost, ReadsLinearlyBetweenKnownWidths) {
 
 TEST(WidthCost, LatencyAddsUpWhatEachGroupSaves) {
   const LatencyTable table{10, {{0, {{2, 6.}, {4, 10.}}}, {1, {{1, 7.}, {3, 9.}, {5, 10.}}}}};
-  const auto cost = latency(table);
+  const auto cost = latency_cost(table);
   EXPECT_DOUBLE_EQ(cost({4, 5}), 10);
   EXPECT_DOUBLE_EQ(cost({3, 5}), 8);
   EXPECT_DOUBLE_EQ(cost({2, 2}), 10 - 4 - 2);
@@ -85,7 +85,7 @@ TEST(Budget, IsMetWithNearlyTheLeastErrorThatThereIs) {
   for (int64_t w = 1; w <= 6; ++w) curves[first][w] = 0.3 * std::exp(-0.5 * static_cast<double>(w));
   for (int64_t w = 1; w <= 8; ++w) curves[second][w] = std::exp(-0.8 * static_cast<double>(w));
   curves[first][6] = curves[second][8] = 0;
-  const auto cost = multiply_adds(source);
+  const auto cost = multiply_add_cost(source);
   for (const double fraction : {0.9, 0.6, 0.4, 0.2}) {
     const auto found = widths_for_budget(source, curves, cost, {Budget::Of::macs, fraction});
     EXPECT_LE(found.cost, fraction * found.source_cost);
@@ -109,7 +109,7 @@ TEST(Budget, LimitsHold) {
   const auto source = three_layers();
   const auto first = group_written_by(source, "a.weight"), second = group_written_by(source, "b.weight");
   const std::map<GroupId, ErrorCurve> curves{{first, {{1, 1.}, {6, 0.}}}, {second, {{1, 1.}, {8, 0.}}}};
-  const auto found = widths_for_budget(source, curves, parameters(source), {Budget::Of::parameters, 0.5},
+  const auto found = widths_for_budget(source, curves, parameter_cost(source), {Budget::Of::parameters, 0.5},
                                        {.round_to = 2, .min_width = 4});
   for (const auto& [id, width] : found.widths) {
     EXPECT_EQ(width % 2, 0);
@@ -122,29 +122,29 @@ TEST(Budget, ThatCannotBeMetSaysWhatCan) {
   const auto second = group_written_by(source, "b.weight");
   const std::map<GroupId, ErrorCurve> curves{{second, {{1, 1.}, {8, 0.}}}};
   try {
-    widths_for_budget(source, curves, parameters(source), {Budget::Of::parameters, 10, false});
+    widths_for_budget(source, curves, parameter_cost(source), {Budget::Of::parameters, 10, false});
     FAIL();
   } catch (const std::invalid_argument& error) {
     // 162 weights and 6 biases of a; 54 of b and 5 of c for one channel.
     EXPECT_THAT(error.what(), testing::HasSubstr("227"));
   }
-  EXPECT_THROW(widths_for_budget(source, {}, parameters(source), {}), std::invalid_argument);
+  EXPECT_THROW(widths_for_budget(source, {}, parameter_cost(source), {}), std::invalid_argument);
 }
 
 TEST(Budget, IsReadFromText) {
-  const auto half = Budget::read("macs=0.5");
+  const auto half = Budget::parse("macs=0.5");
   EXPECT_EQ(half.of, Budget::Of::macs);
   EXPECT_TRUE(half.is_fraction);
   EXPECT_DOUBLE_EQ(half.amount, 0.5);
-  const auto some = Budget::read("params=100k");
+  const auto some = Budget::parse("params=100k");
   EXPECT_EQ(some.of, Budget::Of::parameters);
   EXPECT_FALSE(some.is_fraction);
   EXPECT_DOUBLE_EQ(some.amount, 1e5);
-  EXPECT_DOUBLE_EQ(Budget::read("latency=5ms").amount, 5e-3);
-  EXPECT_DOUBLE_EQ(Budget::read("macs=20000000").amount, 2e7);
+  EXPECT_DOUBLE_EQ(Budget::parse("latency=5ms").amount, 5e-3);
+  EXPECT_DOUBLE_EQ(Budget::parse("macs=20000000").amount, 2e7);
   for (const char* text : {"", "macs", "macs=", "macs=0", "macs=-1", "macs=half", "flops=0.5", "params=5ms",
                            "latency=5", "latency=5k", "macs=nan", "macs=1e999"})
-    EXPECT_THROW(Budget::read(text), std::invalid_argument) << text;
+    EXPECT_THROW(Budget::parse(text), std::invalid_argument) << text;
 }
 
 /// Images of noise, in batches of ten.
@@ -180,7 +180,7 @@ TEST(JointWidths, AreMendedWhereCurvesMislead) {
   std::map<GroupId, ErrorCurve> curves;
   for (int64_t w = 1; w <= 6; ++w) curves[first][w] = 0.1 * static_cast<double>(6 - w);
   for (int64_t w = 1; w <= 8; ++w) curves[second][w] = static_cast<double>(8 - w);
-  const auto cost = multiply_adds(source);
+  const auto cost = multiply_add_cost(source);
   const ChooseWidths choose = [&](const auto& now) {
     return widths_for_budget(source, now, cost, {Budget::Of::macs, 0.4}).widths;
   };

@@ -88,7 +88,8 @@ TEST_F(PruningProgram, KeepsOneChannelWhereAFractionLeavesNoneAndSaysSo) {
     const auto document = pruned("zoo:lenet --keep 0.05 --method " + method);
     EXPECT_EQ(widths_in(document).at("conv1"), 1);
     ASSERT_THAT(document.at("notes"), SizeIs(1)) << document;
-    EXPECT_EQ(document.at("notes")[0], "Group 'conv1': 0.05 of 6 channels would leave none; it keeps 1.");
+    EXPECT_EQ(document.at("notes")[0],
+              "Group 'conv1': keeping 0.05 of 6 channels would leave none; it keeps 1.");
   }
   const auto text = folder.run("resample zoo:lenet -o out.pt2 --keep 0.05 --method l1");
   EXPECT_THAT(text.out, HasSubstr("would leave none; it keeps 1."));
@@ -102,18 +103,17 @@ TEST_F(PruningProgram, RefusesWhatDoesNotFitTheMethod) {
                  "--scope 'globl': must be uniform, global or isomorphic.");
   expect_refused(2, resample + "--method l1 --combine median", "there is no such way. Did you mean");
   expect_refused(2, resample + "--method l1 --normalize gausian", "'gaussian'");
-  expect_refused(2, resample + "--method lp --p 0", "--p: must be above 0 but got 0.");
-  expect_refused(2, resample + "--method taylor",
-                 "Method taylor is measured on data: --calibration is missing.");
+  expect_refused(2, resample + "--method lp --p 0", "--p must be positive but got 0.");
+  expect_refused(2, resample + "--method taylor", "Method taylor requires --calibration.");
   expect_refused(2, resample + "--method l1 --max-cut 2", "--max-cut");
   expect_refused(2, resample + "--method l1 --min-width 0", "--min-width");
   expect_refused(2, resample + "--method l1 --keep-of fc1", "must be PATTERN=F");
   expect_refused(2, resample + "--method l1 --keep-of fc1=0", "--keep-of: must be a fraction above 0");
-  expect_refused(1, resample + "--method l1 --exclude 'layer*'", "it matches no group");
+  expect_refused(1, resample + "--method l1 --exclude 'layer*'", "matches no group");
   expect_refused(1, "resample zoo:lenet -o out.pt2 --keep 2 --method l1", "must be in [0, 1] but got 2.");
   expect_refused(1, resample + "--method hessian --calibration data/train-images-idx3-ubyte",
-                 "it has no labels");
-  expect_refused(1, resample + "--method batch_norm", "importance 'batch_norm' needs a batch norm");
+                 "requires class labels");
+  expect_refused(1, resample + "--method batch_norm", "importance 'batch_norm' requires a batch norm");
   EXPECT_THAT(folder.run("resample --help").out, AllOf(HasSubstr("--scope"), HasSubstr("isomorphic"),
                                                        HasSubstr("fpgm"), HasSubstr("--exclude")));
 }
@@ -139,7 +139,7 @@ TEST_F(PruningProgram, TrainsChannelsTowardsZero) {
   const std::string refused = "train zoo:small_cnn --data data -o out.pt2 --regularize ";
   expect_refused(2, refused + "group_laso:1", "Did you mean 'group_lasso'");
   expect_refused(2, refused + "group_lasso", "must be NAME:FACTOR");
-  expect_refused(2, refused + "group_lasso:-1", "the factor a number above 0");
+  expect_refused(2, refused + "group_lasso:-1", "with a positive factor");
 }
 
 }  // namespace

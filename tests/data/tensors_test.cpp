@@ -108,8 +108,8 @@ TEST_F(SavedTensors, SaysWhatIsWrong) {
               HasSubstr("'targets' must be [3, …] but are [4, 2]"));
   EXPECT_THAT(failure(dict({{"inputs", inputs}, {"targets", inputs}, {"labels", at::zeros({3}, at::kLong)}})),
               HasSubstr("both 'labels' and 'targets'"));
-  EXPECT_THAT(failure(dict({{"inputs", 3}})), HasSubstr("'inputs' is no tensor but Int"));
-  EXPECT_THAT(failure(c10::List<at::Tensor>({inputs})), HasSubstr("must hold a tensor or a dict"));
+  EXPECT_THAT(failure(dict({{"inputs", 3}})), HasSubstr("'inputs' must be a tensor but is Int"));
+  EXPECT_THAT(failure(c10::List<at::Tensor>({inputs})), HasSubstr("must contain a tensor or a dict"));
   EXPECT_THAT(failure(at::zeros({})), HasSubstr("must be [N, …] with at least one sample but are []"));
   EXPECT_THAT(failure(at::zeros({0, 3})), HasSubstr("but are [0, 3]"));
   EXPECT_THAT(failure(at::zeros({3}, at::kBool)), HasSubstr("but are Bool"));
@@ -132,7 +132,7 @@ TEST_F(SavedTensors, DamageIsOneError) {
   write({'P', 'K'});
   EXPECT_THAT(failure(), HasSubstr(path_.string()));
   write({'n', 'o', 'n', 'e'});
-  EXPECT_THAT(failure(), HasSubstr("it is no file that torch.save"));
+  EXPECT_THAT(failure(), HasSubstr("was not written by torch.save"));
 }
 
 TEST_F(SavedTensors, SizesAreCheckedAgainstTheFile) {
@@ -168,7 +168,7 @@ TEST(TensorBatches, RefuseWhatIsOfImages) {
     EXPECT_THAT([&] { Batches(data, options); },
                 testing::ThrowsMessage<std::invalid_argument>(
                     "[data] Data set 'features.pt': " + what +
-                    " is of images (uint8 [N, C, H, W]) but the inputs are CPUFloatType with 4 axes."));
+                    " requires images (uint8 [N, C, H, W]) but the inputs are CPUFloatType with 4 axes."));
   };
   refused({.augmentation = {.crop_padding = 1}}, "crop_padding");
   refused({.augmentation = {.flip = true}}, "flip");

@@ -125,7 +125,7 @@ TEST(IntegralModel, KeepsItsFamilyOfGridsInItsFile) {
   for (const auto* family : {"uniform", "nested"}) {
     auto model = convert(small_convolutional(), {.grid = family});
     model->resize(0.5);
-    save(*model, path);
+    save_integral(*model, path);
     auto read = load_integral(path);
     for (size_t g = 0; g < model->groups().size(); ++g)
       EXPECT_TRUE(at::equal(model->groups()[g].grid().points(), read->groups()[g].grid().points())) << family;
@@ -288,7 +288,7 @@ TEST(IntegralModel, TakesEveryRuleOfAnyPointsAndKeepsItInItsFile) {
       learning->parameters()[0].add_(at::linspace(0, 0.4, 3, at::kDouble));
     }
     model->set_grid("conv2", learning);
-    save(*model, path);
+    save_integral(*model, path);
     auto loaded = load_integral(path);
     EXPECT_EQ(loaded->group("conv1").quadrature(), rule);
     EXPECT_EQ(loaded->group("conv1").grid().kind(), rule);
@@ -377,7 +377,7 @@ TEST(IntegralModel, SavedAndLoadedIsTheSame) {
   model->eval();
   for (const double fraction : {1.0, 0.5}) {
     model->resize(fraction);
-    save(*model, path);
+    save_integral(*model, path);
     auto loaded = load_integral(path);
     EXPECT_EQ(loaded->group("conv1").width(), fraction_width(fraction, 8));
     EXPECT_LT(difference(loaded->forward(input()), model->forward(input())), kRounding);

@@ -76,7 +76,7 @@ TEST(PathCost, WorksForOneAndForTwoChannels) {
 TEST(PathCost, RefusesWhatDoesNotFit) {
   EXPECT_THAT([] { path_cost({}); },
               testing::ThrowsMessage<std::invalid_argument>(
-                  "[ordering] path_cost: expected at least one matrix of rows but got none."));
+                  "[ordering] path_cost: at least one matrix of rows is required but got none."));
   EXPECT_THAT(
       [] {
         path_cost({at::ones({3, 2}), at::ones({4, 2})});

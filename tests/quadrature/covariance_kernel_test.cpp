@@ -99,7 +99,7 @@ TEST(ProductKernel, RefusesWhatItIsNotDefinedFor) {
     return [=] { ProductKernel(name, lengths); };
   };
   EXPECT_THAT(made("rbf", {}),
-              text("[quadrature] Covariance kernel 'rbf': there must be a length scale for each"));
+              text("[quadrature] Covariance kernel 'rbf': one length scale per axis is required"));
   EXPECT_THAT(made("rbf", {1, 0}), text("length scales must be above 0 and finite but one is 0."));
   EXPECT_THAT(made("rbf", {-2}), text("but one is -2."));
   EXPECT_THAT(made("rbf", {std::nan("")}), text("but one is nan."));

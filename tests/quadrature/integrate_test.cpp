@@ -154,13 +154,13 @@ TEST(Integrate, RefusesWhatDoesNotFit) {
   EXPECT_THAT(of({.rule = "sobl"}), text("Did you mean 'sobol'"));
   EXPECT_THAT([] { integrate([](const at::Tensor& x) { return x.sum(); }, {}); }, text("gave a scalar."));
   EXPECT_THAT([] { integrate([](const at::Tensor& x) { return x.narrow(0, 0, 3); }, {}); },
-              text("each of the 100 points but gave 3."));
+              text("each of the 100 points but returned 3."));
   const TensorGrid grid({std::make_shared<UniformGrid>(3)});
   EXPECT_THAT(
       [&] {
         integrate([](const at::Tensor& x) { return x; }, grid, {.lower = {0, 0}, .upper = {1, 1}});
       },
-      text("the box has 2 dimensions but the grid 1."));
+      text("the box has 2 dimensions but the grid has 1."));
   EXPECT_THAT([] { sobol_points(0, 1); }, text("[1, 2^30)"));
   EXPECT_THAT([] { sobol_points(1, 0); }, text("[1, 21201]"));
 }

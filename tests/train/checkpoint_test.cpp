@@ -191,9 +191,9 @@ TEST(Checkpoint, IsRefusedByAnotherRunByAnotherModelAndWhenDamaged) {
   std::ifstream file(options.checkpoint, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   for (const std::string& content :
-       {bytes.substr(0, bytes.size() / 2), std::string("no checkpoint"), std::string()}) {
+       {bytes.substr(0, bytes.size() / 2), std::string("not a checkpoint"), std::string()}) {
     std::ofstream(options.checkpoint, std::ios::binary) << content;
-    EXPECT_THAT(message(options), HasSubstr("the file is damaged or no checkpoint"));
+    EXPECT_THAT(message(options), HasSubstr("the file is corrupt or not a checkpoint"));
   }
 }
 

@@ -98,10 +98,9 @@ TEST(Evaluate, RefusesOutputsThatAreNotThoseOfTheLabels) {
   const Network network = token_network();
   auto data = token_task();
   data.labels = data.labels.select(1, 0).contiguous();
-  EXPECT_THAT(
-      message_of([&] { evaluate(network, data, {}); }),
-      HasSubstr("For labels [20] of 7 classes the network must give [20, at least 7] outputs but gives "
-                "[20, 4, 7]."));
+  EXPECT_THAT(message_of([&] { evaluate(network, data, {}); }),
+              HasSubstr("For labels [20] of 7 classes the network must return [20, at least 7] outputs but "
+                        "returns [20, 4, 7]."));
   data.labels = at::zeros({20, 5}, at::kLong);
   EXPECT_THAT(message_of([&] { evaluate(network, data, {}); }), HasSubstr("but gives [20, 4, 7]"));
   EXPECT_THAT(message_of([&] { evaluate(network, token_task(), kNormalization); }),

@@ -203,7 +203,7 @@ TEST(InterpolationMap, RefusesBadPointsAndNames) {
   const auto& linear = find_kernel("linear");
   const auto text = [](const char* part) { return ThrowsMessage<std::invalid_argument>(HasSubstr(part)); };
   EXPECT_THAT([&] { interpolation_map(linear, 0, uniform(3)); },
-              text("[weight_function] Interpolation kernel 'linear': there must be at least 1 control point "
+              text("[weight_function] Interpolation kernel 'linear': at least 1 control point is required "
                    "but there are 0."));
   EXPECT_THAT(
       [&] {
@@ -218,7 +218,7 @@ TEST(InterpolationMap, RefusesBadPointsAndNames) {
   EXPECT_THAT([&] { interpolation_map(linear, 4, at::zeros({0}, at::kDouble)); }, text("non-empty"));
   EXPECT_THAT([&] { interpolation_map(linear, 4, at::zeros({2}, at::kLong)); }, text("float32 or float64"));
   EXPECT_THAT([] { find_kernel("cubik"); },
-              text("Interpolation kernel 'cubik': there is none of that name. Did you mean 'cubic'"));
+              text("Interpolation kernel 'cubik': no such kernel. Did you mean 'cubic'"));
 }
 
 }  // namespace

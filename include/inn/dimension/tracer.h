@@ -11,11 +11,11 @@
 
 namespace inn {
 
-/// Runs a C++ module once and finds what is tied in it:
+/// Runs a C++ module once and finds its groups:
 ///
 ///     const auto groups = Tracer(module, example_input).build_groups();
 ///
-/// The parameters are copied; the module stays as it was.
+/// The parameters are copied; the module is not changed.
 class Tracer {
  public:
   /// `module` is a torch::nn::Module with a `forward` that takes one tensor and gives one, a holder of such
@@ -38,10 +38,10 @@ class Tracer {
     }
   }
 
-  /// Returns the groups that can have another width, in network order.
+  /// Returns the resizable groups, in network order.
   std::vector<Group> build_groups() const;
 
-  /// The network that was recorded, with all of its groups, pinned ones too.
+  /// The recorded network with all its groups, including pinned ones.
   const AnalysedNetwork& source() const { return source_; }
 
  private:

@@ -23,22 +23,21 @@
 namespace inn {
 
 struct ConvertOptions {
-  /// Globs over group names. Empty (as are group_names and dims): every group that can be resized.
+  /// Globs over group names. If empty (with group_names and dims): all resizable groups.
   std::vector<std::string> groups = {};
-  /// Names of groups, exactly: beside `groups`, for names that hold what globs treat as special.
+  /// Exact names of groups, in addition to `groups`, for names that contain glob characters.
   std::vector<std::string> group_names = {};
-  /// Continuous axes by tensor, as TorchIntegral takes them: {"layer4.0.conv1.weight": {0}}. Names the groups
-  /// that stand there.
+  /// Continuous axes by tensor, as in TorchIntegral: {"layer4.0.conv1.weight": {0}}. Selects their groups.
   std::map<std::string, std::vector<int64_t>> dims = {};
   std::string kernel = "cubic";
-  /// Empty: that of the grids (GridFamily::quadrature).
+  /// Empty: default of the grids (GridFamily::quadrature).
   std::string quadrature = {};
-  /// The points of a width: a name of `grid_family_names`.
+  /// The grid family: one of `grid_family_names`.
   std::string grid = "nested";
-  /// "path": channels are ordered so that tensors are smooth (see ordering); "nodes": so that each width's
-  /// grid, which must be nested, has the nodes of the data's quadrature; "none": kept as they are.
+  /// "path": channels are ordered so that tensors are smooth (see ordering); "nodes": such that the nested
+  /// grid of each width has the nodes of data-aware quadrature; "none": unchanged.
   std::string order = "path";
-  /// Data that "nodes" are found on. No labels needed; the model does not keep it.
+  /// Data for order "nodes". No labels needed; not stored in the model.
   Calibration calibration = {};
   uint64_t seed = 0;
 };
@@ -46,16 +45,16 @@ struct ConvertOptions {
 /// Returns the rule of these options. Throws std::invalid_argument for an unknown rule or family of grids.
 Quadrature quadrature_of(const ConvertOptions& options);
 
-/// The words that ConvertOptions::order takes.
+/// The values of ConvertOptions::order.
 const std::vector<std::string>& channel_orders();
 
-/// Which width of its distribution a group takes in a forward of training mode.
+/// Which width of its distribution a group uses in a training forward pass.
 enum class WidthDraw { random, widest, narrowest };
 
-/// The widths of a forward in training mode: of the groups' distributions, or a fraction of all widths.
+/// The widths of a training forward pass: from the groups' distributions, or a fraction of all widths.
 using PassWidth = std::variant<WidthDraw, double>;
 
-/// Whether the groups take one fraction of their widths, or each draws its own.
+/// Whether all groups use the same fraction, or each draws its own.
 enum class FractionSharing { shared, own };
 
 /// One group of an integral model: a continuous axis with its grid.
@@ -73,18 +72,18 @@ class IntegralGroup {
   const Grid& grid() const { return *grid_; }
   std::shared_ptr<const Grid> shared_grid() const { return grid_; }
 
-  /// Samples the axis at the `width` points of its family from now on. Throws std::invalid_argument unless 1
-  /// ≤ width ≤ 8·source_width.
+  /// Sets the width: the axis is sampled at the `width` points of its family. Throws std::invalid_argument
+  /// unless 1 ≤ width ≤ 8·source_width.
   void resize(int64_t width);
-  /// Takes any grid: trainable, Gauss-Legendre, one's own.
+  /// Sets any grid: trainable, Gauss-Legendre, custom.
   void set_grid(std::shared_ptr<Grid> grid);
-  /// In training mode each forward draws a width from it. Throws std::invalid_argument where it can draw one
-  /// that `resize` refuses.
+  /// In training mode each forward pass draws a width from it. Throws std::invalid_argument if it contains
+  /// widths that `resize` rejects.
   void set_distribution(SizeDistribution distribution);
   void clear_distribution() { distribution_.reset(); }
   const std::optional<SizeDistribution>& distribution() const { return distribution_; }
 
-  /// Returns the pair of maps of the grid as it is now; identities, exactly, on the source grid.
+  /// Returns the pair of maps of the current grid; exact identities on the source grid.
   GroupMaps maps() const;
 
  private:
@@ -97,18 +96,16 @@ class IntegralGroup {
   std::string kernel_, quadrature_;
   std::string family_;
   std::shared_ptr<Grid> grid_;
-  bool is_of_family_ = true;                  // whether the grid is that of the family at its width
-  std::map<int64_t, GroupMaps> family_maps_;  // of some widths that it had
+  bool is_of_family_ = true;                  // whether the grid is the family's grid for its width
+  std::map<int64_t, GroupMaps> family_maps_;  // cache by width
   std::optional<SizeDistribution> distribution_;
 };
 
-/// A network whose chosen groups are continuous: its parameters are the values of weight functions at control
-/// points.
+/// A network whose selected groups are continuous: its parameters are the control points of weight functions.
 ///
-/// A parameter W is kept multiplied by the quadrature weights of its source grid, W = Q·F. So at the source
-/// width the network runs with W itself, bit for bit, an ordinary optimizer sees the gradients that it sees
-/// in ordinary training, and another width is the linear map diag(q')·Φ·diag(1/Q) of W (MATH: "Another
-/// width").
+/// A parameter W includes the quadrature weights of its source grid, W = Q·F. At the source width the network
+/// therefore runs with W itself, bit for bit, and gradients equal those of ordinary training; another width
+/// is the linear map diag(q')·Φ·diag(1/Q) of W (docs/math.md, "Integral layers").
 class IntegralModelImpl : public NetworkModuleImpl {
  public:
   IntegralModelImpl(AnalysedNetwork source, ConvertOptions options);
@@ -119,45 +116,45 @@ class IntegralModelImpl : public NetworkModuleImpl {
   /// Throws std::invalid_argument with the nearest names.
   IntegralGroup& group(const std::string& name);
 
-  /// The group takes the grid, and what learns in it becomes a parameter of the model.
+  /// Sets the grid of a group and registers its trainable parameters.
   void set_grid(const std::string& name, std::shared_ptr<Grid> grid);
 
-  /// All groups to max(1, round(fraction · source width)).
+  /// Resizes all groups to max(1, round(fraction · source width)).
   void resize(double fraction);
-  /// All groups to their source width.
+  /// Resizes all groups to their source width.
   void restore();
-  /// All groups: in training mode each forward draws one fraction f and gives every group width max(1,
-  /// round(f·n)); or draws one for each group.
+  /// For all groups: in training mode each forward pass draws one fraction f and resizes every group to
+  /// max(1, round(f·n)); or draws one per group.
   void set_distribution(FractionDistribution distribution, FractionSharing sharing = FractionSharing::shared);
   const std::optional<FractionDistribution>& distribution() const { return distribution_; }
   FractionSharing sharing() const { return sharing_; }
-  /// Whether a forward in training mode chooses widths: all groups or one of them has a distribution.
+  /// Whether training forward passes draw widths, i.e. any distribution is set.
   bool draws_widths() const;
-  /// From now on the groups with a distribution, in forwards in training mode, take drawn widths, the
-  /// greatest or least that can be drawn, or max(1, round(f·n)) for a fraction f.
+  /// Sets what groups with a distribution use in training forward passes: random widths, the largest or
+  /// smallest possible, or max(1, round(f·n)) for a fraction f.
   void set_pass_width(PassWidth choice) { pass_width_ = choice; }
-  /// No widths are drawn any more, neither by groups nor by all together.
+  /// Removes all distributions.
   void clear_distributions();
-  /// Every group wider than 1 gets a grid of its present width whose points learn, and nothing else learns
-  /// (grid tuning).
+  /// Grid tuning: every group wider than 1 gets a trainable grid of its current width, and all other
+  /// parameters are frozen.
   void tune_grids();
 
-  /// Draws new widths where distributions are set (in training mode); runs the network with tensors sampled
+  /// Draws new widths if distributions are set (in training mode), and runs the network with tensors sampled
   /// at the grids.
   std::vector<c10::IValue> run(const std::vector<c10::IValue>& inputs) override;
 
-  /// Returns the state sampled at the present grids, in the network's order. Differentiable in parameters and
+  /// Returns the state sampled at the current grids, in the network's order. Differentiable in parameters and
   /// grids.
   std::vector<at::Tensor> sample() const;
-  /// Returns a plain network at the present widths. Shares no tensor with the model.
+  /// Returns an ordinary network at the current widths. Shares no tensor with the model.
   Network discretize() const;
-  /// Returns the maps of all groups at their present grids.
+  /// Returns the maps of all groups at their current grids.
   std::map<GroupId, GroupMaps> maps() const;
 
   std::shared_ptr<IntegralModelImpl> clone_model() const;
   const Groups& structure() const { return structure_; }
   const ConvertOptions& options() const { return options_; }
-  /// Restarts the drawing of widths.
+  /// Reseeds the drawing of widths.
   void seed(uint64_t seed) { generator_.seed(seed); }
   std::mt19937_64& generator() { return generator_; }
 
@@ -178,20 +175,20 @@ class IntegralModelImpl : public NetworkModuleImpl {
 };
 TORCH_MODULE(IntegralModel);
 
-/// Converts a network: finds its groups, orders their channels, makes the chosen ones continuous.
-/// The outputs at the source width equal the network's. Throws std::invalid_argument for unknown or pinned
+/// Converts a network: finds its groups, orders their channels, and makes the selected ones continuous. At
+/// the source width the outputs equal the network's. Throws std::invalid_argument for unknown or pinned
 /// groups.
 IntegralModel convert(const Network& network, const ConvertOptions& options = {});
 
-/// Writes a .pt2 that torch.export.load reads as the network at its present widths, with extra/integral.json
-/// beside it.
-void save(const IntegralModelImpl& model, const std::filesystem::path& path);
-/// Reads what `save` wrote. Throws std::runtime_error for a damaged file, and for a .pt2 without
+/// Writes a .pt2 that torch.export.load reads as the network at its current widths, with extra/integral.json
+/// in the archive.
+void save_integral(const IntegralModelImpl& model, const std::filesystem::path& path);
+/// Reads a file written by `save_integral`. Throws std::runtime_error for a corrupt file, and for a .pt2 without
 /// extra/integral.json.
 IntegralModel load_integral(const std::filesystem::path& path);
-/// True where the archive holds an integral model.
+/// Whether the archive contains an integral model.
 bool is_integral(const Network& network);
-/// The integral model that a network read from a file holds in its extra files.
+/// Returns the integral model stored in the extra files of a network.
 IntegralModel load_integral(Network network);
 
 }  // namespace inn

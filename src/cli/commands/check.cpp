@@ -31,7 +31,7 @@ Json verification_json(const std::vector<GroupVerification>& verifications, bool
 }
 
 void print_table(const std::vector<GroupVerification>& verifications) {
-  Table table({"group", "width", "permuted: error", "producers alone", "widths run", "result"});
+  Table table({"group", "width", "permutation error", "producers only", "widths", "result"});
   for (const auto& verification : verifications) {
     std::string widths;
     for (const auto width : verification.widths)
@@ -72,7 +72,7 @@ int run(const Options& options) {
 
 Command check_command() {
   return {.name = "check",
-          .summary = "Proves the groups: permutes each one's channels, changes its width, runs",
+          .summary = "Verifies the groups: permutes channels, changes widths and runs the network",
           .examples =
               "  inn check resnet20.pt2\n"
               "  inn check zoo:resnet20 --json",
@@ -80,7 +80,7 @@ Command check_command() {
             auto options = std::make_shared<Options>();
             add_model_options(app, options->model);
             app.add_flag("--own-weights", options->own_weights,
-                         "Keep the model's weights; else they are drawn anew, so that no branch is dead");
+                         "Use the model's own weights; by default random weights, so that no branch is dead");
             add_general_options(app, options->general);
             return [options] { return run(*options); };
           }};

@@ -111,34 +111,37 @@ int run(const Options& options) {
   }
   std::cout.flush();
   if (!options.output.empty()) write_all(comparison, options);
-  require<std::runtime_error>(comparison.interrupted() == 0, "cli", "Interrupted: {} networks were not made.",
+  require<std::runtime_error>(comparison.interrupted() == 0, "cli",
+                              "Interrupted: {} networks are missing from the comparison.",
                               comparison.interrupted());
   return 0;
 }
 
 void add_comparison_options(CLI::App& app, Options& options) {
   ComparisonOptions& comparison = options.comparison;
-  app.add_option("--keep", comparison.keep, "The fractions that the chosen groups keep, as 0.7,0.5,0.3")
+  app.add_option("--keep", comparison.keep,
+                 "Fractions of channels to keep in the chosen groups, e.g. 0.7,0.5,0.3")
       ->delimiter(',')
       ->required()
       ->type_name("F,F,…");
   add_fraction_options(app, options.widths);
-  app.add_option("--methods", comparison.methods, "What is compared, of the methods of 'inn resample'")
+  app.add_option("--methods", comparison.methods, "Methods to compare, as in 'inn resample'")
       ->delimiter(',')
       ->capture_default_str()
       ->type_name("NAME,NAME,…");
   app.add_flag("--no-chosen", options.no_chosen,
-               "Leave out the quadrature at widths chosen for as many multiply-adds");
+               "Leave out quadrature at widths chosen for the same multiply-adds");
   add_recheck_option(app, comparison.rechecks);
   add_together_option(app, comparison.how.together);
   add_calibration_option(app, options.calibration)->required();
-  app.add_option("--samples", comparison.samples, "How many of them, or several numbers to compare; 0: all")
+  app.add_option("--samples", comparison.samples,
+                 "Number of calibration samples, or several numbers to compare; 0: all")
       ->delimiter(',')
       ->capture_default_str()
       ->check(at_least(0))
       ->type_name("N,N,…");
   app.add_option("-o,--output", options.output,
-                 "Write compare.json and the plots compare.svg and compare.png into this folder")
+                 "Folder for compare.json and the plots compare.svg and compare.png")
       ->type_name("FOLDER");
 }
 
@@ -147,7 +150,7 @@ void add_comparison_options(CLI::App& app, Options& options) {
 Command compare_command() {
   return {
       .name = "compare",
-      .summary = "Accuracy of every method at every width, with and without refitting layers",
+      .summary = "Compares the accuracy of all methods at several widths, with and without refits",
       .examples =
           "  inn compare resnet20.pt2 --calibration images/ --data cifar-10/ --keep 0.7,0.5,0.3\n"
           "  inn compare resnet20.pt2 --calibration images/ --data cifar-10/ --keep 0.5 --groups "

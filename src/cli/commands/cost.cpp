@@ -85,26 +85,25 @@ int run(const Options& options) {
 }  // namespace
 
 Command cost_command() {
-  return {
-      .name = "cost",
-      .summary = "Parameters, multiply-adds and memory for one input, per layer and in all; measured latency",
-      .examples =
-          "  inn cost zoo:resnet18\n"
-          "  inn cost half.pt2 --latency 50 --batch 8 --threads 1 --json",
-      .declare = [](CLI::App& app) -> std::function<int()> {
-        auto options = std::make_shared<Options>();
-        add_model_options(app, options->model);
-        app.add_option("--latency", options->repetitions, "Measure it by so many runs")
-            ->type_name("N")
-            ->check(at_least(1));
-        app.add_option("--batch", options->batch, "The batch of the latency's runs")
-            ->type_name("N")
-            ->check(at_least(1))
-            ->capture_default_str();
-        add_general_options(app, options->general);
-        add_device_option(app, options->general);
-        return [options] { return run(*options); };
-      }};
+  return {.name = "cost",
+          .summary = "Parameters, multiply-adds and memory for one input, per layer and in total; latency",
+          .examples =
+              "  inn cost zoo:resnet18\n"
+              "  inn cost half.pt2 --latency 50 --batch 8 --threads 1 --json",
+          .declare = [](CLI::App& app) -> std::function<int()> {
+            auto options = std::make_shared<Options>();
+            add_model_options(app, options->model);
+            app.add_option("--latency", options->repetitions, "Measure the latency with N runs")
+                ->type_name("N")
+                ->check(at_least(1));
+            app.add_option("--batch", options->batch, "Batch size for the latency")
+                ->type_name("N")
+                ->check(at_least(1))
+                ->capture_default_str();
+            add_general_options(app, options->general);
+            add_device_option(app, options->general);
+            return [options] { return run(*options); };
+          }};
 }
 
 }  // namespace inn::cli

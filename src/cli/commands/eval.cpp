@@ -104,8 +104,8 @@ int run(const Options& options) {
   auto [model, normalization] =
       open_normalized(options.model, options.normalization, options.general.seed, &data);
   require(options.widths.empty() || model.is_integral(), "cli",
-          "Model '{}': it is a plain network, which has one width; --widths is for integral models (see 'inn "
-          "convert').",
+          "Model '{}': --widths requires an integral model (see 'inn convert'), but this is an ordinary "
+          "network with one width.",
           options.model.source);
   auto calibration = read_calibration(options.calibration, options.images);
   const Network network = model.source().network;
@@ -120,7 +120,7 @@ int run(const Options& options) {
 
 Command eval_command() {
   return {.name = "eval",
-          .summary = "Accuracy and loss on a data set, of an integral model at several widths",
+          .summary = "Accuracy and loss on a data set; for an integral model at several widths",
           .examples =
               "  inn eval lenet.pt2 --data fashion-mnist\n"
               "  inn eval resnet20.pt2 --data cifar-10/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225\n"
@@ -132,7 +132,7 @@ Command eval_command() {
             add_model_options(app, options->model);
             add_evaluation_options(app, options->evaluation);
             app.add_option("--widths", options->widths,
-                           "Of an integral model: fractions of the source widths, as 1,0.5,0.25")
+                           "Widths of an integral model as fractions of the source widths, e.g. 1,0.5,0.25")
                 ->delimiter(',')
                 ->type_name("F,F,…");
             add_calibration_options(app, options->calibration);

@@ -62,7 +62,8 @@ void print_table(const Groups& groups) {
                    members_text(group, Role::consume), group.pinned.value_or("")});
   std::cout << table;
   for (const auto& [name, count] : groups.unknown_operators)
-    std::cout << fmt::format("Operator {} has no rule ({} calls): what it touches is pinned.\n", name, count);
+    std::cout << fmt::format(
+        "Operator {} has no rule ({} calls): the dimensions it touches cannot be resized.\n", name, count);
 }
 
 int run(const Options& options) {
@@ -83,7 +84,7 @@ int run(const Options& options) {
 
 Command groups_command() {
   return {.name = "groups",
-          .summary = "The groups of a model: axes of tensors that must have one width",
+          .summary = "Lists coupled dimensions (groups), and why some cannot be resized",
           .examples =
               "  inn groups resnet20.pt2\n"
               "  inn groups zoo:resnet18 --json\n"
@@ -92,9 +93,8 @@ Command groups_command() {
           .declare = [](CLI::App& app) -> std::function<int()> {
             auto options = std::make_shared<Options>();
             add_model_options(app, options->model);
-            app.add_option(
-                   "--draw", options->drawing,
-                   "Draw the network with its groups, one colour each: .svg, .png, .pdf (by Graphviz), .dot")
+            app.add_option("--draw", options->drawing,
+                           "Draw the network, one color per group: .svg, .png, .pdf (by Graphviz) or .dot")
                 ->type_name("OUT");
             add_general_options(app, options->general);
             return [options] { return run(*options); };

@@ -58,14 +58,14 @@ struct Outcome {
 
 Json group_record(const GroupReport& group) {
   return {{"name", group.name},   {"source_width", group.source_width}, {"width", group.width},
-          {"nodes", group.nodes}, {"found_by", group.found_by},         {"error", group.error},
+          {"nodes", group.nodes}, {"criterion", group.criterion},       {"error", group.error},
           {"curve", group.curve}};
 }
 
 Json layer_record(const LayerFit& layer) {
   Json record{{"layer", layer.layer}};
-  if (!layer.kept.empty()) {
-    record["kept"] = layer.kept;
+  if (!layer.skip_reason.empty()) {
+    record["skip_reason"] = layer.skip_reason;
     return record;
   }
   record.update({{"target", layer.target},
@@ -98,8 +98,8 @@ void print_fits(const std::vector<LayerFit>& layers) {
   double before = 0, after = 0;
   std::map<std::string, std::vector<std::string>> kept;
   for (const auto& layer : layers) {
-    if (!layer.kept.empty()) {
-      kept[layer.kept].push_back(layer.layer);
+    if (!layer.skip_reason.empty()) {
+      kept[layer.skip_reason].push_back(layer.layer);
       continue;
     }
     ++fit;
@@ -108,14 +108,14 @@ void print_fits(const std::vector<LayerFit>& layers) {
     after += layer.held_out_after;
   }
   if (fit > 0)
-    std::cout << fmt::format("Refit {} layers: mean error on samples held out {}, {} before.\n", fit,
+    std::cout << fmt::format("Refit {} layers: mean error on validation samples {}, {} before.\n", fit,
                              format_percent(after / static_cast<double>(fit)),
                              format_percent(before / static_cast<double>(fit)));
   if (underdetermined > 0)
-    std::cout << fmt::format("{} of them had fewer rows than features: more --samples would serve them.\n",
+    std::cout << fmt::format("{} of them had fewer rows than features; use more --samples.\n",
                              underdetermined);
   for (const auto& [reason, names] : kept)
-    std::cout << fmt::format("Not refit: {}, since {}.\n", fmt::join(names, ", "), reason);
+    std::cout << fmt::format("Not refit: {} ({}).\n", fmt::join(names, ", "), reason);
 }
 
 void report(const Options& options, const Outcome& outcome) {
@@ -140,8 +140,9 @@ void report(const Options& options, const Outcome& outcome) {
   for (const auto& note : outcome.made.chosen.notes) std::cout << note << '\n';
   print_fits(outcome.made.layers);
   if (options.together > 0)
-    std::cout << fmt::format("All layers together: the error on samples held out is {} of what it was.\n",
-                             format_percent(outcome.made.together_gain));
+    std::cout << fmt::format(
+        "Joint steps on all layers: the error on validation samples is {} of the error before.\n",
+        format_percent(outcome.made.together_gain));
   std::cout << fmt::format("Wrote {}: {} parameters, {} before.\n", options.output.string(),
                            format_count(outcome.after), format_count(outcome.before));
 }
@@ -154,21 +155,19 @@ MethodOptions method_of(const Options& options) {
                     .together = options.together,
                     .curves = !options.report.empty(),
                     .progress = step_bar("refit", "layers"),
-                    .together_progress = step_bar("all layers together", "iterations")};
+                    .together_progress = step_bar("joint steps", "iterations")};
   require<UsageError>(!(options.refit && options.no_refit), "cli",
-                      "--refit and --no-refit exclude each other.");
+                      "--refit and --no-refit are mutually exclusive.");
   if (options.refit || options.no_refit) how.refit = options.refit;
   require<UsageError>(options.together == 0 || how.refits(), "cli",
-                      "--together goes on from layers that were refit; method {} needs --refit for it.",
-                      how.method);
+                      "--together with method {} requires --refit.", how.method);
   if (how.method == "interpolate") check_order(how.conversion, !options.calibration.data.empty());
   const bool measures = how.method == "quadrature" || how.refits();
   require<UsageError>(!measures || !options.calibration.data.empty(), "cli",
-                      "Method {}{} is measured on data: --calibration is missing.", how.method,
+                      "Method {}{} requires --calibration.", how.method,
                       options.refit ? " with --refit" : "");
   require<UsageError>(options.report.empty() || measures, "cli",
-                      "--report is of method quadrature and of --refit; method {} has nothing to say there.",
-                      how.method);
+                      "--report requires --method quadrature or --refit but got method {}.", how.method);
   return how;
 }
 
@@ -228,7 +227,7 @@ std::string methods_text() {
 Command resample_command() {
   return {
       .name = "resample",
-      .summary = "Writes the plain network that has other widths",
+      .summary = "Changes a network's widths (pruning, folding, interpolation, quadrature) and writes it",
       .examples =
           "  inn resample integral.pt2 -o half.pt2 --keep 0.5\n"
           "  inn resample resnet20.pt2 -o half.pt2 --keep 0.5 --method quadrature --calibration images/\n"
@@ -248,17 +247,19 @@ Command resample_command() {
         add_output_option(app, options->output);
         add_width_options(app, options->widths);
         add_budget_options(app, options->budget);
-        app.add_option("--method", options->method, "One of " + methods_text())->capture_default_str();
+        app.add_option("--method", options->method, "Resampling method, one of " + methods_text())
+            ->capture_default_str();
         app.add_flag("--refit", options->refit,
-                     "Refit every layer to the calibration samples by least squares (quadrature does)");
-        app.add_flag("--no-refit", options->no_refit, "Method quadrature: keep the kernel's weights");
+                     "Refit the layers to the calibration samples by least squares (default for quadrature)");
+        app.add_flag("--no-refit", options->no_refit,
+                     "Do not refit; quadrature then uses the kernel's weights");
         add_together_option(app, options->together);
-        app.add_option("--report", options->report, "Write nodes, error curves, ridges and errors")
+        app.add_option("--report", options->report, "Write nodes, error curves, ridge parameters and errors")
             ->type_name("FILE.json");
         app.add_flag("--fold-batch-norm", options->fold_batch_norm,
-                     "For inference: fold each batch norm into the convolution or linear layer before it");
+                     "For inference: fold each batch norm into the preceding convolution or linear layer");
         app.add_flag("--channels-last", options->channels_last,
-                     "For inference on a CPU: lay out the weights of convolutions with their channels last");
+                     "For inference on a CPU: store convolution weights in channels-last format");
         add_pruning_options(app, options->pruning);
         add_kernel_options(app, options->conversion);
         add_calibration_options(app, options->calibration);

@@ -39,7 +39,7 @@ TrainResult train_integral(IntegralModel& model, const Options& options, const D
   check_finished(recipe, result);
   model->clear_distributions();
   model->to(c10::Device(c10::kCPU));
-  save(*model, options.output);
+  save_integral(*model, options.output);
   drop_checkpoint(options.training, recipe);
   return result;
 }
@@ -63,7 +63,7 @@ int run(Options options) {
   const auto device = start(options.general);
   const auto widths = read_width_law(options.widths, options.training.distill, options.training.train);
   require<UsageError>(widths || (options.conversion.groups.empty() && options.conversion.dims.empty()), "cli",
-                      "--groups and --dims say what gets random widths; --widths is missing.");
+                      "--groups and --dims require --widths.");
   check(options.held_out, options.training.train);
   check_integral_output(options.output);
   TrainOptions recipe = recipe_of(options.training, options.output, options.general.seed);
@@ -116,7 +116,7 @@ Command train_command() {
         add_output_option(app, options->output);
         add_training_options(app, options->training);
         app.add_flag("--channels-last", options->channels_last,
-                     "Lay out the weights of convolutions with their channels last: faster steps on a CPU")
+                     "Channels-last memory format for convolutions: faster training steps on a CPU")
             ->group("Recipe");
         add_width_law_options(app, options->widths);
         add_held_out_options(app, options->held_out, options->training.train);

@@ -52,7 +52,7 @@ int run(const Options& options) {
   const TrainResult result = train(*model.integral, data, normalization, recipe);
   check_finished(recipe, result);
   model.to(c10::Device(c10::kCPU));
-  save(*model.integral, options.output);
+  save_integral(*model.integral, options.output);
   drop_checkpoint(options.training, recipe);
   report_training(result, options.training, options.output, options.general);
   return 0;
@@ -61,31 +61,30 @@ int run(const Options& options) {
 }  // namespace
 
 Command tune_command() {
-  return {
-      .name = "tune",
-      .summary = "Grid tuning: the points at which the groups are sampled learn, and nothing else by default",
-      .examples =
-          "  inn tune integral.pt2 -o tuned.pt2 --data fashion-mnist --keep 0.5 --epochs 1\n"
-          "  inn tune integral.pt2 -o tuned.pt2 --data cifar-10/ --width layer1.0.conv1=8 "
-          "--learning-rate 0.01\n"
-          "  inn tune integral.pt2 -o tuned.pt2 --data fashion-mnist --keep 0.5 --weights --epochs 3",
-      .declare = [](CLI::App& app) -> std::function<int()> {
-        auto options = std::make_shared<Options>();
-        options->training.train.epochs = 1;
-        options->training.train.optimizer = "adam";
-        options->training.train.learning_rate = 0.01;
-        add_model_options(app, options->model);
-        add_output_option(app, options->output);
-        add_width_options(app, options->widths);
-        app.add_flag("--weights", options->weights, "The weights learn too: grid tuning during training");
-        add_training_options(app, options->training);
-        add_kernel_options(app, options->conversion);
-        add_normalization_options(app, options->normalization);
-        add_dynamic_batch_option(app, options->model.dynamic_batch);
-        add_general_options(app, options->general);
-        add_device_option(app, options->general);
-        return [options] { return run(*options); };
-      }};
+  return {.name = "tune",
+          .summary = "Trains the grids (sample points) of an integral model; the weights too with --weights",
+          .examples =
+              "  inn tune integral.pt2 -o tuned.pt2 --data fashion-mnist --keep 0.5 --epochs 1\n"
+              "  inn tune integral.pt2 -o tuned.pt2 --data cifar-10/ --width layer1.0.conv1=8 "
+              "--learning-rate 0.01\n"
+              "  inn tune integral.pt2 -o tuned.pt2 --data fashion-mnist --keep 0.5 --weights --epochs 3",
+          .declare = [](CLI::App& app) -> std::function<int()> {
+            auto options = std::make_shared<Options>();
+            options->training.train.epochs = 1;
+            options->training.train.optimizer = "adam";
+            options->training.train.learning_rate = 0.01;
+            add_model_options(app, options->model);
+            add_output_option(app, options->output);
+            add_width_options(app, options->widths);
+            app.add_flag("--weights", options->weights, "Train the weights too");
+            add_training_options(app, options->training);
+            add_kernel_options(app, options->conversion);
+            add_normalization_options(app, options->normalization);
+            add_dynamic_batch_option(app, options->model.dynamic_batch);
+            add_general_options(app, options->general);
+            add_device_option(app, options->general);
+            return [options] { return run(*options); };
+          }};
 }
 
 }  // namespace inn::cli

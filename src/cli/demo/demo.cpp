@@ -130,8 +130,8 @@ std::string demo_label(const std::string& network, const std::string& method) {
   if (network == "integral")
     return method == kRefit ? "integral model, resampled and refit" : "integral model, resampled";
   if (network == "separate") return "trained separately";
-  if (method == "quadrature") return "ordinary, quadrature of the data";
-  return method == "l1" ? "ordinary, cut by L1" : "ordinary, converted and resampled";
+  if (method == "quadrature") return "ordinary, data-aware quadrature";
+  return method == "l1" ? "ordinary, pruned by L1" : "ordinary, converted and resampled";
 }
 
 DemoImages read_demo_images(const DemoOptions& options) {

@@ -17,7 +17,7 @@ struct ConversionOptions {
   std::vector<std::string> groups = {};
   std::filesystem::path dims = {};
   std::string kernel = "cubic";
-  std::string quadrature = {};  // empty: that of the grids
+  std::string quadrature = {};  // empty: default of the grids
   std::string grid = "nested";
   std::string order = "path";
 };

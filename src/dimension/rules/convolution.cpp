@@ -81,7 +81,7 @@ void add_convolution(RuleTable& table) {
   table.add({"aten::conv1d", "aten::conv2d", "aten::conv3d", "aten::conv_transpose1d",
              "aten::conv_transpose2d", "aten::conv_transpose3d", "aten::_convolution", "aten::convolution"},
             "result [n, g·o, …] of input [n, g·i, …] and weight [g·o, i, …] (transposed: [g·i, o, …]); i is "
-            "consumed; an axis with one tap and stride 1 passes through",
+            "consumed; a spatial axis with kernel size 1 and stride 1 is unchanged",
             convolve);
 }
 

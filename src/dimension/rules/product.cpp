@@ -141,7 +141,7 @@ void add_product(RuleTable& table) {
   table.add({"aten::outer", "aten::ger"}, "result [n, m] of self [n] and vec2 [m]",
             [](RuleContext& context) { outer(context, "self", "vec2"); });
   table.add({"aten::tensordot"},
-            "the axes dims_self and dims_other are one and consumed, the others pass through", contract);
+            "the axes dims_self and dims_other are equal and consumed, the others are unchanged", contract);
   table.add({"aten::bilinear"},
             "result […, o] of input1 […, i], weight [o, i, j], input2 […, j]; i and j are consumed",
             bilinear);

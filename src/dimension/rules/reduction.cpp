@@ -50,7 +50,7 @@ void ordered(RuleContext& context) {
     if (!context.has(argument)) continue;
     for (const auto axis : context.integers(argument))
       context.pin(axes.at(context.normalize(axis, axes.size())),
-                  context.site() + " treats its positions unlike");
+                  context.site() + " treats its positions differently");
   }
 }
 
@@ -67,14 +67,14 @@ void add_reduction(RuleTable& table) {
              "aten::min",       "aten::median",
              "aten::nanmedian", "aten::count_nonzero",
              "aten::nanmean",   "aten::aminmax"},
-            "result = self without the axes `dim`, of which it is a mean, a norm or an extreme",
+            "result = self without the axes `dim`, over which it is a mean, a norm or an extremum",
             [](RuleContext& context) { reduce(context, false); });
   table.add({"aten::sum", "aten::nansum"}, "result = self without the axes `dim`, which are consumed",
             [](RuleContext& context) { reduce(context, true); });
   table.add({"aten::softmax", "aten::_softmax", "aten::log_softmax", "aten::_log_softmax", "aten::softmin"},
-            "result = self; normalized over `dim`, whose channels may still be permuted and cut", like_first);
+            "result = self, normalized over `dim`, which can still be permuted and resized", like_first);
   table.add({"aten::cumsum", "aten::cumprod", "aten::logcumsumexp", "aten::flip", "aten::roll"},
-            "result = self; the positions of `dim` are told apart", ordered);
+            "result = self; `dim` is positional", ordered);
 }
 
 }  // namespace inn::rules

@@ -28,7 +28,7 @@ std::vector<at::Tensor> scale_magnitudes(const ScoredGroup& group) {
   for (const auto& member : batch_norm_scales(group.source, group.id))
     scores.push_back(group.rows(member).abs().sum({1}));
   require(!scores.empty(), "resampling",
-          "Group '{}': importance 'batch_norm' needs a batch norm with a scale on it, but there is none.",
+          "Group '{}': importance 'batch_norm' requires a batch norm with a scale, but there is none.",
           group.group().name);
   return scores;
 }
@@ -52,7 +52,7 @@ namespace importance_entries {
 
 std::vector<Importance> of_batch_norms() {
   return {{.name = "batch_norm",
-           .doc = "absolute scale of the batch norms on the channel (Liu et al., ICCV 2017)",
+           .doc = "absolute scale of the channel's batch norms (Liu et al., ICCV 2017)",
            .scores = scale_magnitudes}};
 }
 

@@ -19,7 +19,7 @@ auto by_member(Score score) {
 }
 
 at::Tensor norm_of_rows(const at::Tensor& rows, double p) {
-  require(p > 0, "resampling", "Importance 'lp': p must be above 0 but got {}.", p);
+  require(p > 0, "resampling", "Importance 'lp': p must be positive but got {}.", p);
   return rows.norm(p, {1});
 }
 
@@ -52,12 +52,12 @@ std::vector<Importance> of_weights() {
          return norm_of_rows(rows, options.p);
        })},
       {.name = "lamp",
-       .doc =
-           "squared norm over the sum of those of all channels that are not smaller (Lee et al., ICLR 2021)",
+       .doc = "squared norm divided by the sum over all channels whose norm is at least as large (Lee et "
+              "al., ICLR 2021)",
        .scores = by_member([](const at::Tensor& rows, const auto&) { return lamp_scores(rows); })},
       {.name = "fpgm",
-       .doc = "sum of the distances to the other channels' weights: least near their geometric median (He et "
-              "al., CVPR 2019)",
+       .doc = "sum of the distances to the other channels' weights, smallest near their geometric median (He "
+              "et al., CVPR 2019)",
        .scores = by_member([](const at::Tensor& rows, const auto&) { return distances_to_others(rows); })},
   };
 }
