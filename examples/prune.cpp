@@ -1,8 +1,8 @@
 // The groups of a C++ module, traced from an example input, and half of each cut by L1.
 
 #include <inn/cost/cost.h>
-#include <inn/pruning/pruner.h>
 #include <inn/dimension/tracer.h>
+#include <inn/pruning/pruner.h>
 
 #include <ATen/ATen.h>
 #include <torch/nn/modules/batchnorm.h>

@@ -81,9 +81,8 @@ class SmallTorchvision : public testing::TestWithParam<const char*> {};
 /// What may be pinned in them, and why: the network's own axes, tables of positions, and the number of a
 /// channel shuffle's parts, with the single channels that its halves part.
 bool is_true_reason(const std::string& reason) {
-  for (const auto* part :
-       {"axis 1 of the input", "axis 1 of output", "selects along it by position",
-        "treats its positions individually", "splits inside one of its positions"})
+  for (const auto* part : {"axis 1 of the input", "axis 1 of output", "selects along it by position",
+                           "treats its positions individually", "splits inside one of its positions"})
     if (reason.find(part) != std::string::npos) return true;
   return false;
 }
