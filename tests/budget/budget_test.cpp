@@ -10,10 +10,13 @@
 #include <limits>
 
 #include "inn/budget/error_curves.h"
+#include "inn/budget/latency_table.h"
+#include "inn/budget/resample_to_budget.h"
 #include "inn/cost/cost.h"
 #include "inn/data_quadrature/data_quadrature.h"
 #include "inn/resampling/maps.h"
 #include "network_builder.h"
+#include "temporary_folder.h"
 
 namespace inn {
 namespace {
@@ -207,6 +210,31 @@ TEST(JointWidths, AreThoseOfTheCurvesWithoutARound) {
   const auto found = choose_jointly(source, {{first, {{1, 1.}, {6, 0.}}}}, choose, noise_images(40), 0);
   EXPECT_EQ(found.widths.at(first), 3);
   EXPECT_EQ(found.error, found.first_error);
+}
+
+TEST(ResampleToBudget, MeetsTheBudgetInOneCall) {
+  const auto source = three_layers();
+  const auto made = resample_to_budget(source, Budget::parse("macs=0.5"), noise_images(60), {},
+                                       {.rechecks = 0, .curves = {.fractions = {0.3, 0.7}, .samples = 30}});
+  EXPECT_LE(2 * cost_of(made.network).macs, cost_of(source.network).macs);
+  EXPECT_GT(made.groups.size(), 0u);
+  const auto kept =
+      resample_to_budget(source, Budget::parse("macs=1"), noise_images(60), {}, {.rechecks = 0});
+  const at::Tensor x = at::randn({4, 3, 8, 8}, at::kDouble);
+  EXPECT_TRUE(kept.network.forward(x).equal(source.network.forward(x)));
+}
+
+TEST(LatencyTable, IsReadAsItWasWrittenAndRefusesAnotherNetwork) {
+  const TemporaryFolder folder;
+  const auto source = three_layers();
+  const auto first = group_written_by(source, "a.weight"), second = group_written_by(source, "b.weight");
+  const LatencyTable table{0.25, {{first, {{3, 0.125}, {6, 0.25}}}}};
+  write_latency_table(table, source.groups, folder / "table.json");
+  const auto read = read_latency_table(folder / "table.json", source.groups, {first});
+  EXPECT_EQ(read.source, table.source);
+  EXPECT_EQ(read.seconds, table.seconds);
+  EXPECT_THROW(read_latency_table(folder / "table.json", source.groups, {first, second}), std::runtime_error);
+  EXPECT_THROW(read_latency_table(folder / "missing.json", source.groups, {first}), std::runtime_error);
 }
 
 }  // namespace

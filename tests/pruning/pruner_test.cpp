@@ -163,8 +163,9 @@ TEST(Pruner, SaysWhatItCouldNotCut) {
   Pruner pruner(analyse(one_hidden_layer()));
   pruner("hidden", 0.01);
   pruner.prune();
-  EXPECT_THAT(pruner.notes(),
-              testing::ElementsAre("Group 'hidden': keeping 0.01 of 8 channels would leave none; it keeps 1."));
+  EXPECT_THAT(
+      pruner.notes(),
+      testing::ElementsAre("Group 'hidden': keeping 0.01 of 8 channels would leave none; it keeps 1."));
   EXPECT_THROW(pruner("out", 0.5), std::invalid_argument);  // pinned
   EXPECT_THROW(pruner("hiden", 0.5), std::invalid_argument);
   EXPECT_THROW(pruner("hidden", 1.5), std::invalid_argument);

@@ -5,15 +5,13 @@
 #include "inn/core/progress.h"
 #include "inn/report/table.h"
 #include "inn/resampling/verify.h"
-#include "options/general.h"
-#include "options/model_source.h"
+#include "options/run_context.h"
 
 namespace inn::cli {
 namespace {
 
 struct Options {
-  GeneralOptions general;
-  ModelOptions model;
+  RunContext context;
   bool own_weights = false;
 };
 
@@ -45,8 +43,8 @@ void print_table(const std::vector<GroupVerification>& verifications) {
 }
 
 int run(const Options& options) {
-  start(options.general);
-  const auto source = read_model(options.model, options.general.seed).source();
+  options.context.start();
+  const auto source = options.context.open().source();
   std::optional<Progress> bar;
   std::vector<GroupVerification> verifications;
   {
@@ -55,12 +53,12 @@ int run(const Options& options) {
       if (done > 0) bar->advance();
     };
     verifications = verify_groups(
-        source, {.redraw = !options.own_weights, .seed = options.general.seed, .progress = advance});
+        source, {.redraw = !options.own_weights, .seed = options.context.general.seed, .progress = advance});
     bar.reset();
   }
   const bool ok = std::all_of(verifications.begin(), verifications.end(),
                               [](const auto& verification) { return verification.ok(); });
-  if (options.general.json) {
+  if (options.context.general.json) {
     print(verification_json(verifications, ok));
   } else {
     print_table(verifications);
@@ -78,10 +76,10 @@ Command check_command() {
               "  inn check zoo:resnet20 --json",
           .declare = [](CLI::App& app) -> std::function<int()> {
             auto options = std::make_shared<Options>();
-            add_model_options(app, options->model);
+            options->context.add_model(app);
             app.add_flag("--own-weights", options->own_weights,
                          "Use the model's own weights; by default random weights, so that no branch is dead");
-            add_general_options(app, options->general);
+            options->context.add_options(app, {});
             return [options] { return run(*options); };
           }};
 }

@@ -5,16 +5,14 @@
 #include "commands/command.h"
 #include "inn/report/network_drawing.h"
 #include "inn/report/table.h"
-#include "options/general.h"
-#include "options/model_source.h"
+#include "options/run_context.h"
 #include "output.h"
 
 namespace inn::cli {
 namespace {
 
 struct Options {
-  GeneralOptions general;
-  ModelOptions model;
+  RunContext context;
   std::filesystem::path drawing;
 };
 
@@ -67,12 +65,12 @@ void print_table(const Groups& groups) {
 }
 
 int run(const Options& options) {
-  start(options.general);
+  options.context.start();
   if (!options.drawing.empty()) check_drawing_output(options.drawing);
-  const auto source = read_model(options.model, options.general.seed).source();
+  const auto source = options.context.open().source();
   const auto& groups = source.groups;
   if (!options.drawing.empty()) draw_network(options.drawing, source);
-  if (options.general.json) {
+  if (options.context.general.json) {
     print(groups_json(groups));
   } else {
     print_table(groups);
@@ -92,11 +90,11 @@ Command groups_command() {
               "  inn groups scripted.pt --input-size 1,3,224,224",
           .declare = [](CLI::App& app) -> std::function<int()> {
             auto options = std::make_shared<Options>();
-            add_model_options(app, options->model);
+            options->context.add_model(app);
             app.add_option("--draw", options->drawing,
                            "Draw the network, one color per group: .svg, .png, .pdf (by Graphviz) or .dot")
                 ->type_name("OUT");
-            add_general_options(app, options->general);
+            options->context.add_options(app, {});
             return [options] { return run(*options); };
           }};
 }

@@ -11,11 +11,9 @@
 #include "inn/model/batch_norm.h"
 #include "inn/report/table.h"
 #include "options/conversion.h"
-#include "options/general.h"
-#include "options/image_source.h"
-#include "options/normalized_model.h"
 #include "options/pruning.h"
 #include "options/refit.h"
+#include "options/run_context.h"
 #include "options/usage_error.h"
 #include "options/width_budget.h"
 #include "options/width_choice.h"
@@ -26,20 +24,16 @@ namespace inn::cli {
 namespace {
 
 struct Options {
-  GeneralOptions general;
-  ModelOptions model;
+  RunContext context;
   ConversionOptions conversion;
   WidthChoice widths;
   BudgetOptions budget;
   PruningOptions pruning;
   CalibrationOptions calibration;
-  ImageOptions images;
-  NormalizationOptions normalization;
   std::string method = "interpolate";
   bool refit = false, no_refit = false;
   int64_t together = 0;
-  bool fold_batch_norm = false, channels_last = false;
-  bool dynamic_batch = false;
+  bool fold_batch_norm = false, channels_last = false, dynamic_batch = false;
   std::filesystem::path output, report;
 };
 
@@ -119,7 +113,7 @@ void print_fits(const std::vector<LayerFit>& layers) {
 }
 
 void report(const Options& options, const Outcome& outcome) {
-  if (options.general.json) {
+  if (options.context.general.json) {
     Json groups = Json::array();
     for (const auto& [id, width] : outcome.made.chosen.widths)
       groups.push_back(
@@ -129,7 +123,7 @@ void report(const Options& options, const Outcome& outcome) {
                   {"groups", std::move(groups)},
                   {"notes", outcome.made.chosen.notes},
                   {"parameters", {{"before", outcome.before}, {"after", outcome.after}}}};
-    add_skipped(document, options.images);
+    add_skipped(document, options.context.images);
     print(document);
     return;
   }
@@ -149,9 +143,9 @@ void report(const Options& options, const Outcome& outcome) {
 
 MethodOptions method_of(const Options& options) {
   MethodOptions how{.method = options.method,
-                    .conversion = convert_options(options.conversion, options.general.seed),
+                    .conversion = convert_options(options.conversion, options.context.general.seed),
                     .scoring = importance_options(options.pruning),
-                    .seed = options.general.seed,
+                    .seed = options.context.general.seed,
                     .together = options.together,
                     .curves = !options.report.empty(),
                     .progress = step_bar("refit", "layers"),
@@ -172,7 +166,7 @@ MethodOptions method_of(const Options& options) {
 }
 
 int run(const Options& options) {
-  const auto device = start(options.general);
+  const auto device = options.context.start();
   if (options.budget.text.empty()) check(options.widths);
   check(options.budget, options.widths, !options.calibration.data.empty());
   as_usage([&] {
@@ -183,10 +177,9 @@ int run(const Options& options) {
   check(options.pruning, options.method, !options.calibration.data.empty());
   const MethodOptions how = method_of(options);
   if (!options.report.empty()) check_output(options.report);
-  const SkippedReport skipped(options.images);
-  auto calibration = read_calibration(options.calibration, options.images);
-  const auto [model, normalization] = open_normalized(
-      options.model, options.normalization, options.general.seed, calibration ? &*calibration : nullptr);
+  const SkippedReport skipped(options.context.images);
+  auto calibration = read_calibration(options.calibration, options.context.images);
+  const auto [model, normalization] = options.context.open_for(calibration ? &*calibration : nullptr);
   const AnalysedNetwork source = model.source();
   if (calibration) fit_calibration(*calibration, source.network);
   std::optional<CalibrationData> images;
@@ -243,7 +236,7 @@ Command resample_command() {
           "'layer1.*'",
       .declare = [](CLI::App& app) -> std::function<int()> {
         auto options = std::make_shared<Options>();
-        add_model_options(app, options->model);
+        options->context.add_model(app);
         add_output_option(app, options->output);
         add_width_options(app, options->widths);
         add_budget_options(app, options->budget);
@@ -263,11 +256,8 @@ Command resample_command() {
         add_pruning_options(app, options->pruning);
         add_kernel_options(app, options->conversion);
         add_calibration_options(app, options->calibration);
-        add_image_options(app, options->images);
-        add_normalization_options(app, options->normalization);
         add_dynamic_batch_option(app, options->dynamic_batch);
-        add_general_options(app, options->general);
-        add_device_option(app, options->general);
+        options->context.add_options(app, {.data = true, .device = true});
         return [options] { return run(*options); };
       }};
 }

@@ -5,8 +5,7 @@
 #include "inn/methods/convert_on.h"
 #include "inn/methods/model_widths.h"
 #include "options/conversion.h"
-#include "options/general.h"
-#include "options/normalized_model.h"
+#include "options/run_context.h"
 #include "options/training.h"
 #include "options/width_choice.h"
 #include "output.h"
@@ -15,28 +14,25 @@ namespace inn::cli {
 namespace {
 
 struct Options {
-  GeneralOptions general;
-  ModelOptions model;
+  RunContext context;
   ConversionOptions conversion;
   WidthChoice widths;
-  NormalizationOptions normalization;
   TrainingOptions training;
   bool weights = false;
   std::filesystem::path output;
 };
 
 int run(const Options& options) {
-  const auto device = start(options.general);
+  const auto device = options.context.start();
   check(options.widths);
   check_integral_output(options.output);
-  TrainOptions recipe = recipe_of(options.training, options.output, options.general.seed);
-  const auto conversion = convert_options(options.conversion, options.general.seed);
+  TrainOptions recipe = recipe_of(options.training, options.output, options.context.general.seed);
+  const auto conversion = convert_options(options.conversion, options.context.general.seed);
 
-  const SkippedReport skipped(options.training.images);
-  Dataset data = open_data(options.training.data, Split::train, options.training.images);
+  const SkippedReport skipped(options.context.images);
+  Dataset data = open_data(options.training.data, Split::train, options.context.images);
   choose_loss(options.training, data, recipe);
-  auto [model, normalization] =
-      open_normalized(options.model, options.normalization, options.general.seed, &data, ZooSize::of_data);
+  auto [model, normalization] = options.context.open_for(&data, ZooSize::of_data);
   fit_images(data, model.source().network);
   if (!model.is_integral())
     model.integral = convert_on(model.plain.network, conversion,
@@ -54,7 +50,7 @@ int run(const Options& options) {
   model.to(c10::Device(c10::kCPU));
   save_integral(*model.integral, options.output);
   drop_checkpoint(options.training, recipe);
-  report_training(result, options.training, options.output, options.general);
+  report_training(result, options.output, options.context);
   return 0;
 }
 
@@ -73,16 +69,13 @@ Command tune_command() {
             options->training.train.epochs = 1;
             options->training.train.optimizer = "adam";
             options->training.train.learning_rate = 0.01;
-            add_model_options(app, options->model);
+            options->context.add_model(app);
             add_output_option(app, options->output);
             add_width_options(app, options->widths);
             app.add_flag("--weights", options->weights, "Train the weights too");
             add_training_options(app, options->training);
             add_kernel_options(app, options->conversion);
-            add_normalization_options(app, options->normalization);
-            add_dynamic_batch_option(app, options->model.dynamic_batch);
-            add_general_options(app, options->general);
-            add_device_option(app, options->general);
+            options->context.add_options(app, {.data = true, .dynamic_batch = true, .device = true});
             return [options] { return run(*options); };
           }};
 }

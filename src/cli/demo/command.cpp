@@ -1,4 +1,5 @@
 #include <ATen/Parallel.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -39,6 +40,7 @@ Json results_json(const DemoOutcome& outcome) {
     list.push_back({{"network", network.network},
                     {"method", network.method},
                     {"width", network.width},
+                    {"epochs", network.epochs},
                     {"accuracy", network.accuracy},
                     {"parameters", network.parameters},
                     {"macs", network.macs}});
@@ -62,7 +64,8 @@ void write_plots(const DemoOutcome& outcome, const std::filesystem::path& folder
   std::vector<Series> series;
   for (const auto& line : lines_of(outcome)) {
     Series& drawn = series.emplace_back();
-    drawn.name = demo_label(line[0]->network, line[0]->method);
+    drawn.name =
+        fmt::format("{} ({} epochs)", demo_label(line[0]->network, line[0]->method), line[0]->epochs);
     for (const auto* network : line) {
       drawn.x.push_back(static_cast<double>(network->macs) / 1e6);
       drawn.y.push_back(100 * network->accuracy);
@@ -85,18 +88,18 @@ void write_all(const DemoOutcome& outcome, const std::filesystem::path& folder) 
 
 void print_table(const DemoOutcome& outcome) {
   const auto lines = lines_of(outcome);
-  std::vector<std::string> header{"width"};
+  std::vector<std::string> header{"width", "epochs"};
   for (const double width : demo_widths()) header.push_back(fmt::format("{:g}", width));
   Table table(header);
-  const auto add_row = [&](const std::string& name, const auto& line, auto text) {
-    std::vector<std::string> cells{name};
+  const auto add_row = [&](const std::string& name, const std::string& epochs, const auto& line, auto text) {
+    std::vector<std::string> cells{name, epochs};
     for (const auto* network : line) cells.push_back(text(*network));
     table.add_row(cells);
   };
-  add_row("parameters", lines[0], [](const auto& network) { return format_count(network.parameters); });
-  add_row("multiply-adds", lines[0], [](const auto& network) { return format_count(network.macs); });
+  add_row("parameters", "", lines[0], [](const auto& network) { return format_count(network.parameters); });
+  add_row("multiply-adds", "", lines[0], [](const auto& network) { return format_count(network.macs); });
   for (const auto& line : lines)
-    add_row(demo_label(line[0]->network, line[0]->method), line,
+    add_row(demo_label(line[0]->network, line[0]->method), std::to_string(line[0]->epochs), line,
             [](const auto& network) { return format_percent(network.accuracy); });
   std::cout << table;
 }
@@ -107,6 +110,12 @@ int run(Options options) {
   options.demo.seed = options.general.seed;
   if (options.demo.quick) options.demo.epochs = options.demo.integral_epochs = 1;
   const auto begin = std::chrono::steady_clock::now();
+  // On a terminal the bars of training show how far it is.
+  if (isatty(STDERR_FILENO) == 0)
+    options.demo.stage = [begin](const std::string& stage) {
+      const std::chrono::duration<double> now = std::chrono::steady_clock::now() - begin;
+      std::cerr << fmt::format("{:>5}  {}\n", format_duration(now.count()), stage);
+    };
   const DemoImages images = read_demo_images(options.demo);
   make_output_folder(options.demo.output);
   const DemoOutcome outcome = run_demo(images, options.demo);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct DemoOptions {
   int64_t integral_epochs = 3;  // of the integral model, which starts from the ordinary network
   uint64_t seed = 0;
   bool quick = false;  // a few images and one epoch: for tests
+  /// Called as each stage begins: "training the ordinary network, 2 epochs".
+  std::function<void(const std::string& stage)> stage = nullptr;
 };
 
 /// The compared fractions of the widths.
@@ -29,6 +32,7 @@ struct DemoNetwork {
   std::string network;  // "integral", "ordinary" or "separate": whose weights
   std::string method;   // "interpolate", "interpolate-refit", "quadrature", "l1" or "none"
   double width;
+  int64_t epochs;  // that its weights were trained in all
   double accuracy;
   int64_t parameters, macs;
   Network resampled;

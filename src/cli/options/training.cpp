@@ -135,7 +135,6 @@ void print_training(const TrainResult& result, const std::filesystem::path& outp
 
 void add_training_options(CLI::App& app, TrainingOptions& options) {
   add_data_option(app, options.data);
-  add_image_options(app, options.images);
   app.add_option("--checkpoint", options.train.checkpoint,
                  "Checkpoint file, written after every epoch and on Ctrl-C; default: OUT.checkpoint")
       ->type_name("FILE");
@@ -195,11 +194,11 @@ void drop_checkpoint(const TrainingOptions& options, const TrainOptions& recipe)
   if (options.train.checkpoint.empty()) std::filesystem::remove(recipe.checkpoint, ignored);
 }
 
-void report_training(const TrainResult& result, const TrainingOptions& options,
-                     const std::filesystem::path& output, const GeneralOptions& general) {
-  if (general.json) {
+void report_training(const TrainResult& result, const std::filesystem::path& output,
+                     const RunContext& context) {
+  if (context.general.json) {
     Json document = training_json(result, output);
-    add_skipped(document, options.images);
+    add_skipped(document, context.images);
     print(document);
   } else {
     print_training(result, output);

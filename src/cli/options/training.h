@@ -5,8 +5,7 @@
 #include <vector>
 
 #include "inn/train/train.h"
-#include "options/general.h"
-#include "options/image_options.h"
+#include "options/run_context.h"
 
 namespace CLI {
 class App;
@@ -16,14 +15,13 @@ namespace inn::cli {
 
 struct TrainingOptions {
   std::string data = {};
-  ImageOptions images = {};
   std::string regularize = {};  // NAME:COEFFICIENT
   std::string loss = {};        // empty: chosen by the data
   std::vector<std::string> distill = {};
   TrainOptions train = {};
 };
 
-/// Declares --data, what add_image_options does, --epochs and the rest of the recipe, --checkpoint, --resume
+/// Declares --data, --epochs and the rest of the recipe, --checkpoint, --resume
 /// --log and --tensorboard.
 void add_training_options(CLI::App& app, TrainingOptions& options);
 
@@ -40,9 +38,9 @@ void check_finished(const TrainOptions& recipe, const TrainResult& result);
 void drop_checkpoint(const TrainingOptions& options, const TrainOptions& recipe);
 
 /// Prints a table of the epochs, or with --json {"output", "epochs": [{"epoch", "loss", "accuracy",
-/// "learning_rate", "seconds", "metric"}]}, without accuracy for regressions, and with a metric for
-/// validation data; and what add_skipped adds.
-void report_training(const TrainResult& result, const TrainingOptions& options,
-                     const std::filesystem::path& output, const GeneralOptions& general);
+/// "learning_rate", "seconds", "metric"}]}, no accuracy of a regression, a metric where data is held out; and
+/// what add_skipped adds.
+void report_training(const TrainResult& result, const std::filesystem::path& output,
+                     const RunContext& context);
 
 }  // namespace inn::cli
