@@ -19,7 +19,7 @@ void append(std::vector<ScaleSource>& target, const std::vector<ScaleSource>& ad
   if (target.size() > kMostOrigins) target.clear();
 }
 
-std::vector<ScaleSource>& origins_at(Analysis& analysis, ValueId value, int64_t axis) {
+std::vector<ScaleSource>& scale_sources_at(Analysis& analysis, ValueId value, int64_t axis) {
   auto& by_axis = analysis.scale_sources[value];
   if (by_axis.size() <= static_cast<size_t>(axis)) by_axis.resize(axis + 1);
   return by_axis[axis];
@@ -74,7 +74,7 @@ bool RuleContext::has_scale_source(const std::string& name, int64_t axis,
 }
 
 void RuleContext::propagate_scale(const std::string& name, int64_t from, int64_t to, size_t index) {
-  append(origins_at(analysis_, results_.at(index), to),
+  append(scale_sources_at(analysis_, results_.at(index), to),
          analysis_.scale_sources_of({tensor(name, std::nullopt), from}));
 }
 
@@ -82,7 +82,7 @@ void RuleContext::propagate_scales(const std::vector<Place>& places, int64_t to,
   for (const auto& place : places)
     if (!has_scale_source(place.name, place.axis, place.element)) return;
   for (const auto& place : places)
-    append(origins_at(analysis_, results_.at(index), to),
+    append(scale_sources_at(analysis_, results_.at(index), to),
            analysis_.scale_sources_of({tensor(place.name, place.element), place.axis}));
 }
 
@@ -117,7 +117,7 @@ void RuleContext::propagate_scale_reshaped(const std::string& name, int64_t firs
       }
       first = false;
     }
-    append(origins_at(analysis_, results_.at(0), first_to + static_cast<int64_t>(b)), common);
+    append(scale_sources_at(analysis_, results_.at(0), first_to + static_cast<int64_t>(b)), common);
   }
 }
 
@@ -140,7 +140,7 @@ void RuleContext::propagate_scale_part(const std::string& name, int64_t along, i
         break;
       }
     }
-    append(origins_at(analysis_, results_.at(index), d > along && kept == Along::dropped ? d - 1 : d),
+    append(scale_sources_at(analysis_, results_.at(index), d > along && kept == Along::dropped ? d - 1 : d),
            narrowed);
   }
 }

@@ -116,7 +116,7 @@ class Sweep {
     return std::clamp(kRowsPerFeature * features / positions, std::min(kLeastSamples, most), most);
   }
 
-  /// Where the replays may stand: before this call, and before every block that is still to be fit.
+  /// Where the activation caches may stand: before this call, and before every block that is still to be fit.
   size_t position_for(size_t call) const {
     size_t position = call;
     if (options_.gauss_newton_steps > 0)

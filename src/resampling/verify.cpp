@@ -65,9 +65,9 @@ GroupMaps permutation_of(int64_t width, at::Generator& generator) {
 constexpr double kRounding = 1e-14, kMostAmplified = 1e4;
 constexpr int kMostHalvings = 3;
 
-class Proof {
+class Verifier {
  public:
-  Proof(const AnalysedNetwork& source, const VerifyOptions& options)
+  Verifier(const AnalysedNetwork& source, const VerifyOptions& options)
       : source_(source),
         options_(options),
         generator_(at::detail::createCPUGenerator(options.seed)),
@@ -87,17 +87,17 @@ class Proof {
     }
   }
 
-  GroupVerification prove(GroupId id) {
+  GroupVerification verify(GroupId id) {
     const auto& group = source_.groups.groups[id];
-    return prove({.group = id, .name = group.name, .width = group.width}, {id});
+    return verify({.group = id, .name = group.name, .width = group.width}, {id});
   }
 
   GroupVerification verify_together() {
-    return prove({.group = 0, .name = "all groups", .width = 0}, source_.groups.select({}));
+    return verify({.group = 0, .name = "all groups", .width = 0}, source_.groups.select({}));
   }
 
  private:
-  GroupVerification prove(GroupVerification verification, const std::vector<GroupId>& ids) {
+  GroupVerification verify(GroupVerification verification, const std::vector<GroupId>& ids) {
     try {
       permute(ids, verification);
       change_width(ids, verification);
@@ -205,19 +205,19 @@ std::vector<c10::IValue> random_inputs(const Network& network, uint64_t seed) {
 
 std::vector<GroupVerification> verify_groups(const AnalysedNetwork& source, const VerifyOptions& options) {
   at::NoGradGuard no_grad;
-  Proof verification(source, options);
+  Verifier verification(source, options);
   std::vector<GroupVerification> verifications;
   const auto ids = source.groups.select({});
   for (size_t k = 0; k < ids.size(); ++k) {
     if (options.progress) options.progress(k, ids.size());
-    verifications.push_back(verification.prove(ids[k]));
+    verifications.push_back(verification.verify(ids[k]));
   }
   return verifications;
 }
 
 GroupVerification verify_together(const AnalysedNetwork& source, const VerifyOptions& options) {
   at::NoGradGuard no_grad;
-  return Proof(source, options).verify_together();
+  return Verifier(source, options).verify_together();
 }
 
 }  // namespace inn

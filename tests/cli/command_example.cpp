@@ -3,25 +3,22 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "inn/core/error.h"
-#include "options/general.h"
-#include "options/model_source.h"
+#include "options/run_context.h"
 
 namespace inn::cli {
 namespace {
 
 struct InputsOptions {
-  GeneralOptions general;
-  ModelOptions model;
+  RunContext context;
 };
 
 int run(const InputsOptions& options) {
-  start(options.general);
-  const Network network = read_model(options.model, options.general.seed).source().network;
+  options.context.start();
+  const Network network = options.context.open().source().network;
   Json inputs = Json::array();
   for (const auto id : network.inputs)
     inputs.push_back({{"name", network.values[id].name}, {"sizes", network.values[id].sizes}});
-  if (options.general.json) {
+  if (options.context.general.json) {
     print({{"inputs", std::move(inputs)}});
     return 0;
   }
@@ -38,8 +35,8 @@ Command inputs_command() {
           .examples = "  inn inputs zoo:lenet\n",
           .declare = [](CLI::App& app) -> std::function<int()> {
             auto options = std::make_shared<InputsOptions>();
-            add_general_options(app, options->general);
-            add_model_options(app, options->model);
+            options->context.add_model(app);
+            options->context.add_options(app, {});
             return [options] { return run(*options); };
           }};
 }

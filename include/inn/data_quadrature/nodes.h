@@ -12,7 +12,7 @@ namespace inn {
 
 /// The kernel of one consumer of a group of n channels, which computes Σ_i w_i a_i for several w.
 ///
-/// A channel with `block` features (a head) is kept or removed as a whole; features of a channel are
+/// A channel with `block` features (a head) is kept or removed as a whole; features per channel are
 /// contiguous, n·block in total. `block` may differ between the consumers of a group.
 struct ConsumerKernel {
   at::Tensor kernel;  // K = E[a aᵀ], [n·block, n·block] float64; centered if there is a bias

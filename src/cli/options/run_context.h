@@ -15,7 +15,7 @@ struct NormalizedModel {
   Normalization normalization;
 };
 
-/// What a zoo network is made for: the inputs and classes that are its own, or those of the data.
+/// Inputs and classes of a zoo network: its defaults, or those of the data.
 enum class ZooSize { its_own, of_data };
 
 struct RunContext {

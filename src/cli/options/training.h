@@ -38,8 +38,8 @@ void check_finished(const TrainOptions& recipe, const TrainResult& result);
 void drop_checkpoint(const TrainingOptions& options, const TrainOptions& recipe);
 
 /// Prints a table of the epochs, or with --json {"output", "epochs": [{"epoch", "loss", "accuracy",
-/// "learning_rate", "seconds", "metric"}]}, no accuracy of a regression, a metric where data is held out; and
-/// what add_skipped adds.
+/// "learning_rate", "seconds", "metric"}]}, without accuracy for regressions, and with a metric for
+/// validation data; and what add_skipped adds.
 void report_training(const TrainResult& result, const std::filesystem::path& output,
                      const RunContext& context);
 

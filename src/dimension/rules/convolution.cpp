@@ -26,7 +26,7 @@ void add_spatial(RuleContext& context, const Axes& input, const Axes& weight, Ax
 
 }  // namespace
 
-void carry_layer(RuleContext& context, int64_t axis, int64_t to) {
+void propagate_layer_scale(RuleContext& context, int64_t axis, int64_t to) {
   std::vector<RuleContext::Place> places{{"weight", axis}};
   if (context.is_tensor("bias")) places.push_back({"bias", context.axes("bias").size() > 1 ? axis : 0});
   context.propagate_scales(places, to);
@@ -72,7 +72,8 @@ void convolve(RuleContext& context) {
   result.push_back(produced);
   add_spatial(context, input, weight, result);
   context.set_result(result);
-  if (!transposed || groups == 1) carry_layer(context, transposed ? 1 : 0, static_cast<int64_t>(channel));
+  if (!transposed || groups == 1)
+    propagate_layer_scale(context, transposed ? 1 : 0, static_cast<int64_t>(channel));
 }
 
 }  // namespace

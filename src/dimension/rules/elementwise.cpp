@@ -68,11 +68,11 @@ void multiply_factors(RuleContext& context) {
   broadcast(context);
   for (size_t to = 0; to < context.result_sizes().size(); ++to) {
     const auto factors = spanning(context, to);
-    const auto carried = std::find_if(factors.begin(), factors.end(), [&](const auto& factor) {
+    const auto scaled = std::find_if(factors.begin(), factors.end(), [&](const auto& factor) {
       return context.has_scale_source(factor.name, factor.axis);
     });
-    if (carried != factors.end())
-      context.propagate_scale(carried->name, carried->axis, static_cast<int64_t>(to));
+    if (scaled != factors.end())
+      context.propagate_scale(scaled->name, scaled->axis, static_cast<int64_t>(to));
   }
 }
 

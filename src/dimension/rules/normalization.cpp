@@ -11,7 +11,7 @@ void per_channel(RuleContext& context) {
     if (context.is_tensor(name)) context.unify(context.axes(name).at(0), input.at(1));
   if (context.is_tensor("running_var")) context.clamp_to_source_range("running_var");
   context.set_result(input);
-  if (context.is_tensor("weight")) return carry_layer(context, 0, 1);
+  if (context.is_tensor("weight")) return propagate_layer_scale(context, 0, 1);
   // Of a weight that is standardized: what sums over the result sums over the weight.
   for (size_t d = 0; context.is_of_parameters("input") && d < input.size(); ++d)
     context.propagate_scale("input", static_cast<int64_t>(d), static_cast<int64_t>(d));
@@ -28,7 +28,7 @@ void per_shape(RuleContext& context) {
   }
   context.set_result(input);
   for (size_t k = 0; context.is_tensor("weight") && k < count; ++k)
-    carry_layer(context, static_cast<int64_t>(k), static_cast<int64_t>(input.size() - count + k));
+    propagate_layer_scale(context, static_cast<int64_t>(k), static_cast<int64_t>(input.size() - count + k));
 }
 
 void per_group(RuleContext& context) {
@@ -42,7 +42,7 @@ void per_group(RuleContext& context) {
   for (const auto* name : {"weight", "bias"})
     if (context.is_tensor(name)) context.unify(context.axes(name).at(0), input[1]);
   context.set_result(input);
-  if (context.is_tensor("weight")) carry_layer(context, 0, 1);
+  if (context.is_tensor("weight")) propagate_layer_scale(context, 0, 1);
 }
 
 /// g·v/‖v‖: v [o, i, …], g [o, 1, …].

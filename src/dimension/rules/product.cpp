@@ -18,7 +18,7 @@ void linear(RuleContext& context) {
     context.unify(context.axes("bias").at(0), weight[0]);
   context.set_result(result);
   for (int64_t d = 0; d < last; ++d) context.propagate_scale("input", d, d);
-  if (weight.size() == 2) carry_layer(context, 0, last);
+  if (weight.size() == 2) propagate_layer_scale(context, 0, last);
 }
 
 /// a […, n, k] by b […, k, m] with torch's broadcasting of what stands before, and of vectors.

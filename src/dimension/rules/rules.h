@@ -33,7 +33,7 @@ void like_first(RuleContext& context);
 /// The same where the result is linear in that argument.
 void same_axes(RuleContext& context);
 /// Slices of the result along `to` are scaled where those of `weight` along `axis` and of `bias` are.
-void carry_layer(RuleContext& context, int64_t axis, int64_t to);
+void propagate_layer_scale(RuleContext& context, int64_t axis, int64_t to);
 /// Returns the axes that the argument names, counted from the front; all where it is None or empty.
 std::vector<int64_t> reduced_axes(const RuleContext& context, const std::string& name, size_t rank);
 
