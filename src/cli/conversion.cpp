@@ -6,6 +6,7 @@
 
 #include "general.h"
 #include "inn/core/error.h"
+#include "inn/data_quadrature/data_quadrature.h"
 #include "usage_error.h"
 
 namespace inn::cli {
@@ -100,9 +101,12 @@ IntegralModel converted(const Network& network, ConvertOptions options,
   require<UsageError>(images.has_value(), "cli",
                       "--order nodes is measured on data: --calibration is missing.");
   const Dataset first = images->images.first(std::min(kOrderingSamples, images->images.size()));
-  options.calibration =
+  const auto calibration =
       calibration_of({first, images->normalization, c10::Device(c10::kCPU), images->augmentation}, network,
                      Measured::activations);
+  const AnalysedNetwork source = analyse(network);
+  for (auto& [id, ranked] : rank_channels(source, chosen_groups(source, options), calibration))
+    options.ranking.emplace(source.groups.groups[id].name, std::move(ranked));
   return convert(network, options);
 }
 

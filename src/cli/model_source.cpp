@@ -93,9 +93,7 @@ Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* 
              : network;
 }
 
-AnalysedNetwork Model::source() const {
-  return is_integral() ? AnalysedNetwork{integral->network(), integral->structure()} : plain;
-}
+const AnalysedNetwork& Model::source() const { return is_integral() ? integral->source() : plain; }
 
 Network Model::present() const { return is_integral() ? integral->discretize() : plain.network; }
 

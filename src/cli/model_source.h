@@ -40,7 +40,7 @@ struct Model {
 
   bool is_integral() const { return !integral.is_empty(); }
   /// The network at its source widths, with its groups.
-  AnalysedNetwork source() const;
+  const AnalysedNetwork& source() const;
   /// A plain network at the present widths.
   Network present() const;
   void to(c10::Device device);

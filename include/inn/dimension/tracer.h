@@ -4,6 +4,7 @@
 #include <torch/nn/module.h>
 
 #include <functional>
+#include <memory>
 #include <type_traits>
 #include <vector>
 
@@ -42,13 +43,15 @@ class Tracer {
   std::vector<Group> build_groups() const;
 
   /// The network that was recorded, with all of its groups, pinned ones too.
-  const AnalysedNetwork& source() const { return source_; }
+  const AnalysedNetwork& source() const { return *source_; }
+  /// The same, to be shared: Pruner(tracer.shared_source()).
+  std::shared_ptr<const AnalysedNetwork> shared_source() const { return source_; }
 
  private:
   void trace_call(const torch::nn::Module& module, const std::function<at::Tensor(const at::Tensor&)>& call,
                   const at::Tensor& example_input, const RuleTable& rules);
 
-  AnalysedNetwork source_;
+  std::shared_ptr<const AnalysedNetwork> source_;
 };
 
 }  // namespace inn

@@ -2,6 +2,7 @@
 // Pruning in one step or in many.
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +38,8 @@ struct PrunerOptions {
 class Pruner {
  public:
   explicit Pruner(AnalysedNetwork source, PrunerOptions options = {});
+  /// Shares the source, which stays as it is. Throws std::invalid_argument where it is null.
+  explicit Pruner(std::shared_ptr<const AnalysedNetwork> source, PrunerOptions options = {});
 
   /// Chooses the channels that the group (by its name) is to keep: max(1, round(keep·n)) of the width n that
   /// it has in the source, under the limits of the options. Returns them, ascending, as indices of its
@@ -52,7 +55,7 @@ class Pruner {
   PrunePlan plan(int64_t step = 1, int64_t steps = 1) const;
 
   /// Cuts by the plan, or what was chosen group by group. Returns the network now, which shares no tensor
-  /// with the one before.
+  /// with the one before. Throws std::invalid_argument where no group was chosen and no plan is given.
   const Network& prune(const PrunePlan& plan);
   const Network& prune();
 
@@ -60,13 +63,13 @@ class Pruner {
   /// tensor has another name or other sizes.
   void update(const Network& trained);
 
-  const Network& network() const { return present_.network; }
-  const AnalysedNetwork& present() const { return present_; }
+  const Network& network() const { return present_->network; }
+  const AnalysedNetwork& present() const { return *present_; }
   /// What was said of the cuts so far.
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
-  AnalysedNetwork present_;
+  std::shared_ptr<const AnalysedNetwork> present_;
   std::vector<int64_t> source_widths_;
   PrunerOptions options_;
   PrunePlan chosen_;

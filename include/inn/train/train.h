@@ -10,6 +10,7 @@
 
 #include "inn/data/batches.h"
 #include "inn/data/dataset.h"
+#include "inn/dimension/rule.h"
 #include "inn/model/network_module.h"
 
 namespace inn {
@@ -63,6 +64,8 @@ struct TrainOptions {
   /// epoch, the more the smaller a channel's L2 norm is; 0: there is none. Its term is added as the
   /// regularizer's is.
   double growing_penalty = 0;
+  /// The rules by which the groups of a plain network are found for these two; none: RuleTable::standard().
+  std::optional<RuleTable> rules = std::nullopt;
   Augmentation augmentation = {};
   bool drop_last = false;  // as in BatchOptions
   uint64_t seed = 0;       // of the batches, of dropout and of random widths
@@ -70,8 +73,10 @@ struct TrainOptions {
   /// is not 0.
   std::filesystem::path checkpoint = {};
   int64_t checkpoint_interval = 0;
-  /// Go on from `checkpoint` where that file exists. The options and the data must be those of the run that
-  /// wrote it.
+  /// Go on from `checkpoint` where that file exists. The options, the model and the data must be those of the
+  /// run that wrote it: an integral model's kernel, quadrature, grids and order, the network's calls, what
+  /// learns, the names of classes, the labels, and inputs (all of up to 64 samples, or the names of files).
+  /// A model with a random grid can't go on.
   bool resume = false;
   /// A file of JSON lines, one an epoch, written anew by every run that does not resume.
   std::filesystem::path log = {};
@@ -118,7 +123,7 @@ struct TrainResult {
 /// parameters.
 ///
 /// Only parameters that require gradients learn. An integral model draws its widths as its distributions say;
-/// its groups have the widths that they had before when this returns. The model is in evaluation mode then.
+/// its groups have the widths that they had before when this returns, but for random grids. The model is in evaluation mode then.
 /// Where no tensor of the network itself learns (after tune_grids()), the model runs in evaluation mode while
 /// it learns: batch norm with its running statistics, no dropout, since that is what the grids are tuned for.
 ///
