@@ -4,6 +4,8 @@
 #include <ATen/core/function_schema.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "network_builder.h"
 
 namespace inn {

@@ -180,10 +180,10 @@ TEST(Checkpoint, IsRefusedByAnotherRunByAnotherModelAndWhenDamaged) {
   auto changed = options;
   changed.batch_size = 8;
   EXPECT_THAT(message(changed), HasSubstr("batch_size was 16 in the run that wrote it but is 8 now"));
-  EXPECT_THAT(message(options, Kind::integral), HasSubstr("widths was nothing in the run that wrote it"));
+  EXPECT_THAT(message(options, Kind::integral), HasSubstr("grid was nothing in the run that wrote it"));
 
   auto other = small_network();
-  other.state[other.find_state("norm.bias")].tensor = at::zeros({5});
+  other.state[other.find_state("norm.bias")].tensor = at::zeros({5}).requires_grad_();
   EXPECT_THAT(
       message_of([&] { train(*std::make_shared<NetworkModuleImpl>(other), data, kNormalization, options); }),
       HasSubstr("tensor 'norm.bias' must be Float [5] but is Float [6]"));
