@@ -108,7 +108,8 @@ TEST(Statistics, OfADecomposedNormAreThoseOfTheNormItself) {
   std::vector<at::Tensor> outputs, gradients;
   for (auto* each : {&model, &written}) {
     (*each)->eval();
-    const auto grid = std::make_shared<TrainableGrid>(at::tensor({0.3, -0.2, 0.1}, at::kDouble));
+    const auto grid =
+        std::make_shared<TrainableGrid>(at::tensor({0.3, -0.2, 0.1}, at::kDouble).requires_grad_());
     (*each)->groups()[0].set_grid(grid);
     outputs.push_back((*each)->forward(x));
     outputs.back().square().sum().backward();

@@ -180,7 +180,7 @@ TEST(Pruner, SharesItsSourceAndLeavesItAsItIs) {
   pruner("hidden", 0.5);
   pruner.prune();
   EXPECT_EQ(source->groups.groups[source->groups.find("hidden")].width, 8);
-  EXPECT_THROW(Pruner(std::shared_ptr<const AnalysedNetwork>()), std::invalid_argument);
+  EXPECT_THROW(Pruner{std::shared_ptr<const AnalysedNetwork>()}, std::invalid_argument);
 }
 
 TEST(Pruner, SaysWhatItCouldNotCut) {
