@@ -11,6 +11,7 @@
 #include "inn/calibration/moments.h"
 #include "inn/core/error.h"
 #include "inn/dimension/channel_places.h"
+#include "inn/network/batch_norm.h"
 #include "inn/network/linear_call.h"
 #include "inn/resampling/rows.h"
 
@@ -268,8 +269,8 @@ class KernelMeter {
     const auto* linear = std::get_if<LinearCall>(&found);
     if (linear == nullptr || linear->bias) return true;
     for (const auto& call : source_.network.calls)
-      if (call.op.find("batch_norm") != std::string::npos && call.arguments[0].is_value() &&
-          call.arguments[0].value() == linear->output)
+      if (const auto norm = batch_norm_call(call);
+          norm && norm->input.is_value() && norm->input.value() == linear->output)
         return true;
     return false;
   }

@@ -76,7 +76,7 @@ void save_integral(const IntegralModelImpl& model, const std::filesystem::path& 
   write_pt2(present, path);
 }
 
-IntegralModel load_integral(Network network) {
+IntegralModel load_integral(Network network, const RuleTable& rules) {
   const auto found = network.extra.find(kRecord);
   require<std::runtime_error>(found != network.extra.end(), "model",
                               "The network is not an integral model: its archive has no extra/{}.", kRecord);
@@ -97,8 +97,9 @@ IntegralModel load_integral(Network network) {
     ConvertOptions options{.kernel = record.at("kernel").get<std::string>(),
                            .quadrature = record.at("quadrature").get<std::string>(),
                            .grid = record.value("grid", "uniform"),
-                           .order = record.at("order").get<std::string>()};
-    AnalysedNetwork source = analyse(std::move(network));
+                           .order = record.at("order").get<std::string>(),
+                           .rules = rules};
+    AnalysedNetwork source = analyse(std::move(network), rules);
     for (const auto& group : record.at("groups")) {
       const auto name = group.at("name").get<std::string>();
       const auto width = source.groups.groups[source.groups.find(name)].width;
@@ -119,9 +120,9 @@ IntegralModel load_integral(Network network) {
   }
 }
 
-IntegralModel load_integral(const std::filesystem::path& path) {
+IntegralModel load_integral(const std::filesystem::path& path, const RuleTable& rules) {
   try {
-    return load_integral(read_pt2(path));
+    return load_integral(read_pt2(path), rules);
   } catch (const std::invalid_argument& error) {
     raise<std::runtime_error>("model", "File '{}': {}", path.string(), error.what());
   }

@@ -14,12 +14,16 @@ class Scope : public torch::nn::Module {
     if (parameter != nullptr) *parameter = tensor;
     return parameter != nullptr;
   }
+  void forget(const std::string& name) { parameters_.erase(name); }
 };
 
 }  // namespace
 
 NetworkModuleImpl::NetworkModuleImpl(Network network)
-    : torch::nn::Module("Network"), network_(std::move(network)) {
+    : NetworkModuleImpl(std::make_shared<Network>(std::move(network))) {}
+
+NetworkModuleImpl::NetworkModuleImpl(std::shared_ptr<Network> network)
+    : torch::nn::Module("Network"), held_(std::move(network)), network_(*held_) {
   for (auto& entry : network_.state) {
     // A tensor that is computed of others can't be a parameter.
     if (entry.tensor.requires_grad() && !entry.tensor.is_leaf())
@@ -45,6 +49,15 @@ void NetworkModuleImpl::register_dotted(const std::string& name, const at::Tenso
   } else {
     module->register_buffer(leaf, tensor);
   }
+}
+
+void NetworkModuleImpl::unregister_dotted(const std::string& name) {
+  const auto modules = named_modules(/*name_prefix=*/"", /*include_self=*/false);
+  const auto dot = name.rfind('.');
+  const auto* module = dot == std::string::npos ? nullptr : modules.find(name.substr(0, dot));
+  auto* scope = module == nullptr ? nullptr : dynamic_cast<Scope*>(module->get());
+  require(scope != nullptr, "model", "There is no registered parameter '{}'.", name);
+  scope->forget(name.substr(dot + 1));
 }
 
 std::vector<c10::IValue> NetworkModuleImpl::run(const std::vector<c10::IValue>& inputs) {

@@ -6,15 +6,12 @@
 #include <cmath>
 #include <optional>
 
-#include "batch_norm_arguments.h"
+#include "inn/network/batch_norm.h"
 
 namespace inn {
 namespace {
 
-using namespace batch_norm;
-
-std::optional<size_t> state_at(const Network& network, const Call& call, Place place) {
-  const auto& argument = call.arguments.at(place);
+std::optional<size_t> state_of(const Network& network, const Argument& argument) {
   return argument.is_value() ? network.state_of(argument.value()) : std::nullopt;
 }
 
@@ -34,18 +31,18 @@ void differentiate_statistics(const Network& network, std::vector<at::Tensor>& t
                    [](const auto& t) { return t.requires_grad() && !t.is_leaf(); }))
     return;
   for (const auto& call : network.calls) {
-    if (call.op != "aten::batch_norm") continue;
-    const auto mean = state_at(network, call, kMean), variance = state_at(network, call, kVariance);
+    const auto norm = batch_norm_call(call);
+    if (!norm) continue;
+    const auto mean = state_of(network, norm->running_mean), variance = state_of(network, norm->running_var);
     if (!learns(mean) && !learns(variance)) continue;
-    const auto weight = state_at(network, call, kWeight), bias = state_at(network, call, kBias);
-    bool own = weight && bias && !call.arguments[kTraining].constant().toBool();
+    const auto weight = state_of(network, norm->weight), bias = state_of(network, norm->bias);
+    bool own = weight && bias && !norm->uses_batch;
     for (const auto& state : {mean, variance, weight, bias})
       own = own && state && count_uses(network, network.state[*state].value) == 1;
     if (own) {
-      const double epsilon = call.arguments[kEpsilon].constant().toDouble();
-      const auto scale = tensors[*weight] * (tensors[*variance] + epsilon).rsqrt();
+      const auto scale = tensors[*weight] * (tensors[*variance] + norm->epsilon).rsqrt();
       tensors[*bias] = tensors[*bias] - tensors[*mean] * scale;
-      tensors[*weight] = scale * std::sqrt(1 + epsilon);
+      tensors[*weight] = scale * std::sqrt(1 + norm->epsilon);
       tensors[*mean] = at::zeros_like(tensors[*mean]);
       tensors[*variance] = at::ones_like(tensors[*variance]);
     } else {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "inn/network/batch_norm.h"
+
 namespace inn {
 namespace {
 
@@ -104,7 +106,7 @@ class FitPlanner {
     if (linear.kind != LinearCall::Kind::linear && linear.input_first)
       fit.outputs = grouped_outputs(linear, fit.outputs);
     ValueId output = linear.output;
-    if (const auto next = only_reader(output); next && is_batch_norm(*next, output)) {
+    if (const auto next = only_reader(output); next && is_channel_norm(*next, output)) {
       fit.norm = norm_of(*next);
       output = network_.calls[*next].results[0].values[0];
     }
@@ -199,23 +201,22 @@ class FitPlanner {
   }
 
   Fit::Norm norm_of(size_t c) const {
-    const auto& arguments = network_.calls[c].arguments;
-    Fit::Norm norm{c, *network_.state_of(arguments[3].value()), {}};
-    if (arguments[2].is_value()) norm.shift = network_.state_of(arguments[2].value());
+    const auto call = batch_norm_call(network_.calls[c]).value();
+    Fit::Norm norm{c, *network_.state_of(call.running_mean.value()), {}};
+    if (call.bias.is_value()) norm.shift = network_.state_of(call.bias.value());
     return norm;
   }
 
-  bool is_batch_norm(size_t c, ValueId input) const {
-    const auto& call = network_.calls[c];
-    if (call.op != "aten::batch_norm" && call.op != "aten::_native_batch_norm_legit_no_training")
-      return false;
-    if (!call.arguments[0].is_value() || call.arguments[0].value() != input) return false;
-    for (const size_t place : {1, 2, 3, 4}) {
-      const auto& argument = call.arguments[place];
-      const bool may_lack = place < 3;
-      if (may_lack && argument.is_none()) continue;
-      if (!argument.is_value() || !network_.state_of(argument.value())) return false;
-      if (readers_[static_cast<size_t>(argument.value())].calls.size() != 1) return false;
+  /// Whether it is an affine map of the channels of `input` by tensors of its own.
+  bool is_channel_norm(size_t c, ValueId input) const {
+    const auto norm = batch_norm_call(network_.calls[c]);
+    if (!norm || !norm->has_running_statistics()) return false;
+    if (norm->uses_batch && !norm->follows_mode) return false;
+    if (!norm->input.is_value() || norm->input.value() != input) return false;
+    for (const auto* argument : {&norm->weight, &norm->bias, &norm->running_mean, &norm->running_var}) {
+      if (argument->is_none()) continue;
+      if (!argument->is_value() || !network_.state_of(argument->value())) return false;
+      if (readers_[static_cast<size_t>(argument->value())].calls.size() != 1) return false;
     }
     return true;
   }

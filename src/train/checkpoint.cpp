@@ -19,7 +19,7 @@ using nlohmann::json;
 using TensorDict = c10::Dict<std::string, at::Tensor>;
 using Tensors = std::map<std::string, at::Tensor>;
 
-constexpr int kVersion = 4;
+constexpr int kVersion = 5;
 /// Between the name of a parameter and what the optimizer remembers of it. Names of parameters have dots
 /// only.
 constexpr char kSeparator = '/';

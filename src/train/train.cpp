@@ -53,13 +53,16 @@ class ModelGuard {
   explicit ModelGuard(NetworkModuleImpl& model)
       : model_(model), integral_(dynamic_cast<IntegralModelImpl*>(&model)) {
     if (integral_ == nullptr) return;
+    for (const auto& group : integral_->groups()) grids_.push_back(group.shared_grid());
     for (const auto& group : integral_->groups()) widths_.push_back(group.width());
   }
   ~ModelGuard() {
     model_.eval();
     if (integral_ != nullptr) integral_->set_pass_width(WidthDraw::random);
     for (size_t g = 0; g < widths_.size(); ++g)
-      if (auto& group = integral_->groups()[g]; group.width() != widths_[g]) group.resize(widths_[g]);
+      if (auto& group = integral_->groups()[g];
+          group.width() != widths_[g] && group.shared_grid() != grids_[g])
+        group.resize(widths_[g]);
   }
   ModelGuard(const ModelGuard&) = delete;
   ModelGuard& operator=(const ModelGuard&) = delete;
@@ -68,6 +71,7 @@ class ModelGuard {
   NetworkModuleImpl& model_;
   IntegralModelImpl* integral_;
   std::vector<int64_t> widths_;
+  std::vector<std::shared_ptr<const Grid>> grids_;
 };
 
 }  // namespace

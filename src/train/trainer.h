@@ -49,6 +49,7 @@ class Trainer {
   /// Recalibrates batch norm if the steps could not track its statistics.
   void recalibrate_source();
 
+  std::shared_ptr<const AnalysedNetwork> regularized_network() const;
   NamedTensors model_tensors() const;
   std::map<std::string, std::string> run_description() const;
   void save() const;
@@ -72,8 +73,8 @@ class Trainer {
   Objective objective_;
   const OptimizerEntry& optimizer_entry_;
   at::TensorOptions place_;
-  bool weights_learn_;                          // not only grids
-  std::optional<AnalysedNetwork> regularized_;  // whose groups the regularizers are for
+  bool weights_learn_;                                  // not only grids
+  std::shared_ptr<const AnalysedNetwork> regularized_;  // whose groups the regularizers are for
   std::optional<GrowingPenalty> growing_;
   std::map<std::string, at::Tensor> learning_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;

@@ -15,84 +15,11 @@
 #include "trainer.h"
 
 namespace inn {
-namespace {
-
-/// A number that another network is unlikely to have.
-uint64_t hash_of(const Network& network) {
-  uint64_t hash = 0;
-  for (const auto& entry : network.state) {
-    const auto bytes = entry.tensor.detach().cpu().contiguous();
-    const std::string_view text(static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes());
-    hash = hash * 31 + std::hash<std::string_view>()(text);
-  }
-  return hash;
-}
-
-/// Whether convolutions are laid out with their channels last, which sums in another order.
-bool has_channels_last(const Network& network) {
-  return std::any_of(network.state.begin(), network.state.end(), [](const StateEntry& entry) {
-    return entry.tensor.dim() == 4 && !entry.tensor.is_contiguous() &&
-           entry.tensor.is_contiguous(at::MemoryFormat::ChannelsLast);
-  });
-}
-
-}  // namespace
-
 NamedTensors Trainer::model_tensors() const {
   NamedTensors tensors;
   for (const auto& parameter : model_.named_parameters()) tensors.emplace(parameter.key(), parameter.value());
   for (const auto& buffer : model_.named_buffers()) tensors.emplace(buffer.key(), buffer.value());
   return tensors;
-}
-
-std::map<std::string, std::string> Trainer::run_description() const {
-  const auto text = [](const auto& value) { return fmt::format("{}", value); };
-  const auto& normalization = batches_.options().normalization;
-  std::map<std::string, std::string> run{
-      {"epochs", text(options_.epochs)},
-      {"batch_size", text(options_.batch_size)},
-      {"optimizer", options_.optimizer},
-      {"learning_rate", text(options_.learning_rate)},
-      {"momentum", text(options_.momentum)},
-      {"weight_decay", text(options_.weight_decay)},
-      {"schedule", options_.schedule},
-      {"warmup_epochs", text(options_.warmup_epochs)},
-      {"loss", options_.loss},
-      {"label_smoothing", text(options_.label_smoothing)},
-      {"clip_norm", text(options_.clip_norm)},
-      {"crop_padding", text(options_.augmentation.crop_padding)},
-      {"flip", text(options_.augmentation.flip)},
-      {"drop_last", text(options_.drop_last)},
-      {"seed", text(options_.seed)},
-      {"images", fmt::format("{}", fmt::join(batches_.dataset().sizes(), "x"))},
-      {"mean", fmt::format("{}", fmt::join(normalization.mean, ","))},
-      {"std", fmt::format("{}", fmt::join(normalization.std, ","))},
-  };
-  if (!options_.regularizer.empty())
-    run["regularizer"] = fmt::format("{}:{}", options_.regularizer, options_.regularization);
-  if (options_.ema > 0) run["ema"] = text(options_.ema);
-  if (options_.bfloat16) run["bfloat16"] = text(options_.bfloat16);
-  if (has_channels_last(model_.network())) run["channels_last"] = text(true);
-  if (!options_.metric_name.empty()) run["metric"] = options_.metric_name;
-  if (options_.keep_best) run["keep_best"] = text(options_.keep_best);
-  if (const auto& taught = options_.distillation; taught.in_place || taught.source) {
-    std::string teacher = taught.in_place ? "in-place" : "";
-    if (taught.source)
-      teacher += fmt::format("{}source {:016x}", teacher.empty() ? "" : ", ", hash_of(*taught.source));
-    run["distillation"] = fmt::format("{}:{}:{}", teacher, taught.weight, taught.temperature);
-  }
-  if (options_.growing_penalty > 0) run["growing_penalty"] = text(options_.growing_penalty);
-  if (options_.augmentation.random_resized_crop) run["random_resized_crop"] = text(true);
-  if (const auto& frame = batches_.dataset().frame; frame.size > 0)
-    run["resize"] = text(frame.shorter_side());
-  if (integral_ == nullptr) return run;
-  if (integral_->draws_widths()) run["widths_rule"] = options_.width_rule;
-  if (integral_->distribution())
-    run["widths"] = integral_->distribution()->text() +
-                    (integral_->sharing() == FractionSharing::own ? " for each group" : "");
-  for (const auto& group : integral_->groups())
-    if (group.distribution()) run["widths of " + group.name()] = group.distribution()->text();
-  return run;
 }
 
 void Trainer::save() const {
@@ -205,6 +132,10 @@ void Trainer::restore_penalty(const Checkpoint& kept) {
 }
 
 void Trainer::resume() {
+  if (integral_ != nullptr)
+    for (const auto& group : integral_->groups())
+      if (group.grid().kind() == "random")
+        refuse(fmt::format("the grid of group '{}' is random, and how it goes on is not kept", group.name()));
   const Checkpoint kept = read_checkpoint(options_.checkpoint);
   check(kept);
   restore_optimizer(kept);

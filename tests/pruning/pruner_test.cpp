@@ -159,6 +159,30 @@ TEST(Pruner, TakesTrainedWeightsOfTheSameNetworkOnly) {
   EXPECT_THROW(pruner.update(trained), std::invalid_argument);
 }
 
+TEST(Pruner, DoesNotReturnTheUnprunedNetworkWhereNothingIsChosen) {
+  Pruner pruner(analyse(one_hidden_layer()), {.widths = {.keep = 0.5}});
+  EXPECT_THROW(pruner.prune(), std::invalid_argument);  // the plan of the options must be asked for
+  EXPECT_EQ(state_named(pruner.prune(pruner.plan()), "hidden.weight").size(0), 4);
+  EXPECT_THROW(pruner.prune(), std::invalid_argument);
+  pruner("hidden", 0.5);
+  EXPECT_EQ(state_named(pruner.prune(), "hidden.weight").size(0), 2);
+  EXPECT_THROW(pruner.prune(), std::invalid_argument);  // what was chosen is cut
+}
+
+TEST(Pruner, SharesItsSourceAndLeavesItAsItIs) {
+  const auto source = std::make_shared<const AnalysedNetwork>(analyse(one_hidden_layer()));
+  Pruner pruner(source, {.importance = find_importance("l1")});
+  EXPECT_EQ(&pruner.present(), source.get());
+  Network trained = source->network.clone();
+  state_named(trained, "hidden.weight").zero_();
+  pruner.update(trained);
+  EXPECT_GT(state_named(source->network, "hidden.weight").abs().sum().item<double>(), 0);
+  pruner("hidden", 0.5);
+  pruner.prune();
+  EXPECT_EQ(source->groups.groups[source->groups.find("hidden")].width, 8);
+  EXPECT_THROW(Pruner{std::shared_ptr<const AnalysedNetwork>()}, std::invalid_argument);
+}
+
 TEST(Pruner, SaysWhatItCouldNotCut) {
   Pruner pruner(analyse(one_hidden_layer()));
   pruner("hidden", 0.01);

@@ -4,6 +4,7 @@
 #include <torch/nn/module.h>
 
 #include <functional>
+#include <memory>
 #include <type_traits>
 #include <vector>
 
@@ -41,14 +42,16 @@ class Tracer {
   /// Returns the resizable groups, in network order.
   std::vector<Group> build_groups() const;
 
-  /// The recorded network with all its groups, including pinned ones.
-  const AnalysedNetwork& source() const { return source_; }
+  /// The network that was recorded, with all of its groups, pinned ones too.
+  const AnalysedNetwork& source() const { return *source_; }
+  /// The same, to be shared: Pruner(tracer.shared_source()).
+  std::shared_ptr<const AnalysedNetwork> shared_source() const { return source_; }
 
  private:
   void trace_call(const torch::nn::Module& module, const std::function<at::Tensor(const at::Tensor&)>& call,
                   const at::Tensor& example_input, const RuleTable& rules);
 
-  AnalysedNetwork source_;
+  std::shared_ptr<const AnalysedNetwork> source_;
 };
 
 }  // namespace inn

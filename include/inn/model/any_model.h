@@ -19,15 +19,15 @@ struct AnyModel {
 
   bool is_integral() const { return !integral.is_empty(); }
   /// Returns the network at its source widths, with its groups.
-  AnalysedNetwork source() const;
-  /// Returns an ordinary network at the current widths.
+  const AnalysedNetwork& source() const;
+  /// Returns a plain network at the present widths.
   Network present() const;
   void to(c10::Device device);
 };
 
 /// Returns the integral model contained in the network's archive, else the network with its groups, in
 /// evaluation mode. Throws as `load_integral` and `analyse` do.
-AnyModel open_model(Network network);
+AnyModel open_model(Network network, const RuleTable& rules = RuleTable::standard());
 
 /// Reads a `.pt2` archive, or a TorchScript `.pt`, which needs an example of each of its inputs. Throws
 /// std::invalid_argument for other file name extensions and missing examples, and std::runtime_error if the
@@ -35,6 +35,7 @@ AnyModel open_model(Network network);
 Network read_network(const std::filesystem::path& path, const std::vector<at::Tensor>& examples = {});
 
 /// Reads such a file and opens it.
-AnyModel read_model(const std::filesystem::path& path, const std::vector<at::Tensor>& examples = {});
+AnyModel read_model(const std::filesystem::path& path, const std::vector<at::Tensor>& examples = {},
+                    const RuleTable& rules = RuleTable::standard());
 
 }  // namespace inn

@@ -3,7 +3,9 @@
 
 #include <ATen/core/Generator.h>
 
+#include <atomic>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,8 +14,8 @@
 #include <variant>
 #include <vector>
 
-#include "inn/calibration/calibration.h"
 #include "inn/dimension/groups.h"
+#include "inn/dimension/rule.h"
 #include "inn/grid/distribution.h"
 #include "inn/grid/family.h"
 #include "inn/grid/grid.h"
@@ -34,13 +36,20 @@ struct ConvertOptions {
   std::string quadrature = {};
   /// The grid family: one of `grid_family_names`.
   std::string grid = "nested";
-  /// "path": channels are ordered so that tensors are smooth (see ordering); "nodes": such that the nested
-  /// grid of each width has the nodes of data-aware quadrature; "none": unchanged.
+  /// "path": channels are ordered so that tensors are smooth (see ordering); "nodes": so that each width m,
+  /// whose grid must be nested, has the first m channels of `ranking`; "none": kept as they are.
   std::string order = "path";
-  /// Data for order "nodes". No labels needed; not stored in the model.
-  Calibration calibration = {};
+  /// The channels of each group, by its name, the one that is kept longest first: rank_channels measures
+  /// them on data. For "nodes" alone; the model does not keep it.
+  std::map<std::string, std::vector<int64_t>> ranking = {};
+  /// The rules of operators; none: RuleTable::standard().
+  std::optional<RuleTable> rules = std::nullopt;
   uint64_t seed = 0;
 };
+
+/// Returns the groups that the options name, ascending: those that `convert` makes continuous. Throws
+/// std::invalid_argument for unknown and for pinned ones.
+std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertOptions& options);
 
 /// Returns the rule of these options. Throws std::invalid_argument for an unknown rule or family of grids.
 Quadrature quadrature_of(const ConvertOptions& options);
@@ -57,10 +66,12 @@ using PassWidth = std::variant<WidthDraw, double>;
 /// Whether all groups use the same fraction, or each draws its own.
 enum class FractionSharing { shared, own };
 
-/// One group of an integral model: a continuous axis with its grid.
+/// One group of an integral model: a continuous axis with its grid. Not copied, since the model follows it.
 class IntegralGroup {
  public:
   IntegralGroup(GroupId id, std::string name, int64_t source_width, const ConvertOptions& options);
+  IntegralGroup(IntegralGroup&&) = default;
+  IntegralGroup& operator=(IntegralGroup&&) = default;
 
   GroupId id() const { return id_; }
   const std::string& name() const { return name_; }
@@ -71,14 +82,25 @@ class IntegralGroup {
   const std::string& grid_family() const { return family_; }
   const Grid& grid() const { return *grid_; }
   std::shared_ptr<const Grid> shared_grid() const { return grid_; }
+  /// Whether the points are those that `resize` gives a group of this width.
+  bool has_grid_of_family() const { return is_of_family_; }
 
   /// Sets the width: the axis is sampled at the `width` points of its family. Throws std::invalid_argument
   /// unless 1 ≤ width ≤ 8·source_width.
   void resize(int64_t width);
-  /// Sets any grid: trainable, Gauss-Legendre, custom.
+  /// Throws std::invalid_argument for a width that `resize` refuses.
+  void check_width(int64_t width) const;
+  /// Takes any grid: trainable, Gauss-Legendre, one's own. In a model, what learns in it is a parameter of the
+  /// model for as long as the group has this grid. Throws as `resize` does; for a RandomGrid by all of its
+  /// sizes.
   void set_grid(std::shared_ptr<Grid> grid);
-  /// In training mode each forward pass draws a width from it. Throws std::invalid_argument if it contains
-  /// widths that `resize` rejects.
+  /// Draws anew what is random in the grid. A model does so in each forward in training mode where no
+  /// distribution chooses the width. Throws std::invalid_argument for a size that `resize` refuses.
+  void redraw();
+  /// `follow` is called whenever the group has taken another grid, and now.
+  void follow_grid(std::function<void(const IntegralGroup&)> follow);
+  /// In training mode each forward draws a width from it. Throws std::invalid_argument where it can draw one
+  /// that `resize` refuses.
   void set_distribution(SizeDistribution distribution);
   void clear_distribution() { distribution_.reset(); }
   const std::optional<SizeDistribution>& distribution() const { return distribution_; }
@@ -89,6 +111,7 @@ class IntegralGroup {
  private:
   GroupMaps maps_at(const at::Tensor& points) const;
   void keep_maps();
+  void take(std::shared_ptr<Grid> grid, bool is_of_family);
 
   GroupId id_;
   std::string name_;
@@ -99,13 +122,21 @@ class IntegralGroup {
   bool is_of_family_ = true;                  // whether the grid is the family's grid for its width
   std::map<int64_t, GroupMaps> family_maps_;  // cache by width
   std::optional<SizeDistribution> distribution_;
+  std::function<void(const IntegralGroup&)> follow_;
 };
 
 /// A network whose selected groups are continuous: its parameters are the control points of weight functions.
 ///
-/// A parameter W includes the quadrature weights of its source grid, W = Q·F. At the source width the network
-/// therefore runs with W itself, bit for bit, and gradients equal those of ordinary training; another width
-/// is the linear map diag(q')·Φ·diag(1/Q) of W (docs/math.md, "Integral layers").
+/// A parameter W is kept multiplied by the quadrature weights of its source grid, W = Q·F. So at the source
+/// width the network runs with W itself, bit for bit, an ordinary optimizer sees the gradients that it sees
+/// in ordinary training, and another width is the linear map diag(q')·Φ·diag(1/Q) of W (MATH: "Another
+/// width").
+///
+/// Threads. In evaluation mode any number of threads may run one model at once, with and without gradients,
+/// as long as none of them changes it (its mode, widths, grids, parameters, dtype or device). In training mode
+/// a run draws widths, so it must be the only one. Without gradients the tensors that were sampled serve the
+/// next run too, until a width, a grid or a tensor is another: in place, by set_data, by `to`. What torch
+/// itself can't see is a write through `tensor.data()`: call `forget_sampled` after one.
 class IntegralModelImpl : public NetworkModuleImpl {
  public:
   IntegralModelImpl(AnalysedNetwork source, ConvertOptions options);
@@ -123,9 +154,21 @@ class IntegralModelImpl : public NetworkModuleImpl {
   void resize(double fraction);
   /// Resizes all groups to their source width.
   void restore();
-  /// For all groups: in training mode each forward pass draws one fraction f and resizes every group to
-  /// max(1, round(f·n)); or draws one per group.
+  /// All groups: in training mode each forward draws one fraction f and gives every group width max(1,
+  /// round(f·n)); or draws one for each group. Throws std::invalid_argument where it can draw one that
+  /// `resize` refuses.
   void set_distribution(FractionDistribution distribution, FractionSharing sharing = FractionSharing::shared);
+  /// The same for Uniform{0.25, 1}, Choice{{1, 0.5}}, …. Throws std::invalid_argument also for a law of no
+  /// fraction below 1, which looks like one of channels: Uniform{8, 16} is for IntegralGroup, and whoever
+  /// means 2 to 4 times the source's widths writes FractionDistribution(Uniform{2, 4}).
+  template <class Law>
+  requires(std::is_constructible_v<Distribution, Law> &&
+           !std::is_same_v<std::remove_cvref_t<Law>,
+                           FractionDistribution>) void set_distribution(Law law,
+                                                                        FractionSharing sharing =
+                                                                            FractionSharing::shared) {
+    set_law(Distribution(std::move(law)), sharing);
+  }
   const std::optional<FractionDistribution>& distribution() const { return distribution_; }
   FractionSharing sharing() const { return sharing_; }
   /// Whether training forward passes draw widths, i.e. any distribution is set.
@@ -151,27 +194,35 @@ class IntegralModelImpl : public NetworkModuleImpl {
   /// Returns the maps of all groups at their current grids.
   std::map<GroupId, GroupMaps> maps() const;
 
+  /// Forgets the tensors that evaluation has sampled.
+  void forget_sampled() { sampled_.store(nullptr); }
+
   std::shared_ptr<IntegralModelImpl> clone_model() const;
-  const Groups& structure() const { return structure_; }
+  /// The network at its source widths with its groups. Its tensors are the model's own.
+  const AnalysedNetwork& source() const { return *source_; }
+  const Groups& structure() const { return source_->groups; }
   const ConvertOptions& options() const { return options_; }
   /// Reseeds the drawing of widths.
   void seed(uint64_t seed) { generator_.seed(seed); }
   std::mt19937_64& generator() { return generator_; }
 
  private:
+  struct Sampled;  // tensors, and what they were sampled of
+  IntegralModelImpl(std::shared_ptr<AnalysedNetwork> source, ConvertOptions options);
   void register_grid(const IntegralGroup& group);
+  void set_law(const Distribution& law, FractionSharing sharing);
   void draw_widths();
-  const std::vector<at::Tensor>& sampled();
+  std::shared_ptr<const Sampled> sampled();
 
-  Groups structure_;
+  std::shared_ptr<AnalysedNetwork> source_;
   ConvertOptions options_;
   std::vector<IntegralGroup> groups_;
   std::optional<FractionDistribution> distribution_;
   FractionSharing sharing_ = FractionSharing::shared;
   PassWidth pass_width_ = WidthDraw::random;
   std::mt19937_64 generator_;
-  struct Cache;  // of sampled tensors, for evaluation
-  std::shared_ptr<Cache> cache_;
+  std::map<GroupId, std::vector<std::string>> grid_parameters_;  // names of what learns in each grid
+  std::atomic<std::shared_ptr<const Sampled>> sampled_;          // for evaluation
 };
 TORCH_MODULE(IntegralModel);
 
@@ -180,15 +231,16 @@ TORCH_MODULE(IntegralModel);
 /// groups.
 IntegralModel convert(const Network& network, const ConvertOptions& options = {});
 
-/// Writes a .pt2 that torch.export.load reads as the network at its current widths, with extra/integral.json
-/// in the archive.
-void save_integral(const IntegralModelImpl& model, const std::filesystem::path& path);
-/// Reads a file written by `save_integral`. Throws std::runtime_error for a corrupt file, and for a .pt2 without
-/// extra/integral.json.
-IntegralModel load_integral(const std::filesystem::path& path);
-/// Whether the archive contains an integral model.
+/// Writes a .pt2 that torch.export.load reads as the network at its present widths, with extra/integral.json
+/// beside it.
+void save(const IntegralModelImpl& model, const std::filesystem::path& path);
+/// Reads what `save` wrote, by the rules of operators that it was converted with. Throws std::runtime_error
+/// for a damaged file, and for a .pt2 without extra/integral.json.
+IntegralModel load_integral(const std::filesystem::path& path,
+                            const RuleTable& rules = RuleTable::standard());
+/// True where the archive holds an integral model.
 bool is_integral(const Network& network);
-/// Returns the integral model stored in the extra files of a network.
-IntegralModel load_integral(Network network);
+/// The integral model that a network read from a file holds in its extra files.
+IntegralModel load_integral(Network network, const RuleTable& rules = RuleTable::standard());
 
 }  // namespace inn

@@ -21,6 +21,8 @@ class NetworkModuleImpl : public torch::nn::Module {
   /// Takes the network's own tensors, not copies. requires_grad of floating-point parameters is that of the
   /// network.
   explicit NetworkModuleImpl(Network network);
+  NetworkModuleImpl(const NetworkModuleImpl&) = delete;
+  NetworkModuleImpl& operator=(const NetworkModuleImpl&) = delete;
 
   /// Returns the network's outputs. In training mode batch norm, dropout and their kin behave as in training.
   virtual std::vector<c10::IValue> run(const std::vector<c10::IValue>& inputs);
@@ -38,11 +40,20 @@ class NetworkModuleImpl : public torch::nn::Module {
   const Network& network() const { return network_; }
 
  protected:
-  /// Registers a tensor under a dotted name, creating submodules as required; replaces an existing one.
+  /// Runs a network that is part of something else, which stays where it is.
+  explicit NetworkModuleImpl(std::shared_ptr<Network> network);
+
+  /// Registers a tensor under a dotted name, making the modules that it needs; replaces one of that name.
   void register_dotted(const std::string& name, const at::Tensor& tensor,
                        StateEntry::Kind kind = StateEntry::Kind::parameter);
+  /// Takes back a parameter under a dotted name that was registered so.
+  void unregister_dotted(const std::string& name);
 
-  Network network_;
+ private:
+  std::shared_ptr<Network> held_;
+
+ protected:
+  Network& network_;  // that which is held
 };
 TORCH_MODULE(NetworkModule);
 

@@ -2,6 +2,7 @@
 // Pruning in one step or iteratively.
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +38,8 @@ struct PrunerOptions {
 class Pruner {
  public:
   explicit Pruner(AnalysedNetwork source, PrunerOptions options = {});
+  /// Shares the source, which stays as it is. Throws std::invalid_argument where it is null.
+  explicit Pruner(std::shared_ptr<const AnalysedNetwork> source, PrunerOptions options = {});
 
   /// Selects the channels to keep of the group (by its name): max(1, round(keep·n)) of its source width n,
   /// within the limits of the options. Returns them as ascending indices of its current channels. `prune()`
@@ -51,8 +54,8 @@ class Pruner {
   /// std::invalid_argument unless 1 ≤ step ≤ steps, and as plan_pruning does.
   PrunePlan plan(int64_t step = 1, int64_t steps = 1) const;
 
-  /// Cuts by the plan, or what was selected group by group. Returns the new network, which shares no tensor
-  /// with the previous one.
+  /// Cuts by the plan, or what was chosen group by group. Returns the network now, which shares no tensor
+  /// with the one before. Throws std::invalid_argument where no group was chosen and no plan is given.
   const Network& prune(const PrunePlan& plan);
   const Network& prune();
 
@@ -60,13 +63,13 @@ class Pruner {
   /// has another name or other sizes.
   void update(const Network& trained);
 
-  const Network& network() const { return present_.network; }
-  const AnalysedNetwork& present() const { return present_; }
-  /// The notes about the cuts so far.
+  const Network& network() const { return present_->network; }
+  const AnalysedNetwork& present() const { return *present_; }
+  /// What was said of the cuts so far.
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
-  AnalysedNetwork present_;
+  std::shared_ptr<const AnalysedNetwork> present_;
   std::vector<int64_t> source_widths_;
   PrunerOptions options_;
   PrunePlan chosen_;

@@ -8,19 +8,10 @@
 #include "batch_norm_scales.h"
 #include "importances.h"
 #include "inn/core/error.h"
+#include "inn/network/batch_norm.h"
 
 namespace inn {
 namespace {
-
-bool is_batch_norm(const Call& call) {
-  static const std::set<std::string> names{"aten::batch_norm",
-                                           "aten::native_batch_norm",
-                                           "aten::_native_batch_norm_legit",
-                                           "aten::_native_batch_norm_legit_no_training",
-                                           "aten::cudnn_batch_norm",
-                                           "aten::miopen_batch_norm"};
-  return names.contains(call.op);
-}
 
 /// The absolute scales of the batch norms on the group.
 std::vector<at::Tensor> scale_magnitudes(const ScoredGroup& group) {
@@ -36,11 +27,11 @@ std::vector<at::Tensor> scale_magnitudes(const ScoredGroup& group) {
 }  // namespace
 
 std::vector<Member> batch_norm_scales(const AnalysedNetwork& source, GroupId group) {
-  constexpr size_t kWeight = 1;  // of every schema of a batch norm
   std::set<size_t> scales;
   for (const auto& call : source.network.calls) {
-    if (!is_batch_norm(call) || !call.arguments[kWeight].is_value()) continue;
-    if (const auto state = source.network.state_of(call.arguments[kWeight].value())) scales.insert(*state);
+    const auto norm = batch_norm_call(call);
+    if (!norm || !norm->weight.is_value()) continue;
+    if (const auto state = source.network.state_of(norm->weight.value())) scales.insert(*state);
   }
   std::vector<Member> members;
   for (const auto& member : source.groups.groups.at(group).members)
