@@ -20,7 +20,7 @@ void same_axes(RuleContext& context);
 void stretch(RuleContext& context, const Axis& axis, int64_t size);
 /// Slices of the result along `to` are scaled where those of the arguments "weight" along `axis` and "bias"
 /// are.
-void carry_layer(RuleContext& context, int64_t axis, int64_t to);
+void propagate_layer_scale(RuleContext& context, int64_t axis, int64_t to);
 /// Returns the axes that the argument `name` lists, counted from the front; all where it is None or empty.
 std::vector<int64_t> reduced_axes(const RuleContext& context, const std::string& name, size_t rank);
 

@@ -233,8 +233,8 @@ IntegralModel convert(const Network& network, const ConvertOptions& options = {}
 
 /// Writes a .pt2 that torch.export.load reads as the network at its present widths, with extra/integral.json
 /// beside it.
-void save(const IntegralModelImpl& model, const std::filesystem::path& path);
-/// Reads what `save` wrote, by the rules of operators that it was converted with. Throws std::runtime_error
+void save_integral(const IntegralModelImpl& model, const std::filesystem::path& path);
+/// Reads what `save_integral` wrote, by the rules of operators that it was converted with. Throws std::runtime_error
 /// for a damaged file, and for a .pt2 without extra/integral.json.
 IntegralModel load_integral(const std::filesystem::path& path,
                             const RuleTable& rules = RuleTable::standard());

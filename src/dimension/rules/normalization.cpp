@@ -19,7 +19,7 @@ void per_channel(RuleContext& context) {
       saved.push_back(size == input.at(1).size ? input[1] : Axis::of_constant(size));
     context.set_result(saved, r);
   }
-  if (context.is_tensor("weight")) return carry_layer(context, 0, 1);
+  if (context.is_tensor("weight")) return propagate_layer_scale(context, 0, 1);
   // Of a weight that is standardized: what sums over the result sums over the weight.
   for (size_t d = 0; context.is_of_parameters("input") && d < input.size(); ++d)
     context.propagate_scale("input", static_cast<int64_t>(d), static_cast<int64_t>(d));
