@@ -85,9 +85,9 @@ PrunedMaps pruned_maps(const Model& model, const std::string& method, const Widt
                        uint64_t seed) {
   AnalysedNetwork source = model.source();
   const Importance& importance = find_importance(method);
-  PruneOptions choice = prune_options(widths);
+  PruneOptions choice = prune_options(widths, model);
   choice.scope = scope_of(options);
-  auto ids = groups_to_prune(source.groups, choice);
+  auto ids = groups_to_prune(source, choice);
   keep_resizable(model, source, widths, ids);
 
   ImportanceOptions scoring{.seed = seed};

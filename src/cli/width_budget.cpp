@@ -8,6 +8,7 @@
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
 #include "inn/cost/cost.h"
+#include "inn/dimension/fraction_groups.h"
 #include "limits.h"
 #include "usage_error.h"
 
@@ -18,7 +19,7 @@ namespace {
 constexpr int kLatencyTrials = 6;
 
 std::vector<GroupId> groups_of(const Model& model, const AnalysedNetwork& source, const WidthChoice& widths) {
-  auto ids = source.groups.select(widths.groups);
+  auto ids = widths.groups.empty() ? learned_groups(source) : source.groups.select(widths.groups);
   if (!widths.exclude.empty()) {
     const auto left_out = source.groups.select(widths.exclude);
     std::erase_if(

@@ -58,7 +58,8 @@ std::set<GroupId> resizable(const Model& model, const AnalysedNetwork& source) {
 
 void add_fraction_options(CLI::App& app, WidthChoice& choice) {
   app.add_option("--groups", choice.groups,
-                 "Groups that --keep is for, by globs over their names; default: all")
+                 "Groups that --keep is for, by globs over their names; default: all, but one factor of a "
+                 "product (heads, not the head dimension too; see inn groups)")
       ->type_name("PATTERN");
   app.add_option("--exclude", choice.exclude, "Groups that no fraction is for, by globs")
       ->type_name("PATTERN");
@@ -114,6 +115,15 @@ PruneOptions prune_options(const WidthChoice& choice) {
   return options;
 }
 
+PruneOptions prune_options(const WidthChoice& choice, const Model& model) {
+  PruneOptions options = prune_options(choice);
+  if (!model.is_integral()) return options;
+  options.unnamed.emplace();
+  for (const auto& group : model.integral->groups())
+    if (group.follows_fraction()) options.unnamed->push_back(group.id());
+  return options;
+}
+
 void keep_resizable(const Model& model, const AnalysedNetwork& source, const WidthChoice& choice,
                     std::vector<GroupId>& ids) {
   const auto allowed = resizable(model, source);
@@ -129,8 +139,8 @@ void keep_resizable(const Model& model, const AnalysedNetwork& source, const Wid
 }
 
 ChosenWidths widths_of(const Model& model, const AnalysedNetwork& source, const WidthChoice& choice) {
-  const PruneOptions options = prune_options(choice);
-  const auto fractions = kept_fractions(source.groups, options);
+  const PruneOptions options = prune_options(choice, model);
+  const auto fractions = kept_fractions(source, options);
   std::vector<GroupId> ids;
   for (const auto& [id, keep] : fractions) ids.push_back(id);
   for (const auto& [name, width] : options.widths) ids.push_back(source.groups.find(name));

@@ -43,6 +43,8 @@ void check(const WidthChoice& choice);
 
 /// Returns the choice as the library takes it.
 PruneOptions prune_options(const WidthChoice& choice);
+/// The same for a model: of an integral one fractions are for the groups that follow them.
+PruneOptions prune_options(const WidthChoice& choice, const Model& model);
 
 /// What a group may not be: pinned, or not continuous in an integral model. Groups that only patterns name
 /// are left out of `ids` where they are such; for one that --width names std::invalid_argument is thrown.

@@ -10,6 +10,7 @@
 
 #include "inn/core/error.h"
 #include "inn/data_quadrature/data_quadrature.h"
+#include "inn/dimension/fraction_groups.h"
 #include "inn/resampling/rows.h"
 #include "statistics.h"
 
@@ -43,7 +44,8 @@ auto drawn(const Law& law, WidthDraw draw, std::mt19937_64& random) {
 
 /// The groups that the options name: by pattern, or by an axis of a tensor.
 std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertOptions& options) {
-  if (options.dims.empty() && options.group_names.empty()) return source.groups.select(options.groups);
+  if (options.dims.empty() && options.group_names.empty())
+    return options.groups.empty() ? learned_groups(source) : source.groups.select(options.groups);
   std::set<GroupId> chosen;
   for (const auto& name : options.group_names) {
     const auto id = source.groups.find(name);
@@ -82,8 +84,13 @@ IntegralModelImpl::IntegralModelImpl(AnalysedNetwork source, ConvertOptions opti
       structure_(std::move(source.groups)),
       options_(std::move(options)),
       generator_(options_.seed) {
-  for (const auto id : chosen_groups({network_, structure_}, options_))
+  const AnalysedNetwork analysed{network_, structure_};
+  const auto ids = chosen_groups(analysed, options_);
+  const auto following = fraction_groups(analysed, ids);
+  for (const auto id : ids) {
     groups_.emplace_back(id, structure_.groups[id].name, structure_.groups[id].width, options_);
+    groups_.back().follow_fraction(std::binary_search(following.begin(), following.end(), id));
+  }
   require(!groups_.empty(), "model", "The network has no group that can be resized.");
 }
 
@@ -110,7 +117,8 @@ void IntegralModelImpl::set_grid(const std::string& name, std::shared_ptr<Grid> 
 void IntegralModelImpl::resize(double fraction) {
   for (const auto& group : groups_)
     fraction_width(fraction, group.source_width());  // throws before anything changes
-  for (auto& group : groups_) group.resize(fraction_width(fraction, group.source_width()));
+  for (auto& group : groups_)
+    if (group.follows_fraction()) group.resize(fraction_width(fraction, group.source_width()));
 }
 
 void IntegralModelImpl::restore() {
@@ -146,14 +154,16 @@ void IntegralModelImpl::tune_grids() {
 void IntegralModelImpl::draw_widths() {
   if (const auto* given = std::get_if<double>(&pass_width_)) {
     for (auto& group : groups_)
-      if (distribution_ || group.distribution()) group.resize(fraction_width(*given, group.source_width()));
+      if ((distribution_ && group.follows_fraction()) || group.distribution())
+        group.resize(fraction_width(*given, group.source_width()));
     return;
   }
   const auto draw = std::get<WidthDraw>(pass_width_);
-  double fraction = 0;
-  for (size_t g = 0; distribution_ && g < groups_.size(); ++g) {
-    if (g == 0 || sharing_ == FractionSharing::own) fraction = drawn(*distribution_, draw, generator_);
-    groups_[g].resize(fraction_width(fraction, groups_[g].source_width()));
+  std::optional<double> fraction;
+  for (auto& group : groups_) {
+    if (!distribution_ || !group.follows_fraction()) continue;
+    if (!fraction || sharing_ == FractionSharing::own) fraction = drawn(*distribution_, draw, generator_);
+    group.resize(fraction_width(*fraction, group.source_width()));
   }
   for (auto& group : groups_)
     if (group.distribution()) group.resize(drawn(*group.distribution(), draw, generator_));
@@ -211,6 +221,7 @@ std::shared_ptr<IntegralModelImpl> IntegralModelImpl::clone_model() const {
   for (size_t g = 0; g < groups_.size(); ++g) {
     copy->groups_[g].set_grid(groups_[g].grid().clone());
     copy->register_grid(copy->groups_[g]);
+    copy->groups_[g].follow_fraction(groups_[g].follows_fraction());
     if (groups_[g].distribution()) copy->groups_[g].set_distribution(*groups_[g].distribution());
   }
   copy->distribution_ = distribution_;

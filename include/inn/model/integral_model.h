@@ -23,7 +23,8 @@
 namespace inn {
 
 struct ConvertOptions {
-  /// Globs over group names. Empty (as are group_names and dims): every group that can be resized.
+  /// Globs over group names. Empty (as are group_names and dims): every group that training made and that can
+  /// be resized, see inn::learned_groups.
   std::vector<std::string> groups = {};
   /// Names of groups, exactly: beside `groups`, for names that hold what globs treat as special.
   std::vector<std::string> group_names = {};
@@ -67,6 +68,10 @@ class IntegralGroup {
   const std::string& name() const { return name_; }
   int64_t source_width() const { return source_width_; }
   int64_t width() const { return grid_->size(); }
+  /// Whether fractions of the model's widths are for it. Of a product (heads times head dimension) one factor
+  /// follows them, see inn::fraction_groups; the others have the width that they are given by name.
+  bool follows_fraction() const { return follows_fraction_; }
+  void follow_fraction(bool follows) { follows_fraction_ = follows; }
   const std::string& kernel() const { return kernel_; }
   const std::string& quadrature() const { return quadrature_; }
   const std::string& grid_family() const { return family_; }
@@ -94,6 +99,7 @@ class IntegralGroup {
   GroupId id_;
   std::string name_;
   int64_t source_width_;
+  bool follows_fraction_ = true;
   std::string kernel_, quadrature_;
   std::string family_;
   std::shared_ptr<Grid> grid_;
@@ -122,12 +128,12 @@ class IntegralModelImpl : public NetworkModuleImpl {
   /// The group takes the grid, and what learns in it becomes a parameter of the model.
   void set_grid(const std::string& name, std::shared_ptr<Grid> grid);
 
-  /// All groups to max(1, round(fraction · source width)).
+  /// All groups that follow fractions to max(1, round(fraction · source width)).
   void resize(double fraction);
   /// All groups to their source width.
   void restore();
-  /// All groups: in training mode each forward draws one fraction f and gives every group width max(1,
-  /// round(f·n)); or draws one for each group.
+  /// All groups that follow fractions: in training mode each forward draws one fraction f and gives every
+  /// group width max(1, round(f·n)); or draws one for each group.
   void set_distribution(FractionDistribution distribution, FractionSharing sharing = FractionSharing::shared);
   const std::optional<FractionDistribution>& distribution() const { return distribution_; }
   FractionSharing sharing() const { return sharing_; }
