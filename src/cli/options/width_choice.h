@@ -40,7 +40,5 @@ void check(const WidthChoice& choice);
 
 /// Returns the choice as the library takes it.
 PruneOptions prune_options(const WidthChoice& choice);
-/// The same for a model: of an integral one fractions are for the groups that follow them.
-PruneOptions prune_options(const WidthChoice& choice, const Model& model);
 
 }  // namespace inn::cli
