@@ -5,8 +5,8 @@
 
 #include "inn/core/error.h"
 #include "inn/network/files.h"
+#include "inn/network/training_arguments.h"
 #include "recorder.h"
-#include "training_arguments.h"
 
 namespace inn {
 namespace {

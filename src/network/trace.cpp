@@ -2,8 +2,8 @@
 #include <ATen/core/grad_mode.h>
 
 #include "inn/network/files.h"
+#include "inn/network/training_arguments.h"
 #include "recorder.h"
-#include "training_arguments.h"
 
 namespace inn {
 

@@ -1,4 +1,4 @@
-#include "training_arguments.h"
+#include "inn/network/training_arguments.h"
 
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -174,6 +174,13 @@ void keep_training_arguments(Network& network, SourceMode mode) {
     }
   }
   if (!record.empty()) network.extra[kRecord] = record.dump();
+}
+
+void turn_off_dropout(Network& network) {
+  keep_training_arguments(network);
+  for (auto& call : network.calls)
+    if (const auto place = place_of(call))
+      *place->argument = place->is_flag() ? c10::IValue(false) : c10::IValue(0.0);
 }
 
 void Network::set_training(bool training) {

@@ -1,6 +1,6 @@
 // What calls do in training and in evaluation, whatever mode their source was in.
 
-#include "training_arguments.h"
+#include "inn/network/training_arguments.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -118,6 +118,15 @@ TEST(TrainingArguments, KeepWhatIsAlwaysOnInASourceInEvaluation) {
   const Network always = network_of({false, false, true, 0.4, "mine.Block"});
   EXPECT_THAT(values_in(always, false), ElementsAre(0, 0, 1, 0.4));
   EXPECT_THAT(values_in(always, true), ElementsAre(1, 1, 1, 0.4));
+}
+
+TEST(TrainingArguments, CanAllBeTurnedOffForAComparison) {
+  Network network = network_of({false, false, true, 0.4, "mine.Block"});
+  turn_off_dropout(network);
+  EXPECT_THAT(values_of(network), ElementsAre(0, 0, 0, 0));
+  const auto x = at::randn({4, 2, 5, 6}, at::kDouble);
+  EXPECT_TRUE(at::equal(network.forward(x), network.forward(x)));
+  EXPECT_THAT(values_in(network, false), ElementsAre(0, 0, 1, 0.4));
 }
 
 TEST(TrainingArguments, AreKeptInFiles) {

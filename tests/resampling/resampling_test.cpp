@@ -229,6 +229,16 @@ TEST(Groups, OfANetworkOfTwoDtypesAreProved) {
   }
 }
 
+TEST(Groups, AreProvedWhereDropoutIsAlwaysOn) {
+  NetworkBuilder b(6);
+  auto x = b.call("aten::linear", "", {b.input("x", {4, 3}), b.parameter("fc.weight", {8, 3})});
+  x = b.call("aten::dropout", "", {b.call("aten::dropout", "", {x, 0.5, true}), 0.5, false});
+  Network network = b.finish(b.call("aten::linear", "", {x, b.parameter("out.weight", {2, 8})}));
+  const auto verifications = verify_groups(analyse(std::move(network)), {});
+  ASSERT_EQ(verifications.size(), 1u);
+  EXPECT_TRUE(verifications[0].ok()) << verifications[0].failure;
+}
+
 TEST(Groups, AWrongGroupIsFound) {
   auto source = analyse(small_convolutional());
   // Forget that conv2 reads conv1's channels.

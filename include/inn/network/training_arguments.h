@@ -39,4 +39,8 @@ enum class SourceMode {
 /// what is kept already stays. So the network can be set to either mode, also after it was written and read.
 void keep_training_arguments(Network& network, SourceMode mode = SourceMode::unknown);
 
+/// Gives every call its value of evaluation, those that are always on too: no dropout draws numbers then, and
+/// two runs can be compared. What is kept for the modes stays.
+void turn_off_dropout(Network& network);
+
 }  // namespace inn
