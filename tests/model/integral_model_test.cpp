@@ -484,7 +484,7 @@ const std::vector<int64_t> kHalfOfEveryAxis{48, 12, 12, 16}, kHalfOfEveryFactor{
 
 TEST(IntegralModel, TakesAFractionOfEveryAxisAndNotItsSquare) {
   auto model = convert(test::attention_network());
-  ASSERT_EQ(model->groups().size(), 4u);  // channels, heads, their channels of queries and keys, of values
+  ASSERT_EQ(model->groups().size(), 3u);  // channels, heads, channels of each head
   model->resize(0.5);
   EXPECT_EQ(projections(model), kHalfOfEveryAxis);
   EXPECT_EQ(projections(IntegralModel(model->clone_model())), kHalfOfEveryAxis);
