@@ -426,8 +426,8 @@ Network with_masks() {
   const auto x = b.call("aten::linear", "", {b.input("x", {2, 1, 4, 6}), b.parameter("fc.weight", {8, 6})});
   const auto mask = buffer("mask", at::ones({4, 4}, at::kBool).tril());
   auto y = b.call("aten::scaled_dot_product_attention", "", {x, x, x, mask});
-  y = b.call("aten::index_select", "", {y, 2, buffer("order", at::tensor({3, 1, 0, 2}))});
-  y = b.call("aten::add", "Tensor", {y, buffer("count", at::tensor(3))});
+  y = b.call("aten::index_select", "", {y, 2, buffer("order", at::tensor({3, 1, 0, 2}).to(at::kLong))});
+  y = b.call("aten::add", "Tensor", {y, buffer("count", at::tensor(3).to(at::kLong))});
   return b.finish(b.call("aten::linear", "", {y, b.parameter("out.weight", {2, 8})}));
 }
 

@@ -24,7 +24,7 @@ struct TwoDtypesImpl : torch::nn::Module {
     gain = parameter("gain", {6}, norms);
     filter = register_parameter("filter", at::randn({6}, at::kComplexFloat), false);
     mask = register_buffer("mask", at::tensor({1, 0, 1, 1, 1, 0}).to(at::kBool));
-    order = register_buffer("order", at::tensor({5, 4, 3, 2, 1, 0}));
+    order = register_buffer("order", at::tensor({5, 4, 3, 2, 1, 0}).to(at::kLong));
   }
   at::Tensor forward(const at::Tensor& x) {
     auto y = at::linear(x, first).to(norms);
