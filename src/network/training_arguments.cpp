@@ -73,7 +73,7 @@ struct Place {
   /// Whether it has its value of training. native_dropout takes none for true.
   bool is_on() const {
     if (argument->is_none()) return true;
-    return is_flag() ? argument->constant().toBool() : argument->constant().toDouble() > 0;
+    return is_flag() ? argument->constant().toBool() : argument->constant().toScalar().toDouble() > 0;
   }
 };
 
@@ -86,7 +86,7 @@ std::optional<Argument*> find(Call& call, const c10::FunctionSchema& schema, std
 bool is_value_of(const TrainingArgument& entry, const Argument& argument) {
   if (!argument.is_constant()) return false;
   const auto& value = argument.constant();
-  return entry.kind == Kind::flag ? value.isBool() || value.isNone() : value.isDouble();
+  return entry.kind == Kind::flag ? value.isBool() || value.isNone() : value.isDouble() || value.isInt();
 }
 
 /// Returns the call's argument that follows the mode, if it has one. A call that normalizes and holds no
@@ -169,7 +169,7 @@ void keep_training_arguments(Network& network, SourceMode mode) {
       if (place->is_on() != trains)
         record[name] = {{"training", place->is_on()}, {"evaluation", place->is_on()}};
     } else if (place->is_on()) {
-      const double probability = place->argument->constant().toDouble();
+      const double probability = place->argument->constant().toScalar().toDouble();
       record[name] = {{"training", probability}, {"evaluation", trains ? 0 : probability}};
     }
   }
