@@ -25,7 +25,8 @@
 namespace inn {
 
 struct ConvertOptions {
-  /// Globs over group names. If empty (with group_names and dims): all resizable groups.
+  /// Globs over group names. Empty (as are group_names and dims): every group that training made and that can
+  /// be resized, see inn::learned_groups.
   std::vector<std::string> groups = {};
   /// Exact names of groups, in addition to `groups`, for names that contain glob characters.
   std::vector<std::string> group_names = {};
@@ -77,6 +78,10 @@ class IntegralGroup {
   const std::string& name() const { return name_; }
   int64_t source_width() const { return source_width_; }
   int64_t width() const { return grid_->size(); }
+  /// Whether fractions of the model's widths are for it. Of a product (heads times head dimension) one factor
+  /// follows them, see inn::fraction_groups; the others have the width that they are given by name.
+  bool follows_fraction() const { return follows_fraction_; }
+  void follow_fraction(bool follows) { follows_fraction_ = follows; }
   const std::string& kernel() const { return kernel_; }
   const std::string& quadrature() const { return quadrature_; }
   const std::string& grid_family() const { return family_; }
@@ -116,6 +121,7 @@ class IntegralGroup {
   GroupId id_;
   std::string name_;
   int64_t source_width_;
+  bool follows_fraction_ = true;
   std::string kernel_, quadrature_;
   std::string family_;
   std::shared_ptr<Grid> grid_;
@@ -150,13 +156,12 @@ class IntegralModelImpl : public NetworkModuleImpl {
   /// Sets the grid of a group and registers its trainable parameters.
   void set_grid(const std::string& name, std::shared_ptr<Grid> grid);
 
-  /// Resizes all groups to max(1, round(fraction · source width)).
+  /// All groups that follow fractions to max(1, round(fraction · source width)).
   void resize(double fraction);
   /// Resizes all groups to their source width.
   void restore();
-  /// All groups: in training mode each forward draws one fraction f and gives every group width max(1,
-  /// round(f·n)); or draws one for each group. Throws std::invalid_argument where it can draw one that
-  /// `resize` refuses.
+  /// All groups that follow fractions: in training mode each forward draws one fraction f and gives every
+  /// group width max(1, round(f·n)); or draws one for each group.
   void set_distribution(FractionDistribution distribution, FractionSharing sharing = FractionSharing::shared);
   /// The same for Uniform{0.25, 1}, Choice{{1, 0.5}}, …. Throws std::invalid_argument also for a law of no
   /// fraction below 1, which looks like one of channels: Uniform{8, 16} is for IntegralGroup, and whoever
