@@ -8,9 +8,8 @@
 #include <algorithm>
 
 #include "inn/core/error.h"
-#include "inn/data_quadrature/data_quadrature.h"
 #include "inn/dimension/fraction_groups.h"
-#include "inn/resampling/rows.h"
+#include "sampled.h"
 #include "statistics.h"
 
 namespace inn {
@@ -35,41 +34,6 @@ auto drawn(const Law& law, WidthDraw draw, std::mt19937_64& random) {
   }
 }
 
-/// The groups that the options name: by pattern, or by an axis of a tensor.
-std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertOptions& options) {
-  if (options.dims.empty() && options.group_names.empty())
-    return options.groups.empty() ? learned_groups(source) : source.groups.select(options.groups);
-  std::set<GroupId> chosen;
-  for (const auto& name : options.group_names) {
-    const auto id = source.groups.find(name);
-    if (const auto& group = source.groups.groups[id]; group.pinned)
-      raise("model", "Group '{}': it is pinned at width {}, since {}.", name, group.width, *group.pinned);
-    chosen.insert(id);
-  }
-  if (!options.groups.empty())
-    for (const auto id : source.groups.select(options.groups)) chosen.insert(id);
-  for (const auto& [name, axes] : options.dims) {
-    const size_t state = source.network.find_state(name);
-    const auto& structure = source.groups.axes.at(state);
-    for (const auto axis : axes) {
-      const auto rank = static_cast<int64_t>(structure.size());
-      require(axis >= -rank && axis < rank, "model", "Tensor '{}': axis must be in [{}, {}) but got {}.",
-              name, -rank, rank, axis);
-      bool any = false;
-      structure[axis < 0 ? axis + rank : axis].for_each_variable([&](const Axis& leaf) {
-        const auto& group = source.groups.groups.at(leaf.variable);
-        if (group.pinned)
-          raise("model", "Tensor '{}', axis {}: its group '{}' is pinned at width {}, since {}.", name, axis,
-                group.name, group.width, *group.pinned);
-        any = true;
-        chosen.insert(static_cast<GroupId>(leaf.variable));
-      });
-      require(any, "model", "Tensor '{}', axis {}: it is no axis of channels.", name, axis);
-    }
-  }
-  return {chosen.begin(), chosen.end()};
-}
-
 }  // namespace
 
 IntegralModelImpl::IntegralModelImpl(AnalysedNetwork source, ConvertOptions options)
@@ -80,11 +44,11 @@ IntegralModelImpl::IntegralModelImpl(std::shared_ptr<AnalysedNetwork> source, Co
       source_(std::move(source)),
       options_(std::move(options)),
       generator_(options_.seed) {
-  const AnalysedNetwork analysed{network_, structure_};
-  const auto ids = chosen_groups(analysed, options_);
-  const auto following = fraction_groups(analysed, ids);
+  const auto ids = chosen_groups(*source_, options_);
+  const auto following = fraction_groups(*source_, ids);
   for (const auto id : ids) {
-    groups_.emplace_back(id, structure_.groups[id].name, structure_.groups[id].width, options_);
+    const auto& group = structure().groups[id];
+    groups_.emplace_back(id, group.name, group.width, options_);
     groups_.back().follow_fraction(std::binary_search(following.begin(), following.end(), id));
   }
   require(!groups_.empty(), "model", "The network has no group that can be resized.");
@@ -128,7 +92,8 @@ void IntegralModelImpl::restore() {
 
 void IntegralModelImpl::set_distribution(FractionDistribution distribution, FractionSharing sharing) {
   for (const auto& group : groups_)
-    group.check_width(fraction_width(distribution.maximum(), group.source_width()));
+    if (group.follows_fraction())
+      group.check_width(fraction_width(distribution.maximum(), group.source_width()));
   distribution_ = std::move(distribution);
   sharing_ = sharing;
 }
@@ -164,13 +129,14 @@ void IntegralModelImpl::tune_grids() {
 }
 
 void IntegralModelImpl::draw_widths() {
-  const auto draws = [&](const IntegralGroup& group) { return distribution_ || group.distribution(); };
+  const auto draws = [&](const IntegralGroup& group) {
+    return (distribution_ && group.follows_fraction()) || group.distribution();
+  };
   for (auto& group : groups_)
     if (!draws(group)) group.redraw();
   if (const auto* given = std::get_if<double>(&pass_width_)) {
     for (auto& group : groups_)
-      if ((distribution_ && group.follows_fraction()) || group.distribution())
-        group.resize(fraction_width(*given, group.source_width()));
+      if (draws(group)) group.resize(fraction_width(*given, group.source_width()));
     return;
   }
   const auto draw = std::get<WidthDraw>(pass_width_);
@@ -234,7 +200,6 @@ std::shared_ptr<IntegralModelImpl> IntegralModelImpl::clone_model() const {
   auto copy = std::make_shared<IntegralModelImpl>(AnalysedNetwork{network_.clone(), structure()}, options_);
   for (size_t g = 0; g < groups_.size(); ++g) {
     copy->groups_[g].set_grid(groups_[g].grid().clone());
-    copy->register_grid(copy->groups_[g]);
     copy->groups_[g].follow_fraction(groups_[g].follows_fraction());
     if (groups_[g].distribution()) copy->groups_[g].set_distribution(*groups_[g].distribution());
   }

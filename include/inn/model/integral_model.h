@@ -161,7 +161,8 @@ class IntegralModelImpl : public NetworkModuleImpl {
   /// Resizes all groups to their source width.
   void restore();
   /// All groups that follow fractions: in training mode each forward draws one fraction f and gives every
-  /// group width max(1, round(f·n)); or draws one for each group.
+  /// group width max(1, round(f·n)); or draws one for each group. Throws std::invalid_argument where it can draw
+  /// one that `resize` refuses.
   void set_distribution(FractionDistribution distribution, FractionSharing sharing = FractionSharing::shared);
   /// The same for Uniform{0.25, 1}, Choice{{1, 0.5}}, …. Throws std::invalid_argument also for a law of no
   /// fraction below 1, which looks like one of channels: Uniform{8, 16} is for IntegralGroup, and whoever
