@@ -27,8 +27,8 @@ int main() {
   const double exact = (std::exp(1) - 1) * std::sin(3) / 3;
 
   for (const auto* rule : {"monte-carlo", "sobol", "halton"}) {
-    const auto estimate = inn::integrate_with_error(
-        f, {.lower = {0, 0}, .upper = {1, 1}, .counts = {64}, .rule = rule, .replicas = 16});
+    const auto estimate =
+        inn::integrate_with_error(f, {.lower = {0, 0}, .upper = {1, 1}, .counts = {64}, .rule = rule});
     print(rule, estimate, exact);
   }
 

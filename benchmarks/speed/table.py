@@ -72,6 +72,12 @@ def ordering_table(document):
     for case in document["cases"]:
         lines.append(f"| {case['case']} | +{100 * case['start_excess']:.0f} % | {case['seconds']:.2f} | "
                      f"+{100 * case['excess']:.2f} % | +{100 * case['fast_tsp_excess']:.2f} % |")
+    lines += ["", "Seconds for one wide group, its rows in one matrix:", "",
+              "| channels × columns | threads | `distance_sums` (fpgm) | `path_cost` | `shortest_path` |",
+              "| --- | ---: | ---: | ---: | ---: |"]
+    for case in document.get("wide", []):
+        lines.append(f"| {case['channels']} × {case['columns']} | {case['threads']} | {case['distance_sums_seconds']:.2f} | "
+                     f"{case['path_cost_seconds']:.2f} | {case['shortest_path_seconds']:.2f} |")
     return lines
 
 

@@ -4,6 +4,7 @@
 #include "inn/budget/width_cost.h"
 #include "inn/core/error.h"
 #include "inn/cost/cost.h"
+#include "inn/dimension/fraction_groups.h"
 #include "inn/resampling/maps.h"
 
 namespace inn {
@@ -77,7 +78,7 @@ DataQuadrature resample_to_budget(const AnalysedNetwork& source, const Budget& b
                                   const Calibration& calibration, const std::vector<GroupId>& groups,
                                   const BudgetSearchOptions& search,
                                   const DataQuadratureOptions& resampling) {
-  const auto ids = groups.empty() ? source.groups.select({}) : groups;
+  const auto ids = groups.empty() ? learned_groups(source) : groups;
   const auto curves = error_curves(source, ids, calibration, search.curves);
   const auto widths = widths_within_budget(source, curves, budget, calibration, search);
   return resample(source, widths, calibration, resampling);

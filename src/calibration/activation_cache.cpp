@@ -4,7 +4,6 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <set>
 
 #include "inn/core/error.h"
 #include "inn/network/functionalize.h"
@@ -75,18 +74,24 @@ std::vector<c10::IValue> ActivationCache::run(int64_t batch, std::span<const Val
 }
 
 std::vector<ValueId> ActivationCache::live_at(size_t position) const {
-  std::set<ValueId> defined(network.inputs.begin(), network.inputs.end());
+  std::vector<bool> defined(network.values.size(), false), seen = defined;
+  const auto define = [&](ValueId id) { defined[static_cast<size_t>(id)] = true; };
+  std::for_each(network.inputs.begin(), network.inputs.end(), define);
   for (size_t c = 0; c < position; ++c)
     for (const auto& result : network.calls[c].results)
-      defined.insert(result.values.begin(), result.values.end());
-  std::set<ValueId> live;
+      std::for_each(result.values.begin(), result.values.end(), define);
+  std::vector<ValueId> live;
   const auto add = [&](ValueId id) {
-    if (defined.contains(id)) live.insert(id);
+    const auto place = static_cast<size_t>(id);
+    if (!defined[place] || seen[place]) return;
+    seen[place] = true;
+    live.push_back(id);
   };
   for (size_t c = position; c < network.calls.size(); ++c)
     for (const auto& argument : network.calls[c].arguments) argument.for_each_value(add);
   for (const auto& output : network.outputs) output.for_each_value(add);
-  return {live.begin(), live.end()};
+  std::sort(live.begin(), live.end());
+  return live;
 }
 
 void ActivationCache::advance(size_t position) {

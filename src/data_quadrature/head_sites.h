@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "inn/data_quadrature/kernels.h"
@@ -36,8 +37,8 @@ struct HeadSites {
 
 /// Returns the sites of the group with the given consumers; nothing if its channels cannot be mixed, i.e. if
 /// it occurs elsewhere too or if anything except reindexing lies between (rotary positions, a norm of
-/// queries).
-std::optional<HeadSites> head_sites(const AnalysedNetwork& source, GroupId group,
-                                    const std::vector<Consumer>& consumers);
+/// queries). calls: linear_calls of the network.
+std::optional<HeadSites> head_sites(const AnalysedNetwork& source, std::span<const MaybeLinearCall> calls,
+                                    GroupId group, const std::vector<Consumer>& consumers);
 
 }  // namespace inn

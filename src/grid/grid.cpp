@@ -5,7 +5,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <queue>
+#include <functional>
+#include <map>
+#include <mutex>
 
 #include "inn/core/error.h"
 #include "inn/grid/gauss_legendre.h"
@@ -33,28 +35,53 @@ std::vector<int64_t> nested_order(int64_t n) {
   require_size("nested", n);
   if (n == 1) return {0};
   std::vector<int64_t> order{0, n - 1};
-  // The widest gap first; of equal ones the leftmost.
-  using Gap = std::pair<int64_t, int64_t>;
-  std::priority_queue<Gap> gaps;  // length, −left end
-  gaps.emplace(n - 1, 0);
-  while (static_cast<int64_t>(order.size()) < n) {
-    const auto [length, negative] = gaps.top();
-    gaps.pop();
-    const int64_t left = -negative, half = length / 2;
-    order.push_back(left + half);
-    gaps.emplace(half, -left);
-    gaps.emplace(length - half, -(left + half));
+  // The left ends of the gaps of each length. A gap's halves are shorter than it, and of one round of halving
+  // all gaps have one of two lengths, so there are few lengths.
+  std::map<int64_t, std::vector<int64_t>, std::greater<>> gaps{{n - 1, {0}}};
+  for (auto widest = gaps.begin(); widest->first > 1; widest = gaps.erase(widest)) {
+    auto& [length, lefts] = *widest;
+    const int64_t half = length / 2;
+    std::sort(lefts.begin(), lefts.end());
+    auto &of_half = gaps[half], &of_rest = gaps[length - half];
+    for (const int64_t left : lefts) {
+      order.push_back(left + half);
+      of_half.push_back(left);
+      of_rest.push_back(left + half);
+    }
   }
   return order;
 }
 
+namespace {
+
+/// Where each of n points stands in the nested order, so that a grid of m takes those that stand before m.
+/// A model of many groups asks again and again for few n.
+std::shared_ptr<const std::vector<int64_t>> nested_places(int64_t n) {
+  static std::mutex mutex;
+  static std::map<int64_t, std::shared_ptr<const std::vector<int64_t>>> known;
+  constexpr size_t kKept = 64;
+  const std::lock_guard lock(mutex);
+  if (const auto found = known.find(n); found != known.end()) return found->second;
+  const auto order = nested_order(n);
+  std::vector<int64_t> places(order.size());
+  for (size_t k = 0; k < order.size(); ++k) places[static_cast<size_t>(order[k])] = static_cast<int64_t>(k);
+  if (known.size() == kKept) known.clear();
+  return known[n] = std::make_shared<const std::vector<int64_t>>(std::move(places));
+}
+
+}  // namespace
+
 NestedGrid::NestedGrid(int64_t m, int64_t n) {
   require(m >= 1 && m <= n, "grid", "Grid 'nested': the count of points must be in [1, {}] but got {}.", n,
           m);
-  auto chosen = nested_order(n);
-  chosen.resize(static_cast<size_t>(m));
-  std::sort(chosen.begin(), chosen.end());
-  points_ = uniform_points(n).index_select(0, at::tensor(chosen, at::kLong));
+  points_ = at::empty({m}, at::kDouble);
+  auto* points = points_.mutable_data_ptr<double>();
+  const auto places = nested_places(n);
+  // Of a single channel too the points are those of UniformGrid.
+  if (n == 1) points[0] = uniform_points(1).item<double>();
+  for (int64_t i = 0; n > 1 && i < n; ++i)
+    if ((*places)[static_cast<size_t>(i)] < m)
+      *points++ = static_cast<double>(i) / static_cast<double>(n - 1);
 }
 std::shared_ptr<Grid> NestedGrid::clone() const { return std::make_shared<NestedGrid>(*this); }
 

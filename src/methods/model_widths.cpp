@@ -4,6 +4,7 @@
 #include <set>
 
 #include "inn/core/error.h"
+#include "inn/dimension/fraction_groups.h"
 #include "inn/grid/distribution.h"
 
 namespace inn {
@@ -35,9 +36,19 @@ void keep_resizable(const AnyModel& model, const AnalysedNetwork& source, const 
   require(!ids.empty(), "methods", "The model has no group that can be resized.");
 }
 
+std::vector<GroupId> fraction_groups(const AnyModel& model, const AnalysedNetwork& source) {
+  if (!model.is_integral()) return fraction_groups(source);
+  std::vector<GroupId> ids;
+  for (const auto& group : model.integral->groups())
+    if (group.follows_fraction()) ids.push_back(group.id());
+  return ids;
+}
+
 ChosenWidths chosen_widths(const AnyModel& model, const AnalysedNetwork& source,
-                           const PruneOptions& options) {
-  const auto fractions = kept_fractions(source.groups, options);
+                           const PruneOptions& requested) {
+  PruneOptions options = requested;
+  if (!options.unnamed) options.unnamed = fraction_groups(model, source);
+  const auto fractions = kept_fractions(source, options);
   std::vector<GroupId> ids;
   for (const auto& [id, keep] : fractions) ids.push_back(id);
   for (const auto& [name, width] : options.widths) ids.push_back(source.groups.find(name));

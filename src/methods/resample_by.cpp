@@ -48,11 +48,12 @@ Mapped folded(const AnalysedNetwork& source, ChosenWidths chosen, uint64_t seed)
   return result;
 }
 
-Mapped pruned(const AnyModel& model, const PruneOptions& choice, const MethodOptions& options,
+Mapped pruned(const AnyModel& model, PruneOptions choice, const MethodOptions& options,
               const std::optional<CalibrationData>& data) {
   AnalysedNetwork source = model.source();
+  if (!choice.unnamed) choice.unnamed = fraction_groups(model, source);
   const Importance& importance = find_importance(options.method);
-  auto ids = groups_to_prune(source.groups, choice);
+  auto ids = groups_to_prune(source, choice);
   keep_resizable(model, source, choice, ids);
 
   ImportanceOptions scoring = options.scoring;

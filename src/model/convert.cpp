@@ -8,6 +8,7 @@
 #include <set>
 
 #include "inn/core/error.h"
+#include "inn/dimension/fraction_groups.h"
 #include "inn/model/integral_model.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/rows.h"
@@ -57,7 +58,8 @@ std::map<GroupId, GroupMaps> nested_orders(const Groups& groups, const std::vect
 }  // namespace
 
 std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertOptions& options) {
-  if (options.dims.empty() && options.group_names.empty()) return source.groups.select(options.groups);
+  if (options.dims.empty() && options.group_names.empty())
+    return options.groups.empty() ? learned_groups(source) : source.groups.select(options.groups);
   std::set<GroupId> chosen;
   for (const auto& name : options.group_names) {
     const auto id = source.groups.find(name);

@@ -59,6 +59,7 @@ void save_integral(const IntegralModelImpl& model, const std::filesystem::path& 
   for (const auto& group : model.groups()) {
     record["groups"].push_back({{"name", group.name()},
                                 {"source_width", group.source_width()},
+                                {"follows_fraction", group.follows_fraction()},
                                 {"kernel", group.kernel()},
                                 {"quadrature", group.quadrature()},
                                 {"grid", grid_json(group.grid())}});
@@ -112,6 +113,8 @@ IntegralModel load_integral(Network network, const RuleTable& rules) {
     for (const auto& group : record.at("groups")) {
       const auto name = group.at("name").get<std::string>();
       model->set_grid(name, read_grid(group.at("grid"), name));
+      // Files without it are of models that were trained with every group following.
+      model->group(name).follow_fraction(group.value("follows_fraction", true));
     }
     model->eval();
     return IntegralModel(std::move(model));

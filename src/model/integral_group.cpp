@@ -85,12 +85,17 @@ void IntegralGroup::follow_grid(std::function<void(const IntegralGroup&)> follow
   if (follow_) follow_(*this);
 }
 
-/// A training run draws the same widths again and again. Maps without taps are dense, and too large to keep.
+/// A training run draws the same widths again and again.
 void IntegralGroup::keep_maps() {
-  constexpr size_t kKeptWidths = 64;
-  if (find_kernel(kernel_).taps == 0 || family_maps_.contains(width())) return;
-  if (family_maps_.size() == kKeptWidths) family_maps_.clear();
-  family_maps_.emplace(width(), maps_at(grid_->points()));
+  constexpr int64_t kKeptBytes = int64_t{8} << 20;
+  const auto bytes = [](const GroupMaps& maps) { return maps.produce.nbytes() + maps.consume.nbytes(); };
+  if (family_maps_.contains(width())) return;
+  auto maps = maps_at(grid_->points());
+  int64_t all = bytes(maps);
+  if (all > kKeptBytes) return;
+  for (const auto& [width, kept] : family_maps_) all += bytes(kept);
+  if (all > kKeptBytes) family_maps_.clear();
+  family_maps_.emplace(width(), std::move(maps));
 }
 
 void IntegralGroup::set_distribution(SizeDistribution distribution) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "inn/core/error.h"
+#include "inn/dimension/fraction_groups.h"
 #include "sampled.h"
 #include "statistics.h"
 
@@ -43,9 +44,12 @@ IntegralModelImpl::IntegralModelImpl(std::shared_ptr<AnalysedNetwork> source, Co
       source_(std::move(source)),
       options_(std::move(options)),
       generator_(options_.seed) {
-  for (const auto id : chosen_groups(*source_, options_)) {
+  const auto ids = chosen_groups(*source_, options_);
+  const auto following = fraction_groups(*source_, ids);
+  for (const auto id : ids) {
     const auto& group = structure().groups[id];
     groups_.emplace_back(id, group.name, group.width, options_);
+    groups_.back().follow_fraction(std::binary_search(following.begin(), following.end(), id));
   }
   require(!groups_.empty(), "model", "The network has no group that can be resized.");
   for (auto& group : groups_)
@@ -78,7 +82,8 @@ void IntegralModelImpl::set_grid(const std::string& name, std::shared_ptr<Grid> 
 void IntegralModelImpl::resize(double fraction) {
   for (const auto& group : groups_)
     fraction_width(fraction, group.source_width());  // throws before anything changes
-  for (auto& group : groups_) group.resize(fraction_width(fraction, group.source_width()));
+  for (auto& group : groups_)
+    if (group.follows_fraction()) group.resize(fraction_width(fraction, group.source_width()));
 }
 
 void IntegralModelImpl::restore() {
@@ -87,7 +92,8 @@ void IntegralModelImpl::restore() {
 
 void IntegralModelImpl::set_distribution(FractionDistribution distribution, FractionSharing sharing) {
   for (const auto& group : groups_)
-    group.check_width(fraction_width(distribution.maximum(), group.source_width()));
+    if (group.follows_fraction())
+      group.check_width(fraction_width(distribution.maximum(), group.source_width()));
   distribution_ = std::move(distribution);
   sharing_ = sharing;
 }
@@ -123,7 +129,9 @@ void IntegralModelImpl::tune_grids() {
 }
 
 void IntegralModelImpl::draw_widths() {
-  const auto draws = [&](const IntegralGroup& group) { return distribution_ || group.distribution(); };
+  const auto draws = [&](const IntegralGroup& group) {
+    return (distribution_ && group.follows_fraction()) || group.distribution();
+  };
   for (auto& group : groups_)
     if (!draws(group)) group.redraw();
   if (const auto* given = std::get_if<double>(&pass_width_)) {
@@ -132,10 +140,11 @@ void IntegralModelImpl::draw_widths() {
     return;
   }
   const auto draw = std::get<WidthDraw>(pass_width_);
-  double fraction = 0;
-  for (size_t g = 0; distribution_ && g < groups_.size(); ++g) {
-    if (g == 0 || sharing_ == FractionSharing::own) fraction = drawn(*distribution_, draw, generator_);
-    groups_[g].resize(fraction_width(fraction, groups_[g].source_width()));
+  std::optional<double> fraction;
+  for (auto& group : groups_) {
+    if (!distribution_ || !group.follows_fraction()) continue;
+    if (!fraction || sharing_ == FractionSharing::own) fraction = drawn(*distribution_, draw, generator_);
+    group.resize(fraction_width(*fraction, group.source_width()));
   }
   for (auto& group : groups_)
     if (group.distribution()) group.resize(drawn(*group.distribution(), draw, generator_));
@@ -191,6 +200,7 @@ std::shared_ptr<IntegralModelImpl> IntegralModelImpl::clone_model() const {
   auto copy = std::make_shared<IntegralModelImpl>(AnalysedNetwork{network_.clone(), structure()}, options_);
   for (size_t g = 0; g < groups_.size(); ++g) {
     copy->groups_[g].set_grid(groups_[g].grid().clone());
+    copy->groups_[g].follow_fraction(groups_[g].follows_fraction());
     if (groups_[g].distribution()) copy->groups_[g].set_distribution(*groups_[g].distribution());
   }
   copy->distribution_ = distribution_;

@@ -1,6 +1,7 @@
 #include "inn/model/network_module.h"
 
 #include "inn/core/error.h"
+#include "inn/network/convert_dtype.h"
 
 namespace inn {
 namespace {
@@ -16,6 +17,16 @@ class Scope : public torch::nn::Module {
   }
   void forget(const std::string& name) { parameters_.erase(name); }
 };
+
+/// Converts the tensor in place, and its gradient. torch::nn::Module::to would make numbers with a point of
+/// indices and masks too, and real ones of complex ones.
+void convert(at::Tensor& tensor, torch::Dtype dtype, bool non_blocking) {
+  const auto wanted = converted_dtype(tensor.scalar_type(), dtype);
+  if (wanted == tensor.scalar_type()) return;
+  const at::Tensor gradient = tensor.grad();
+  tensor.set_data(tensor.detach().to(wanted, non_blocking));
+  if (gradient.defined()) tensor.mutable_grad() = gradient.to(wanted, non_blocking);
+}
 
 }  // namespace
 
@@ -87,7 +98,8 @@ void NetworkModuleImpl::to(torch::Device device, torch::Dtype dtype, bool non_bl
 void NetworkModuleImpl::to(torch::Dtype dtype, bool non_blocking) {
   Network moved = network_;
   moved.to(dtype);
-  torch::nn::Module::to(dtype, non_blocking);
+  for (auto& parameter : parameters()) convert(parameter, dtype, non_blocking);
+  for (auto& buffer : buffers()) convert(buffer, dtype, non_blocking);
   for (size_t s = 0; s < moved.state.size(); ++s) moved.state[s].tensor = network_.state[s].tensor;
   network_ = std::move(moved);
 }

@@ -5,6 +5,7 @@
 
 #include "inn/core/error.h"
 #include "inn/network/files.h"
+#include "inn/network/training_arguments.h"
 #include "recorder.h"
 
 namespace inn {
@@ -58,7 +59,9 @@ Network recorded(torch::jit::Module module, const std::vector<at::Tensor>& examp
     recorder.add_input(i == 0 ? "x" : fmt::format("x_{}", i), examples[i]);
   const Unoptimized unoptimized;
   const std::vector<c10::IValue> inputs(examples.begin(), examples.end());
-  return recorder.record([&] { return module.forward(inputs); });
+  Network network = recorder.record([&] { return module.forward(inputs); });
+  keep_training_arguments(network, SourceMode::evaluation);
+  return network;
 }
 
 }  // namespace

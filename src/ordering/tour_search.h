@@ -23,14 +23,17 @@ class TourCosts {
     float cost;
   };
 
-  /// costs: row-major, `nodes`² entries, symmetric, non-negative; nodes ≥ 3 (a double bridge needs four
-  /// edges).
+  /// costs: row-major, `nodes`² entries, symmetric, non-negative, the diagonal ignored; not copied, so they
+  /// must outlive this object. nodes ≥ 3 (a double bridge needs four edges).
   TourCosts(const float* costs, Node nodes);
 
   /// The number of nodes, the free one included.
-  Node size() const { return size_; }
-  Node free_node() const { return size_ - 1; }
-  float operator()(Node a, Node b) const { return costs_[index(a, b)]; }
+  Node size() const { return free_node_ + 1; }
+  Node free_node() const { return free_node_; }
+  /// Of two different nodes.
+  float operator()(Node a, Node b) const {
+    return a == free_node_ || b == free_node_ ? free_cost_ : row(a)[b];
+  }
   /// The nodes nearest to `node`, the nearest first; none for the free node.
   const Neighbor* begin(Node node) const {
     return neighbors_.data() + starts_[static_cast<std::size_t>(node)];
@@ -43,14 +46,13 @@ class TourCosts {
   double spread() const { return spread_; }
 
  private:
-  std::size_t index(Node a, Node b) const {
-    return static_cast<std::size_t>(a) * static_cast<std::size_t>(size_) + static_cast<std::size_t>(b);
-  }
+  const float* row(Node node) const { return costs_ + static_cast<std::ptrdiff_t>(node) * free_node_; }
   void find_neighbors();
   void place_free_node();
 
-  Node size_;
-  std::vector<float> costs_;
+  const float* costs_;
+  Node free_node_;
+  float free_cost_ = 0;
   std::vector<Neighbor> neighbors_;
   std::vector<std::size_t> starts_;
   float largest_ = 0;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "inn/core/error.h"
+#include "inn/dimension/fraction_groups.h"
 
 namespace inn {
 namespace {
@@ -25,8 +26,10 @@ Pruner::Pruner(AnalysedNetwork source, PrunerOptions options)
 
 Pruner::Pruner(std::shared_ptr<const AnalysedNetwork> source, PrunerOptions options)
     : present_(std::move(source)), options_(std::move(options)) {
-  require(present_ != nullptr, "resampling", "Pruner: its source must not be null.");
+  require(present_ != nullptr, "pruning", "Pruner: its source must not be null.");
   for (const auto& group : present_->groups.groups) source_widths_.push_back(group.width);
+  // Of the source: in a later step another factor of a product may be the widest.
+  if (!options_.widths.unnamed) options_.widths.unnamed = fraction_groups(*present_);
 }
 
 const std::vector<int64_t>& Pruner::operator()(const Group& group, double keep) {
@@ -36,10 +39,10 @@ const std::vector<int64_t>& Pruner::operator()(const Group& group, double keep) 
 const std::vector<int64_t>& Pruner::operator()(const std::string& group, double keep) {
   const GroupId id = present_->groups.find(group);
   const PruneOptions alone{.keep_of = {{glob_of(group), keep}}, .limits = options_.widths.limits};
-  groups_to_prune(present_->groups, alone);
+  groups_to_prune(*present_, alone);
   if (!measured_)
-    measured_ = measure(*present_, present_->groups.select({}), options_.scoring.calibration,
-                        options_.importance.needs);
+    measured_ = measure_groups(*present_, present_->groups.select({}), options_.scoring.calibration,
+                               options_.importance.needs);
   const auto scores = importance_scores(*present_, {id}, options_.importance, options_.scoring, *measured_);
   PrunePlan plan = plan_pruning(*present_, scores, alone, {1, source_widths_});
   chosen_.notes.insert(chosen_.notes.end(), plan.notes.begin(), plan.notes.end());
@@ -49,7 +52,7 @@ const std::vector<int64_t>& Pruner::operator()(const std::string& group, double 
 PrunePlan Pruner::plan(int64_t step, int64_t steps) const {
   require(step >= 1 && step <= steps, "resampling", "Pruner: the step must be in [1, {}] but got {}.", steps,
           step);
-  const auto ids = groups_to_prune(present_->groups, options_.widths);
+  const auto ids = groups_to_prune(*present_, options_.widths);
   ImportanceOptions scoring = options_.scoring;
   if (options_.widths.scope == PruningScope::global && !scoring.normalize) scoring.normalize = "mean";
   const double share = static_cast<double>(step) / static_cast<double>(steps);

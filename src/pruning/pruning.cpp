@@ -1,5 +1,4 @@
 #include "inn/pruning/pruning.h"
-#include "inn/dimension/structure.h"
 
 #include <ATen/ATen.h>
 
@@ -8,6 +7,8 @@
 #include <set>
 
 #include "inn/core/error.h"
+#include "inn/dimension/fraction_groups.h"
+#include "inn/dimension/structure.h"
 #include "inn/pruning/importance.h"
 
 namespace inn {
@@ -98,7 +99,7 @@ class PlanMaker {
       : source_(source), scores_(scores), options_(options), progress_(progress) {}
 
   PrunePlan make() {
-    const auto fractions = kept_fractions(source_.groups, options_);
+    const auto fractions = kept_fractions(source_, options_);
     std::vector<Cut> cuts;
     for (const auto& [id, score] : scores_) {
       const auto& group = source_.groups.groups.at(id);
@@ -168,10 +169,15 @@ std::map<GroupId, GroupMaps> PrunePlan::maps(const Groups& groups) const {
   return maps;
 }
 
-std::map<GroupId, double> kept_fractions(const Groups& groups, const PruneOptions& options) {
+std::map<GroupId, double> kept_fractions(const AnalysedNetwork& source, const PruneOptions& options) {
+  const Groups& groups = source.groups;
   std::map<GroupId, double> fractions;
-  if (options.keep)
-    for (const auto id : groups.select(options.groups)) fractions[id] = *options.keep;
+  if (options.keep) {
+    const auto ids = !options.groups.empty() ? groups.select(options.groups)
+                     : options.unnamed       ? *options.unnamed
+                                             : fraction_groups(source);
+    for (const auto id : ids) fractions[id] = *options.keep;
+  }
   for (const auto& [pattern, keep] : options.keep_of)
     for (const auto id : groups.select({pattern})) fractions[id] = keep;
   for (const auto& pattern : options.exclude)
@@ -179,14 +185,15 @@ std::map<GroupId, double> kept_fractions(const Groups& groups, const PruneOption
   return fractions;
 }
 
-std::vector<GroupId> groups_to_prune(const Groups& groups, const PruneOptions& options) {
+std::vector<GroupId> groups_to_prune(const AnalysedNetwork& source, const PruneOptions& options) {
+  const Groups& groups = source.groups;
   check_limits(options.limits);
   require(options.keep || !options.keep_of.empty() || !options.widths.empty(), "resampling",
           "Pruning: a fraction or a width is required but none is given.");
   if (options.keep) check_kept_fraction(*options.keep);
   for (const auto& [pattern, keep] : options.keep_of) check_kept_fraction(keep);
   std::set<GroupId> ids;
-  for (const auto& [id, keep] : kept_fractions(groups, options)) ids.insert(id);
+  for (const auto& [id, keep] : kept_fractions(source, options)) ids.insert(id);
   for (const auto& [name, width] : options.widths) {
     const GroupId id = groups.find(name);
     const auto& group = groups.groups[id];
@@ -204,8 +211,8 @@ std::vector<GroupId> groups_to_prune(const Groups& groups, const PruneOptions& o
 PrunePlan plan_pruning(const AnalysedNetwork& source, const std::map<GroupId, at::Tensor>& scores,
                        const PruneOptions& options, const PruningProgress& progress) {
   require(progress.share >= 0 && progress.share <= 1, "resampling",
-          "Pruning: the fraction of the cut must be in [0, 1] but got {}.", progress.share);
-  groups_to_prune(source.groups, options);
+          "Pruning: the share of the cut that is made must be in [0, 1] but got {}.", progress.share);
+  groups_to_prune(source, options);
   return PlanMaker(source, scores, options, progress).make();
 }
 

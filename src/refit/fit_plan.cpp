@@ -28,7 +28,8 @@ class FitPlanner {
         maps_(maps),
         readers_(network.values.size()),
         made_by_(network.values.size(), -1),
-        changed_(network.values.size(), false) {
+        changed_(network.values.size(), false),
+        linear_(linear_calls(network)) {
     for (size_t c = 0; c < network.calls.size(); ++c) {
       for (const auto& argument : network.calls[c].arguments)
         argument.for_each_value([&](ValueId id) {
@@ -40,7 +41,6 @@ class FitPlanner {
     }
     for (const auto& output : network.outputs)
       output.for_each_value([&](ValueId id) { readers_[static_cast<size_t>(id)].is_output = true; });
-    for (size_t c = 0; c < network.calls.size(); ++c) linear_.push_back(linear_call(network, c));
     for (size_t s = 0; s < network.state.size(); ++s)
       changed_[static_cast<size_t>(network.state[s].value)] = is_mapped(s);
   }
@@ -165,24 +165,25 @@ class FitPlanner {
 
   /// The one linear call by which everything goes that depends on the value.
   const LinearCall* only_layer_behind(ValueId value) const {
-    std::set<ValueId> reached{value};
+    std::set<size_t> open;  // calls that read what depends on the value
+    const auto reach = [&](ValueId id) {
+      const auto& readers = readers_[static_cast<size_t>(id)];
+      open.insert(readers.calls.begin(), readers.calls.end());
+      return !readers.is_output;
+    };
+    if (!reach(value)) return nullptr;
     const LinearCall* found = nullptr;
-    for (auto c = static_cast<size_t>(made_by_[static_cast<size_t>(value)]) + 1; c < network_.calls.size();
-         ++c) {
-      const auto& call = network_.calls[c];
-      bool reads = false;
-      for (const auto& argument : call.arguments)
-        argument.for_each_value([&](ValueId id) { reads = reads || reached.contains(id); });
-      if (!reads) continue;
+    while (!open.empty()) {
+      const size_t c = open.extract(open.begin()).value();
       if (found) return nullptr;
       if (const auto* linear = std::get_if<LinearCall>(&linear_[c])) {
         found = linear;
         continue;
       }
-      for (const auto& result : call.results) reached.insert(result.values.begin(), result.values.end());
+      for (const auto& result : network_.calls[c].results)
+        for (const auto id : result.values)
+          if (!reach(id)) return nullptr;
     }
-    for (const auto id : reached)
-      if (readers_[static_cast<size_t>(id)].is_output) return nullptr;
     return found;
   }
 
@@ -272,7 +273,7 @@ class FitPlanner {
   std::vector<Readers> readers_;
   std::vector<int64_t> made_by_;
   std::vector<bool> changed_;
-  std::vector<std::variant<std::monostate, LinearCall, std::string>> linear_;  // by call
+  std::vector<MaybeLinearCall> linear_;  // by call
   FitPlan plan_;
 };
 

@@ -80,6 +80,27 @@ const AxisMap* whole_map(size_t state, int64_t axis, const std::map<GroupId, Gro
   return nullptr;
 }
 
+/// Maps as tensors of each device and dtype take them, made once for all such tensors.
+class PreparedMaps {
+ public:
+  explicit PreparedMaps(const std::map<GroupId, GroupMaps>& maps) : maps_(maps) {}
+
+  const std::map<GroupId, GroupMaps>& of(const at::Tensor& tensor) {
+    const auto [found, added] = prepared_.try_emplace({tensor.device().str(), tensor.scalar_type()});
+    if (!added) return found->second;
+    for (const auto& [id, pair] : maps_) {
+      GroupMaps maps{pair.produce.prepared_for(tensor), pair.consume.prepared_for(tensor)};
+      for (const auto& [axis, map] : pair.whole) maps.whole.emplace(axis, map.prepared_for(tensor));
+      found->second.emplace(id, std::move(maps));
+    }
+    return found->second;
+  }
+
+ private:
+  const std::map<GroupId, GroupMaps>& maps_;
+  std::map<std::pair<std::string, c10::ScalarType>, std::map<GroupId, GroupMaps>> prepared_;
+};
+
 void check_maps(const Groups& groups, const std::map<GroupId, GroupMaps>& maps) {
   for (const auto& [id, pair] : maps) {
     const auto& group = groups.groups.at(id);
@@ -171,7 +192,9 @@ std::vector<at::Tensor> apply_maps(const Groups& groups, const Network& network,
   std::set<size_t> mapped;
   for (const auto& [id, pair] : maps)
     for (const auto& member : groups.groups.at(id).members) mapped.insert(member.state);
-  for (const auto state : mapped) tensors[state] = apply_maps(groups, state, tensors[state], maps);
+  PreparedMaps prepared(maps);
+  for (const auto state : mapped)
+    tensors[state] = apply_maps(groups, state, tensors[state], prepared.of(tensors[state]));
   return tensors;
 }
 

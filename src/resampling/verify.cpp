@@ -9,6 +9,7 @@
 
 #include "inn/core/error.h"
 #include "inn/grid/grid.h"
+#include "inn/network/training_arguments.h"
 #include "inn/resampling/maps.h"
 
 namespace inn {
@@ -78,7 +79,7 @@ class Verifier {
       entry.tensor = at::empty({0}, entry.tensor.options().requires_grad(false));
     source_.network.to(at::kDouble);
     for (const auto& entry : source_.network.state) dtypes_.push_back(entry.tensor.scalar_type());
-    source_.network.set_training(false);
+    turn_off_dropout(source_.network);
     inputs_ = random_inputs(source_.network, options.seed);
     expected_ = run({});
     for (int halved = 0; options.redraw && halved < kMostHalvings && amplifies_rounding(); ++halved) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "attention_network.h"
 #include "cli/program_run.h"
 #include "inn/network/files.h"
 #include "inn/pruning/importance.h"
@@ -94,6 +95,33 @@ TEST_F(PruningProgram, KeepsOneChannelWhereAFractionLeavesNoneAndSaysSo) {
   const auto text = folder.run("resample zoo:lenet -o out.pt2 --keep 0.05 --method l1");
   EXPECT_THAT(text.out, HasSubstr("would leave none; it keeps 1."));
   EXPECT_EQ(text.err, "");
+}
+
+TEST_F(PruningProgram, KeepsAFractionOfEveryAxisByEveryMethod) {
+  Network network = test::attention_network();
+  network.signature.argument_names = {"x"};
+  write_pt2(network, folder / "net.pt2");
+  const auto groups = folder.run("groups net.pt2 --json").json();
+  ASSERT_THAT(groups.at("products"), SizeIs(1));
+  for (const auto& product : groups.at("products")) {
+    EXPECT_THAT(product.at("factors"), SizeIs(2));
+    EXPECT_EQ(product.at("follow_fraction"), product.at("factors")[0]);
+  }
+  const std::string heads = groups.at("products")[0].at("factors")[0][0];
+  EXPECT_THAT(folder.run("groups net.pt2").out, HasSubstr(heads + " (4) · "));
+  const auto sizes = [&](const std::string& arguments) {
+    pruned(arguments);
+    const Network cut = read_pt2(folder / "out.pt2");
+    return cut.state[cut.find_state("qkv.weight")].tensor.sizes().vec();
+  };
+  using Sizes = std::vector<int64_t>;
+  for (const std::string method : {"l2", "interpolate", "fold"})
+    EXPECT_EQ(sizes("net.pt2 --keep 0.5 --method " + method), (Sizes{48, 12})) << method;
+  EXPECT_EQ(sizes("net.pt2 --keep 0.5 --groups '*' --method l2"), (Sizes{24, 12}));
+  ASSERT_EQ(folder.run("convert net.pt2 -o integral.pt2").code, 0);
+  EXPECT_EQ(sizes("integral.pt2 --keep 0.5"), (Sizes{48, 12}));
+  EXPECT_EQ(sizes("integral.pt2 --keep 0.5 --keep-of '*=0.5'"), (Sizes{24, 12}));
+  EXPECT_EQ(sizes("integral.pt2 --keep 0.5 --width '" + heads + "=3'"), (Sizes{72, 12}));
 }
 
 TEST_F(PruningProgram, RefusesWhatDoesNotFitTheMethod) {

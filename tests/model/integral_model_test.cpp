@@ -6,8 +6,12 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <set>
+#include <nlohmann/json.hpp>
 
+#include "attention_network.h"
+#include "inn/data_quadrature/data_quadrature.h"
+#include "inn/dimension/fraction_groups.h"
+#include "inn/model/batch_norm.h"
 #include "inn/network/files.h"
 #include "model/small_convolutional.h"
 #include "temporary_folder.h"
@@ -437,6 +441,141 @@ TEST(IntegralModel, RunsInFloat32AfterTo) {
   model->to(at::kFloat);
   EXPECT_LT(difference(model->forward(input().to(at::kFloat)).to(at::kDouble), exact),
             1e-3 * exact.abs().max().item<double>());
+}
+
+/// Scores masked by a boolean buffer, rows chosen by an integer one, a count that training advances.
+Network with_masks() {
+  NetworkBuilder b(4);
+  const auto buffer = [&](const char* name, const at::Tensor& tensor) {
+    return b.state(name, tensor, StateEntry::Kind::buffer);
+  };
+  const auto x = b.call("aten::linear", "", {b.input("x", {2, 1, 4, 6}), b.parameter("fc.weight", {8, 6})});
+  const auto mask = buffer("mask", at::ones({4, 4}, at::kBool).tril());
+  auto y = b.call("aten::scaled_dot_product_attention", "", {x, x, x, mask});
+  y = b.call("aten::index_select", "", {y, 2, buffer("order", at::tensor({3, 1, 0, 2}).to(at::kLong))});
+  y = b.call("aten::add", "Tensor", {y, buffer("count", at::tensor(3).to(at::kLong))});
+  return b.finish(b.call("aten::linear", "", {y, b.parameter("out.weight", {2, 8})}));
+}
+
+TEST(NetworkModule, ConvertsNoMaskNoIndexAndNoCount) {
+  const Network source = with_masks();
+  const auto x = random_inputs(source, 3).at(0).toTensor();
+  const auto expected = source.forward(x);
+  constexpr double kHalfRounding = 3e-2, kFloatRounding = 1e-5;
+  for (const auto& [dtype, tolerance] :
+       {std::pair{at::kFloat, kFloatRounding}, std::pair{at::kBFloat16, kHalfRounding},
+        std::pair{at::kHalf, kHalfRounding}}) {
+    NetworkModule plain(source.clone());
+    IntegralModel integral = convert(source);
+    for (NetworkModuleImpl* module : {plain.get(), static_cast<NetworkModuleImpl*>(integral.get())}) {
+      module->eval();
+      module->to(torch::Device(torch::kCPU), dtype);
+      const auto buffers = module->named_buffers();
+      EXPECT_EQ(buffers["mask"].scalar_type(), at::kBool);
+      EXPECT_EQ(buffers["order"].scalar_type(), at::kLong);
+      EXPECT_EQ(buffers["count"].scalar_type(), at::kLong);
+      EXPECT_EQ(module->named_parameters()["fc.weight"].scalar_type(), dtype);
+      for (const auto& entry : module->network().state)
+        EXPECT_TRUE(entry.tensor.is_same(entry.kind == StateEntry::Kind::parameter
+                                             ? module->named_parameters()[entry.name]
+                                             : buffers[entry.name]));
+      const auto y = module->forward(x.to(dtype));
+      EXPECT_EQ(y.scalar_type(), dtype);
+      EXPECT_LT(difference(y.to(at::kDouble), expected), tolerance * expected.abs().max().item<double>());
+    }
+  }
+}
+
+TEST(NetworkModule, ConvertsGradientsWithTheirParameters) {
+  Network network = small_convolutional();
+  NetworkModule module(network.clone());
+  module->forward(input()).sum().backward();
+  const auto before = module->named_parameters()["conv2.weight"].grad().clone();
+  module->to(at::kFloat);
+  const auto after = module->named_parameters()["conv2.weight"].grad();
+  EXPECT_EQ(after.scalar_type(), at::kFloat);
+  EXPECT_TRUE(at::equal(after, before.to(at::kFloat)));
+}
+
+/// The sizes of the fused projection and of the one behind attention.
+std::vector<int64_t> projections(const IntegralModel& model) {
+  const Network network = model->discretize();
+  std::vector<int64_t> sizes;
+  for (const auto* name : {"qkv.weight", "out.weight"})
+    for (const auto size : network.state[network.find_state(name)].tensor.sizes()) sizes.push_back(size);
+  return sizes;
+}
+
+const std::vector<int64_t> kHalfOfEveryAxis{48, 12, 12, 16}, kHalfOfEveryFactor{3 * 2 * 4, 12, 12, 2 * 4};
+
+TEST(IntegralModel, TakesAFractionOfEveryAxisAndNotItsSquare) {
+  auto model = convert(test::attention_network());
+  ASSERT_EQ(model->groups().size(), 3u);  // channels, heads, channels of each head
+  model->resize(0.5);
+  EXPECT_EQ(projections(model), kHalfOfEveryAxis);
+  EXPECT_EQ(projections(IntegralModel(model->clone_model())), kHalfOfEveryAxis);
+  model->restore();
+  model->set_distribution(FractionDistribution(Choice{{0.5}}));
+  const auto x = random_inputs(test::attention_network(), 1);
+  for (const auto sharing : {FractionSharing::shared, FractionSharing::own}) {
+    model->set_distribution(FractionDistribution(Choice{{0.5}}), sharing);
+    model->train();
+    model->run(x);
+    EXPECT_EQ(projections(model), kHalfOfEveryAxis);
+    model->restore();
+  }
+  model->set_pass_width(0.5);
+  model->run(x);
+  EXPECT_EQ(projections(model), kHalfOfEveryAxis);
+  // By name every factor has the width that it is given.
+  for (auto& group : model->groups()) group.resize(fraction_width(0.5, group.source_width()));
+  EXPECT_EQ(projections(model), kHalfOfEveryFactor);
+}
+
+TEST(IntegralModel, KeepsInItsFileWhatFollowsFractions) {
+  const TemporaryFolder folder;
+  const auto path = folder / "model.pt2";
+  save(*convert(test::attention_network()), path);
+  auto loaded = load_integral(path);
+  loaded->resize(0.5);
+  EXPECT_EQ(projections(loaded), kHalfOfEveryAxis);
+  // A file of a model that was trained with all groups at one fraction does not say it.
+  Network older = read_pt2(path);
+  auto record = nlohmann::json::parse(older.extra.at("integral.json"));
+  for (auto& group : record["groups"]) group.erase("follows_fraction");
+  older.extra["integral.json"] = record.dump();
+  auto as_trained = load_integral(older);
+  as_trained->resize(0.5);
+  EXPECT_EQ(projections(as_trained), kHalfOfEveryFactor);
+}
+
+TEST(FoldBatchNorm, ChangesNoOutput) {
+  const Network network = small_convolutional();
+  const Network folded = fold_batch_norm(network);
+  EXPECT_EQ(folded.calls.size(), network.calls.size() - 1);
+  folded.validate();
+  EXPECT_LT(difference(folded.forward(input()), network.forward(input())), kRounding);
+}
+
+TEST(RecalibrateBatchNorm, GivesTheMeansOverAllBatches) {
+  Network network = small_convolutional();
+  std::vector<at::Tensor> seen;
+  const auto weight = network.state[network.find_state("conv1.weight")].tensor.detach();
+  int left = 3;
+  const auto generator = at::detail::createCPUGenerator(5);
+  recalibrate_batch_norm(network, [&]() -> std::optional<at::Tensor> {
+    if (left-- == 0) return std::nullopt;
+    const auto batch = at::randn({4, 3, 3, 3}, generator, at::TensorOptions(at::kDouble));
+    seen.push_back(at::conv2d(batch, weight, {}, 1, 1));
+    return batch;
+  });
+  const auto mean = network.state[network.find_state("bn1.running_mean")].tensor;
+  const auto variance = network.state[network.find_state("bn1.running_var")].tensor;
+  EXPECT_LT(difference(mean, at::cat(seen).mean({0, 2, 3})), kRounding);
+  std::vector<at::Tensor> variances;
+  for (const auto& batch : seen) variances.push_back(batch.transpose(0, 1).flatten(1).var(1));
+  EXPECT_LT(difference(variance, at::stack(variances).mean(0)), kRounding);
+  EXPECT_THROW(recalibrate_batch_norm(network, [] { return std::nullopt; }), std::invalid_argument);
 }
 
 }  // namespace

@@ -13,6 +13,8 @@
 
 #include <set>
 
+#include "attention_network.h"
+#include "inn/dimension/fraction_groups.h"
 #include "inn/dimension/tracer.h"
 #include "inn/resampling/verify.h"
 #include "network_builder.h"
@@ -146,6 +148,36 @@ TEST(Pruner, ReachesTheSameWidthsInManyStepsAsInOne) {
     const auto& groups = in_many.present().groups;
     EXPECT_EQ(groups.groups[groups.find("mix")].width, 3);
     in_many.network().validate();
+  }
+}
+
+/// The sizes of the fused projection and of the one behind attention.
+std::vector<int64_t> projections(const Network& network) {
+  auto sizes = state_named(network, "qkv.weight").sizes().vec();
+  for (const auto size : state_named(network, "out.weight").sizes()) sizes.push_back(size);
+  return sizes;
+}
+
+TEST(Pruner, KeepsAFractionOfEveryAxisAndNotItsSquare) {
+  const auto source = analyse(test::attention_network());
+  for (const int64_t steps : {1, 3}) {  // after the first of three the heads are not as wide as they were
+    Pruner pruner(source, {.widths = {.keep = 0.5}});
+    for (int64_t step = 1; step <= steps; ++step) pruner.prune(pruner.plan(step, steps));
+    EXPECT_EQ(projections(pruner.network()), (std::vector<int64_t>{48, 12, 12, 16})) << steps;
+  }
+  Pruner one_by_one(source);
+  for (const auto id : fraction_groups(source)) one_by_one(source.groups.groups[id], 0.5);
+  EXPECT_EQ(projections(one_by_one.prune()), (std::vector<int64_t>{48, 12, 12, 16}));
+}
+
+TEST(Pruner, CutsEveryFactorThatIsNamed) {
+  const auto source = analyse(test::attention_network());
+  std::vector<std::pair<std::string, double>> all;
+  for (const auto id : source.groups.select({})) all.emplace_back(source.groups.groups[id].name, 0.5);
+  for (const PruneOptions& named :
+       {PruneOptions{.keep = 0.5, .groups = {"*"}}, PruneOptions{.keep_of = all}}) {
+    Pruner pruner(source, {.widths = named});
+    EXPECT_EQ(projections(pruner.prune(pruner.plan())), (std::vector<int64_t>{3 * 2 * 4, 12, 12, 2 * 4}));
   }
 }
 

@@ -203,7 +203,7 @@ TEST(WidthLimits, GiveTheMultipleThatASearchFinds) {
 
 TEST(Pruning, RefusesWhatIsNoWidth) {
   const auto source = analyse(chain({4, 4}));
-  const auto groups = [&](const PruneOptions& options) { return groups_to_prune(source.groups, options); };
+  const auto groups = [&](const PruneOptions& options) { return groups_to_prune(source, options); };
   EXPECT_THROW(groups({}), std::invalid_argument);
   EXPECT_THROW(groups({.keep = -0.1}), std::invalid_argument);
   EXPECT_THROW(groups({.keep = 1.1}), std::invalid_argument);

@@ -35,7 +35,7 @@ std::map<GroupId, int64_t> widths_within_budget(const AnalysedNetwork& source,
                                                 const Budget& budget, const Calibration& calibration,
                                                 const BudgetSearchOptions& options = {});
 
-/// Returns the plain network within the budget: error curves of `groups` (all that can be resized where it is
+/// Returns the plain network within the budget: error curves of `groups` (learned_groups where it is
 /// empty) are measured on the calibration data, the widths chosen by them, and the network resampled by the
 /// quadrature of the data. No labels are used. Throws as `error_curves`, `widths_within_budget` and `resample`
 /// do.

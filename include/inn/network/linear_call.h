@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "inn/network/network.h"
+#include "inn/network/value_uses.h"
 
 namespace inn {
 
@@ -31,9 +32,18 @@ struct LinearCall {
   int64_t input_axis() const { return input_first ? 0 : 1; }
 };
 
-/// Returns the call as a linear one; if it has a weight that cannot be fit, the reason; nothing if it has no
-/// weight (a product of two activations, a sum, a norm).
-std::variant<std::monostate, LinearCall, std::string> linear_call(const Network& network, size_t call);
+/// A call as a linear one; if it has a weight that cannot be fit, the reason; nothing if it has no weight (a
+/// product of two activations, a sum, a norm).
+using MaybeLinearCall = std::variant<std::monostate, LinearCall, std::string>;
+
+/// Returns the call as a linear one, or why it is not.
+///
+/// uses: of this network. The form without it builds one, which takes time linear in the number of calls.
+MaybeLinearCall linear_call(const Network& network, const ValueUses& uses, size_t call);
+MaybeLinearCall linear_call(const Network& network, size_t call);
+
+/// Returns `linear_call` of every call, in time linear in their number.
+std::vector<MaybeLinearCall> linear_calls(const Network& network);
 
 /// The positions used of each sample: all, or at most `most` random ones by `seed`, the same for every
 /// sample.

@@ -25,7 +25,7 @@ struct PrunerOptions {
 /// Group by group:
 ///
 ///     Pruner pruner(source, {.importance = find_importance("l1")});
-///     for (const auto& group : groups) pruner(group, 0.5);
+///     for (const auto id : fraction_groups(source)) pruner(source.groups.groups[id], 0.5);
 ///     const Network half = pruner.prune();
 ///
 /// or all groups iteratively, with training between the steps:

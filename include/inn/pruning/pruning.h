@@ -23,10 +23,13 @@ enum class PruningScope {
 };
 
 struct PruneOptions {
-  /// The fraction of channels to keep, in [0, 1], of `groups` (globs; empty: all resizable groups) without
+  /// The fraction of the channels that is kept, in [0, 1], of `groups` (globs; empty: `unnamed`) without
   /// `exclude` (globs).
   std::optional<double> keep = {};
   std::vector<std::string> groups = {};
+  /// The groups that `keep` is for where none are named. Nothing: inn::fraction_groups of the network, which
+  /// cuts one factor of a product, so that each axis keeps the fraction and not its square.
+  std::optional<std::vector<GroupId>> unnamed = {};
   std::vector<std::string> exclude = {};
   /// Fractions for groups that match a glob; the last match wins.
   std::vector<std::pair<std::string, double>> keep_of = {};
@@ -53,14 +56,14 @@ struct PrunePlan {
   std::map<GroupId, GroupMaps> maps(const Groups& groups) const;
 };
 
-/// Returns the fraction for each group that matches a pattern. Throws std::invalid_argument for a pattern
-/// that matches no group or only pinned ones.
-std::map<GroupId, double> kept_fractions(const Groups& groups, const PruneOptions& options);
+/// Returns the fraction that each group keeps which has one. Throws std::invalid_argument for a pattern of no
+/// group, or of pinned ones only.
+std::map<GroupId, double> kept_fractions(const AnalysedNetwork& source, const PruneOptions& options);
 
-/// Returns the groups selected by the options, ascending. Throws std::invalid_argument for a fraction outside
-/// [0, 1], a name or pattern without group, a width outside [1, the group's], limits out of range, and if
-/// neither a fraction nor a width is given.
-std::vector<GroupId> groups_to_prune(const Groups& groups, const PruneOptions& options);
+/// Returns the groups that the options name, ascending. Throws std::invalid_argument for a fraction outside
+/// [0, 1], a name or pattern of no group, a width outside [1, the group's], limits out of their range, and
+/// where neither a fraction nor a width is given.
+std::vector<GroupId> groups_to_prune(const AnalysedNetwork& source, const PruneOptions& options);
 
 /// Returns a plan for the groups of `scores` ([width], float64, by importance_scores).
 ///

@@ -13,7 +13,8 @@
 
 namespace inn {
 
-/// A function of d coordinates: [N, d] float64 to [N], or to [N, …] for several functions at once.
+/// A function of d coordinates: [N, d] float64 to [N], or to [N, …] for several functions at once. The value of
+/// a point must not depend on the other points.
 using Integrand = std::function<at::Tensor(const at::Tensor& points)>;
 
 struct IntegrateOptions {
@@ -21,14 +22,16 @@ struct IntegrateOptions {
   std::vector<double> lower = {0};
   std::vector<double> upper = {1};
   /// Points per axis: one number for all axes, or one per axis; for monte-carlo, sobol, halton and herding
-  /// the number of samples.
-  std::vector<int64_t> counts = {100};
+  /// the number of samples. Empty: 100.
+  std::vector<int64_t> counts = {};
   /// In the form that find_quadrature accepts.
   std::string rule = "trapezoid";
   /// For sampling rules; equal seeds give equal samples.
   uint64_t seed = 0;
   /// Number of randomizations of sobol and halton in `integrate_with_error`.
   int64_t replicas = 16;
+  /// Maximum number of points of a product of axes per call of the function.
+  int64_t points_at_once = 1 << 18;
 };
 
 /// Returns ∫ f over the box: a scalar, or […] if f returns [N, …], in the dtype of f's values.
@@ -36,15 +39,17 @@ struct IntegrateOptions {
 ///   integrate([](const at::Tensor& x) { return at::sin(10 * x.select(1, 0)); },
 ///             {.lower = {0}, .upper = {std::numbers::pi}, .counts = {100}, .rule = "trapezoid"});
 ///
-/// Uses the product of the rule's own nodes in every axis, or samples. f is called once, with all N points.
-/// Differentiable like f's values. Throws std::invalid_argument if bounds or counts do not match or are not
-/// finite, if f does not return one value per point, or if the rule is unknown.
+/// Uses the product of the rule's own nodes in every axis, evaluated in parts, or samples, evaluated at once.
+/// Memory: what f needs for `points_at_once` points; if f's values require gradients, its graph for all
+/// points. Differentiable like f's values. Throws std::invalid_argument if bounds or counts do not match or
+/// are not finite, if f does not return one value per point, if the rule is unknown, and for options that
+/// would be ignored: a seed for a rule without samples, replicas.
 at::Tensor integrate(const Integrand& f, const IntegrateOptions& options);
 
-/// Returns the same integral on a grid of [0,1]^d, scaled to the box; `options.counts` and `seed` are
-/// ignored.
+/// Returns the same integral on a grid of [0,1]^d, scaled to the box; also evaluated in parts.
 ///
-/// Also differentiable in the grid's parameters, through the points and the weights.
+/// Also differentiable in the grid's parameters, through the points and the weights. Throws likewise, and if
+/// the options have counts or a seed, since the grid determines the points.
 at::Tensor integrate(const Integrand& f, const TensorGrid& grid, const IntegrateOptions& options);
 
 /// Returns ∫ f over the box and its standard error, each a scalar, or […] if f returns [N, …].

@@ -4,6 +4,7 @@
 
 #include "importances.h"
 #include "inn/core/error.h"
+#include "inn/ordering/path_cost.h"
 
 namespace inn::importance_entries {
 namespace {
@@ -31,11 +32,6 @@ at::Tensor lamp_scores(const at::Tensor& rows) {
   return at::zeros_like(scores).scatter(0, order, scores);
 }
 
-at::Tensor distances_to_others(const at::Tensor& rows) {
-  constexpr int64_t kNoMatrixProduct = 2;  // |a|² − 2ab + |b|² loses the digits of small distances
-  return at::cdist(rows, rows, 2, kNoMatrixProduct).sum({1});
-}
-
 }  // namespace
 
 std::vector<Importance> of_weights() {
@@ -58,7 +54,7 @@ std::vector<Importance> of_weights() {
       {.name = "fpgm",
        .doc = "sum of the distances to the other channels' weights, smallest near their geometric median (He "
               "et al., CVPR 2019)",
-       .scores = by_member([](const at::Tensor& rows, const auto&) { return distances_to_others(rows); })},
+       .scores = by_member([](const at::Tensor& rows, const auto&) { return distance_sums(rows); })},
   };
 }
 
