@@ -535,7 +535,7 @@ TEST(IntegralModel, TakesAFractionOfEveryAxisAndNotItsSquare) {
 TEST(IntegralModel, KeepsInItsFileWhatFollowsFractions) {
   const TemporaryFolder folder;
   const auto path = folder / "model.pt2";
-  save(*convert(test::attention_network()), path);
+  save_integral(*convert(test::attention_network()), path);
   auto loaded = load_integral(path);
   loaded->resize(0.5);
   EXPECT_EQ(projections(loaded), kHalfOfEveryAxis);
