@@ -204,7 +204,7 @@ TEST(Checkpoint, IsRefusedWhereTheModelsAxesDiffer) {
   auto options = options_of("sgd", folder);
   options.epochs = 1;
   const auto run = [&](const ConvertOptions& converted, const std::function<void(IntegralModelImpl&)>& set) {
-    const auto model = convert(small_network(), converted);
+    auto model = convert(small_network(), converted);
     set(*model);
     train(*model, data, kNormalization, options);
   };
