@@ -78,6 +78,27 @@ bool Algebra::conflict(const Axis& a, const Axis& b, const std::string& site) {
 void Algebra::inherit(const Variable& from, const Axis& to) {
   if (from.pinned) pin(to, *from.pinned);
   if (from.fixed) fix(to);
+  // What never varies has no part that does; of what varies, one part may be a number.
+  if (from.varies == Varies::never || to.is_variable())
+    to.for_each_variable([&](const Axis& leaf) { note(leaf, from.varies); });
+}
+
+void Algebra::note(const Axis& variable, Varies varies) {
+  resolve(variable).for_each_variable([&](const Axis& leaf) {
+    auto& known = variables_[leaf.variable].varies;
+    if (known == Varies::unknown) known = varies;
+  });
+}
+
+bool Algebra::may_be_one(VariableId variable, const Axis& axis) const {
+  const auto varies = variables_[variable].varies;
+  if (varies == Varies::unknown || axis.is_constant()) return true;
+  bool any_varies = false, all_stay = true;
+  axis.for_each_variable([&](const Axis& leaf) {
+    any_varies = any_varies || variables_[leaf.variable].varies == Varies::always;
+    all_stay = all_stay && variables_[leaf.variable].varies == Varies::never;
+  });
+  return varies == Varies::never ? !any_varies : !all_stay;
 }
 
 bool Algebra::unify(const Axis& a, const Axis& b, const std::string& site) {
@@ -107,7 +128,8 @@ bool Algebra::bind(VariableId id, const Axis& axis, const std::string& site) {
     pin(Axis::of_variable(id, axis.size), fmt::format("{} requires exactly {} channels", site, axis.size));
     return true;
   }
-  if (contains(axis, id)) return conflict(Axis::of_variable(id, axis.size), axis, site);
+  if (contains(axis, id) || !may_be_one(id, axis))
+    return conflict(Axis::of_variable(id, axis.size), axis, site);
   auto& variable = variables_[id];
   variable.binding = axis;
   axis.for_each_variable([&](const Axis& leaf) { variables_[leaf.variable].site = site; });

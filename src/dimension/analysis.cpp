@@ -3,6 +3,13 @@
 #include "inn/core/error.h"
 
 namespace inn {
+namespace {
+
+bool is_dynamic(const Value& value, size_t axis) {
+  return axis < value.formulas.size() && !value.formulas[axis].empty();
+}
+
+}  // namespace
 
 Analysis::Analysis(const Network& network_, const RuleTable& rules_) : network(network_), rules(rules_) {
   axes.resize(network.values.size());
@@ -11,6 +18,9 @@ Analysis::Analysis(const Network& network_, const RuleTable& rules_) : network(n
   bounded.resize(network.state.size());
   of_parameters.resize(network.values.size());
   read.resize(network.values.size());
+  for (const auto input : network.inputs)
+    for (size_t d = 0; d < network.values[input].sizes.size(); ++d)
+      has_dynamic_sizes = has_dynamic_sizes || is_dynamic(network.values[input], d);
   const auto note = [&](ValueId id) { read[id] = true; };
   for (const auto& call : network.calls)
     for (const auto& argument : call.arguments) argument.for_each_value(note);
@@ -29,7 +39,11 @@ void Analysis::consume(Place place, const Axis& part) {
 
 void Analysis::run() {
   start();
-  for (size_t i = 0; i < network.calls.size(); ++i) apply(i);
+  for (size_t i = 0; i < network.calls.size(); ++i) {
+    apply(i);
+    algebra.settle_sizes();
+  }
+  algebra.pin_open_sizes();
   finish();
 }
 
@@ -40,6 +54,8 @@ void Analysis::start() {
     Axes fresh;
     for (size_t d = 0; d < value.sizes.size(); ++d) {
       fresh.push_back(algebra.fresh(value.sizes[d]));
+      if (has_dynamic_sizes)
+        algebra.note(fresh.back(), is_dynamic(value, d) ? Algebra::Varies::always : Algebra::Varies::never);
       algebra.pin(fresh.back(), fmt::format("axis {} of the input '{}'", d, value.name));
     }
     axes[input] = std::move(fresh);
@@ -52,6 +68,7 @@ void Analysis::start() {
     for (const auto size : network.state[s].tensor.sizes()) {
       // An axis of size 1 in a parameter broadcasts; it is nobody's width.
       fresh.push_back(size == 1 ? Axis::of_constant(1) : algebra.fresh(size));
+      if (has_dynamic_sizes) algebra.note(fresh.back(), Algebra::Varies::never);
       from.push_back({{s, d++, 0, size, 1}});
     }
     // Integers and truth values are positions and masks: nothing lies between two of them.

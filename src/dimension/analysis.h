@@ -61,7 +61,8 @@ class Analysis {
   const RuleTable& rules;
   Algebra algebra;
   std::vector<std::optional<Axes>> axes;      // by value
-  std::vector<std::optional<Axis>> integers;  // by value
+  std::vector<std::optional<Axis>> integers;  // by value: sizes, whose products and sums have no order
+  bool has_dynamic_sizes = false;             // the source says which sizes of inputs vary
   std::vector<std::vector<std::vector<ScaleSource>>>
       scale_sources;                // by value, by axis: all are scaled together
   std::vector<bool> bounded;        // by state: see Groups::bounded

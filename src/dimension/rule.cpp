@@ -149,23 +149,34 @@ const std::vector<int64_t>& RuleContext::result_sizes(size_t index) const {
   return analysis_.network.values[results_.at(index)].sizes;
 }
 
-std::optional<Axis> RuleContext::integer_axis(const std::string& name) const {
+std::optional<Axis> RuleContext::integer_axis(const std::string& name) {
   if (!has(name)) return std::nullopt;
   const auto& value = argument(name);
   if (value.is_value()) return analysis_.integers[value.value()];
-  if (value.is_constant() && value.constant().isInt() && value.constant().toInt() >= 0)
-    return Axis::of_constant(value.constant().toInt());
-  return std::nullopt;
+  if (!value.is_constant() || !value.constant().isInt() || value.constant().toInt() < 0) return std::nullopt;
+  return size_argument(name, value.constant().toInt());
 }
 
+namespace {
+
+/// The integer argument, or element of a list of them. One integer may stand where a list of one is meant.
+const Argument& item_of(const Argument& argument, std::optional<size_t> element) {
+  return element && argument.is_list() ? argument.list().at(*element) : argument;
+}
+
+}  // namespace
+
 Axis RuleContext::size_argument(const std::string& name, int64_t actual, std::optional<size_t> element) {
-  const auto& value = argument(name);
-  const Argument* item = element && value.is_list() ? &value.list().at(*element) : &value;
-  if (item->is_value()) {
-    const auto& known = analysis_.integers[item->value()];
-    return known && known->size == actual ? *known : fresh(actual);
+  const auto& item = item_of(argument(name), element);
+  if (item.is_value()) {
+    const auto& known = analysis_.integers[item.value()];
+    if (known && known->size == actual) {
+      const Axis size = analysis_.algebra.resolve(*known);
+      if (!size.is_product() && !size.is_sum()) return size;
+    }
   }
   const Axis axis = fresh(actual);
+  if (!item.is_value() && analysis_.has_dynamic_sizes) analysis_.algebra.note(axis, Algebra::Varies::never);
   follow(name, axis, element);
   return axis;
 }
@@ -173,7 +184,25 @@ Axis RuleContext::size_argument(const std::string& name, int64_t actual, std::op
 void RuleContext::follow(const std::string& name, const Axis& axis, std::optional<size_t> element) {
   const auto index = position(name);
   if (!index) raise("dimension", "{}: no argument '{}'.", site_, name);
-  analysis_.sizes.push_back({call_index_, *index, element, axis});
+  const bool is_replaced = analysis_.replacements.contains(call_index_);
+  const Argument* item = is_replaced ? nullptr : &item_of(argument(name), element);
+  if (item == nullptr || !item->is_value()) {
+    analysis_.sizes.push_back({call_index_, *index, element, axis});
+    return;
+  }
+  const auto& known = analysis_.integers[item->value()];
+  if (known && known->size == axis.size)
+    analysis_.algebra.equate_size(axis, *known, site_);
+  else
+    pin(axis, fmt::format("{} takes a size that the network computes", site_));
+}
+
+void RuleContext::equate_quotient(const Axis& whole, const Axis& part, const Axis& factor) {
+  analysis_.algebra.equate_quotient(whole, part, factor, site_);
+}
+
+void RuleContext::equate_difference(const Axis& whole, const Axis& part, const Axis& rest) {
+  analysis_.algebra.equate_difference(whole, part, rest, site_);
 }
 
 void RuleContext::replace_by_sizes(int64_t along) {
@@ -240,8 +269,8 @@ Axes RuleContext::result_axes(size_t index) const {
   return resolved;
 }
 
-void RuleContext::set_integer(const Axis& axis, size_t index) {
-  analysis_.integers[results_.at(index)] = axis;
+void RuleContext::set_integer(const Axis& size, size_t index) {
+  analysis_.integers[results_.at(index)] = size;
 }
 
 int64_t RuleContext::normalize(int64_t axis, size_t rank) const {

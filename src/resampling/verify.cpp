@@ -11,6 +11,7 @@
 #include "inn/grid/grid.h"
 #include "inn/network/training_arguments.h"
 #include "inn/resampling/maps.h"
+#include "inn/resampling/verify_sizes.h"
 
 namespace inn {
 namespace {
@@ -187,21 +188,9 @@ class Verifier {
 }  // namespace
 
 std::vector<c10::IValue> random_inputs(const Network& network, uint64_t seed) {
-  auto generator = at::detail::createCPUGenerator(seed);
-  std::vector<c10::IValue> inputs;
-  for (const auto id : network.inputs) {
-    const auto& value = network.values[id];
-    require(value.kind == Value::Kind::tensor, "resampling",
-            "Input '{}': must be a tensor; other example inputs cannot be generated.", value.name);
-    const bool floating = c10::isFloatingType(value.dtype);
-    if (floating) {
-      inputs.emplace_back(at::randn(value.sizes, generator, at::TensorOptions(value.dtype)));
-    } else {
-      const int64_t count = c10::multiply_integers(value.sizes);
-      inputs.emplace_back((1 - at::arange(count, at::kLong).remainder(2)).view(value.sizes).to(value.dtype));
-    }
-  }
-  return inputs;
+  std::vector<std::vector<int64_t>> sizes;
+  for (const auto id : network.inputs) sizes.push_back(network.values[id].sizes);
+  return random_inputs(network, sizes, seed);
 }
 
 std::vector<GroupVerification> verify_groups(const AnalysedNetwork& source, const VerifyOptions& options) {

@@ -11,6 +11,7 @@ import sys
 
 import torch
 from torch import nn
+from torch.export import Dim
 from torch.nn import functional as F
 
 BATCH, TOKENS, WIDTH = 2, 6, 16
@@ -340,6 +341,142 @@ class Standardized(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
+class Swap(nn.Module):
+    """Two windows of two tokens each: a size that torch.export writes as 2*n of memory [n, 2]."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(5, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        n = x.shape[0]
+        y = self.a(x).view(2 * n, 2, 8)
+        return self.b((y - y.mean(1, keepdim=True)).view(n, 4, 8))
+
+
+class TwoOrders(nn.Module):
+    """One size in two orders, [n, 2] and [2, n], added: n and 2 are not one, though equal in the example."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(5, 8), nn.Linear(5, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        n, t, _ = x.shape
+        return self.c((self.a(x).reshape(t * n, 8) + self.b(x).transpose(0, 1).reshape(t * n, 8)).view(n, t, 8))
+
+
+class FoldedHeads(nn.Module):
+    """Heads folded into the batch, as older attention code has them."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v, self.o = nn.Linear(5, 12), nn.Linear(5, 12), nn.Linear(5, 12), nn.Linear(12, 4)
+
+    def forward(self, x):
+        n, t, _ = x.shape
+        q, k, v = (f(x).view(n, t, 3, -1).transpose(1, 2).reshape(n * 3, t, -1) for f in (self.q, self.k, self.v))
+        y = torch.baddbmm(torch.zeros(n * 3, t, t), q, k.transpose(1, 2)).softmax(-1) @ v
+        return self.o(y.view(n, 3, t, -1).transpose(1, 2).reshape(n, t, -1))
+
+
+class WindowAttention(nn.Module):
+    """Swin's: windows by view(-1, …), and their number read from the shape."""
+
+    def __init__(self):
+        super().__init__()
+        self.i, self.qkv, self.p, self.o = nn.Linear(5, 8), nn.Linear(8, 18), nn.Linear(6, 8), nn.Linear(8, 4)
+
+    def attention(self, x):
+        n, t, _ = x.shape
+        q, k, v = self.qkv(x).reshape(n, t, 3, 2, -1).permute(2, 0, 3, 1, 4).unbind(0)
+        return self.p(((q @ k.transpose(-2, -1)).softmax(-1) @ v).transpose(1, 2).reshape(n, t, -1))
+
+    def forward(self, x):
+        x = self.i(x)
+        y = x.view(-1, 2, 3, 2, 3, 8).transpose(2, 3).reshape(-1, 9, 8)
+        y = self.attention(y).view(-1, 2, 2, 3, 3, 8).transpose(2, 3).reshape(-1, 6, 6, 8)
+        return self.o(x + y)
+
+
+class WindowHeads(nn.Module):
+    """Windows and heads folded into the batch: a size of three factors."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.o = nn.Linear(5, 12), nn.Linear(12, 4)
+
+    def forward(self, x):
+        n, c = x.shape[0], x.shape[3]
+        y = x.view(n, 3, 2, 3, 2, c).transpose(2, 3).reshape(n * 9, 4, c)
+        q = self.q(y).view(n * 9, 4, 3, -1).transpose(1, 2).reshape(n * 9 * 3, 4, -1)
+        y = torch.bmm(q, q.transpose(1, 2)).softmax(-1) @ q
+        y = self.o(y.view(n * 9, 3, 4, -1).transpose(1, 2).reshape(n * 9, 4, -1))
+        return y.view(n, 3, 3, 2, 2, -1).transpose(2, 3).reshape(n, 6, 6, -1)
+
+
+class Prompt(nn.Module):
+    """Learned tokens before the others: a size t + 3 whose 3 is a width."""
+
+    def __init__(self):
+        super().__init__()
+        self.i, self.p, self.q, self.o = nn.Linear(5, 8), nn.Parameter(torch.randn(1, 3, 8)), nn.Linear(8, 8), nn.Linear(8, 4)
+
+    def forward(self, x):
+        n, t, _ = x.shape
+        y = torch.cat([self.p.expand(n, -1, -1), self.i(x)], 1)
+        q = self.q(y).view(n, t + 3, 2, -1).transpose(1, 2)
+        y = (q @ q.transpose(-2, -1)).softmax(-1) @ q
+        return self.o(y.transpose(1, 2).reshape(n, t + 3, -1)).mean(1)
+
+
+class ImageTokens(nn.Module):
+    """Tokens of an image of any size and back, rows or columns first."""
+
+    def __init__(self, columns_first):
+        super().__init__()
+        self.columns_first = columns_first
+        self.a, self.l, self.b = nn.Conv2d(3, 8, 1), nn.Linear(8, 8), nn.Conv2d(8, 2, 1)
+
+    def forward(self, x):
+        y = self.a(x)
+        n, c, h, w = y.shape
+        if self.columns_first:
+            t = y.permute(0, 3, 2, 1).reshape(n, w * h, c)
+            return self.b((t + self.l(t)).view(n, w, h, c).permute(0, 3, 2, 1))
+        t = y.flatten(2).transpose(1, 2)
+        return self.b((t + self.l(t).view(n, h * w, c)).transpose(1, 2).view(n, c, h, w))
+
+
+class ImageRows(nn.Module):
+    """Rows of an image of any height folded into the batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.l, self.b = nn.Conv2d(3, 8, 1), nn.Linear(8, 6), nn.Conv2d(6, 2, 1)
+
+    def forward(self, x):
+        y = self.a(x)
+        n, c, h, w = y.shape
+        y = self.l(y.permute(0, 2, 3, 1).reshape(n * h, w, c)).cumsum(1)
+        return self.b(y.view(n, h, w, -1).permute(0, 3, 1, 2))
+
+
+class ImageWindows(nn.Module):
+    """Windows of 2 of an image of any even size."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.l, self.b = nn.Conv2d(3, 8, 1), nn.Linear(8, 8), nn.Conv2d(8, 2, 1)
+
+    def forward(self, x):
+        y = self.a(x)
+        n, c, h, w = y.shape
+        y = y.view(n, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 3, 5, 1).reshape(-1, 4, c)
+        y = y + self.l(y.mean(1, keepdim=True))
+        return self.b(y.view(n, h // 2, w // 2, 2, 2, c).permute(0, 5, 1, 3, 2, 4).reshape(n, c, h, w))
+
+
 def sequence():
     return torch.randn(BATCH, TOKENS, 5)
 
@@ -352,6 +489,9 @@ def tokens():
     return torch.randint(0, 20, (BATCH, TOKENS))
 
 
+N, T = Dim("n", min=1, max=64), Dim("t", min=2, max=64)
+
+# How each is made, its example inputs, and which of their sizes are dynamic (none where that is left out).
 NETWORKS = {
     "self_attention": (SelfAttention, lambda: (sequence(),)),
     "cross_attention": (CrossAttention, lambda: (sequence(),)),
@@ -368,6 +508,17 @@ NETWORKS = {
     "unet": (UNet, lambda: (image(),)),
     "mixer": (Mixer, lambda: (image(),)),
     "standardized": (Standardized, lambda: (image(),)),
+    "swap": (Swap, lambda: (torch.randn(2, 4, 5),), ({0: N},)),
+    "two_orders": (TwoOrders, lambda: (torch.randn(2, 2, 5),), ({0: N},)),
+    "folded_heads": (FoldedHeads, lambda: (sequence(),), ({0: N},)),
+    "folded_heads_static": (FoldedHeads, lambda: (sequence(),)),
+    "window_attention": (WindowAttention, lambda: (torch.randn(2, 6, 6, 5),), ({0: N},)),
+    "window_heads": (WindowHeads, lambda: (torch.randn(3, 6, 6, 5),), ({0: N},)),
+    "prompt": (Prompt, lambda: (torch.randn(2, 4, 5),), ({0: N, 1: T},)),
+    "image_tokens": (lambda: ImageTokens(False), lambda: (torch.randn(2, 3, 6, 6),), ({0: N, 2: Dim("h", max=64), 3: Dim("w", max=64)},)),
+    "image_columns": (lambda: ImageTokens(True), lambda: (torch.randn(2, 3, 6, 6),), ({0: N, 2: Dim("h", max=64), 3: Dim("w", max=64)},)),
+    "image_rows": (ImageRows, lambda: (torch.randn(2, 3, 2, 5),), ({0: N, 2: Dim("h", max=64)},)),
+    "image_windows": (ImageWindows, lambda: (torch.randn(2, 3, 4, 4),), ({0: N, 2: 2 * Dim("h", max=64), 3: 2 * Dim("w", max=64)},)),
 }
 
 
@@ -376,8 +527,8 @@ def main(folder, names):
     for name in names:
         path = folder / f"{name}.pt2"
         torch.manual_seed(0)
-        make, inputs = NETWORKS[name]
-        program = torch.export.export(make().eval(), inputs(), strict=False)
+        make, inputs, *sizes = NETWORKS[name]
+        program = torch.export.export(make().eval(), inputs(), dynamic_shapes=sizes[0] if sizes else None, strict=False)
         partial = path.with_suffix(".partial.pt2")
         torch.export.save(program, partial)
         partial.rename(path)

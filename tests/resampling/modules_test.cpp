@@ -9,6 +9,7 @@
 #include "inn/network/files.h"
 #include "inn/resampling/verify.h"
 #include "resampling/hand_over.h"
+#include "temporary_folder.h"
 
 namespace inn {
 namespace {
@@ -31,13 +32,39 @@ TEST(ExportedModules, HaveGroupsThatAreProvedAndHalvesThatPythonRuns) {
     if (file.path().extension() != ".pt2") continue;
     const auto name = file.path().stem().string();
     SCOPED_TRACE(name);
-    const auto source = analyse(read_pt2(file.path()));
+    const Network network = read_pt2(file.path());
+    const auto source = analyse(network);
     EXPECT_TRUE(source.groups.unknown_operators.empty());
     for (const auto& verification : verify_groups(source, {}))
       EXPECT_TRUE(verification.ok()) << verification.name << ": " << verification.failure;
     const Network half = resample(source, test::half_of_every_group(source));
-    test::hand_over(half, {random_inputs(half, 1)}, std::filesystem::path(INN_TEST_WRITTEN) / "modules",
-                    name);
+    const auto written = std::filesystem::path(INN_TEST_WRITTEN) / "modules";
+    test::hand_over(half, test::inputs_of_all_sizes(half, 1), written, name);
+    test::hand_over(source.network, test::inputs_of_all_sizes(network, 1), written, name + ".full", network);
+  }
+}
+
+TEST(ExportedModules, RunAtOtherInputSizesAsTheirSourceDoes) {
+  if (!std::filesystem::exists(kArchives)) GTEST_SKIP() << "no archives: Python has not exported them";
+  const at::NoGradGuard no_grad;
+  const TemporaryFolder folder;
+  for (const auto& file : std::filesystem::directory_iterator(kArchives)) {
+    if (file.path().extension() != ".pt2") continue;
+    SCOPED_TRACE(file.path().stem().string());
+    const Network network = read_pt2(file.path());
+    const auto source = analyse(network);
+    EXPECT_EQ(test::failure_at_other_sizes(network, source.network, true), "");
+    const Network half = resample(source, test::half_of_every_group(source));
+    EXPECT_EQ(test::failure_at_other_sizes(network, half, false), "");
+    if (network.ranges.empty()) continue;  // static, as the file then is
+    const auto path = folder / "network.pt2";
+    write_pt2(source.network, path);
+    EXPECT_EQ(test::failure_at_other_sizes(network, read_pt2(path), true), "");
+    write_pt2(half, path);
+    const Network read = read_pt2(path);
+    EXPECT_EQ(test::failure_at_other_sizes(network, read, false), "");
+    // What the file says of sizes is what they are.
+    EXPECT_EQ(test::failure_at_other_sizes(half, analyse(read).network, true), "");
   }
 }
 
@@ -54,6 +81,12 @@ TEST(ExportedModules, HaveTheGroupsThatTheirArchitecturesHave) {
   EXPECT_EQ(widths("recurrent"), (Widths{6, 7, 8, 9, 10}));
   // tokens' hidden 7, channels' 20, embedding 16
   EXPECT_EQ(widths("mixer"), (Widths{7, 16, 20}));
+  // heads 3 of 4, folded into a batch that is static or dynamic
+  EXPECT_EQ(widths("folded_heads_static"), (Widths{3, 4, 4}));
+  EXPECT_EQ(widths("folded_heads"), (Widths{3, 4, 4}));
+  EXPECT_EQ(widths("window_heads"), (Widths{3, 4}));
+  // learned tokens 3, heads 2 of 4, embedding 8
+  EXPECT_EQ(widths("prompt"), (Widths{2, 3, 4, 8}));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "inn/resampling/maps.h"
 #include "inn/resampling/verify.h"
 #include "networks/rule_examples.h"
+#include "resampling/hand_over.h"
 #include "temporary_folder.h"
 
 namespace inn {
@@ -50,7 +51,8 @@ TEST(Rules, HoldTheLawsOnAnExampleOfEveryOperator) {
   for (const auto& [name, make] : test::rule_examples()) {
     SCOPED_TRACE(name);
     try {
-      const auto source = analyse(make());
+      const Network network = make();
+      const auto source = analyse(network);
       for (const auto& call : source.network.calls)
         if (const auto* rule = table.find(call)) seen.insert(rule->op);
       EXPECT_TRUE(source.groups.unknown_operators.empty()) << source.groups.unknown_operators.begin()->first;
@@ -65,6 +67,8 @@ TEST(Rules, HoldTheLawsOnAnExampleOfEveryOperator) {
         maps.emplace(id, first_channels(width, (width + 1) / 2));
       }
       const auto half = resample(source, maps);
+      EXPECT_EQ(test::failure_at_other_sizes(network, source.network, true), "");
+      EXPECT_EQ(test::failure_at_other_sizes(network, half, false), "");
       const TemporaryFolder folder;
       const auto path = folder / "network.pt2";
       write_pt2(half, path);

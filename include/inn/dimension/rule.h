@@ -54,10 +54,13 @@ class RuleContext {
   const std::vector<int64_t>& result_sizes(size_t index = 0) const;
   size_t result_count() const { return results_.size(); }
 
-  /// Returns the axis whose size is the integer argument `name` (element `element` of a list): the known axis
-  /// if the network computes it; else a new variable of size `actual`, and the argument becomes its size.
+  /// Returns the axis that the integer argument `name` (element `element` of a list) stands for. A burned
+  /// number gives a new variable of size `actual`, which the argument follows from now on; the size of an
+  /// axis gives that axis; what the network computes of sizes gives a new variable of that size, and pins it
+  /// where nothing is known of the computation.
   Axis size_argument(const std::string& name, int64_t actual, std::optional<size_t> element = std::nullopt);
-  /// Makes the integer argument the size of `axis`. A negative constant (-1: inferred) is unchanged.
+  /// The integer argument is the size of `axis`. A burned number follows it from now on (a negative one, -1
+  /// for "whatever is left", stays); one that the network computes is equated with it.
   void follow(const std::string& name, const Axis& axis, std::optional<size_t> element = std::nullopt);
 
   // ---- equations ----
@@ -125,9 +128,15 @@ class RuleContext {
                         std::optional<size_t> element = std::nullopt) const;
   /// Whether result `index` is used.
   bool is_read(size_t index) const;
-  /// Sets the axis whose size is the integer that the call computes.
-  void set_integer(const Axis& axis, size_t index = 0);
-  std::optional<Axis> integer_axis(const std::string& name) const;
+  /// Notes that the integer which the call computes is the size of `size`, in which products and sums have no
+  /// order (see Algebra::equate_size).
+  void set_integer(const Axis& size, size_t index = 0);
+  /// Returns what is known of an integer argument, as such a size: a burned number, which is none of -1 and
+  /// the like, gives a new variable, which the argument follows. Nothing where nothing is known.
+  std::optional<Axis> integer_axis(const std::string& name);
+  /// whole = part·factor, and whole = part + rest, of sizes.
+  void equate_quotient(const Axis& whole, const Axis& part, const Axis& factor);
+  void equate_difference(const Axis& whole, const Axis& part, const Axis& rest);
 
   /// Returns `axis` counted from the front. Throws std::invalid_argument outside [-rank, rank).
   int64_t normalize(int64_t axis, size_t rank) const;

@@ -4,7 +4,9 @@
 #include "commands/command.h"
 #include "inn/core/progress.h"
 #include "inn/report/table.h"
+#include "inn/resampling/maps.h"
 #include "inn/resampling/verify.h"
+#include "inn/resampling/verify_sizes.h"
 #include "options/run_context.h"
 
 namespace inn::cli {
@@ -14,6 +16,54 @@ struct Options {
   RunContext context;
   bool own_weights = false;
 };
+
+/// The network at other sizes of its inputs than the example's: at full width, and cut to half.
+struct SizeChecks {
+  std::string network;
+  std::vector<SizeVerification> verifications;
+};
+
+std::vector<SizeChecks> check_sizes(const Network& network, const AnyModel& model, uint64_t seed) {
+  const auto source = model.source();
+  std::map<GroupId, GroupMaps> halves;
+  for (const auto id : source.groups.select({})) {
+    const int64_t width = source.groups.groups[id].width;
+    halves.emplace(id, first_channels(width, (width + 1) / 2));
+  }
+  return {
+      {"full width", verify_sizes(network, model.present(), {.seed = seed})},
+      {"half width", verify_sizes(network, resample(source, halves), {.same_outputs = false, .seed = seed})}};
+}
+
+Json sizes_json(const std::vector<SizeChecks>& checks) {
+  Json list = Json::array();
+  for (const auto& [network, verifications] : checks)
+    for (const auto& verification : verifications)
+      list.push_back({{"network", network},
+                      {"inputs", verification.inputs},
+                      {"ok", verification.ok()},
+                      {"difference", verification.difference},
+                      {"skipped", verification.skipped.empty() ? Json() : Json(verification.skipped)},
+                      {"failure", verification.failure.empty() ? Json() : Json(verification.failure)}});
+  return list;
+}
+
+void print_sizes(const std::vector<SizeChecks>& checks) {
+  Table table({"inputs of other sizes", "network", "difference", "result"});
+  for (const auto& [network, verifications] : checks) {
+    if (verifications.empty())
+      table.add_row({"none: the inputs share no batch size", network, "-", "skipped"});
+    for (const auto& verification : verifications) {
+      const bool compared = verification.skipped.empty();
+      table.add_row({verification.inputs, network,
+                     compared ? fmt::format("{:.1e}", verification.difference) : "-",
+                     !compared           ? "skipped: " + verification.skipped
+                     : verification.ok() ? "ok"
+                                         : verification.failure});
+    }
+  }
+  std::cout << table;
+}
 
 Json verification_json(const std::vector<GroupVerification>& verifications, bool ok) {
   Json list = Json::array();
@@ -44,7 +94,9 @@ void print_table(const std::vector<GroupVerification>& verifications) {
 
 int run(const Options& options) {
   options.context.start();
-  const auto source = options.context.open().source();
+  const Network network = read_network(options.context.model, options.context.general.seed);
+  const AnyModel model = open_model(network);
+  const auto source = model.source();
   std::optional<Progress> bar;
   std::vector<GroupVerification> verifications;
   {
@@ -56,12 +108,20 @@ int run(const Options& options) {
         source, {.redraw = !options.own_weights, .seed = options.context.general.seed, .progress = advance});
     bar.reset();
   }
-  const bool ok = std::all_of(verifications.begin(), verifications.end(),
-                              [](const auto& verification) { return verification.ok(); });
+  const auto sizes = check_sizes(network, model, options.context.general.seed);
+  const auto holds = [](const auto& list) {
+    return std::all_of(list.begin(), list.end(), [](const auto& item) { return item.ok(); });
+  };
+  const bool ok = holds(verifications) &&
+                  std::all_of(sizes.begin(), sizes.end(),
+                              [&](const SizeChecks& checks) { return holds(checks.verifications); });
   if (options.context.general.json) {
-    print(verification_json(verifications, ok));
+    Json document = verification_json(verifications, ok);
+    document["sizes"] = sizes_json(sizes);
+    print(document);
   } else {
     print_table(verifications);
+    print_sizes(sizes);
   }
   return ok ? 0 : 1;
 }
@@ -69,19 +129,21 @@ int run(const Options& options) {
 }  // namespace
 
 Command check_command() {
-  return {.name = "check",
-          .summary = "Verifies the groups: permutes channels, changes widths and runs the network",
-          .examples =
-              "  inn check resnet20.pt2\n"
-              "  inn check zoo:resnet20 --json",
-          .declare = [](CLI::App& app) -> std::function<int()> {
-            auto options = std::make_shared<Options>();
-            options->context.add_model(app);
-            app.add_flag("--own-weights", options->own_weights,
-                         "Use the model's own weights; by default random weights, so that no branch is dead");
-            options->context.add_options(app, {});
-            return [options] { return run(*options); };
-          }};
+  return {
+      .name = "check",
+      .summary =
+          "Verifies the groups: permutes channels, changes widths, runs the network; and other input sizes",
+      .examples =
+          "  inn check resnet20.pt2\n"
+          "  inn check zoo:resnet20 --json",
+      .declare = [](CLI::App& app) -> std::function<int()> {
+        auto options = std::make_shared<Options>();
+        options->context.add_model(app);
+        app.add_flag("--own-weights", options->own_weights,
+                     "Use the model's own weights; by default random weights, so that no branch is dead");
+        options->context.add_options(app, {});
+        return [options] { return run(*options); };
+      }};
 }
 
 }  // namespace inn::cli
