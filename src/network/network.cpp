@@ -58,6 +58,11 @@ void for_each_factory_default(std::vector<Call>& calls, c10::TypeKind kind, cons
   }
 }
 
+/// Complex numbers of two halves, two floats or two doubles; there are none of bfloat16.
+bool has_complex(c10::ScalarType dtype) {
+  return dtype == at::kHalf || dtype == at::kFloat || dtype == at::kDouble;
+}
+
 /// Returns a tensor moved by `move` that is a leaf as the old one was.
 template <class Move>
 at::Tensor moved(const at::Tensor& tensor, const Move& move) {
@@ -84,18 +89,25 @@ void Network::to(c10::ScalarType dtype) {
   const auto first = std::find_if(state.begin(), state.end(),
                                   [](const StateEntry& entry) { return entry.tensor.is_floating_point(); });
   const auto old = first == state.end() ? c10::ScalarType::Float : first->tensor.scalar_type();
+  // What a dtype of the network becomes: of the same precision, real or complex as it was.
+  const auto becomes = [&](c10::ScalarType own) {
+    if (own == old) return dtype;
+    const bool is_pair = has_complex(old) && own == c10::toComplexType(old);
+    return is_pair && has_complex(dtype) ? c10::toComplexType(dtype) : own;
+  };
   for_each_factory_default(calls, c10::TypeKind::ScalarTypeType, [&](const Call& call, Argument& argument) {
     if (values[call.results[0].values[0]].dtype == old) argument = c10::IValue(static_cast<int64_t>(dtype));
   });
   for (auto& value : values)
-    if (value.kind == Value::Kind::tensor && value.dtype == old) value.dtype = dtype;
+    if (value.kind == Value::Kind::tensor) value.dtype = becomes(value.dtype);
   for (auto& entry : state) {
-    if (entry.tensor.scalar_type() != old) continue;
-    entry.tensor = moved(entry.tensor, [&](const at::Tensor& tensor) { return tensor.to(dtype); });
+    const auto now = becomes(entry.tensor.scalar_type());
+    if (now == entry.tensor.scalar_type()) continue;
+    entry.tensor = moved(entry.tensor, [&](const at::Tensor& tensor) { return tensor.to(now); });
   }
   for_each_constant_of(calls, c10::TypeKind::ScalarTypeType, [&](c10::IValue& constant) {
-    if (constant.isInt() && constant.toInt() == static_cast<int64_t>(old))
-      constant = static_cast<int64_t>(dtype);
+    if (constant.isInt())
+      constant = static_cast<int64_t>(becomes(static_cast<c10::ScalarType>(constant.toInt())));
   });
 }
 

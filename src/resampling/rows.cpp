@@ -27,7 +27,7 @@ std::vector<int64_t> smooth_order(const AnalysedNetwork& source, GroupId group, 
   const int64_t width = source.groups.groups.at(group).width;
   std::vector<at::Tensor> rows;
   for (const auto& member : source.groups.groups[group].members)
-    if (source.network.state[member.state].tensor.is_floating_point())
+    if (is_inexact(source.network.state[member.state].tensor))
       rows.push_back(member_rows(source.network, member, width));
   return shortest_path(path_cost(rows), {.seed = seed});
 }

@@ -51,8 +51,11 @@ void for_each_place(const Axis& axis, const ChannelPlace& at, const Visit& visit
 /// Returns the places of `group` in `axis`, in order: those of its members where the axis is of the state.
 std::vector<ChannelPlace> places_of(const Axis& axis, GroupId group);
 
-/// Returns what `tensor` holds of each channel of an axis: [width, everything else]. Differentiable; a view
-/// where it can be.
+/// True for real and complex floating point numbers (NumPy's inexact): those that can be weighed and mixed.
+bool is_inexact(const at::Tensor& tensor);
+
+/// Returns what `tensor` holds of each channel of an axis: [width, everything else], a complex number as its
+/// two parts. Differentiable; a view where it can be.
 at::Tensor rows_at(const at::Tensor& tensor, int64_t axis, const ChannelPlace& place, int64_t width);
 
 /// Returns the axis of a value as it is in one run, where it has `size`: a batch that stands outermost in a
