@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "inn/dimension/listed_axes.h"
 #include "inn/network/files.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/verify.h"
@@ -67,6 +68,11 @@ std::string round_trip(const std::vector<RandomStep>& steps, uint64_t seed) {
   return "";
 }
 
+std::string listed_axes(const std::vector<RandomStep>& steps, uint64_t seed) {
+  const auto failures = unlisted_axes(analyse(test::random_network(steps, seed)));
+  return failures.empty() ? "" : failures.front();
+}
+
 std::string batch_sizes(const std::vector<RandomStep>& steps, uint64_t seed) {
   const auto source = analyse(test::random_network(steps, seed));
   const auto images = at::randn({5, 3, 8, 8});
@@ -117,6 +123,7 @@ TEST_P(RandomNetworks, HoldTheLaw) {
 INSTANTIATE_TEST_SUITE_P(Laws, RandomNetworks,
                          testing::Values(std::pair{"PermutationAndWidths", Law(permutation_and_widths)},
                                          std::pair{"RoundTrip", Law(round_trip)},
+                                         std::pair{"ListedAxes", Law(listed_axes)},
                                          std::pair{"BatchSizes", Law(batch_sizes)}),
                          [](const auto& info) { return std::string(info.param.first); });
 

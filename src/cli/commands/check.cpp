@@ -3,6 +3,7 @@
 
 #include "commands/command.h"
 #include "inn/core/progress.h"
+#include "inn/dimension/listed_axes.h"
 #include "inn/report/table.h"
 #include "inn/resampling/verify.h"
 #include "options/general.h"
@@ -17,7 +18,8 @@ struct Options {
   bool own_weights = false;
 };
 
-Json verification_json(const std::vector<GroupVerification>& verifications, bool ok) {
+Json verification_json(const std::vector<GroupVerification>& verifications,
+                       const std::vector<std::string>& unlisted, bool ok) {
   Json list = Json::array();
   for (const auto& verification : verifications)
     list.push_back({{"name", verification.name},
@@ -27,7 +29,7 @@ Json verification_json(const std::vector<GroupVerification>& verifications, bool
                     {"producer_effect", verification.producer_effect},
                     {"widths", verification.widths},
                     {"failure", verification.failure.empty() ? Json() : Json(verification.failure)}});
-  return {{"ok", ok}, {"groups", std::move(list)}};
+  return {{"ok", ok}, {"groups", std::move(list)}, {"unlisted", unlisted}};
 }
 
 void print_table(const std::vector<GroupVerification>& verifications) {
@@ -58,12 +60,14 @@ int run(const Options& options) {
         source, {.redraw = !options.own_weights, .seed = options.general.seed, .progress = advance});
     bar.reset();
   }
-  const bool ok = std::all_of(verifications.begin(), verifications.end(),
-                              [](const auto& verification) { return verification.ok(); });
+  const auto unlisted = unlisted_axes(source);
+  const bool ok = unlisted.empty() && std::all_of(verifications.begin(), verifications.end(),
+                                                  [](const auto& verification) { return verification.ok(); });
   if (options.general.json) {
-    print(verification_json(verifications, ok));
+    print(verification_json(verifications, unlisted, ok));
   } else {
     print_table(verifications);
+    for (const auto& failure : unlisted) std::cout << fmt::format("Missing from the groups: {}.\n", failure);
   }
   return ok ? 0 : 1;
 }

@@ -36,6 +36,7 @@ Json groups_json(const Groups& groups) {
     list.push_back({{"name", group.name},
                     {"width", group.width},
                     {"pinned", group.pinned ? Json(*group.pinned) : Json()},
+                    {"positions", group.positions},
                     {"members", std::move(members)}});
   }
   return {{"groups", std::move(list)}, {"unknown_operators", groups.unknown_operators}};
@@ -57,10 +58,17 @@ std::string members_text(const Group& group, Role role) {
 
 void print_table(const Groups& groups) {
   Table table({"group", "width", "produced by", "consumed by", "pinned"});
-  for (const auto& group : groups.groups)
+  size_t positions = 0;
+  for (const auto& group : groups.groups) {
+    positions += group.positions ? 1 : 0;
+    if (group.positions) continue;
     table.add_row({group.name, std::to_string(group.width), members_text(group, Role::produce),
                    members_text(group, Role::consume), group.pinned.value_or("")});
+  }
   std::cout << table;
+  if (positions > 0)
+    std::cout << fmt::format(
+        "Not shown: {} pinned groups of positions (kernel taps, indices); --json lists them.\n", positions);
   for (const auto& [name, count] : groups.unknown_operators)
     std::cout << fmt::format("Operator {} has no rule ({} calls): what it touches is pinned.\n", name, count);
 }

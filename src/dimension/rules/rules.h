@@ -32,6 +32,12 @@ void broadcast(RuleContext& context);
 void like_first(RuleContext& context);
 /// The same where the result is linear in that argument.
 void same_axes(RuleContext& context);
+/// An axis of which a part is taken: before ⊕ part ⊕ after.
+struct ThreeParts {
+  Axis before, part, after;
+};
+/// Cuts the part [start, start + length) out of an axis. Nothing where it can't be cut there.
+std::optional<ThreeParts> cut_out(RuleContext& context, const Axis& whole, int64_t start, int64_t length);
 /// Slices of the result along `to` are scaled where those of `weight` along `axis` and of `bias` are.
 void carry_layer(RuleContext& context, int64_t axis, int64_t to);
 /// Returns the axes that the argument names, counted from the front; all where it is None or empty.
