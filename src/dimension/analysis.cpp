@@ -11,7 +11,8 @@ bool is_dynamic(const Value& value, size_t axis) {
 
 }  // namespace
 
-Analysis::Analysis(const Network& network_, const RuleTable& rules_) : network(network_), rules(rules_) {
+Analysis::Analysis(const Network& network_, const RuleTable& rules_)
+    : network(network_), rules(rules_), constant_integers(inn::constant_integers(network_)) {
   axes.resize(network.values.size());
   integers.resize(network.values.size());
   scale_sources.resize(network.values.size());
@@ -71,9 +72,10 @@ void Analysis::start() {
       if (has_dynamic_sizes) algebra.note(fresh.back(), Algebra::Varies::never);
       from.push_back({{s, d++, 0, size, 1}});
     }
-    // Integers and truth values are positions and masks: nothing lies between two of them.
-    if (!c10::isFloatingType(network.state[s].tensor.scalar_type()))
-      for (const auto& axis : fresh) algebra.fix(axis);
+    // Nothing lies between two integers or truth values.
+    const auto dtype = network.state[s].tensor.scalar_type();
+    if (!c10::isFloatingType(dtype) && !c10::isComplexType(dtype))
+      fix_state(s, fresh, "its numbers are integers or booleans (indices, masks)");
     axes[value] = std::move(fresh);
     of_parameters[value] = true;
     scale_sources[value] = std::move(from);
@@ -139,9 +141,16 @@ void Analysis::finish() {
     });
     ++position;
   }
-  for (const auto& entry : network.state)
-    if (!read[entry.value])
-      for (const auto& axis : *axes[entry.value]) algebra.fix(axis);
+  for (size_t s = 0; s < network.state.size(); ++s)
+    if (const ValueId value = network.state[s].value; !read[value])
+      fix_state(s, *axes[value], "nothing reads its tensor");
+}
+
+void Analysis::fix_state(size_t state, const Axes& own, const std::string& reason) {
+  for (size_t d = 0; d < own.size(); ++d) {
+    algebra.fix(own[d], reason);
+    position_axes.emplace(state, static_cast<int64_t>(d));
+  }
 }
 
 }  // namespace inn

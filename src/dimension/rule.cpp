@@ -145,6 +145,11 @@ std::vector<c10::ScalarType> RuleContext::list_dtypes(const std::string& name) c
   return dtypes;
 }
 
+at::Tensor RuleContext::constant_tensor(const std::string& name, std::optional<size_t> element) const {
+  const auto found = analysis_.constant_integers.find(tensor(name, element));
+  return found == analysis_.constant_integers.end() ? at::Tensor() : found->second;
+}
+
 const std::vector<int64_t>& RuleContext::result_sizes(size_t index) const {
   return analysis_.network.values[results_.at(index)].sizes;
 }
@@ -216,12 +221,36 @@ void RuleContext::replace_by_sizes(int64_t along) {
   analysis_.replacements.insert_or_assign(call_index_, std::move(split));
 }
 
+void RuleContext::replace_by_slice(Slice kind, int64_t along, const Axis& before, const Axis& part) {
+  Call slice = call();
+  slice.op = kind == Slice::view ? "aten::slice" : "aten::slice_copy";
+  slice.overload = "Tensor";
+  slice.arguments = {argument("self"), Argument(c10::IValue(along)), Argument(c10::IValue(before.size)),
+                     Argument(c10::IValue(before.size + part.size)), Argument(c10::IValue(int64_t{1}))};
+  analysis_.replacements.insert_or_assign(call_index_, std::move(slice));
+  follow("start", before);
+  follow("end", Axis::of_sum({before, part}));
+}
+
 // ---- equations ----
 
 Axis RuleContext::fresh(int64_t size) { return analysis_.algebra.fresh(size); }
 void RuleContext::unify(const Axis& a, const Axis& b) { analysis_.algebra.unify(a, b, site_); }
 void RuleContext::pin(const Axis& axis, const std::string& reason) { analysis_.algebra.pin(axis, reason); }
-void RuleContext::fix(const Axis& axis) { analysis_.algebra.fix(axis); }
+
+void RuleContext::fix(const Axis& axis) {
+  analysis_.algebra.fix(axis, site_ + ": not a channel dimension (spatial or index)");
+}
+
+void RuleContext::fix(const std::string& name, int64_t axis) {
+  const ValueId value = tensor(name, std::nullopt);
+  fix(analysis_.axes[value]->at(axis));
+  for (const auto& source : analysis_.scale_sources_of({value, axis})) {
+    const int64_t whole = analysis_.network.state[source.state].tensor.size(source.axis);
+    if (source.stride == 1 && analysis_.axes[value]->at(axis).size == whole)
+      analysis_.position_axes.emplace(source.state, source.axis);
+  }
+}
 
 void RuleContext::unify(const Axes& a, const Axes& b) {
   require(a.size() == b.size(), "dimension",

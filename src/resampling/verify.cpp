@@ -19,9 +19,13 @@ namespace {
 /// The floating outputs as one vector.
 at::Tensor flat(const std::vector<c10::IValue>& outputs) {
   std::vector<at::Tensor> parts;
-  for (const auto& output : outputs)
-    if (output.isTensor() && output.toTensor().is_floating_point())
-      parts.push_back(output.toTensor().flatten().to(at::kDouble));
+  for (const auto& output : outputs) {
+    if (!output.isTensor()) continue;
+    const at::Tensor tensor = output.toTensor();
+    if (tensor.is_floating_point()) parts.push_back(tensor.flatten().to(at::kDouble));
+    if (tensor.is_complex())
+      parts.push_back(at::view_as_real(tensor.resolve_conj()).flatten().to(at::kDouble));
+  }
   require(!parts.empty(), "resampling", "The network must return a floating-point tensor to compare.");
   return at::cat(parts);
 }
@@ -38,7 +42,8 @@ std::vector<at::Tensor> redrawn(const Network& network, const Groups& groups, ui
   auto tensors = network.tensors();
   for (size_t s = 0; s < tensors.size(); ++s) {
     at::Tensor& tensor = tensors[s];
-    if (!tensor.is_floating_point() || network.state[s].kind == StateEntry::Kind::constant) continue;
+    const bool is_number = tensor.is_floating_point() || tensor.is_complex();
+    if (!is_number || network.state[s].kind == StateEntry::Kind::constant) continue;
     const auto options = tensor.options().requires_grad(false);
     const auto sizes = tensor.sizes().vec();
     if (groups.bounded[s]) {
@@ -118,13 +123,15 @@ class Verifier {
   /// State tensor s as a run reads it.
   at::Tensor tensor(size_t s) const {
     const at::Tensor own = tensors_[s].to(dtypes_[s]);
-    const bool is_drawn = options_.redraw && own.is_floating_point() && own.dim() > 1 &&
+    const bool is_drawn = options_.redraw && (own.is_floating_point() || own.is_complex()) && own.dim() > 1 &&
                           source_.network.state[s].kind != StateEntry::Kind::constant;
     if (!is_drawn || (gain_ == 1 && disturbance_ == 0)) return own;
     // Unlike from slice to slice, so that no norm takes it out again.
     std::vector<int64_t> sizes(static_cast<size_t>(own.dim()), 1);
     sizes[0] = own.size(0);
-    return own * (gain_ + disturbance_ * at::linspace(-1, 1, own.size(0), own.options()).view(sizes));
+    const auto slices =
+        at::linspace(-1, 1, own.size(0), own.options().dtype(c10::toRealValueType(own.scalar_type())));
+    return own * (gain_ + disturbance_ * slices.view(sizes));
   }
 
   /// True where the network makes so much of rounding that no law shows in its outputs: products of

@@ -295,8 +295,8 @@ std::vector<c10::IValue> random_inputs(const Network& network, const InputSizes&
   for (size_t i = 0; i < network.inputs.size(); ++i) {
     const auto& value = network.values[network.inputs[i]];
     require(value.kind == Value::Kind::tensor, "resampling",
-            "Input '{}' is no tensor; examples are made of tensors only.", value.name);
-    if (c10::isFloatingType(value.dtype)) {
+            "Input '{}': must be a tensor; other example inputs cannot be generated.", value.name);
+    if (c10::isFloatingType(value.dtype) || c10::isComplexType(value.dtype)) {
       inputs.emplace_back(at::randn(sizes.at(i), generator, at::TensorOptions(value.dtype)));
     } else {
       const int64_t count = c10::multiply_integers(sizes.at(i));

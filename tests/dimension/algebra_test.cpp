@@ -139,11 +139,27 @@ TEST(Algebra, PinsAreInheritedByWhatAVariableBecomes) {
   EXPECT_EQ(algebra.pinned(b.variable), "input");
 }
 
-TEST(Algebra, AVariableInItsOwnBindingIsAConflict) {
+TEST(Algebra, AFactorThatLeavesAVariableAsItIsStaysOne) {
   Algebra algebra;
   const Axis v = algebra.fresh(6), one = algebra.fresh(1);
-  EXPECT_FALSE(algebra.unify(v, product({one, v}), "view"));
-  EXPECT_TRUE(algebra.pinned(v.variable).has_value());
+  EXPECT_TRUE(algebra.unify(v, product({one, v}), "view"));
+  EXPECT_FALSE(algebra.pinned(v.variable).has_value());
+  EXPECT_EQ(algebra.pinned(one.variable), "view leaves no place for it");
+}
+
+TEST(Algebra, PartsOfRadixTimesGroupsLeaveTheGroupsFree) {
+  // Split attention: weights radix·groups·c, cut into `radix` parts, each of them groups·c.
+  Algebra algebra;
+  const Axis radix = algebra.fresh(2), groups = algebra.fresh(2), c = algebra.fresh(3), in = algebra.fresh(3);
+  const Axis channels = product({groups, in});
+  const auto parts = algebra.cut(product({radix, groups, c}), 6, "chunk");
+  ASSERT_TRUE(parts.has_value());
+  EXPECT_TRUE(algebra.unify(channels, parts->first, "mul"));
+  EXPECT_TRUE(algebra.unify(channels, parts->second, "mul"));
+  EXPECT_EQ(algebra.resolve(in), algebra.resolve(c));
+  for (const auto& axis : {groups, c})
+    algebra.resolve(axis).for_each_variable(
+        [&](const Axis& leaf) { EXPECT_FALSE(algebra.pinned(leaf.variable).has_value()); });
 }
 
 TEST(Algebra, ANumberPinsWhatItMeets) {

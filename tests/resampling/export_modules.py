@@ -477,6 +477,129 @@ class ImageWindows(nn.Module):
         return self.b(y.view(n, h // 2, w // 2, 2, 2, c).permute(0, 5, 1, 3, 2, 4).reshape(n, c, h, w))
 
 
+class FusedQueries(nn.Module):
+    """Queries that share one key and one value, of one projection: taken by lists of indices, and by slices from the end."""
+
+    def __init__(self):
+        super().__init__()
+        self.lists, self.ends = nn.Linear(5, 5 * 4), nn.Linear(5, 5 * 4)
+        self.head = nn.Linear(2 * 3 * 4, 3)
+
+    @staticmethod
+    def attend(q, k, v):
+        q, k, v = (s.transpose(1, 2) for s in (q, k, v))
+        k, v = (s.expand(-1, q.shape[1], -1, -1) for s in (k, v))
+        return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+
+    def forward(self, x):
+        a, b = (layer(x).unflatten(-1, (5, 4)) for layer in (self.lists, self.ends))
+        a = self.attend(a[..., :-2, :], a[..., [-2], :], a[..., [4], :])
+        b = self.attend(b[..., :-2, :], b[..., -2:-1, :], b[..., -1:, :])
+        return self.head(torch.cat([a, b], -1))
+
+
+class InterleavedRotary(nn.Module):
+    """Rotary positions of pairs that stand side by side, by tables in buffers."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(5, 3 * 8), nn.Linear(5, 3 * 8), nn.Linear(5, 3 * 6)
+        self.head = nn.Linear(3 * 6, 3)
+        angles = torch.outer(torch.arange(TOKENS).float(), 100 ** (-torch.arange(4) / 4))
+        self.register_buffer("cosine", angles.cos())
+        self.register_buffer("sine", angles.sin())
+
+    def rotate(self, x):
+        a, b = x[..., 0::2], x[..., 1::2]
+        return torch.stack((a * self.cosine - b * self.sine, b * self.cosine + a * self.sine), -1).flatten(-2)
+
+    def turn(self, x):
+        cosine, sine = (table.repeat_interleave(2, -1) for table in (self.cosine, self.sine))
+        return x * cosine + torch.stack((-x[..., 1::2], x[..., ::2]), -1).flatten(-2) * sine
+
+    def forward(self, x):
+        q, k, v = (layer(x).unflatten(-1, (3, -1)).transpose(1, 2) for layer in (self.q, self.k, self.v))
+        return self.head(F.scaled_dot_product_attention(self.rotate(q), self.turn(k), v).transpose(1, 2).flatten(2))
+
+
+class SplitAttention(nn.Module):
+    """ResNeSt's: two parts of each of two cardinal groups, weighed against each other."""
+
+    def __init__(self):
+        super().__init__()
+        self.trunk, self.parts, self.head = nn.Conv2d(3, 6, 1), nn.Conv2d(6, 12, 1, groups=2), nn.Conv2d(6, 4, 1)
+
+    def forward(self, x):
+        x = self.trunk(x)
+        n = x.shape[0]
+        weights = self.parts(x.mean((2, 3), keepdim=True)).view(n, 2, 2, 3).transpose(1, 2).softmax(1).reshape(n, 12, 1, 1)
+        a, b = weights.chunk(2, 1)
+        return self.head(x * a + x.relu() * b)
+
+
+class ChannelConvolution(nn.Module):
+    """Efficient channel attention: a convolution along the channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.middle, self.along = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 10, 1), nn.Conv1d(1, 1, 3, padding=1)
+        self.head = nn.Conv2d(10, 4, 1)
+
+    def forward(self, x):
+        x = self.middle(self.stem(x).relu())
+        gates = self.along(x.mean((2, 3)).unsqueeze(1)).squeeze(1).sigmoid()
+        return self.head(x * gates[:, :, None, None])
+
+
+class Fourier(nn.Module):
+    """Complex weights for the lower modes, written into zeros."""
+
+    def __init__(self):
+        super().__init__()
+        self.lift, self.modes = nn.Conv2d(3, 6, 1), nn.Parameter(torch.randn(6, 8, 3, 3, dtype=torch.cfloat) / 3)
+        self.head = nn.Conv2d(8, 4, 1)
+
+    def forward(self, x):
+        waves = torch.fft.rfft2(self.lift(x))
+        mixed = torch.zeros(x.shape[0], 8, 8, 5, dtype=torch.cfloat)
+        mixed[:, :, :3, :3] = torch.einsum("bixy,ioxy->boxy", waves[:, :, :3, :3], self.modes)
+        return self.head(torch.fft.irfft2(mixed, s=(8, 8)))
+
+
+@torch.library.custom_op("transformers::grouped_mm_fallback", mutates_args=(),
+                         schema="(Tensor input, Tensor weight, Tensor offs) -> Tensor")
+def product_of_experts(input, weight, offs):
+    """Has the name and the schema of transformers' operator, which is what its mixtures of experts are exported with."""
+    expert = torch.searchsorted(offs, torch.arange(len(input), dtype=offs.dtype), right=True)
+    return torch.einsum("sk,skn->sn", input, weight[expert])
+
+
+@product_of_experts.register_fake
+def _(input, weight, offs):
+    return input.new_empty(input.shape[0], weight.shape[2])
+
+
+class Experts(nn.Module):
+    """A mixture of experts as transformers 5 writes it: rows are sorted by expert, then multiplied expert by expert."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.router, self.head = nn.Linear(5, WIDTH), nn.Linear(WIDTH, 4), nn.Linear(WIDTH, 3)
+        self.up, self.down = nn.Parameter(torch.randn(4, 24, WIDTH) / 4), nn.Parameter(torch.randn(4, WIDTH, 12) / 3)
+
+    def forward(self, x):
+        x = self.embed(x)
+        rows = x.flatten(0, 1)
+        weights, chosen = self.router(rows).softmax(-1).topk(2, -1)
+        expert, order = chosen.flatten().sort()
+        ends = torch.histc(expert.float(), bins=4, min=0, max=3).cumsum(0, dtype=torch.int32)
+        gate, up = product_of_experts(rows[order // 2], self.up.transpose(1, 2), ends).chunk(2, -1)
+        y = product_of_experts(F.silu(gate) * up, self.down.transpose(1, 2), ends) * weights.flatten()[order][:, None]
+        back = torch.empty_like(order)
+        back[order] = torch.arange(len(order))
+        return self.head(x + y[back].view(len(rows), 2, -1).sum(1).view_as(x))
+
+
 def sequence():
     return torch.randn(BATCH, TOKENS, 5)
 
@@ -519,6 +642,12 @@ NETWORKS = {
     "image_columns": (lambda: ImageTokens(True), lambda: (torch.randn(2, 3, 6, 6),), ({0: N, 2: Dim("h", max=64), 3: Dim("w", max=64)},)),
     "image_rows": (ImageRows, lambda: (torch.randn(2, 3, 2, 5),), ({0: N, 2: Dim("h", max=64)},)),
     "image_windows": (ImageWindows, lambda: (torch.randn(2, 3, 4, 4),), ({0: N, 2: 2 * Dim("h", max=64), 3: 2 * Dim("w", max=64)},)),
+    "fused_queries": (FusedQueries, lambda: (sequence(),)),
+    "interleaved_rotary": (InterleavedRotary, lambda: (sequence(),)),
+    "split_attention": (SplitAttention, lambda: (image(),)),
+    "channel_convolution": (ChannelConvolution, lambda: (image(),)),
+    "fourier": (Fourier, lambda: (image(),)),
+    "experts": (Experts, lambda: (sequence(),)),
 }
 
 

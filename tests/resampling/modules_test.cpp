@@ -1,11 +1,13 @@
 // The groups of small networks of many kinds, proved: see export_modules.py.
 
 #include <ATen/core/grad_mode.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
 
+#include "inn/dimension/listed_axes.h"
 #include "inn/network/files.h"
 #include "inn/resampling/verify.h"
 #include "resampling/hand_over.h"
@@ -35,6 +37,7 @@ TEST(ExportedModules, HaveGroupsThatAreProvedAndHalvesThatPythonRuns) {
     const Network network = read_pt2(file.path());
     const auto source = analyse(network);
     EXPECT_TRUE(source.groups.unknown_operators.empty());
+    EXPECT_THAT(unlisted_axes(source), testing::IsEmpty());
     for (const auto& verification : verify_groups(source, {}))
       EXPECT_TRUE(verification.ok()) << verification.name << ": " << verification.failure;
     const Network half = resample(source, test::half_of_every_group(source));
@@ -87,6 +90,26 @@ TEST(ExportedModules, HaveTheGroupsThatTheirArchitecturesHave) {
   EXPECT_EQ(widths("window_heads"), (Widths{3, 4}));
   // learned tokens 3, heads 2 of 4, embedding 8
   EXPECT_EQ(widths("prompt"), (Widths{2, 3, 4, 8}));
+  // queries 3, head dimension 4 of queries and keys, and of values: of one projection
+  EXPECT_EQ(widths("fused_queries"), (Widths{3, 3, 4, 4}));
+  // rotary pairs 4, heads 3, head dimension of the values 6
+  EXPECT_EQ(widths("interleaved_rotary"), (Widths{3, 4, 6}));
+  // cardinal groups 2 and what each holds of the trunk 3
+  EXPECT_EQ(widths("split_attention"), (Widths{2, 3}));
+  // lifted 6, mixed modes 8
+  EXPECT_EQ(widths("fourier"), (Widths{6, 8}));
+  // embedding 16, hidden of the experts 12
+  EXPECT_EQ(widths("experts"), (Widths{12, 16}));
+}
+
+TEST(ExportedModules, PinWithAReasonWhatAConvolutionSlidesAlong) {
+  if (!std::filesystem::exists(kArchives)) GTEST_SKIP() << "no archives: Python has not exported them";
+  const auto source = analyse(read_pt2(kArchives / "channel_convolution.pt2"));
+  const auto& group = source.groups.groups[source.groups.find("middle")];
+  EXPECT_EQ(group.width, 10);
+  EXPECT_EQ(group.pinned, "aten::conv1d (along) slides a window along it");
+  EXPECT_FALSE(group.positions);
+  EXPECT_TRUE(source.groups.groups[source.groups.find("along.weight[2]")].positions);
 }
 
 }  // namespace

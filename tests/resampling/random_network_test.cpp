@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "inn/dimension/listed_axes.h"
 #include "inn/network/files.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/verify.h"
@@ -68,6 +69,11 @@ std::string round_trip(const std::vector<RandomStep>& steps, uint64_t seed) {
   return "";
 }
 
+std::string listed_axes(const std::vector<RandomStep>& steps, uint64_t seed) {
+  const auto failures = unlisted_axes(analyse(test::random_network(steps, seed)));
+  return failures.empty() ? "" : failures.front();
+}
+
 /// At full width as the source itself, which is made at that batch size; cut, sample by sample.
 std::string batch_sizes(const std::vector<RandomStep>& steps, uint64_t seed) {
   const Network network = test::random_network(steps, seed);
@@ -125,6 +131,7 @@ TEST_P(RandomNetworks, HoldTheLaw) {
 INSTANTIATE_TEST_SUITE_P(Laws, RandomNetworks,
                          testing::Values(std::pair{"PermutationAndWidths", Law(permutation_and_widths)},
                                          std::pair{"RoundTrip", Law(round_trip)},
+                                         std::pair{"ListedAxes", Law(listed_axes)},
                                          std::pair{"BatchSizes", Law(batch_sizes)}),
                          [](const auto& info) { return std::string(info.param.first); });
 

@@ -2,12 +2,14 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <set>
 
+#include "inn/dimension/listed_axes.h"
 #include "inn/network/files.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/verify.h"
@@ -56,6 +58,7 @@ TEST(Rules, HoldTheLawsOnAnExampleOfEveryOperator) {
       for (const auto& call : source.network.calls)
         if (const auto* rule = table.find(call)) seen.insert(rule->op);
       EXPECT_TRUE(source.groups.unknown_operators.empty()) << source.groups.unknown_operators.begin()->first;
+      EXPECT_THAT(unlisted_axes(source), testing::IsEmpty());
       const auto resizable = source.groups.select({});
       EXPECT_FALSE(resizable.empty() && name != "counting")
           << "nothing can be resized: " << source.groups.groups.at(0).pinned.value_or("");
@@ -84,6 +87,18 @@ TEST(Rules, HoldTheLawsOnAnExampleOfEveryOperator) {
   }
   for (const auto& [op, rule] : table.rules())
     EXPECT_TRUE(seen.contains(op) || needs_no_example(rule)) << op << " has a rule but no example";
+}
+
+TEST(Rules, ChangeNoOutputWhereTheyRewriteCalls) {
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, make] : test::rule_examples()) {
+    SCOPED_TRACE(name);
+    const auto network = make();
+    const auto source = analyse(network);
+    const auto inputs = random_inputs(network, 2);
+    const auto wanted = network.forward(inputs).at(0).toTensor();
+    EXPECT_TRUE(at::allclose(source.network.forward(inputs).at(0).toTensor(), wanted, 1e-6, 1e-6, true));
+  }
 }
 
 TEST(Rules, EachHasItsLineOfDocumentation) {

@@ -56,8 +56,9 @@ class Algebra {
 
   /// Pins every variable of `axis`. The first reason stays.
   void pin(const Axis& axis, const std::string& reason);
-  /// Pins every variable of `axis` as positional (e.g. kernel positions): never listed as a group.
-  void fix(const Axis& axis);
+  /// Pins every variable of `axis` as positions that are no channels (kernel taps): its groups are listed
+  /// after all others.
+  void fix(const Axis& axis, const std::string& reason);
 
   /// Returns the axis in terms of free variables, in normal form.
   Axis resolve(const Axis& axis) const;

@@ -50,6 +50,9 @@ class RuleContext {
   std::vector<bool> optional_tensors(const std::string& name) const;
   /// The dtypes of the tensors of a list argument, without entries for None.
   std::vector<c10::ScalarType> list_dtypes(const std::string& name) const;
+  /// The values of a tensor argument (of a list: of its tensor `element`) where the network holds them as
+  /// integers that no run changes: a constant list of indices, a buffer. Else undefined.
+  at::Tensor constant_tensor(const std::string& name, std::optional<size_t> element = std::nullopt) const;
   /// The sizes of result `index`, in the example run.
   const std::vector<int64_t>& result_sizes(size_t index = 0) const;
   size_t result_count() const { return results_.size(); }
@@ -69,10 +72,15 @@ class RuleContext {
   /// Unifies axis by axis; the numbers of axes must be equal.
   void unify(const Axes& a, const Axes& b);
   void pin(const Axis& axis, const std::string& reason);
+  /// Pins the axis as positions that are no channels: what counts up, what a window leaves.
   void fix(const Axis& axis);
+  /// The same for axis `axis` of the argument `name`; where that is an axis of a state tensor, its group is of
+  /// positions alone (Group::positions).
+  void fix(const std::string& name, int64_t axis);
   std::optional<std::pair<Axis, Axis>> cut(const Axis& axis, int64_t position);
   bool is_pinned(const Axis& axis) const;  // every variable of it
-  /// Returns a new positional axis, e.g. after a window, a sort or a lookup. Never a group.
+  /// Returns a new axis of positions that are no channels: what a window, a sort or a lookup leaves. A
+  /// parameter that has this axis too is pinned.
   Axis positions(int64_t size);
   /// Replaces the argument by this constant, e.g. the value that a width-dependent default had at the
   /// source's width.
@@ -81,6 +89,10 @@ class RuleContext {
   /// Replaces a call that splits `self` along an axis by aten::split_with_sizes, since the parts may get
   /// different widths. `follow` then refers to its arguments.
   void replace_by_sizes(int64_t along);
+  /// The call, which takes the part of `self` after `before` along an axis, becomes aten::slice (where it is a
+  /// view) or aten::slice_copy, whose start and end follow the two.
+  enum class Slice { view, copy };
+  void replace_by_slice(Slice kind, int64_t along, const Axis& before, const Axis& part);
 
   /// States that the call sums over axis `axis` of the tensor argument `name` (of a list: its tensor
   /// `element`), so that the tensors used there are consumers.
@@ -121,6 +133,8 @@ class RuleContext {
   enum class Along { kept, dropped };
   void propagate_scale_part(const std::string& name, int64_t along, int64_t start, int64_t length, Along kept,
                             size_t index = 0);
+  /// Axis `to` of the result is every `step`-th position of axis `from` of argument `name`.
+  void propagate_scale_steps(const std::string& name, int64_t from, int64_t to, int64_t step);
   /// Whether the argument is computed only from parameters.
   bool is_of_parameters(const std::string& name, std::optional<size_t> element = std::nullopt) const;
   /// Whether axis `axis` of the argument `name` is scaled by parameters.

@@ -3,6 +3,7 @@
 
 #include "commands/command.h"
 #include "inn/core/progress.h"
+#include "inn/dimension/listed_axes.h"
 #include "inn/report/table.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/verify.h"
@@ -65,7 +66,8 @@ void print_sizes(const std::vector<SizeChecks>& checks) {
   std::cout << table;
 }
 
-Json verification_json(const std::vector<GroupVerification>& verifications, bool ok) {
+Json verification_json(const std::vector<GroupVerification>& verifications,
+                       const std::vector<std::string>& unlisted, bool ok) {
   Json list = Json::array();
   for (const auto& verification : verifications)
     list.push_back({{"name", verification.name},
@@ -75,7 +77,7 @@ Json verification_json(const std::vector<GroupVerification>& verifications, bool
                     {"producer_effect", verification.producer_effect},
                     {"widths", verification.widths},
                     {"failure", verification.failure.empty() ? Json() : Json(verification.failure)}});
-  return {{"ok", ok}, {"groups", std::move(list)}};
+  return {{"ok", ok}, {"groups", std::move(list)}, {"unlisted", unlisted}};
 }
 
 void print_table(const std::vector<GroupVerification>& verifications) {
@@ -112,16 +114,18 @@ int run(const Options& options) {
   const auto holds = [](const auto& list) {
     return std::all_of(list.begin(), list.end(), [](const auto& item) { return item.ok(); });
   };
-  const bool ok = holds(verifications) &&
+  const auto unlisted = unlisted_axes(source);
+  const bool ok = holds(verifications) && unlisted.empty() &&
                   std::all_of(sizes.begin(), sizes.end(),
                               [&](const SizeChecks& checks) { return holds(checks.verifications); });
   if (options.context.general.json) {
-    Json document = verification_json(verifications, ok);
+    Json document = verification_json(verifications, unlisted, ok);
     document["sizes"] = sizes_json(sizes);
     print(document);
   } else {
     print_table(verifications);
     print_sizes(sizes);
+    for (const auto& failure : unlisted) std::cout << fmt::format("Missing from the groups: {}.\n", failure);
   }
   return ok ? 0 : 1;
 }
