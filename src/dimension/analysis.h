@@ -2,11 +2,14 @@
 // The state of one analysis: what rules read and write through RuleContext.
 
 #include <map>
+#include <limits>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "inn/dimension/algebra.h"
+#include "inn/dimension/fold_weights.h"
 #include "inn/dimension/groups.h"
 #include "inn/dimension/rule.h"
 
@@ -18,13 +21,17 @@ class Analysis {
   void run();
 
   /// Where the slices along an axis of a value come from: scaling the slices [begin, end) of axis `axis` of
-  /// the state tensor scales the value's. One step along the value's axis is `stride` steps there.
+  /// the state tensor scales the value's. One step along the value's axis is `stride` steps there; 0 where
+  /// several of the value's slices come of one.
   struct ScaleSource {
     size_t state;
     int64_t axis;
     int64_t begin, end, stride;
     auto operator<=>(const ScaleSource&) const = default;
     bool is_of(const ScaleSource& other) const { return state == other.state && axis == other.axis; }
+    /// The slices are weights that a softmax made; `axis` is then an index into `softmaxes`.
+    bool is_softmax() const { return state == kSoftmax; }
+    static constexpr size_t kSoftmax = std::numeric_limits<size_t>::max();
   };
   /// A size burned into a call, and the axis it follows.
   struct SizeSite {
@@ -39,20 +46,39 @@ class Analysis {
     size_t argument;
     c10::IValue value;
   };
-  /// Slices of a state tensor that are summed over, along the variables of `axis`.
+  /// Slices of a state tensor that are summed over, along these variables.
   struct Consumption {
     ScaleSource scale_source;
-    Axis axis;
+    std::set<VariableId> variables;
   };
   /// An axis of a value.
   struct Place {
     ValueId value;
     int64_t axis;
   };
-  /// A sum over two activations: the quadrature belongs into one of the places, the first that can take it.
+  /// An axis of a value as a call reads it.
+  struct Operand {
+    Place place;
+    size_t argument;
+    std::optional<size_t> element;
+  };
+  /// A sum over the axis that its operands share: the quadrature belongs into the first that can take it.
   struct Contraction {
     size_t call;
-    std::vector<Place> places;
+    std::vector<Operand> operands;
+    Axis axis;
+    SumKind kind = SumKind::sum;
+    double power = 1;
+  };
+  /// A sum whose quadrature none of its operands could take.
+  struct Unweighted {
+    const Contraction* contraction;
+    Operand operand;
+    std::set<VariableId> variables;
+  };
+  /// A call of parameters alone whose result depends, slice by slice, on all slices along the axis.
+  struct Mixing {
+    size_t call;
     Axis axis;
   };
 
@@ -71,12 +97,15 @@ class Analysis {
   std::map<size_t, Call> replacements;  // by index: what a call becomes; sizes and constants are of it
   std::vector<Consumption> consumptions;
   std::vector<Contraction> contractions;
+  std::vector<Unweighted> unweighted;
+  std::vector<Axis> softmaxes;  // what each was taken over
+  std::vector<Mixing> mixings;
   std::map<std::string, int64_t> unknown_operators;
 
   /// Returns what scales the slices along the axis; empty where nothing is known to.
   const std::vector<ScaleSource>& scale_sources_of(Place place) const;
-  /// Notes that `part` of the axis is summed over.
-  void consume(Place place, const Axis& part);
+  /// The free variables of an axis.
+  std::set<VariableId> variables_of(const Axis& axis) const;
 
  private:
   void start();
@@ -86,9 +115,12 @@ class Analysis {
   void finish();
 };
 
-/// Notes for every contraction of activations the parameters that take its quadrature: those of the first
-/// place whose slices nothing else sees.
+/// Notes for every contraction the parameters that take its quadrature: those of the first operand whose
+/// slices nothing else sees; and the contractions that have none.
 void place_quadratures(Analysis& analysis);
+/// The values that calls compute of parameters alone, for others to read, mixing channels that can be resized
+/// and that they have themselves.
+std::vector<ComputedWeight> mixed_weights(const Analysis& analysis);
 /// Names the free variables that reach a state tensor, and lists where they stand.
 Groups collect_groups(const Analysis& analysis);
 /// Replaces every size expression by the number that it is now, and drops the symbols.

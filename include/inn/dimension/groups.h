@@ -36,6 +36,18 @@ struct Group {
 
 using GroupId = size_t;
 
+/// A sum over channels whose quadrature no parameter can hold: all that scale what is summed serve something
+/// else too (a tied embedding), or there are none. `weigh_sums` gives it a tensor of weights of its own.
+struct UnweightedSum {
+  size_t call, argument;
+  std::optional<size_t> element;  // where the argument is a list of tensors
+  int64_t axis;                   // of that tensor: what is summed over
+  std::vector<GroupId> groups;    // those of the axis that lack weights, in ascending order
+  /// A softmax is an average already: it needs weights only where they differ from channel to channel.
+  SumKind kind;
+  double power = 1;  // p of a norm
+};
+
 /// The groups of a network, and the structure of each axis of its state in terms of them.
 class Groups {
  public:
@@ -50,6 +62,10 @@ class Groups {
   std::vector<bool> bounded;
   /// Operators without a rule, and how many calls of each there are.
   std::map<std::string, int64_t> unknown_operators;
+  /// Sums over groups that can be resized which no parameter weighs.
+  std::vector<UnweightedSum> unweighted;
+  /// What was changed in the network so that its groups can be resized, in sentences for the user.
+  std::vector<std::string> notes;
   /// axes of every value, in terms of the same ids where those are groups, else of negative ids (batch, image
   /// sizes).
   std::vector<std::vector<Axis>> value_axes;
@@ -79,9 +95,15 @@ struct AnalysedNetwork {
 
 /// Finds the groups of `network`, and replaces sizes burned into its calls by what they stand for.
 ///
+/// A weight that the network computes of parameters by dividing by a norm over channels that can be resized
+/// (weight norm, spectral norm, standardized weights) becomes a parameter itself (`fold_weights`,
+/// Groups::notes): what is left of a norm at another width is another norm.
+///
 /// Linear in the number of calls. Throws nothing for operators it does not know: what they touch is pinned,
 /// by name. Throws std::invalid_argument, naming the call and its module, where the size of a tensor depends
 /// on the data.
 AnalysedNetwork analyse(Network network, const RuleTable& rules = RuleTable::standard());
+/// The same of the network as it is written, with its own tensors: computed weights stay computed.
+AnalysedNetwork analyse_as_written(Network network, const RuleTable& rules = RuleTable::standard());
 
 }  // namespace inn

@@ -1,6 +1,7 @@
 // Matrix products: contracted axes are equal and consumed, the others pass through.
 
 #include <algorithm>
+#include <cmath>
 
 #include "rules/rules.h"
 
@@ -89,6 +90,10 @@ void bilinear(RuleContext& context) {
 void distances(RuleContext& context) {
   const Axes a = context.axes("x1"), b = context.axes("x2");
   context.unify(a.back(), b.back());
+  const double power = context.number("p", 2);
+  for (const auto* name : {"x1", "x2"})
+    if (power > 0 && std::isfinite(power))
+      context.norm(name, static_cast<int64_t>(context.axes(name).size()) - 1, power);
   Axes result = a;
   for (size_t d = 0; d + 2 < a.size() && a.size() == b.size(); ++d)
     if (a[d].size == b[d].size) context.unify(a[d], b[d]);
