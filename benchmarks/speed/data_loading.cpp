@@ -32,8 +32,8 @@
 #include "inn/core/random.h"
 #include "inn/data/batches.h"
 #include "inn/model/network_module.h"
-#include "inn/zoo/zoo.h"
 #include "inn/network/dynamic_batch.h"
+#include "inn/zoo/zoo.h"
 
 namespace {
 

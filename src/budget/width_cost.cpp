@@ -4,7 +4,6 @@
 
 #include "inn/cost/cost.h"
 #include "inn/cost/formula.h"
-#include "inn/resampling/maps.h"
 
 namespace inn {
 namespace {
@@ -98,25 +97,6 @@ WidthCost parameters(const AnalysedNetwork& source) {
   return cost;
 }
 
-LatencyTable measure_latencies(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
-                               const LatencyOptions& options) {
-  const auto of = [&](const Network& network) {
-    return measure_latency(network, example_inputs(network, 1), options).median;
-  };
-  LatencyTable table{.source = of(source.network)};
-  for (const auto id : groups) {
-    const int64_t n = source.groups.groups.at(id).width;
-    auto& seconds = table.seconds[id];
-    seconds[n] = table.source;
-    for (const int64_t quarter : {3, 2, 1}) {
-      const int64_t width = std::max<int64_t>(1, n * quarter / 4);
-      if (seconds.contains(width)) continue;
-      seconds[width] = of(resample(source, {{id, first_channels(n, width)}}));
-    }
-  }
-  return table;
-}
-
 double read_linearly(const std::map<int64_t, double>& by_width, int64_t width) {
   const auto above = by_width.lower_bound(width);
   if (above == by_width.end()) return std::prev(above)->second;
@@ -125,17 +105,6 @@ double read_linearly(const std::map<int64_t, double>& by_width, int64_t width) {
   const double share =
       static_cast<double>(width - below->first) / static_cast<double>(above->first - below->first);
   return below->second + share * (above->second - below->second);
-}
-
-WidthCost latency(const LatencyTable& table) {
-  WidthCost cost;
-  cost.terms.push_back({{}, [source = table.source](const auto&) { return source; }});
-  for (const auto& [id, seconds] : table.seconds)
-    cost.terms.push_back({{id}, [id = id, seconds = seconds, source = table.source](const auto& widths) {
-                            // Below the least measured width time is taken to fall to no less.
-                            return read_linearly(seconds, widths[id]) - source;
-                          }});
-  return cost;
 }
 
 }  // namespace inn

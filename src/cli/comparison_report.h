@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <string>
 
-#include "comparison.h"
-#include "general.h"
+#include "inn/methods/comparison.h"
+#include "options/general.h"
 
 namespace inn::cli {
 

@@ -10,7 +10,7 @@
 #include "inn/core/error.h"
 #include "inn/network/files.h"
 #include "inn/report/network_drawing.h"
-#include "usage_error.h"
+#include "options/usage_error.h"
 
 namespace inn::cli {
 

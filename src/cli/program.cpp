@@ -6,9 +6,9 @@
 #include <iostream>
 #include <new>
 
-#include "command.h"
+#include "commands/command.h"
 #include "inn/core/error.h"
-#include "usage_error.h"
+#include "options/usage_error.h"
 
 namespace inn::cli {
 namespace {

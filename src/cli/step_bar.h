@@ -1,14 +1,11 @@
 #pragma once
 // How far long work has come.
 
-#include <cstdint>
-#include <functional>
 #include <string>
 
-namespace inn::cli {
+#include "inn/core/progress.h"
 
-/// Called in the course of long work: so many of its steps are done, and which one it is at.
-using StepCallback = std::function<void(int64_t done, int64_t all, const std::string& step)>;
+namespace inn::cli {
 
 /// Returns a callback that shows a progress bar from the first call to the one by which all are done. Copies
 /// share the bar.

@@ -7,7 +7,6 @@
 #include <set>
 #include <vector>
 
-#include "inn/cost/latency.h"
 #include "inn/dimension/groups.h"
 
 namespace inn {
@@ -34,18 +33,5 @@ WidthCost parameters(const AnalysedNetwork& source);
 /// Returns the value at `width` of what is known at some widths, at least one: linear between them, constant
 /// beyond.
 double read_linearly(const std::map<int64_t, double>& by_width, int64_t width);
-
-/// Seconds that one run takes with the source's widths, and with each group alone at some widths.
-struct LatencyTable {
-  double source = 0;
-  std::map<GroupId, std::map<int64_t, double>> seconds = {};
-};
-
-/// Measures the table on this machine, with batch 1, at quarters of each group's width.
-LatencyTable measure_latencies(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
-                               const LatencyOptions& options = {});
-/// Latency as if the groups' savings added up, linear between measured widths. It is a guide for choosing
-/// widths, to be checked by a measurement of the result.
-WidthCost latency(const LatencyTable& table);
 
 }  // namespace inn

@@ -3,10 +3,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
 namespace inn {
+
+/// Called in the course of long work with the number of finished steps, their total, and the current step.
+using StepCallback = std::function<void(int64_t done, int64_t all, const std::string& step)>;
 
 /// What a progress bar shows at one moment.
 struct ProgressState {

@@ -1,0 +1,35 @@
+#pragma once
+// Latency as a function of widths, measured on this machine.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <vector>
+
+#include "inn/budget/width_cost.h"
+#include "inn/cost/latency.h"
+#include "inn/dimension/groups.h"
+
+namespace inn {
+
+/// Seconds that one run takes with the source's widths, and with each group alone at some widths.
+struct LatencyTable {
+  double source = 0;
+  std::map<GroupId, std::map<int64_t, double>> seconds = {};
+};
+
+/// Measures the table on this machine, with batch 1, at quarters of each group's width.
+LatencyTable measure_latencies(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
+                               const LatencyOptions& options = {});
+/// Latency as if the groups' savings added up, linear between measured widths. It is a guide for choosing
+/// widths, to be checked by a measurement of the result.
+WidthCost latency(const LatencyTable& table);
+
+/// Reads a table that `write_latency_table` wrote. Throws std::runtime_error where the file is no table of
+/// `groups`, naming it.
+LatencyTable read_latency_table(const std::filesystem::path& path, const Groups& groups,
+                                const std::vector<GroupId>& ids);
+/// Writes the table as JSON, {"source": s, "groups": {name: {width: seconds}}}, beside `path` and renamed.
+void write_latency_table(const LatencyTable& table, const Groups& groups, const std::filesystem::path& path);
+
+}  // namespace inn

@@ -1,0 +1,16 @@
+#pragma once
+// Conversion to an integral model with what can be measured on data.
+
+#include <optional>
+
+#include "inn/model/integral_model.h"
+#include "inn/train/dataset_calibration.h"
+
+namespace inn {
+
+/// Returns the network, whose tensors are on the CPU, as an integral model. Order "nodes" is measured on the
+/// first samples of `data`, without their labels; throws std::invalid_argument where there are none.
+IntegralModel convert_on(const Network& network, ConvertOptions options,
+                         const std::optional<CalibrationData>& data);
+
+}  // namespace inn

@@ -1,0 +1,26 @@
+#pragma once
+// Budgets of any model, on a data set.
+
+#include <map>
+
+#include "inn/budget/resample_to_budget.h"
+#include "inn/model/any_model.h"
+#include "inn/pruning/pruning.h"
+#include "inn/train/dataset_calibration.h"
+
+namespace inn {
+
+/// Returns the error curves of each group that `widths` leaves to a budget: those of `widths.groups`, without
+/// `widths.exclude` and those that have a width by name. They serve any number of budgets. Throws as
+/// `error_curves` does, and std::invalid_argument where no group is left.
+std::map<GroupId, ErrorCurve> model_error_curves(const AnyModel& model, const PruneOptions& widths,
+                                                 const CalibrationData& data,
+                                                 const CurveOptions& options = {});
+
+/// Returns `widths` with the width of each group that has a curve, chosen by `widths_within_budget`; the limits
+/// of `widths` hold. Widths that are given by name stay.
+PruneOptions within_budget(const AnyModel& model, const Budget& budget, const PruneOptions& widths,
+                           const std::map<GroupId, ErrorCurve>& curves, const CalibrationData& data,
+                           BudgetSearchOptions options = {});
+
+}  // namespace inn

@@ -1,0 +1,32 @@
+#pragma once
+// The widths that a request gives to the groups of a model.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "inn/model/any_model.h"
+#include "inn/pruning/pruning.h"
+
+namespace inn {
+
+/// The new widths of groups, and remarks for the user.
+struct ChosenWidths {
+  std::map<GroupId, int64_t> widths;
+  std::vector<std::string> notes = {};
+};
+
+/// Removes from `ids` the groups that the model can't resize: pinned ones, and in an integral model those that
+/// are not continuous. Throws std::invalid_argument for such a group that `options.widths` names, and where
+/// none is left.
+void keep_resizable(const AnyModel& model, const AnalysedNetwork& source, const PruneOptions& options,
+                    std::vector<GroupId>& ids);
+
+/// Returns the new width of every group that gets one, each group by itself (PruningScope::uniform): a
+/// fraction F gives max(1, round(F·n)) within the limits; `keep_of` overrides `keep`, `widths` overrides both.
+/// Throws std::invalid_argument for a group that is unknown (with the nearest names), pinned, or not continuous
+/// in an integral model.
+ChosenWidths chosen_widths(const AnyModel& model, const AnalysedNetwork& source, const PruneOptions& options);
+
+}  // namespace inn

@@ -1,0 +1,25 @@
+#pragma once
+// A data set as calibration data.
+
+#include <c10/core/Device.h>
+
+#include "inn/calibration/calibration.h"
+#include "inn/data/batches.h"
+#include "inn/data/dataset.h"
+#include "inn/network/network.h"
+
+namespace inn {
+
+/// Samples, and how they are prepared for a network. The data set and the normalization must outlive it.
+struct CalibrationData {
+  const Dataset& samples;
+  const Normalization& normalization;
+  c10::Device device = c10::kCPU;
+  Augmentation augmentation = {};  // of images: as in training
+};
+
+/// Returns the samples in batches as `network` takes them, with the mean cross entropy of each sample as its
+/// loss. Where `needs` are gradients, throws std::invalid_argument if the samples have no class labels.
+Calibration calibration_of(const CalibrationData& data, const Network& network, Measured needs);
+
+}  // namespace inn

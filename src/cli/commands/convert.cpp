@@ -1,0 +1,103 @@
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "commands/command.h"
+#include "inn/core/error.h"
+#include "inn/methods/convert_on.h"
+#include "inn/report/table.h"
+#include "options/conversion.h"
+#include "options/general.h"
+#include "options/image_source.h"
+#include "options/normalized_model.h"
+#include "options/usage_error.h"
+#include "output.h"
+
+namespace inn::cli {
+namespace {
+
+struct Options {
+  GeneralOptions general;
+  ModelOptions model;
+  ConversionOptions conversion;
+  CalibrationOptions calibration;
+  ImageOptions images;
+  NormalizationOptions normalization;
+  std::filesystem::path output;
+};
+
+Json document(const IntegralModelImpl& model, const std::filesystem::path& output) {
+  Json groups = Json::array();
+  for (const auto& group : model.groups())
+    groups.push_back({{"name", group.name()},
+                      {"source_width", group.source_width()},
+                      {"width", group.width()},
+                      {"kernel", group.kernel()},
+                      {"quadrature", group.quadrature()}});
+  return {{"output", output.string()}, {"groups", std::move(groups)}};
+}
+
+void print_table(const IntegralModelImpl& model, const std::filesystem::path& output) {
+  Table table({"group", "width", "kernel", "quadrature"});
+  for (const auto& group : model.groups())
+    table.add_row({group.name(), std::to_string(group.source_width()), group.kernel(), group.quadrature()});
+  std::cout << table
+            << fmt::format("Wrote {}: an integral model of {} continuous groups.\n", output.string(),
+                           model.groups().size());
+}
+
+int run(const Options& options) {
+  start(options.general);
+  check_integral_output(options.output);
+  const auto conversion = convert_options(options.conversion, options.general.seed);
+  check_order(conversion, !options.calibration.data.empty());
+  require<UsageError>(options.calibration.data.empty() || conversion.order == "nodes", "cli",
+                      "--calibration is for --order nodes; '{}' is not measured.", conversion.order);
+  const SkippedReport skipped(options.images);
+  auto calibration = read_calibration(options.calibration, options.images);
+  const auto [source, normalization] = open_normalized(
+      options.model, options.normalization, options.general.seed, calibration ? &*calibration : nullptr);
+  require(!source.is_integral(), "cli", "Model '{}': it is an integral model already.", options.model.source);
+  if (calibration) fit_calibration(*calibration, source.plain.network);
+  std::optional<CalibrationData> images;
+  if (calibration)
+    images.emplace(CalibrationData{*calibration, normalization, c10::Device(c10::kCPU),
+                                   options.calibration.augmentation});
+  IntegralModel model = convert_on(source.plain.network, conversion, images);
+  model->eval();
+  save(*model, options.output);
+  if (options.general.json) {
+    Json made = document(*model, options.output);
+    add_skipped(made, options.images);
+    print(made);
+  } else {
+    print_table(*model, options.output);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command convert_command() {
+  return {
+      .name = "convert",
+      .summary = "Turns a trained network into an integral model, with the same outputs at its own widths",
+      .examples =
+          "  inn convert resnet20.pt2 -o integral.pt2\n"
+          "  inn convert resnet20.pt2 -o integral.pt2 --groups 'layer3.*' --kernel linear\n"
+          "  inn convert resnet20.pt2 -o integral.pt2 --order nodes --calibration images/\n"
+          "  inn convert net.pt2 -o integral.pt2 --dims dims.json --order none",
+      .declare = [](CLI::App& app) -> std::function<int()> {
+        auto options = std::make_shared<Options>();
+        add_model_options(app, options->model);
+        add_output_option(app, options->output);
+        add_conversion_options(app, options->conversion);
+        add_calibration_options(app, options->calibration);
+        add_image_options(app, options->images);
+        add_normalization_options(app, options->normalization);
+        add_dynamic_batch_option(app, options->model.dynamic_batch);
+        add_general_options(app, options->general);
+        return [options] { return run(*options); };
+      }};
+}
+
+}  // namespace inn::cli

@@ -1,0 +1,110 @@
+#include <ATen/Parallel.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "commands/command.h"
+#include "inn/cost/cost.h"
+#include "inn/cost/latency.h"
+#include "inn/report/table.h"
+#include "options/general.h"
+#include "options/limits.h"
+#include "options/model_source.h"
+
+namespace inn::cli {
+namespace {
+
+struct Options {
+  GeneralOptions general;
+  ModelOptions model;
+  int64_t repetitions = 0;
+  int64_t batch = 1;
+};
+
+std::string sizes_text(const std::vector<int64_t>& sizes) {
+  std::string text;
+  for (const auto size : sizes) text += (text.empty() ? "" : "×") + std::to_string(size);
+  return text;
+}
+
+Json cost_json(const CostReport& cost, const std::optional<Latency>& latency, const Options& options) {
+  Json layers = Json::array();
+  for (const auto& layer : cost.layers)
+    layers.push_back({{"name", layer.name},
+                      {"type", layer.type},
+                      {"parameters", layer.parameters},
+                      {"macs", layer.macs},
+                      {"output_sizes", layer.output_sizes}});
+  Json document{{"parameters", cost.parameters},
+                {"macs", cost.macs},
+                {"peak_memory", cost.peak_memory.bytes},
+                {"peak_call", cost.peak_memory.call},
+                {"layers", std::move(layers)}};
+  if (latency)
+    document["latency"] = {{"median", latency->median}, {"p10", latency->p10},
+                           {"p90", latency->p90},       {"repetitions", options.repetitions},
+                           {"batch", options.batch},    {"threads", at::get_num_threads()}};
+  return document;
+}
+
+void print_table(const CostReport& cost, const std::optional<Latency>& latency, const Options& options) {
+  Table table({"layer", "type", "parameters", "multiply-adds", "output"});
+  for (const auto& layer : cost.layers)
+    table.add_row({layer.name, layer.type, std::to_string(layer.parameters), std::to_string(layer.macs),
+                   sizes_text(layer.output_sizes)});
+  table.add_row({"all", "", std::to_string(cost.parameters), std::to_string(cost.macs), ""});
+  std::cout << table;
+  const auto [bytes, call] = cost.peak_memory;
+  std::cout << fmt::format("Peak memory of activations: {}{}B, in {}.\n", format_count(bytes),
+                           bytes < 1000 ? " " : "", call.empty() ? "the inputs" : call);
+  if (latency)
+    std::cout << fmt::format(
+        "Latency at batch {} with {} threads: median {:.3f} ms, p10 {:.3f} ms, p90 {:.3f} ms ({} runs).\n",
+        options.batch, at::get_num_threads(), 1e3 * latency->median, 1e3 * latency->p10, 1e3 * latency->p90,
+        options.repetitions);
+}
+
+int run(const Options& options) {
+  const auto device = start(options.general);
+  AnyModel model = read_model(options.model, options.general.seed);
+  model.to(device);
+  const Network network = model.present();
+  const CostReport cost = cost_of(network);
+  std::optional<Latency> latency;
+  if (options.repetitions > 0)
+    latency = measure_latency(network, example_inputs(network, options.batch),
+                              {.repetitions = options.repetitions});
+  if (options.general.json) {
+    print(cost_json(cost, latency, options));
+  } else {
+    print_table(cost, latency, options);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command cost_command() {
+  return {
+      .name = "cost",
+      .summary = "Parameters, multiply-adds and memory for one input, per layer and in all; measured latency",
+      .examples =
+          "  inn cost zoo:resnet18\n"
+          "  inn cost half.pt2 --latency 50 --batch 8 --threads 1 --json",
+      .declare = [](CLI::App& app) -> std::function<int()> {
+        auto options = std::make_shared<Options>();
+        add_model_options(app, options->model);
+        app.add_option("--latency", options->repetitions, "Measure it by so many runs")
+            ->type_name("N")
+            ->check(at_least(1));
+        app.add_option("--batch", options->batch, "The batch of the latency's runs")
+            ->type_name("N")
+            ->check(at_least(1))
+            ->capture_default_str();
+        add_general_options(app, options->general);
+        add_device_option(app, options->general);
+        return [options] { return run(*options); };
+      }};
+}
+
+}  // namespace inn::cli

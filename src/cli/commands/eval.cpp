@@ -1,0 +1,147 @@
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <iostream>
+
+#include "commands/command.h"
+#include "inn/core/error.h"
+#include "inn/report/table.h"
+#include "inn/train/evaluate.h"
+#include "options/evaluation.h"
+#include "options/general.h"
+#include "options/normalized_model.h"
+#include "options/width_choice.h"
+
+namespace inn::cli {
+namespace {
+
+struct Options {
+  GeneralOptions general;
+  ModelOptions model;
+  CalibrationOptions calibration;
+  NormalizationOptions normalization;
+  EvaluationOptions evaluation;
+  ImageOptions images;
+  std::vector<double> widths;
+};
+
+/// All channels that the integral groups have now over all that they have in the source; 1 for a plain
+/// network.
+double present_width(const AnyModel& model) {
+  if (!model.is_integral()) return 1;
+  int64_t now = 0, source = 0;
+  for (const auto& group : model.integral->groups()) {
+    now += group.width();
+    source += group.source_width();
+  }
+  return static_cast<double>(now) / static_cast<double>(source);
+}
+
+std::vector<WidthResult> results_of(const AnyModel& model, const Options& options, const Dataset& data,
+                                    const std::optional<Dataset>& calibration,
+                                    const Normalization& normalization) {
+  const EvalOptions eval{.batch_size = options.evaluation.batch_size, .progress = true};
+  if (!options.widths.empty())
+    return evaluate_widths(
+        *model.integral, data, normalization, options.widths,
+        {.eval = eval, .calibration = calibration, .augmentation = options.calibration.augmentation});
+  Network network = model.present();
+  if (calibration)
+    recalibrate(network, *calibration,
+                {.batch_size = eval.batch_size,
+                 .augmentation = options.calibration.augmentation,
+                 .normalization = normalization});
+  return {{present_width(model), evaluate(network, data, normalization, eval)}};
+}
+
+Table regression_table(const std::vector<WidthResult>& results) {
+  Table table({"width", "samples", "loss", "absolute error", "PSNR"});
+  for (const auto& [width, result] : results)
+    table.add_row({fmt::format("{:.4g}", width), std::to_string(result.count),
+                   fmt::format("{:.6f}", result.loss), fmt::format("{:.6f}", result.regression->absolute),
+                   fmt::format("{:.2f}", result.regression->psnr)});
+  return table;
+}
+
+/// With one label a position the perplexity is told too.
+void report(const std::vector<WidthResult>& results, const Dataset& data, const Options& options) {
+  if (!data.has_classes() && !options.general.json) {
+    std::cout << regression_table(results);
+    return;
+  }
+  const bool by_position = data.has_classes() && data.labels.dim() == 2;
+  Json list = Json::array();
+  std::vector<std::string> columns{"width", "accuracy", "correct", by_position ? "positions" : "samples",
+                                   "loss"};
+  if (by_position) columns.emplace_back("perplexity");
+  Table table(columns);
+  for (const auto& [width, result] : results) {
+    Json record{{"width", width}};
+    record.update(result_json(result));
+    std::vector<std::string> row{fmt::format("{:.4g}", width), format_percent(result.accuracy),
+                                 std::to_string(result.correct), std::to_string(result.count),
+                                 fmt::format("{:.4f}", result.loss)};
+    if (by_position) {
+      record["perplexity"] = std::exp(result.loss);
+      row.push_back(fmt::format("{:.3f}", std::exp(result.loss)));
+    }
+    list.push_back(std::move(record));
+    table.add_row(row);
+  }
+  if (!options.general.json) {
+    std::cout << table;
+    return;
+  }
+  Json document{{"results", std::move(list)}};
+  add_skipped(document, options.images);
+  print(document);
+}
+
+int run(const Options& options) {
+  const auto device = start(options.general);
+  for (const double width : options.widths) check_fraction("--widths", width);
+  const SkippedReport skipped(options.images);
+  Dataset data = read_evaluated(options.evaluation, options.images);
+  auto [model, normalization] =
+      open_normalized(options.model, options.normalization, options.general.seed, &data);
+  require(options.widths.empty() || model.is_integral(), "cli",
+          "Model '{}': it is a plain network, which has one width; --widths is for integral models (see 'inn "
+          "convert').",
+          options.model.source);
+  auto calibration = read_calibration(options.calibration, options.images);
+  const Network network = model.source().network;
+  fit_images(data, network);
+  if (calibration) fit_calibration(*calibration, network);
+  model.to(device);
+  report(results_of(model, options, data, calibration, normalization), data, options);
+  return 0;
+}
+
+}  // namespace
+
+Command eval_command() {
+  return {.name = "eval",
+          .summary = "Accuracy and loss on a data set, of an integral model at several widths",
+          .examples =
+              "  inn eval lenet.pt2 --data fashion-mnist\n"
+              "  inn eval resnet20.pt2 --data cifar-10/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225\n"
+              "  inn eval integral.pt2 --data fashion-mnist --widths 1,0.75,0.5,0.25 --calibration "
+              "fashion-mnist\n"
+              "  inn eval decoder.pt2 --data text.pt",
+          .declare = [](CLI::App& app) -> std::function<int()> {
+            auto options = std::make_shared<Options>();
+            add_model_options(app, options->model);
+            add_evaluation_options(app, options->evaluation);
+            app.add_option("--widths", options->widths,
+                           "Of an integral model: fractions of the source widths, as 1,0.5,0.25")
+                ->delimiter(',')
+                ->type_name("F,F,…");
+            add_calibration_options(app, options->calibration);
+            add_image_options(app, options->images);
+            add_normalization_options(app, options->normalization);
+            add_general_options(app, options->general);
+            add_device_option(app, options->general);
+            return [options] { return run(*options); };
+          }};
+}
+
+}  // namespace inn::cli

@@ -1,0 +1,66 @@
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <map>
+
+#include "commands/command.h"
+#include "inn/dimension/rule.h"
+#include "options/general.h"
+
+namespace inn::cli {
+namespace {
+
+struct Options {
+  GeneralOptions general;
+};
+
+/// The operators by what their rules state, in the order of the first operator of each.
+std::vector<std::pair<std::string, std::vector<std::string>>> by_statement() {
+  const RuleTable table = RuleTable::standard();
+  std::vector<std::pair<std::string, std::vector<std::string>>> rows;
+  std::map<std::string, size_t> places;
+  for (const auto& [op, rule] : table.rules()) {
+    const auto [found, is_new] = places.try_emplace(rule.doc, rows.size());
+    if (is_new) rows.push_back({rule.doc, {}});
+    rows[found->second].second.push_back(op);
+  }
+  return rows;
+}
+
+int run(const Options& options) {
+  start(options.general);
+  if (options.general.json) {
+    Json list = Json::array();
+    for (const auto& [statement, ops] : by_statement())
+      list.push_back({{"operators", ops}, {"states", statement}});
+    print({{"rules", std::move(list)}});
+    return 0;
+  }
+  std::cout << "# Operators\n\nWhat the rule of each operator states of the axes of its tensors; in-place "
+               "forms and all "
+               "overloads have the\nsame rule unless one is named. An operator that is not here pins what it "
+               "touches. "
+               "This page is what `inn operators`\nprints.\n\n| operators | axes |\n| --- | --- |\n";
+  for (const auto& [statement, ops] : by_statement()) {
+    std::string names;
+    for (const auto& op : ops) names += (names.empty() ? "`" : ", `") + op.substr(op.find("::") + 2) + "`";
+    std::cout << "| " << names << " | " << statement << " |\n";
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command operators_command() {
+  return {.name = "operators",
+          .summary = "The operators whose axes are understood, and what their rules state",
+          .examples =
+              "  inn operators\n"
+              "  inn operators --json",
+          .declare = [](CLI::App& app) -> std::function<int()> {
+            auto options = std::make_shared<Options>();
+            add_general_options(app, options->general);
+            return [options] { return run(*options); };
+          }};
+}
+
+}  // namespace inn::cli

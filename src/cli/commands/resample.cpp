@@ -1,0 +1,274 @@
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "commands/command.h"
+#include "inn/core/atomic_file.h"
+#include "inn/core/error.h"
+#include "inn/methods/model_budget.h"
+#include "inn/methods/resample_by.h"
+#include "inn/model/batch_norm.h"
+#include "inn/report/table.h"
+#include "options/conversion.h"
+#include "options/general.h"
+#include "options/image_source.h"
+#include "options/normalized_model.h"
+#include "options/pruning.h"
+#include "options/refit.h"
+#include "options/usage_error.h"
+#include "options/width_budget.h"
+#include "options/width_choice.h"
+#include "output.h"
+#include "step_bar.h"
+
+namespace inn::cli {
+namespace {
+
+struct Options {
+  GeneralOptions general;
+  ModelOptions model;
+  ConversionOptions conversion;
+  WidthChoice widths;
+  BudgetOptions budget;
+  PruningOptions pruning;
+  CalibrationOptions calibration;
+  ImageOptions images;
+  NormalizationOptions normalization;
+  std::string method = "interpolate";
+  bool refit = false, no_refit = false;
+  int64_t together = 0;
+  bool fold_batch_norm = false, channels_last = false;
+  bool dynamic_batch = false;
+  std::filesystem::path output, report;
+};
+
+int64_t count_parameters(const Network& network) {
+  int64_t count = 0;
+  for (const auto& entry : network.state)
+    if (entry.kind == StateEntry::Kind::parameter) count += entry.tensor.numel();
+  return count;
+}
+
+struct Outcome {
+  std::vector<Group> groups;  // at their source widths
+  Resampled made;
+  int64_t before, after;  // parameters
+};
+
+Json group_record(const GroupReport& group) {
+  return {{"name", group.name},   {"source_width", group.source_width}, {"width", group.width},
+          {"nodes", group.nodes}, {"found_by", group.found_by},         {"error", group.error},
+          {"curve", group.curve}};
+}
+
+Json layer_record(const LayerFit& layer) {
+  Json record{{"layer", layer.layer}};
+  if (!layer.kept.empty()) {
+    record["kept"] = layer.kept;
+    return record;
+  }
+  record.update({{"target", layer.target},
+                 {"rows", layer.rows},
+                 {"features", layer.features},
+                 {"ridge", layer.ridge},
+                 {"error_before", layer.error_before},
+                 {"error_after", layer.error_after},
+                 {"held_out_before", layer.held_out_before},
+                 {"held_out_after", layer.held_out_after},
+                 {"block_gain", layer.block_gain},
+                 {"seconds", layer.seconds}});
+  return record;
+}
+
+/// Of each group its nodes, and of each layer its fit.
+void write_report(const Resampled& made, const std::filesystem::path& file) {
+  Json groups = Json::array(), layers = Json::array();
+  for (const auto& group : made.groups) groups.push_back(group_record(group));
+  for (const auto& layer : made.layers) layers.push_back(layer_record(layer));
+  const Json record{
+      {"groups", std::move(groups)}, {"layers", std::move(layers)}, {"together_gain", made.together_gain}};
+  write_atomically(file, record.dump(1) + '\n');
+}
+
+/// One line on the layers that were refit, and one for each reason why some were not.
+void print_fits(const std::vector<LayerFit>& layers) {
+  if (layers.empty()) return;
+  int64_t fit = 0, underdetermined = 0;
+  double before = 0, after = 0;
+  std::map<std::string, std::vector<std::string>> kept;
+  for (const auto& layer : layers) {
+    if (!layer.kept.empty()) {
+      kept[layer.kept].push_back(layer.layer);
+      continue;
+    }
+    ++fit;
+    underdetermined += layer.rows < layer.features ? 1 : 0;
+    before += layer.held_out_before;
+    after += layer.held_out_after;
+  }
+  if (fit > 0)
+    std::cout << fmt::format("Refit {} layers: mean error on samples held out {}, {} before.\n", fit,
+                             format_percent(after / static_cast<double>(fit)),
+                             format_percent(before / static_cast<double>(fit)));
+  if (underdetermined > 0)
+    std::cout << fmt::format("{} of them had fewer rows than features: more --samples would serve them.\n",
+                             underdetermined);
+  for (const auto& [reason, names] : kept)
+    std::cout << fmt::format("Not refit: {}, since {}.\n", fmt::join(names, ", "), reason);
+}
+
+void report(const Options& options, const Outcome& outcome) {
+  if (options.general.json) {
+    Json groups = Json::array();
+    for (const auto& [id, width] : outcome.made.chosen.widths)
+      groups.push_back(
+          {{"name", outcome.groups[id].name}, {"source_width", outcome.groups[id].width}, {"width", width}});
+    Json document{{"output", options.output.string()},
+                  {"method", options.method},
+                  {"groups", std::move(groups)},
+                  {"notes", outcome.made.chosen.notes},
+                  {"parameters", {{"before", outcome.before}, {"after", outcome.after}}}};
+    add_skipped(document, options.images);
+    print(document);
+    return;
+  }
+  Table table({"group", "source width", "width"});
+  for (const auto& [id, width] : outcome.made.chosen.widths)
+    table.add_row({outcome.groups[id].name, std::to_string(outcome.groups[id].width), std::to_string(width)});
+  std::cout << table;
+  for (const auto& note : outcome.made.chosen.notes) std::cout << note << '\n';
+  print_fits(outcome.made.layers);
+  if (options.together > 0)
+    std::cout << fmt::format("All layers together: the error on samples held out is {} of what it was.\n",
+                             format_percent(outcome.made.together_gain));
+  std::cout << fmt::format("Wrote {}: {} parameters, {} before.\n", options.output.string(),
+                           format_count(outcome.after), format_count(outcome.before));
+}
+
+MethodOptions method_of(const Options& options) {
+  MethodOptions how{.method = options.method,
+                    .conversion = convert_options(options.conversion, options.general.seed),
+                    .scoring = importance_options(options.pruning),
+                    .seed = options.general.seed,
+                    .together = options.together,
+                    .curves = !options.report.empty(),
+                    .progress = step_bar("refit", "layers"),
+                    .together_progress = step_bar("all layers together", "iterations")};
+  require<UsageError>(!(options.refit && options.no_refit), "cli",
+                      "--refit and --no-refit exclude each other.");
+  if (options.refit || options.no_refit) how.refit = options.refit;
+  require<UsageError>(options.together == 0 || how.refits(), "cli",
+                      "--together goes on from layers that were refit; method {} needs --refit for it.",
+                      how.method);
+  if (how.method == "interpolate") check_order(how.conversion, !options.calibration.data.empty());
+  const bool measures = how.method == "quadrature" || how.refits();
+  require<UsageError>(!measures || !options.calibration.data.empty(), "cli",
+                      "Method {}{} is measured on data: --calibration is missing.", how.method,
+                      options.refit ? " with --refit" : "");
+  require<UsageError>(options.report.empty() || measures, "cli",
+                      "--report is of method quadrature and of --refit; method {} has nothing to say there.",
+                      how.method);
+  return how;
+}
+
+int run(const Options& options) {
+  const auto device = start(options.general);
+  if (options.budget.text.empty()) check(options.widths);
+  check(options.budget, options.widths, !options.calibration.data.empty());
+  as_usage([&] {
+    check_method(options.method);
+    return 0;
+  });
+  check_network_output(options.output);
+  check(options.pruning, options.method, !options.calibration.data.empty());
+  const MethodOptions how = method_of(options);
+  if (!options.report.empty()) check_output(options.report);
+  const SkippedReport skipped(options.images);
+  auto calibration = read_calibration(options.calibration, options.images);
+  const auto [model, normalization] = open_normalized(
+      options.model, options.normalization, options.general.seed, calibration ? &*calibration : nullptr);
+  const AnalysedNetwork source = model.source();
+  if (calibration) fit_calibration(*calibration, source.network);
+  std::optional<CalibrationData> images;
+  if (calibration)
+    images.emplace(CalibrationData{*calibration, normalization, device, options.calibration.augmentation});
+  PruneOptions widths = prune_options(options.widths);
+  widths.scope = scope_of(options.pruning);
+  if (!options.budget.text.empty()) {
+    const auto curves = model_error_curves(
+        model, widths, *images, {.seed = how.seed, .progress = step_bar("error curves", "groups")});
+    widths = within_budget(model, budget_of(options.budget), widths, curves, *images,
+                           {.rechecks = options.budget.rechecks,
+                            .latency_table = options.budget.latency_table,
+                            .curves = {.seed = how.seed},
+                            .recheck_progress = step_bar("recheck", "networks")});
+  }
+  Resampled made = resample_by(model, widths, how, images);
+  if (options.fold_batch_norm) made.network = fold_batch_norm(made.network);
+  if (options.channels_last) made.network.to_channels_last();
+  write_network(made.network, options.output, options.dynamic_batch);
+  if (!options.report.empty()) write_report(made, options.report);
+  const int64_t after = count_parameters(made.network);
+  report(options, {.groups = source.groups.groups,
+                   .made = std::move(made),
+                   .before = count_parameters(source.network),
+                   .after = after});
+  return 0;
+}
+
+std::string methods_text() {
+  std::string text;
+  for (const auto& name : resampling_methods()) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+}  // namespace
+
+Command resample_command() {
+  return {
+      .name = "resample",
+      .summary = "Writes the plain network that has other widths",
+      .examples =
+          "  inn resample integral.pt2 -o half.pt2 --keep 0.5\n"
+          "  inn resample resnet20.pt2 -o half.pt2 --keep 0.5 --method quadrature --calibration images/\n"
+          "  inn resample resnet20.pt2 -o half.pt2 --keep 0.5 --method l1 --refit --calibration images/\n"
+          "  inn resample resnet20.pt2 -o half.pt2 --budget macs=0.5 --round-to 8 --method quadrature "
+          "--calibration images/\n"
+          "  inn resample resnet20.pt2 -o fast.pt2 --keep 1 --fold-batch-norm --channels-last\n"
+          "  inn resample resnet20.pt2 -o out.pt2 --width layer1.0.conv1=12 layer2.0.conv1=20\n"
+          "  inn resample resnet20.pt2 -o out.pt2 --keep 0.7 --groups 'layer3.*' --round-to 8\n"
+          "  inn resample resnet20.pt2 -o out.pt2 --keep 0.5 --method taylor --scope global --max-cut 0.9 "
+          "--calibration images/\n"
+          "  inn resample resnet20.pt2 -o out.pt2 --keep 0.5 --method fpgm --scope isomorphic --exclude "
+          "'layer1.*'",
+      .declare = [](CLI::App& app) -> std::function<int()> {
+        auto options = std::make_shared<Options>();
+        add_model_options(app, options->model);
+        add_output_option(app, options->output);
+        add_width_options(app, options->widths);
+        add_budget_options(app, options->budget);
+        app.add_option("--method", options->method, "One of " + methods_text())->capture_default_str();
+        app.add_flag("--refit", options->refit,
+                     "Refit every layer to the calibration samples by least squares (quadrature does)");
+        app.add_flag("--no-refit", options->no_refit, "Method quadrature: keep the kernel's weights");
+        add_together_option(app, options->together);
+        app.add_option("--report", options->report, "Write nodes, error curves, ridges and errors")
+            ->type_name("FILE.json");
+        app.add_flag("--fold-batch-norm", options->fold_batch_norm,
+                     "For inference: fold each batch norm into the convolution or linear layer before it");
+        app.add_flag("--channels-last", options->channels_last,
+                     "For inference on a CPU: lay out the weights of convolutions with their channels last");
+        add_pruning_options(app, options->pruning);
+        add_kernel_options(app, options->conversion);
+        add_calibration_options(app, options->calibration);
+        add_image_options(app, options->images);
+        add_normalization_options(app, options->normalization);
+        add_dynamic_batch_option(app, options->dynamic_batch);
+        add_general_options(app, options->general);
+        add_device_option(app, options->general);
+        return [options] { return run(*options); };
+      }};
+}
+
+}  // namespace inn::cli

@@ -1,0 +1,58 @@
+#include "options/general.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "inn/core/error.h"
+#include "options/limits.h"
+#include "options/usage_error.h"
+
+namespace inn::cli {
+namespace {
+
+constexpr const char* kGroup = "General";
+
+c10::Device read_device(const std::string& text) {
+  try {
+    return c10::Device(text);
+  } catch (const c10::Error&) {
+    raise<UsageError>("cli", "--device '{}': must be cpu, cuda or cuda:INDEX.", text);
+  }
+}
+
+}  // namespace
+
+void add_general_options(CLI::App& app, GeneralOptions& options) {
+  app.add_flag("--json", options.json, "Print one JSON document on stdout and nothing else")->group(kGroup);
+  app.add_option("--seed", options.seed, "Seed of all that is random")->capture_default_str()->group(kGroup);
+  app.add_option("--threads", options.threads, "Threads of the processor; as torch chooses without it")
+      ->check(at_least(1))
+      ->group(kGroup);
+}
+
+void add_device_option(CLI::App& app, GeneralOptions& options) {
+  app.add_option("--device", options.device, "cpu, cuda or cuda:INDEX")->capture_default_str()->group(kGroup);
+}
+
+c10::Device start(const GeneralOptions& options) {
+  const auto device = read_device(options.device);
+  require<UsageError>(device.is_cpu() || device.is_cuda(), "cli",
+                      "--device '{}': must be cpu, cuda or cuda:INDEX.", options.device);
+  if (device.is_cuda()) {
+    const int count = at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
+    require<std::runtime_error>(std::max<int>(0, device.index()) < count, "cli",
+                                "Device '{}': there are {} CUDA devices here.", options.device, count);
+  }
+  if (options.threads > 0) at::set_num_threads(options.threads);
+  return device;
+}
+
+void print(const Json& document) {
+  std::cout << document.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
+}  // namespace inn::cli

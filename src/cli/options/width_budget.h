@@ -1,0 +1,36 @@
+#pragma once
+// Widths that a command finds for a budget.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "inn/budget/budget.h"
+#include "options/width_choice.h"
+
+namespace CLI {
+class App;
+}
+
+namespace inn::cli {
+
+struct BudgetOptions {
+  std::string text = {};  // "macs=0.5"; empty: none
+  std::filesystem::path latency_table = {};
+  int64_t rechecks = 2;
+};
+
+/// Declares --recheck: how often the curves are corrected by networks in which all groups are cut.
+void add_recheck_option(CLI::App& app, int64_t& rechecks);
+
+/// Declares --budget, --latency-table and --recheck.
+void add_budget_options(CLI::App& app, BudgetOptions& options);
+
+/// Throws UsageError for a budget that is none, beside --keep or without calibration images, and for a table
+/// without a budget of latency.
+void check(const BudgetOptions& options, const WidthChoice& widths, bool has_calibration);
+
+/// Returns the budget. Throws UsageError for a text that is none.
+Budget budget_of(const BudgetOptions& options);
+
+}  // namespace inn::cli

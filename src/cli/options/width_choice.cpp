@@ -1,0 +1,105 @@
+#include "options/width_choice.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
+
+#include "inn/core/error.h"
+#include "options/limits.h"
+#include "options/usage_error.h"
+
+namespace inn::cli {
+namespace {
+
+/// No group grows beyond this: an integral model's does not, and pruning cuts.
+constexpr double kLargestFraction = 8;
+
+/// Reads "layer1.0.conv1=12": the name, and the number behind the last '='.
+template <class Number>
+std::pair<std::string, Number> read_named(const char* option, const std::string& text, const char* form,
+                                          const char* number_form) {
+  const auto equals = text.rfind('=');
+  require<UsageError>(equals != std::string::npos && equals > 0, "cli", "{} '{}': must be {}.", option, text,
+                      form);
+  const std::string digits = text.substr(equals + 1);
+  Number number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  require<UsageError>(error == std::errc() && end == digits.data() + digits.size(), "cli",
+                      "{} '{}': {} but got '{}'.", option, text, number_form, digits);
+  return {text.substr(0, equals), number};
+}
+
+std::pair<std::string, int64_t> read_width(const std::string& text) {
+  constexpr const char* kForm = "the width must be a whole number of at least 1";
+  auto named = read_named<int64_t>("--width", text, "NAME=N", kForm);
+  require<UsageError>(named.second >= 1, "cli", "--width '{}': {} but got '{}'.", text, kForm, named.second);
+  return named;
+}
+
+std::pair<std::string, double> read_keep_of(const std::string& text) {
+  auto named = read_named<double>("--keep-of", text, "PATTERN=F", "the fraction must be a number");
+  check_fraction("--keep-of", named.second);
+  return named;
+}
+
+}  // namespace
+
+void add_fraction_options(CLI::App& app, WidthChoice& choice) {
+  app.add_option("--groups", choice.groups,
+                 "Groups that --keep is for, by globs over their names; default: all")
+      ->type_name("PATTERN");
+  app.add_option("--exclude", choice.exclude, "Groups that no fraction is for, by globs")
+      ->type_name("PATTERN");
+  app.add_option("--round-to", choice.limits.round_to,
+                 "Makes what fractions give a multiple of N, the nearest; a narrower group stays")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(at_least(1));
+  app.add_flag("--round-up", choice.round_up, "With --round-to: the next multiple that is not less");
+  app.add_option("--min-width", choice.limits.min_width, "Groups keep at least N channels")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(at_least(1));
+  app.add_option("--max-cut", choice.limits.max_cut, "At most this fraction of a group is cut")
+      ->type_name("F")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
+}
+
+void add_width_options(CLI::App& app, WidthChoice& choice) {
+  app.add_option("--keep", choice.keep, "The fraction of its channels that each chosen group keeps")
+      ->type_name("F");
+  app.add_option("--keep-of", choice.keep_of, "That of the groups that a glob names; the last one holds")
+      ->type_name("PATTERN=F");
+  app.add_option("--width", choice.widths, "The width of a group by itself")->type_name("NAME=N");
+  add_fraction_options(app, choice);
+}
+
+void check_fraction(const char* option, double fraction) {
+  require<UsageError>(fraction > 0 && fraction <= kLargestFraction, "cli",
+                      "{}: must be a fraction above 0 and at most {} but got {}.", option, kLargestFraction,
+                      fraction);
+}
+
+void check(const WidthChoice& choice) {
+  require<UsageError>(choice.keep || !choice.keep_of.empty() || !choice.widths.empty(), "cli",
+                      "A width is needed: --keep F, --keep-of PATTERN=F or --width NAME=N.");
+  require<UsageError>(choice.keep || choice.groups.empty(), "cli",
+                      "--groups says what --keep is for; --keep is missing.");
+  if (choice.keep) check_fraction("--keep", *choice.keep);
+  prune_options(choice);
+}
+
+PruneOptions prune_options(const WidthChoice& choice) {
+  PruneOptions options{
+      .keep = choice.keep, .groups = choice.groups, .exclude = choice.exclude, .limits = choice.limits};
+  if (choice.round_up) options.limits.rounding = Rounding::up;
+  for (const auto& text : choice.keep_of) options.keep_of.push_back(read_keep_of(text));
+  for (const auto& text : choice.widths) {
+    const auto [name, width] = read_width(text);
+    options.widths[name] = width;
+  }
+  return options;
+}
+
+}  // namespace inn::cli

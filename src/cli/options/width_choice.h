@@ -1,0 +1,44 @@
+#pragma once
+// Which widths a command gives to which groups.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "inn/pruning/pruning.h"
+#include "inn/pruning/width_limits.h"
+
+namespace CLI {
+class App;
+}
+
+namespace inn::cli {
+
+struct WidthChoice {
+  std::optional<double> keep = {};
+  std::vector<std::string> keep_of = {};  // PATTERN=F
+  std::vector<std::string> widths = {};   // NAME=N
+  std::vector<std::string> groups = {};   // patterns
+  std::vector<std::string> exclude = {};  // patterns
+  WidthLimits limits = {};
+  bool round_up = false;
+};
+
+/// Declares what holds of every fraction: --groups, --exclude, --round-to, --round-up, --min-width and
+/// --max-cut.
+void add_fraction_options(CLI::App& app, WidthChoice& choice);
+/// Declares those, and --keep, --keep-of and --width.
+void add_width_options(CLI::App& app, WidthChoice& choice);
+
+/// Throws UsageError unless the fraction of a width is above 0 and at most 8.
+void check_fraction(const char* option, double fraction);
+
+/// Throws UsageError for what the command line alone shows: no width at all, a width or a fraction that is
+/// none.
+void check(const WidthChoice& choice);
+
+/// Returns the choice as the library takes it.
+PruneOptions prune_options(const WidthChoice& choice);
+
+}  // namespace inn::cli

@@ -1,0 +1,51 @@
+#include "inn/methods/model_budget.h"
+
+#include <algorithm>
+
+#include "inn/core/error.h"
+#include "inn/methods/model_widths.h"
+
+namespace inn {
+namespace {
+
+std::vector<GroupId> groups_of(const AnyModel& model, const AnalysedNetwork& source,
+                               const PruneOptions& widths) {
+  auto ids = source.groups.select(widths.groups);
+  if (!widths.exclude.empty()) {
+    const auto left_out = source.groups.select(widths.exclude);
+    std::erase_if(
+        ids, [&](GroupId id) { return std::find(left_out.begin(), left_out.end(), id) != left_out.end(); });
+  }
+  keep_resizable(model, source, widths, ids);
+  for (const auto& [name, width] : widths.widths) std::erase(ids, source.groups.find(name));
+  require(!ids.empty(), "methods", "Budget: there is no group whose width could change.");
+  return ids;
+}
+
+}  // namespace
+
+std::map<GroupId, ErrorCurve> model_error_curves(const AnyModel& model, const PruneOptions& widths,
+                                                 const CalibrationData& data, const CurveOptions& options) {
+  AnalysedNetwork source = model.source();
+  const auto ids = groups_of(model, source, widths);
+  source.network.to(data.device);
+  return error_curves(source, ids, calibration_of(data, source.network, Measured::activations), options);
+}
+
+PruneOptions within_budget(const AnyModel& model, const Budget& budget, const PruneOptions& widths,
+                           const std::map<GroupId, ErrorCurve>& curves, const CalibrationData& data,
+                           BudgetSearchOptions options) {
+  AnalysedNetwork source = model.source();
+  source.network.to(data.device);
+  options.limits = widths.limits;
+  const auto found = widths_within_budget(
+      source, curves, budget, calibration_of(data, source.network, Measured::activations), options);
+  PruneOptions result = widths;
+  result.keep.reset();
+  result.groups.clear();
+  result.exclude.clear();
+  for (const auto& [id, width] : found) result.widths[source.groups.groups[id].name] = width;
+  return result;
+}
+
+}  // namespace inn

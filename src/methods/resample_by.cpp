@@ -1,0 +1,135 @@
+#include "inn/methods/resample_by.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "inn/core/error.h"
+#include "inn/methods/convert_on.h"
+#include "inn/pruning/importance.h"
+#include "inn/resampling/folding.h"
+#include "inn/train/evaluate.h"
+
+namespace inn {
+namespace {
+
+constexpr const char* kQuadrature = "quadrature";
+constexpr const char* kInterpolate = "interpolate";
+constexpr const char* kFold = "fold";
+constexpr int64_t kRecalibrationBatch = 256;
+
+/// What a method makes of a model: a source and the maps from it.
+struct Mapped {
+  AnalysedNetwork source;
+  std::map<GroupId, GroupMaps> maps;
+  ChosenWidths chosen;
+  std::vector<GroupReport> groups = {};
+};
+
+Mapped interpolated(const AnyModel& model, const AnalysedNetwork& source, ChosenWidths chosen,
+                    const MethodOptions& options, const std::optional<CalibrationData>& data) {
+  IntegralModel integral{nullptr};
+  if (model.is_integral()) {
+    integral = IntegralModel(model.integral->clone_model());
+  } else {
+    ConvertOptions conversion = options.conversion;
+    for (const auto& [id, width] : chosen.widths)
+      conversion.group_names.push_back(source.groups.groups[id].name);
+    integral = convert_on(source.network, conversion, data);
+  }
+  for (const auto& [id, width] : chosen.widths) integral->group(source.groups.groups[id].name).resize(width);
+  return {{integral->network(), integral->structure()}, integral->maps(), std::move(chosen)};
+}
+
+Mapped folded(const AnalysedNetwork& source, ChosenWidths chosen, uint64_t seed) {
+  Mapped result{source, {}, std::move(chosen)};
+  for (const auto& [id, width] : result.chosen.widths)
+    result.maps.emplace(id, folding_maps(channel_clusters(source, id, width, seed)));
+  return result;
+}
+
+Mapped pruned(const AnyModel& model, const PruneOptions& choice, const MethodOptions& options,
+              const std::optional<CalibrationData>& data) {
+  AnalysedNetwork source = model.source();
+  const Importance& importance = find_importance(options.method);
+  auto ids = groups_to_prune(source.groups, choice);
+  keep_resizable(model, source, choice, ids);
+
+  ImportanceOptions scoring = options.scoring;
+  scoring.seed = options.seed;
+  if (choice.scope == PruningScope::global && !scoring.normalize) scoring.normalize = "mean";
+  if (data && importance.needs != Measured::nothing) {
+    scoring.calibration = calibration_of(*data, source.network, importance.needs);
+    source.network.to(data->device);
+  }
+  const auto scores = importance_scores(source, ids, importance, scoring);
+  source.network.to(c10::Device(c10::kCPU));
+  PrunePlan plan = plan_pruning(source, scores, choice);
+
+  auto maps = plan.maps(source.groups);
+  Mapped result{std::move(source), std::move(maps), {{}, std::move(plan.notes)}};
+  for (const auto& [id, kept] : plan.kept) result.chosen.widths[id] = static_cast<int64_t>(kept.size());
+  return result;
+}
+
+Mapped mapped(const AnyModel& model, const PruneOptions& widths, const MethodOptions& options,
+              const std::optional<CalibrationData>& data) {
+  if (is_importance(options.method)) return pruned(model, widths, options, data);
+  AnalysedNetwork source = model.source();
+  ChosenWidths chosen = chosen_widths(model, source, widths);
+  if (options.method == kInterpolate) return interpolated(model, source, std::move(chosen), options, data);
+  if (options.method == kFold) return folded(source, std::move(chosen), options.seed);
+  source.network.to(data->device);
+  auto found = find_nodes(source, chosen.widths, calibration_of(*data, source.network, Measured::activations),
+                          {.curves = options.curves}, {.seed = options.seed});
+  return {std::move(source), std::move(found.maps), std::move(chosen), std::move(found.groups)};
+}
+
+}  // namespace
+
+std::vector<std::string> resampling_methods() {
+  std::vector<std::string> names{kQuadrature, kInterpolate, kFold};
+  for (const auto& importance : importances()) names.push_back(importance.name);
+  return names;
+}
+
+bool is_importance(const std::string& method) {
+  const auto& table = importances();
+  return std::any_of(table.begin(), table.end(), [&](const auto& entry) { return entry.name == method; });
+}
+
+void check_method(const std::string& method) {
+  const auto names = resampling_methods();
+  require(std::find(names.begin(), names.end(), method) != names.end(), "methods",
+          "Method '{}': there is no such method.{}", method, nearest_names(method, names));
+}
+
+Resampled resample_by(const AnyModel& model, const PruneOptions& widths, const MethodOptions& options,
+                      const std::optional<CalibrationData>& data) {
+  check_method(options.method);
+  require(data || (options.method != kQuadrature && !options.refits()), "methods",
+          "Method {}{} is measured on data, but there is no calibration data.", options.method,
+          options.refits() && options.method != kQuadrature ? " with refits" : "");
+  Mapped made = mapped(model, widths, options, data);
+  if (data) made.source.network.to(data->device);
+  Resampled result{resample(made.source, made.maps), std::move(made.chosen), std::move(made.groups)};
+  result.network.set_training(false);
+  if (data && options.refits()) {
+    const auto calibration = calibration_of(*data, made.source.network, Measured::activations);
+    result.layers = refit(result.network, made.source, made.maps, calibration,
+                          {.seed = options.seed, .progress = options.progress});
+    if (options.together > 0)
+      result.together_gain = refit_together(
+          result.network, made.source, made.maps, calibration,
+          {.steps = options.together, .seed = options.seed, .progress = options.together_progress});
+  } else if (data) {
+    recalibrate(result.network, data->samples,
+                {.batch_size = kRecalibrationBatch,
+                 .augmentation = data->augmentation,
+                 .normalization = data->normalization});
+  }
+  result.network.to(c10::Device(c10::kCPU));
+  return result;
+}
+
+}  // namespace inn

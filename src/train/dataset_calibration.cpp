@@ -1,0 +1,49 @@
+#include "inn/train/dataset_calibration.h"
+
+#include <ATen/ATen.h>
+
+#include <memory>
+
+#include "inn/core/error.h"
+#include "inn/train/scores.h"
+
+namespace inn {
+namespace {
+
+constexpr int64_t kCalibrationBatch = 64;
+
+}  // namespace
+
+Calibration calibration_of(const CalibrationData& data, const Network& network, Measured needs) {
+  require(needs == Measured::activations || data.samples.has_classes(), "train",
+          "Calibration '{}': it has no labels of classes, which this method needs.", data.samples.source);
+  // A sample's own gradient costs a pass over its whole batch.
+  const int64_t size = needs == Measured::squared_gradients ? 1 : kCalibrationBatch;
+  const Batches batches(
+      data.samples,
+      {.batch_size = size, .augmentation = data.augmentation, .normalization = data.normalization});
+  const auto epoch = std::make_shared<const Epoch>(batches.epoch(0));
+  const auto source = data.samples.source;
+  const auto place = input_options(network).device(data.device);
+  return {.batch = [=](int64_t index) -> std::optional<CalibrationBatch> {
+            if (index >= epoch->size()) return std::nullopt;
+            const Batch batch = (*epoch)[index];
+            require<std::runtime_error>(!batch.empty(), "train",
+                                        "Calibration '{}': all images of batch {} are damaged.", source,
+                                        index);
+            const auto labels = batch.labels.defined() ? batch.labels.to(place.device()) : at::Tensor();
+            return CalibrationBatch{{to_input_options(batch.inputs, place)}, labels};
+          },
+          .loss =
+              [](const std::vector<c10::IValue>& outputs, const CalibrationBatch& batch) {
+                require(outputs.size() == 1 && outputs[0].isTensor(), "train",
+                        "The network must give one tensor for a loss but gives {} outputs.", outputs.size());
+                const auto scores =
+                    scores_of(outputs[0].toTensor(), batch.labels, batch.labels.max().item<int64_t>() + 1);
+                return at::cross_entropy_loss(scores.outputs, scores.labels, {}, at::Reduction::None)
+                    .reshape({batch.labels.size(0), -1})
+                    .mean(1);
+              }};
+}
+
+}  // namespace inn
