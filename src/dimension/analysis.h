@@ -1,8 +1,8 @@
 #pragma once
 // The state of one analysis: what rules read and write through RuleContext.
 
-#include <map>
 #include <limits>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>

@@ -146,7 +146,8 @@ class Placement {
         if (!overlap(slices, source)) continue;
         if (is_output_[place.value]) return false;
         for (const auto reader : readers_[place.value])
-          if (!summed_.contains({reader, place.value, place.axis}) && !carries_on(reader, source)) return false;
+          if (!summed_.contains({reader, place.value, place.axis}) && !carries_on(reader, source))
+            return false;
       }
     return true;
   }

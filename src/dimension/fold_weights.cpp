@@ -59,10 +59,9 @@ void remove_unread(Network& network, const std::set<ValueId>& computed) {
 
 /// Returns the index of the entry that holds the weight from now on.
 size_t put_into_state(Network& network, const Computation& computation) {
-  const auto largest =
-      *std::max_element(computation.states.begin(), computation.states.end(), [&](size_t a, size_t b) {
-        return network.state[a].tensor.numel() < network.state[b].tensor.numel();
-      });
+  const auto largest = *std::max_element(
+      computation.states.begin(), computation.states.end(),
+      [&](size_t a, size_t b) { return network.state[a].tensor.numel() < network.state[b].tensor.numel(); });
   const bool is_free = !values_read(network.calls).contains(network.state[largest].value);
   StateEntry entry{network.state[largest].name, network.state[largest].kind, computation.weight->value};
   entry.tensor = computation.tensor.set_requires_grad(network.state[largest].tensor.requires_grad());

@@ -208,10 +208,11 @@ class Collector {
   /// Those sums whose groups can be resized: at its own width a sum needs no weights.
   void list_unweighted() {
     for (const auto& [contraction, operand, variables] : analysis_.unweighted) {
-      UnweightedSum sum{contraction->call, operand.argument,   operand.element,   operand.place.axis,
-                        {},                contraction->kind, contraction->power};
+      UnweightedSum sum{contraction->call, operand.argument,  operand.element, operand.place.axis, {},
+                        contraction->kind, contraction->power};
       for (const auto variable : variables)
-        if (const auto found = ids_.find(variable); found != ids_.end() && !analysis_.algebra.pinned(variable))
+        if (const auto found = ids_.find(variable);
+            found != ids_.end() && !analysis_.algebra.pinned(variable))
           sum.groups.push_back(found->second);
       std::sort(sum.groups.begin(), sum.groups.end());
       if (!sum.groups.empty()) result_.unweighted.push_back(std::move(sum));
@@ -316,8 +317,7 @@ AnalysedNetwork analysed(Network network, const RuleTable& rules, ComputedWeight
   if (computed == ComputedWeights::folded) {
     if (const auto weights = mixed_weights(analysis); !weights.empty()) {
       std::vector<std::string> notes;
-      auto folded =
-          analysed(fold_weights(result.network, weights, notes), rules, ComputedWeights::kept);
+      auto folded = analysed(fold_weights(result.network, weights, notes), rules, ComputedWeights::kept);
       folded.groups.notes = std::move(notes);
       return folded;
     }

@@ -54,7 +54,8 @@ class MixedWeights {
     std::set<VariableId> own;
     for (const auto& axis : *analysis_.axes[value])
       for (const auto variable : analysis_.variables_of(axis))
-        if (!analysis_.algebra.pinned(variable) && !analysis_.algebra.is_fixed(variable)) own.insert(variable);
+        if (!analysis_.algebra.pinned(variable) && !analysis_.algebra.is_fixed(variable))
+          own.insert(variable);
     if (own.empty()) return nullptr;
     const std::vector<bool> computing = calls_for(value);
     if (writes_state(computing)) return nullptr;

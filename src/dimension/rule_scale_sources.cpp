@@ -71,8 +71,7 @@ void RuleContext::normalize_over(const std::string& name, int64_t axis) {
   if (of_parameters_) analysis_.mixings.push_back({call_index_, axes(name).at(axis)});
 }
 
-void RuleContext::sum(const std::vector<Place>& places, const Axis& over, SumKind kind,
-                      double power) {
+void RuleContext::sum(const std::vector<Place>& places, const Axis& over, SumKind kind, double power) {
   if (of_parameters_) analysis_.mixings.push_back({call_index_, over});
   Analysis::Contraction contraction{call_index_, {}, over, kind, power};
   for (const auto& place : places)
@@ -127,7 +126,8 @@ void RuleContext::propagate_scale_reshaped(const std::string& name, int64_t firs
       for (auto scale_source : analysis_.scale_sources_of({value, first_from + static_cast<int64_t>(a)})) {
         const int64_t repeats = digit ? 1 : own_stride / stride;
         if (digit) scale_source.stride *= stride / own_stride;
-        if (!digit) scale_source.stride = scale_source.stride % repeats == 0 ? scale_source.stride / repeats : 0;
+        if (!digit)
+          scale_source.stride = scale_source.stride % repeats == 0 ? scale_source.stride / repeats : 0;
         scaled.push_back(scale_source);
       }
     }

@@ -56,7 +56,8 @@ class Weighing {
   }
 
   /// A buffer of ones, [n, 1, …]: it broadcasts along the operand's axis.
-  ValueId add_weights(const UnweightedSum& sum, ValueId operand, const Axis& axis, const std::string& module) {
+  ValueId add_weights(const UnweightedSum& sum, ValueId operand, const Axis& axis,
+                      const std::string& module) {
     const Value& value = network_.values[operand];
     std::vector<int64_t> sizes(value.sizes.size() - static_cast<size_t>(sum.axis), 1);
     sizes[0] = axis.size;
@@ -65,6 +66,9 @@ class Weighing {
                      .kind = StateEntry::Kind::buffer,
                      .value = add_value("quadrature", value.dtype, sizes)};
     entry.tensor = at::ones(sizes, at::TensorOptions(value.dtype).device(device));
+    groups_.notes.push_back(fmt::format(
+        "Buffer '{}' holds the quadrature of the sum over '{}' in {}: no parameter is there for it alone.",
+        entry.name, groups_.groups[sum.groups.front()].name, network_.calls[sum.call].qualified_name()));
     add_members(entry, axis, {sum.groups.begin(), sum.groups.end()}, sizes.size());
     network_.state.push_back(std::move(entry));
     return network_.state.back().value;

@@ -10,6 +10,7 @@
 
 #include "inn/core/error.h"
 #include "inn/data_quadrature/data_quadrature.h"
+#include "inn/dimension/weigh_sums.h"
 #include "inn/resampling/rows.h"
 #include "statistics.h"
 
@@ -75,10 +76,23 @@ std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertO
   return {chosen.begin(), chosen.end()};
 }
 
+/// Gives sums over the chosen groups that no parameter weighs their weights, and returns the network. Where
+/// the rule weighs all channels alike a softmax, which does too, needs none.
+Network& weigh(AnalysedNetwork& source, const ConvertOptions& options) {
+  const auto ids = chosen_groups(source, options);
+  const std::set<GroupId> chosen(ids.begin(), ids.end());
+  const bool is_even = quadrature_of(options).name == "rectangle";
+  source = weigh_sums(std::move(source), [&](const UnweightedSum& sum) {
+    if (is_even && sum.kind == SumKind::softmax) return false;
+    return std::any_of(sum.groups.begin(), sum.groups.end(), [&](GroupId id) { return chosen.contains(id); });
+  });
+  return source.network;
+}
+
 }  // namespace
 
 IntegralModelImpl::IntegralModelImpl(AnalysedNetwork source, ConvertOptions options)
-    : NetworkModuleImpl(std::move(source.network)),
+    : NetworkModuleImpl(std::move(weigh(source, options))),
       structure_(std::move(source.groups)),
       options_(std::move(options)),
       generator_(options_.seed) {

@@ -44,13 +44,17 @@ class EqualChannels {
     auto generator = at::detail::createCPUGenerator(options_.seed);
     for (size_t s = 0; s < source_.network.state.size(); ++s) {
       auto& entry = source_.network.state[s];
-      if (!entry.tensor.is_floating_point() || entry.kind == StateEntry::Kind::constant || weighs(s)) continue;
+      if (!entry.tensor.is_floating_point() || entry.kind == StateEntry::Kind::constant || weighs(s))
+        continue;
       const auto sizes = entry.tensor.sizes().vec();
       const auto inputs = sizes.size() > 1 ? entry.tensor.numel() / std::max<int64_t>(1, sizes[0]) : 1;
       at::Tensor drawn = at::randn(sizes, generator, at::TensorOptions(at::kDouble));
-      if (source_.groups.bounded[s]) drawn = at::rand(sizes, generator, at::TensorOptions(at::kDouble)) + 0.5;
-      else if (sizes.size() > 1) drawn = drawn / std::sqrt(static_cast<double>(std::max<int64_t>(1, inputs)));
-      else drawn = 1 + 0.3 * drawn;
+      if (source_.groups.bounded[s])
+        drawn = at::rand(sizes, generator, at::TensorOptions(at::kDouble)) + 0.5;
+      else if (sizes.size() > 1)
+        drawn = drawn / std::sqrt(static_cast<double>(std::max<int64_t>(1, inputs)));
+      else
+        drawn = 1 + 0.3 * drawn;
       entry.tensor = drawn;
     }
   }

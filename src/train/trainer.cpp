@@ -58,7 +58,7 @@ Trainer::Trainer(NetworkModuleImpl& model, const Dataset& data, const Normalizat
   if (options_.ema > 0) average_.emplace(model_tensors(), options_.ema);
   if (!options_.regularizer.empty() || options_.growing_penalty > 0)
     regularized_ = integral_ != nullptr ? AnalysedNetwork{integral_->network(), integral_->structure()}
-                                        : analyse(model_.network());
+                                        : analyse_as_written(model_.network());
   if (options_.growing_penalty > 0)
     growing_.emplace(*regularized_, regularized_->groups.select({}),
                      GrowingPenalty::Options{.step = options_.growing_penalty});

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "inn/network/files.h"
+#include "inn/resampling/equal_channels.h"
 #include "inn/resampling/verify.h"
 #include "resampling/hand_over.h"
 
@@ -34,6 +35,8 @@ TEST(ExportedModules, HaveGroupsThatAreProvedAndHalvesThatPythonRuns) {
     const auto source = analyse(read_pt2(file.path()));
     EXPECT_TRUE(source.groups.unknown_operators.empty());
     for (const auto& verification : verify_groups(source, {}))
+      EXPECT_TRUE(verification.ok()) << verification.name << ": " << verification.failure;
+    for (const auto& verification : verify_equal_channels(source, {}))
       EXPECT_TRUE(verification.ok()) << verification.name << ": " << verification.failure;
     const Network half = resample(source, test::half_of_every_group(source));
     test::hand_over(half, {random_inputs(half, 1)}, std::filesystem::path(INN_TEST_WRITTEN) / "modules",

@@ -13,7 +13,8 @@ namespace inn {
 /// quadrature that the sum lacked.
 ///
 /// Ids of groups and indices of the state stay; the buffers stand after it, named after the module that sums
-/// ("attention.quadrature"). The sums that were weighed are no longer in Groups::unweighted.
+/// ("attention.quadrature"); Groups::notes tells of each. The sums that were weighed are no longer in
+/// Groups::unweighted.
 AnalysedNetwork weigh_sums(AnalysedNetwork source,
                            const std::function<bool(const UnweightedSum&)>& is_chosen);
 

@@ -4,6 +4,7 @@
 #include "commands/command.h"
 #include "inn/core/progress.h"
 #include "inn/report/table.h"
+#include "inn/resampling/equal_channels.h"
 #include "inn/resampling/verify.h"
 #include "options/general.h"
 #include "options/model_source.h"
@@ -17,29 +18,44 @@ struct Options {
   bool own_weights = false;
 };
 
-Json verification_json(const std::vector<GroupVerification>& verifications, bool ok) {
+/// What the laws found of one group.
+struct Checked {
+  GroupVerification groups;
+  EqualChannelsVerification channels;
+
+  bool ok() const { return groups.ok() && channels.ok(); }
+  const std::string& failure() const { return groups.ok() ? channels.failure : groups.failure; }
+};
+
+Json verification_json(const std::vector<Checked>& checked, bool ok) {
   Json list = Json::array();
-  for (const auto& verification : verifications)
+  for (const auto& entry : checked) {
+    const auto& [verification, channels] = entry;
+    const std::string& failure = entry.failure();
     list.push_back({{"name", verification.name},
                     {"width", verification.width},
-                    {"ok", verification.ok()},
+                    {"ok", verification.ok() && channels.ok()},
                     {"permutation_error", verification.permutation_error},
                     {"producer_effect", verification.producer_effect},
                     {"widths", verification.widths},
-                    {"failure", verification.failure.empty() ? Json() : Json(verification.failure)}});
+                    {"equal_channels_error", channels.error},
+                    {"failure", failure.empty() ? Json() : Json(failure)}});
+  }
   return {{"ok", ok}, {"groups", std::move(list)}};
 }
 
-void print_table(const std::vector<GroupVerification>& verifications) {
-  Table table({"group", "width", "permuted: error", "producers alone", "widths run", "result"});
-  for (const auto& verification : verifications) {
+void print_table(const std::vector<Checked>& checked) {
+  Table table({"group", "width", "permuted: error", "producers alone", "widths run", "equal channels: error",
+               "result"});
+  for (const auto& entry : checked) {
+    const auto& verification = entry.groups;
     std::string widths;
     for (const auto width : verification.widths)
       widths += fmt::format("{}{}", widths.empty() ? "" : " ", width);
     table.add_row({verification.name, std::to_string(verification.width),
                    fmt::format("{:.1e}", verification.permutation_error),
                    fmt::format("{:.1e}", verification.producer_effect), widths,
-                   verification.ok() ? "ok" : verification.failure});
+                   fmt::format("{:.1e}", entry.channels.error), entry.ok() ? "ok" : entry.failure()});
   }
   std::cout << table;
 }
@@ -48,22 +64,27 @@ int run(const Options& options) {
   start(options.general);
   const auto source = read_model(options.model, options.general.seed).source();
   std::optional<Progress> bar;
-  std::vector<GroupVerification> verifications;
+  std::vector<Checked> checked;
   {
     const auto advance = [&](size_t done, size_t total) {
-      if (!bar) bar.emplace(Progress::Options{.label = "groups", .total = static_cast<int64_t>(total)});
+      if (!bar) bar.emplace(Progress::Options{.label = "groups", .total = 2 * static_cast<int64_t>(total)});
       if (done > 0) bar->advance();
     };
-    verifications = verify_groups(
-        source, {.redraw = !options.own_weights, .seed = options.general.seed, .progress = advance});
+    const VerifyOptions how{
+        .redraw = !options.own_weights, .seed = options.general.seed, .progress = advance};
+    auto groups = verify_groups(source, how);
+    if (bar) bar->advance();
+    auto channels = verify_equal_channels(source, how);
+    for (size_t k = 0; k < groups.size(); ++k)
+      checked.push_back({std::move(groups[k]), std::move(channels[k])});
     bar.reset();
   }
-  const bool ok = std::all_of(verifications.begin(), verifications.end(),
-                              [](const auto& verification) { return verification.ok(); });
+  const bool ok =
+      std::all_of(checked.begin(), checked.end(), [](const Checked& entry) { return entry.ok(); });
   if (options.general.json) {
-    print(verification_json(verifications, ok));
+    print(verification_json(checked, ok));
   } else {
-    print_table(verifications);
+    print_table(checked);
   }
   return ok ? 0 : 1;
 }
@@ -72,7 +93,10 @@ int run(const Options& options) {
 
 Command check_command() {
   return {.name = "check",
-          .summary = "Proves the groups: permutes each one's channels, changes its width, runs",
+          .summary =
+              "Proves the groups: permutes each one's channels, changes its width, runs; with equal channels "
+              "no width "
+              "may change the outputs",
           .examples =
               "  inn check resnet20.pt2\n"
               "  inn check zoo:resnet20 --json",

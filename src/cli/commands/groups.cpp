@@ -68,7 +68,10 @@ void print_table(const Groups& groups) {
 int run(const Options& options) {
   start(options.general);
   if (!options.drawing.empty()) check_drawing_output(options.drawing);
-  const auto source = read_model(options.model, options.general.seed).source();
+  // The tensors that are listed are those of the file.
+  auto network = read_network(options.model, options.general.seed);
+  const auto source =
+      is_integral(network) ? open_model(std::move(network)).source() : analyse_as_written(std::move(network));
   const auto& groups = source.groups;
   if (!options.drawing.empty()) draw_network(options.drawing, source);
   if (options.general.json) {
