@@ -53,17 +53,32 @@ class Placement {
           summed_.insert({contraction.call, operand.place.value, operand.place.axis});
   }
 
+  /// Contractions of parameters with parameters first: one of the two must then stay as it is elsewhere too.
+  void place_all() {
+    std::vector<const Analysis::Contraction*> order;
+    for (const auto& contraction : analysis_.contractions) order.push_back(&contraction);
+    std::stable_partition(order.begin(), order.end(), [&](const Analysis::Contraction* contraction) {
+      return std::count_if(contraction->operands.begin(), contraction->operands.end(),
+                           [&](const auto& operand) { return is_of_parameters(operand); }) > 1;
+    });
+    for (const auto* contraction : order) place(*contraction);
+  }
+
+ private:
   void place(const Analysis::Contraction& contraction) {
     Variables open = unweighted_in(contraction);
     for (const auto& operand : contraction.operands) take_from_buffer(contraction, operand, open);
     for (const bool of_parameters : {true, false})
       for (const auto& operand : contraction.operands)
-        if (contraction.kind == SumKind::sum && analysis_.of_parameters[operand.place.value] == of_parameters)
+        if (contraction.kind == SumKind::sum && is_of_parameters(operand) == of_parameters)
           take(contraction, operand, open);
     if (!open.empty()) list_unweighted(contraction, open);
   }
 
- private:
+  bool is_of_parameters(const Analysis::Operand& operand) const {
+    return analysis_.of_parameters[operand.place.value];
+  }
+
   bool only_reads_sizes(const Call& call) const {
     return std::all_of(call.results.begin(), call.results.end(), [&](const auto& result) {
       return std::all_of(result.values.begin(), result.values.end(),
@@ -102,11 +117,25 @@ class Placement {
     std::vector<ScaleSource> sources;
     for (const auto& source : analysis_.scale_sources_of(operand.place))
       if (!source.is_softmax() && overlap(variables_of(source), open)) sources.push_back(source);
-    if (sources.empty()) return;
-    const bool is_own = analysis_.of_parameters[operand.place.value]
-                            ? are_only_summed(sources)
-                            : is_private(operand.place, sources, contraction.call);
+    if (sources.empty()) {
+      if (is_of_parameters(operand)) keep(operand);
+      return;
+    }
+    const bool is_own = is_of_parameters(operand) ? are_only_summed(sources)
+                                                  : is_private(operand.place, sources, contraction.call);
     if (is_own) consume(sources, open);
+  }
+
+  /// Another operand holds the weights, so the operand's parameters hold none, here or elsewhere.
+  void keep(const Analysis::Operand& operand) {
+    for (const auto& source : analysis_.scale_sources_of(operand.place))
+      if (!source.is_softmax()) kept_[{source.state, source.axis}].push_back(source);
+  }
+
+  bool is_kept(const ScaleSource& source) const {
+    const auto found = kept_.find({source.state, source.axis});
+    return found != kept_.end() && std::any_of(found->second.begin(), found->second.end(),
+                                               [&](const auto& kept) { return overlap(kept, source); });
   }
 
   void consume(const std::vector<ScaleSource>& sources, Variables& open) {
@@ -141,7 +170,8 @@ class Placement {
 
   /// True where every use of slices of parameters sums over them.
   bool are_only_summed(const std::vector<ScaleSource>& sources) const {
-    for (const auto& source : sources)
+    for (const auto& source : sources) {
+      if (is_kept(source)) return false;
       for (const auto& [place, slices] : slices_[source.state]) {
         if (!overlap(slices, source)) continue;
         if (is_output_[place.value]) return false;
@@ -149,6 +179,7 @@ class Placement {
           if (!summed_.contains({reader, place.value, place.axis}) && !carries_on(reader, source))
             return false;
       }
+    }
     return true;
   }
 
@@ -247,6 +278,7 @@ class Placement {
   std::vector<bool> is_output_;
   std::vector<size_t> state_of_;             // by value: the state tensor, or the number of them
   std::vector<std::vector<Slices>> slices_;  // by state: where values of parameters alone have its slices
+  std::map<std::pair<size_t, int64_t>, std::vector<ScaleSource>> kept_;  // by state and axis
   std::set<std::tuple<size_t, ValueId, int64_t>> summed_;  // calls, and the axes of values that they sum over
 };
 
@@ -254,8 +286,7 @@ class Placement {
 
 void place_quadratures(Analysis& analysis) {
   if (analysis.contractions.empty()) return;
-  Placement placement(analysis);
-  for (const auto& contraction : analysis.contractions) placement.place(contraction);
+  Placement(analysis).place_all();
 }
 
 }  // namespace inn
