@@ -53,15 +53,14 @@ class Placement {
           summed_.insert({contraction.call, operand.place.value, operand.place.axis});
   }
 
-  /// Contractions of parameters with parameters first: one of the two must then stay as it is elsewhere too.
+  /// Parameters that hold weights for one sum must not for another, which has others: then they hold none.
   void place_all() {
-    std::vector<const Analysis::Contraction*> order;
-    for (const auto& contraction : analysis_.contractions) order.push_back(&contraction);
-    std::stable_partition(order.begin(), order.end(), [&](const Analysis::Contraction* contraction) {
-      return std::count_if(contraction->operands.begin(), contraction->operands.end(),
-                           [&](const auto& operand) { return is_of_parameters(operand); }) > 1;
-    });
-    for (const auto* contraction : order) place(*contraction);
+    do {
+      analysis_.consumptions.clear();
+      analysis_.unweighted.clear();
+      chosen_.clear();
+      for (const auto& contraction : analysis_.contractions) place(contraction);
+    } while (keep_conflicting());
   }
 
  private:
@@ -117,19 +116,34 @@ class Placement {
     std::vector<ScaleSource> sources;
     for (const auto& source : analysis_.scale_sources_of(operand.place))
       if (!source.is_softmax() && overlap(variables_of(source), open)) sources.push_back(source);
-    if (sources.empty()) {
-      if (is_of_parameters(operand)) keep(operand);
-      return;
-    }
+    if (sources.empty()) return;
     const bool is_own = is_of_parameters(operand) ? are_only_summed(sources)
                                                   : is_private(operand.place, sources, contraction.call);
-    if (is_own) consume(sources, open);
+    if (!is_own) return;
+    consume(sources, open);
+    chosen_.insert(&operand);
   }
 
-  /// Another operand holds the weights, so the operand's parameters hold none, here or elsewhere.
-  void keep(const Analysis::Operand& operand) {
-    for (const auto& source : analysis_.scale_sources_of(operand.place))
-      if (!source.is_softmax()) kept_[{source.state, source.axis}].push_back(source);
+  /// Parameters of operands that do not hold the weights of their sum, but those of another sum, hold none
+  /// from now on. Returns whether there are any.
+  bool keep_conflicting() {
+    std::map<std::pair<size_t, int64_t>, std::vector<const Analysis::Consumption*>> weighed;
+    for (const auto& consumption : analysis_.consumptions)
+      weighed[{consumption.scale_source.state, consumption.scale_source.axis}].push_back(&consumption);
+    bool any = false;
+    for (const auto& contraction : analysis_.contractions)
+      for (const auto& operand : contraction.operands) {
+        if (contraction.kind != SumKind::sum || !is_of_parameters(operand) || chosen_.contains(&operand))
+          continue;
+        const Variables summed = analysis_.variables_of(contraction.axis);
+        for (const auto& source : analysis_.scale_sources_of(operand.place))
+          for (const auto* consumption : weighed[{source.state, source.axis}])
+            if (overlap(consumption->scale_source, source) && overlap(consumption->variables, summed)) {
+              kept_[{source.state, source.axis}].push_back(source);
+              any = true;
+            }
+      }
+    return any;
   }
 
   bool is_kept(const ScaleSource& source) const {
@@ -276,8 +290,9 @@ class Placement {
   std::vector<size_t> made_by_;  // by value: the call, or the number of calls
   std::vector<std::vector<size_t>> readers_;
   std::vector<bool> is_output_;
-  std::vector<size_t> state_of_;             // by value: the state tensor, or the number of them
-  std::vector<std::vector<Slices>> slices_;  // by state: where values of parameters alone have its slices
+  std::vector<size_t> state_of_;               // by value: the state tensor, or the number of them
+  std::vector<std::vector<Slices>> slices_;    // by state: where values of parameters alone have its slices
+  std::set<const Analysis::Operand*> chosen_;  // those that hold the weights of their sum
   std::map<std::pair<size_t, int64_t>, std::vector<ScaleSource>> kept_;  // by state and axis
   std::set<std::tuple<size_t, ValueId, int64_t>> summed_;  // calls, and the axes of values that they sum over
 };

@@ -2,12 +2,15 @@
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/function_schema.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "inn/core/error.h"
+#include "inn/dimension/channel_places.h"
 #include "inn/dimension/weigh_sums.h"
 #include "inn/grid/grid.h"
 #include "inn/resampling/maps.h"
@@ -18,6 +21,50 @@ namespace {
 /// A weight that is misplaced shows in the first digits. Rounding does up to here: a layer norm over channels
 /// that are equal divides it by √ε, and the next one does again.
 constexpr double kLeastTolerance = 1e-6;
+
+/// The axes of the call's first tensor over which it takes an average or a softmax.
+std::vector<size_t> averaged_axes(const Call& call, size_t rank) {
+  static const std::set<std::string> averages{"aten::mean",     "aten::var",         "aten::std",
+                                              "aten::var_mean", "aten::std_mean",    "aten::softmax",
+                                              "aten::_softmax", "aten::log_softmax", "aten::_log_softmax"};
+  if (call.op == "aten::group_norm") return {1};
+  const auto& schema = find_schema(call.op, call.overload);
+  std::vector<int64_t> given;
+  const auto place = schema.argumentIndexWithName(averages.contains(call.op) ? "dim" : "normalized_shape");
+  if (!place) return {};
+  const Argument& argument = call.arguments.at(static_cast<size_t>(*place));
+  if (!averages.contains(call.op)) {
+    const size_t count =
+        argument.is_list() ? argument.list().size() : argument.constant().toIntVector().size();
+    for (size_t k = 0; k < count; ++k) given.push_back(static_cast<int64_t>(rank - 1 - k));
+  } else if (argument.is_constant() && argument.constant().isInt()) {
+    given.push_back(argument.constant().toInt());
+  } else if (argument.is_constant() && argument.constant().isIntList()) {
+    given = argument.constant().toIntVector();
+  }
+  std::vector<size_t> axes;
+  for (const auto axis : given)
+    axes.push_back(static_cast<size_t>(axis < 0 ? axis + static_cast<int64_t>(rank) : axis));
+  return axes;
+}
+
+bool has(const Axis& axis, GroupId group) { return !places_of(axis, group).empty(); }
+
+/// Says which call takes an average over the group and other channels side by side; "" where none does.
+std::string average_beside_others(const AnalysedNetwork& source, GroupId group) {
+  for (const auto& call : source.network.calls) {
+    if (call.arguments.empty() || !call.arguments[0].is_value()) continue;
+    const auto& axes = source.groups.value_axes[call.arguments[0].value()];
+    for (const auto d : averaged_axes(call, axes.size())) {
+      if (d >= axes.size() || !axes[d].is_sum() || !has(axes[d], group)) continue;
+      const auto& terms = axes[d].parts;
+      if (!std::all_of(terms.begin(), terms.end(), [&](const Axis& term) { return has(term, group); }))
+        return fmt::format("{} takes an average over it and other channels side by side",
+                           call.qualified_name());
+    }
+  }
+  return "";
+}
 
 class EqualChannels {
  public:
@@ -37,7 +84,11 @@ class EqualChannels {
       for (const auto* rule : {"rectangle", "trapezoid"}) compare(id, find_quadrature(rule), found);
     } catch (const std::exception& error) {
       found.failure = error.what();
+      return found;
     }
+    if (found.failure.empty()) return found;
+    found.exception = average_beside_others(source_, id);
+    if (!found.exception.empty()) found.failure.clear();
     return found;
   }
 

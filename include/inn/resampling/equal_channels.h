@@ -16,7 +16,10 @@ struct EqualChannelsVerification {
   /// The greatest relative difference of the outputs at another width, and that width.
   double error = 0;
   int64_t worst_width = 0;
-  std::string failure = {};  // "" where the law holds
+  std::string failure = {};  // "" where the law holds, or does not apply
+  /// Why the law does not apply to the group, where it does not hold: an average or a softmax over it and
+  /// other channels side by side gives each its share by their widths.
+  std::string exception = {};
   bool ok() const { return failure.empty(); }
 };
 

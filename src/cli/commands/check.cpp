@@ -24,6 +24,10 @@ struct Checked {
   EqualChannelsVerification channels;
 
   bool ok() const { return groups.ok() && channels.ok(); }
+  std::string result() const {
+    if (!ok()) return failure();
+    return channels.exception.empty() ? "ok" : "ok, but no integral: " + channels.exception;
+  }
   const std::string& failure() const { return groups.ok() ? channels.failure : groups.failure; }
 };
 
@@ -39,6 +43,7 @@ Json verification_json(const std::vector<Checked>& checked, bool ok) {
                     {"producer_effect", verification.producer_effect},
                     {"widths", verification.widths},
                     {"equal_channels_error", channels.error},
+                    {"no_integral", channels.exception.empty() ? Json() : Json(channels.exception)},
                     {"failure", failure.empty() ? Json() : Json(failure)}});
   }
   return {{"ok", ok}, {"groups", std::move(list)}};
@@ -55,7 +60,7 @@ void print_table(const std::vector<Checked>& checked) {
     table.add_row({verification.name, std::to_string(verification.width),
                    fmt::format("{:.1e}", verification.permutation_error),
                    fmt::format("{:.1e}", verification.producer_effect), widths,
-                   fmt::format("{:.1e}", entry.channels.error), entry.ok() ? "ok" : entry.failure()});
+                   fmt::format("{:.1e}", entry.channels.error), entry.result()});
   }
   std::cout << table;
 }
