@@ -50,6 +50,26 @@ function(inn_folder name)
   set(INN_CLOSURE_${name} ${closure} CACHE INTERNAL "")
 endfunction()
 
+# The tests of a program as SHARDS processes, by CTest's names NAME.1, NAME.2, …; FILTER as --gtest_filter takes it.
+#
+# Not a process for each test: loading libtorch takes longer than most tests. One test alone: build/…/bin/PROGRAM
+# --gtest_filter=Suite.Name.
+function(inn_add_tests program)
+  cmake_parse_arguments(arg "" "NAME;SHARDS;FILTER;FIXTURES" "LABELS;ENVIRONMENT" ${ARGN})
+  if(NOT arg_FILTER)
+    set(arg_FILTER "*")
+  endif()
+  foreach(shard RANGE 1 ${arg_SHARDS})
+    math(EXPR index "${shard} - 1")
+    add_test(NAME ${arg_NAME}.${shard} COMMAND ${program} --gtest_brief=1 "--gtest_filter=${arg_FILTER}")
+    set_tests_properties(${arg_NAME}.${shard} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 1500
+      ENVIRONMENT "GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${index};${arg_ENVIRONMENT}")
+    if(arg_FIXTURES)
+      set_tests_properties(${arg_NAME}.${shard} PROPERTIES FIXTURES_REQUIRED ${arg_FIXTURES})
+    endif()
+  endforeach()
+endfunction()
+
 function(inn_folder_test name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*.cpp)
   if(NOT sources OR NOT TARGET inn_${name})
@@ -72,21 +92,17 @@ function(inn_folder_test name)
   target_link_libraries(${name}_test PRIVATE GTest::gmock GTest::gtest_main)
   # Tests of real networks need what Python exports for them, and are no unit tests.
   if(name STREQUAL network)
-    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${name} FIXTURES_REQUIRED network)
+    inn_add_tests(${name}_test NAME ${name} SHARDS 2 LABELS ${name} FIXTURES network)
   elseif(name STREQUAL resampling)
-    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "-*Torchvision*:Resnet20*:ExportedModules*" PROPERTIES LABELS ${name})
-    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "Resnet20*" TEST_LIST resnet20_tests
-                         PROPERTIES LABELS ${name} FIXTURES_REQUIRED network)
-    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "ExportedModules*" TEST_LIST modules_tests
-                         PROPERTIES LABELS ${name} FIXTURES_REQUIRED modules)
-    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "*Torchvision*" TEST_LIST torchvision_tests
-                         PROPERTIES LABELS torchvision FIXTURES_REQUIRED torchvision TIMEOUT 900)
+    inn_add_tests(${name}_test NAME ${name} SHARDS 4 FILTER "-*Torchvision*:Resnet20*:ExportedModules*" LABELS ${name})
+    inn_add_tests(${name}_test NAME resnet20 SHARDS 1 FILTER "Resnet20*" LABELS ${name} FIXTURES network)
+    inn_add_tests(${name}_test NAME modules SHARDS 2 FILTER "ExportedModules*" LABELS ${name} FIXTURES modules)
+    inn_add_tests(${name}_test NAME torchvision SHARDS 8 FILTER "*Torchvision*" LABELS torchvision FIXTURES torchvision)
   elseif(name STREQUAL data)
-    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "-PillowImages*" PROPERTIES LABELS ${name})
-    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 TEST_FILTER "PillowImages*" TEST_LIST pillow_tests
-                         PROPERTIES LABELS ${name} FIXTURES_REQUIRED images)
+    inn_add_tests(${name}_test NAME ${name} SHARDS 2 FILTER "-PillowImages*" LABELS ${name})
+    inn_add_tests(${name}_test NAME pillow SHARDS 1 FILTER "PillowImages*" LABELS ${name} FIXTURES images)
   else()
-    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${name})
+    inn_add_tests(${name}_test NAME ${name} SHARDS 2 LABELS ${name})
   endif()
 endfunction()
 

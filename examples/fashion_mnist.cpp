@@ -1,6 +1,6 @@
-// An MLP trained as an integral model from scratch, and LeNet made integral after ordinary training.
+// Trains an MLP as an integral model from scratch, and converts LeNet to one after ordinary training.
 //
-//   example_fashion_mnist [images]      how many training images an epoch has (20000)
+//   example_fashion_mnist [images]      number of training images per epoch (20000)
 
 #include <inn/data/dataset.h>
 #include <inn/model/integral_model.h>
@@ -30,13 +30,13 @@ int main(int count, char** arguments) {
   const auto test = inn::open_dataset("fashion-mnist", inn::Split::test);
   const inn::TrainOptions options{.epochs = 2, .optimizer = "adamw", .learning_rate = 1e-3};
 
-  // From scratch: random weights have no order to find, and every step has another width.
+  // From scratch: random weights have no meaningful order; every step has a random width.
   auto mlp = inn::convert(inn::make_zoo_network("mlp"), {.order = "none"});
   mlp->set_distribution(inn::Uniform{0.25, 1.0});
   inn::train(*mlp, train, kNormalization, options);
   print_widths("MLP, integral from scratch", *mlp, test);
 
-  // From a trained network: its channels are ordered so that its weights are smooth.
+  // From a trained network: channels are ordered such that the weights are smooth.
   inn::NetworkModule lenet(inn::make_zoo_network("lenet"));
   inn::train(*lenet, train, kNormalization, options);
   std::printf("LeNet, ordinary: %.1f %%\n", 100 * inn::evaluate(*lenet, test, kNormalization).accuracy);

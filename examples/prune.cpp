@@ -1,8 +1,8 @@
-// The groups of a C++ module, traced from an example input, and half of each cut by L1.
+// Finds the groups of a C++ module by tracing, and prunes half of each group by L1 norm.
 
 #include <inn/cost/cost.h>
-#include <inn/resampling/pruner.h>
-#include <inn/resampling/tracer.h>
+#include <inn/dimension/tracer.h>
+#include <inn/pruning/pruner.h>
 
 #include <ATen/ATen.h>
 #include <torch/nn/modules/batchnorm.h>
@@ -36,7 +36,7 @@ int main() {
 
   for (const auto& group : tracer.source().groups.groups) {
     std::printf("%-6s width %3ld %s\n", group.name.c_str(), static_cast<long>(group.width),
-                group.pinned ? ("pinned: " + *group.pinned).c_str() : "");
+                group.pinned ? ("not resizable: " + *group.pinned).c_str() : "");
     for (const auto& member : group.members)
       std::printf("       %s %s axis %ld\n", member.role == inn::Role::produce ? "produces" : "consumes",
                   member.tensor.c_str(), static_cast<long>(member.axis));

@@ -1,5 +1,5 @@
-// Integrals with their errors: Bayesian quadrature, nodes chosen for it, kernel herding, random and
-// quasi-random samples; and the rules in an integral model. The code of docs/quadrature.md.
+// Integrals with error estimates: Bayesian quadrature, chosen nodes, kernel herding, random and quasi-random
+// samples; and the rules in an integral model. The code of docs/quadrature.md.
 
 #include <inn/model/integral_model.h>
 #include <inn/quadrature/bayesian.h>
@@ -27,8 +27,8 @@ int main() {
   const double exact = (std::exp(1) - 1) * std::sin(3) / 3;
 
   for (const auto* rule : {"monte-carlo", "sobol", "halton"}) {
-    const auto estimate = inn::integrate_with_error(
-        f, {.lower = {0, 0}, .upper = {1, 1}, .counts = {64}, .rule = rule, .replicas = 16});
+    const auto estimate =
+        inn::integrate_with_error(f, {.lower = {0, 0}, .upper = {1, 1}, .counts = {64}, .rule = rule});
     print(rule, estimate, exact);
   }
 

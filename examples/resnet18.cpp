@@ -1,5 +1,4 @@
-// ResNet-18 with two integral axes: converted, trained for a few steps at random widths, resized, made plain
-// again.
+// ResNet-18 with two integral dimensions: convert, train for a few steps at random widths, resize, discretize.
 
 #include <inn/model/integral_model.h>
 #include <inn/network/files.h>
@@ -20,7 +19,7 @@ int main() {
   for (const auto& group : model->groups())
     std::printf("%-16s %4ld channels\n", group.name().c_str(), static_cast<long>(group.source_width()));
 
-  // At its source width the model is the network.
+  // At its source width the model equals the network.
   model->eval();
   const auto images = at::randn({2, 3, 64, 64});
   {
@@ -29,7 +28,7 @@ int main() {
     std::printf("difference at the source width: %.1e\n", difference);
   }
 
-  // Ordinary training; each step at another width.
+  // Ordinary training; every step has a random width.
   model->groups()[0].set_distribution(inn::Uniform{8, 16});
   model->train();
   torch::optim::SGD optimizer(model->parameters(), torch::optim::SGDOptions(1e-3).momentum(0.9));

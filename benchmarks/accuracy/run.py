@@ -1,4 +1,4 @@
-"""Measures what a trained network of CIFAR-10 loses without training: all that docs/resampling.md says of it.
+"""Measures the accuracy of a trained CIFAR-10 network after resampling without training: the tables of docs/resampling.md.
 
     python run.py PROGRAM MODEL CALIBRATION TEST FOLDER [--docs DOCS] [--only NAME,NAME] [--samples N] [--extra OPTIONS]
 

@@ -1,4 +1,4 @@
-"""Exports many networks, proves the groups of each, cuts them to half, runs the result in Python and compares the costs.
+"""Exports many networks, verifies their groups, halves their widths, runs the result in Python and compares the costs.
 
     python run.py PROGRAM FOLDER [--only GLOB] [--skip GLOB] [--each] [--timeout SECONDS] [--keep-archives]
 

@@ -1,4 +1,4 @@
-"""Writes the page of the docs that says what the dimension algebra makes of many networks.
+"""Writes docs/coverage.md: the groups found in many networks.
 
     python table.py PAGE.md FOLDER…
 
@@ -16,28 +16,28 @@ FAMILIES = ["classification", "segmentation", "video", "optical flow", "detectio
 TITLES = {"detection": "detection (backbone, pyramid, heads)", "timm": "timm, one of each family",
           "transformers": "transformers, small configurations"}
 
-HEAD = """# Networks that were tried
+HEAD = """# Tested networks
 
-Made by `benchmarks/coverage/run.py` and `table.py` with {versions}, random weights. Of each network:
+Made by `benchmarks/coverage/run.py` and `table.py` with {versions}, random weights. Columns:
 
-- *groups*, those that can be *resized*, and the reasons of those that can't, with how many groups have each;
-- *laws*: all groups permuted at once change no output (float64, 1e-9), all at width 1, half and twice it runs and its outputs keep their
-  sizes, all at half it is written and gives the same in Python (1e-4 relative);
-- *analysis*: the time to find the groups, reading left out;
-- *multiply-adds* as `inn cost` counts them, = where torch.utils.flop_counter counts as many.
+- *groups*: the number of groups; *resized*: those that can be resized; *pinned by*: the reasons of the others, each with its number of groups;
+- *laws*: permuting all groups at once leaves the outputs unchanged (float64, 1e-9); with all groups at width 1, half and twice their width the
+  network runs and its outputs keep their sizes; written with all groups at half width, it gives the same outputs in Python (1e-4 relative);
+- *analysis*: the time to find the groups, without reading the file;
+- *multiply-adds*: as counted by `inn cost`; `=` where torch.utils.flop_counter counts the same.
 
-What pins a group is listed with the operator; *input* and *output* are the axes of the network's own inputs and outputs.
+Reasons name the operator; *input* and *output* are the dimensions of the network's own inputs and outputs.
 
-For comparison: Torch-Pruning 1.6.1, measured on lists of its own (cut to half, run), manages 79 of 95 torchvision models, 74 of 151 timm
-models and 24 of 48 transformers.
+For comparison: Torch-Pruning 1.6.1, measured on its own lists of models (halve the widths, run), handles 79 of 95 torchvision
+models, 74 of 151 timm models and 24 of 48 transformers.
 """
 
 
 def short(reason):
     """The reason without the place in the network, and without what differs from module to module."""
-    if re.match(r"it is axis \d+ of the input", reason):
+    if re.match(r"axis \d+ of the input", reason):
         return "input"
-    if re.match(r"it is axis \d+ of output", reason):
+    if re.match(r"axis \d+ of output", reason):
         return "output"
     reason = re.sub(r" \([^()]*\)", "", reason).replace("aten::", "")
     return re.sub(r"(\w+)\.\w+", r"\1", reason)
@@ -145,8 +145,8 @@ def main(page, folders):
         lines += [f"## {TITLES.get(family, family).capitalize()}", "", *rows(reports), ""]
         missing = list(not_exported(reports))
         if missing:
-            lines += ["Not exported by Python, or not finished:", "", *missing, ""]
-    lines += ["## What is pinned, and where", "", "Inputs, outputs and transformers left out; a number of a layer is written *.", "", *reasons(results), ""]
+            lines += ["Not exported by Python, or timed out:", "", *missing, ""]
+    lines += ["## Pinned groups by reason", "", "Without inputs, outputs and transformers. `*` stands for the numbers of layers.", "", *reasons(results), ""]
     page.write_text("\n".join(lines))
 
 

@@ -1,4 +1,4 @@
-"""One elastic model against networks trained separately at each width, by the same recipe for the same epochs.
+"""Compares one elastic model with networks trained separately at each width, with the same recipe and number of epochs.
 
     python benchmarks/elastic/run.py PROGRAM FOLDER NAME --network zoo:small_cnn --epochs 5 --seeds 3 -- RECIPE
     python benchmarks/elastic/run.py PROGRAM FOLDER NAME --network trained.pt2 --data images/ --test test/

@@ -1,8 +1,8 @@
-"""Prints what run.py wrote as a Markdown table: means over seeds, and how far a width falls below its neighbours.
+"""Prints the results of run.py as a Markdown table: means over seeds, and the largest dip between neighboring widths.
 
     python benchmarks/elastic/table.py FOLDER/NAME.json
 
-"dip" is the most that the mean at a width between two others lies below the straight line of its two neighbours.
+"dip" is the largest drop of the mean at an intermediate width below the straight line between its neighbors.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Which recipe trains a model for all widths best, at the same number of passes through the network.
+"""Compares training recipes for all widths at the same number of passes through the network.
 
     python benchmarks/recipes/run.py PROGRAM FOLDER [--data DATA] [--test DATA] [--network NETWORK] [--epochs N]
         [--seeds N]

@@ -2,6 +2,7 @@
 // model's groups. Writes each matrix for ordering.py, which puts another solver beside it.
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -29,17 +30,21 @@ struct Options {
   double long_seconds = 20;
 };
 
+/// Rows of rank 8 and noise, as trained weights are.
+at::Tensor drawn_rows(int64_t n, int64_t columns) {
+  constexpr int64_t kRank = 8;
+  constexpr double kNoise = 0.3;
+  return at::mm(at::randn({n, kRank}), at::randn({kRank, columns})) / std::sqrt(kRank) +
+         kNoise * at::randn({n, columns});
+}
+
 std::map<std::string, at::Tensor> costs_of(const Options& options) {
   std::map<std::string, at::Tensor> costs;
   at::manual_seed(0);
   for (const int64_t n : {64, 256, 1024, 2048}) {
     const auto points = at::rand({n, 2});
     costs.emplace(fmt::format("{} random points in the plane", n), at::cdist(points, points));
-    constexpr int64_t kRank = 8, kColumns = 256;
-    constexpr double kNoise = 0.3;
-    const auto rows = at::mm(at::randn({n, kRank}), at::randn({kRank, kColumns})) / std::sqrt(kRank) +
-                      kNoise * at::randn({n, kColumns});
-    costs.emplace(fmt::format("{} rows of rank {} and noise", n, kRank), path_cost({rows}));
+    costs.emplace(fmt::format("{} rows of rank 8 and noise", n), path_cost({drawn_rows(n, 256)}));
   }
   for (const auto& path : options.models) {
     const auto source = analyse(read_pt2(path));
@@ -56,6 +61,24 @@ std::map<std::string, at::Tensor> costs_of(const Options& options) {
     }
   }
   return costs;
+}
+
+/// What converting and scoring one wide group takes, step by step.
+Json measured_wide(int64_t channels) {
+  constexpr int64_t kColumns = 2048;
+  const auto rows = drawn_rows(channels, kColumns);
+  Json result{{"channels", channels}, {"columns", kColumns}, {"threads", at::get_num_threads()}};
+  const auto timed = [&](const char* name, const auto& work) {
+    const auto begin = std::chrono::steady_clock::now();
+    auto value = work();
+    result[name] = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return value;
+  };
+  timed("distance_sums_seconds", [&] { return distance_sums(rows); });
+  const auto cost = timed("path_cost_seconds", [&] { return path_cost({rows}); });
+  const auto order = timed("shortest_path_seconds", [&] { return shortest_path(cost); });
+  result["length"] = path_length(cost, order);
+  return result;
 }
 
 Json measured(const std::string& name, const at::Tensor& cost, const Options& options, size_t index) {
@@ -97,5 +120,10 @@ int main(int argc, char** argv) {
     std::cerr << "ordering: " << name << '\n';
     cases.push_back(measured(name, cost, options, cases.size()));
   }
-  std::cout << Json{{"benchmark", "ordering"}, {"cases", cases}}.dump(2) << '\n';
+  Json wide = Json::array();
+  for (const int64_t channels : {1024, 2048, 8192}) {
+    std::cerr << "ordering: a group of " << channels << " channels\n";
+    wide.push_back(measured_wide(channels));
+  }
+  std::cout << Json{{"benchmark", "ordering"}, {"cases", cases}, {"wide", wide}}.dump(2) << '\n';
 }

@@ -1,9 +1,9 @@
-"""Times our ordering beside fast-tsp (PyPI), on the same cost matrices.
+"""Compares our ordering with fast-tsp (PyPI) on the same cost matrices.
 
     python ordering.py PROGRAM OUT.json [--models FILE.pt2…] [--seconds S]
 
 PROGRAM is build/release/bin/bench_ordering. fast-tsp gets --seconds for each; of the best known path (the shorter of fast-tsp's
-and of ours after --long-seconds) each result's excess is told. Needs `pip install fast-tsp numpy`.
+and of ours after --long-seconds) the excess of each result is printed. Needs `pip install fast-tsp numpy`.
 """
 
 import argparse

@@ -58,7 +58,7 @@ Json measured(const std::string& name, const Sampled& sampled, bool backward, co
   };
   return contest(name,
                  {{"copy of the source", [&] { x.detach().clone(); }},
-                  {"kernel", once([&] { return sample(x, maps); })},
+                  {"kernel", once([&] { return sample_tensor(x, maps); })},
                   {"index_select", once([&] { return by_index_select(x, sampled.axes, index, weight); })}},
                  options);
 }

@@ -1,4 +1,4 @@
-"""Writes docs/speed.md from what the programs of this folder print.
+"""Writes docs/speed.md from the output of the programs of this folder.
 
     python table.py PAGE.md FOLDER
 
@@ -12,43 +12,43 @@ import sys
 
 HEAD = """# Speed
 
-Made by the programs of `benchmarks/speed`, which `make bench` runs, with libtorch {torch}. Each case runs its contenders in turn, round after round, so that what else
-the machine does touches all alike. *Ratio* is that of a round's time to the time of the first contender in the same round: its median,
-and in brackets the 10th and 90th percentile.
+Made by the programs of `benchmarks/speed`, which `make bench` runs, with libtorch {torch}. Each case runs its contenders alternately in
+rounds, so that other load on the machine affects all of them equally. *Ratio* is the time divided by that of the first contender in the same
+round: the median over rounds and, in brackets, the 10th and 90th percentile.
 """
 
 TEXT = {
     "step": """## A training step
 
-Forward, backward and SGD step with momentum of an integral model (`inn::convert` of the zoo's network) against the same C++ module
-of plain torch. Where widths change, a round is one step at each of the widths 1, 0.75, 0.5 and 0.25, against the modules built at these
-widths. All source weights learn at every width, so the optimizer's work does not shrink with it: in the small MLP one sees that. Memory:
-the highest that the allocator gave out during a step, of the plain one's at full width.
+Forward, backward and SGD step with momentum of an integral model (`inn::convert` of the zoo's network), compared with the same C++ module
+in plain torch. In the cases with several widths a round is one step at each of the widths 1, 0.75, 0.5 and 0.25, compared with modules built
+at these widths. All source weights are trained at every width, so the cost of the optimizer does not shrink with the width, which shows in
+the small MLP. Memory: the peak allocated during a step, relative to the plain module's at full width.
 """,
     "sampling": """## Sampling
 
-A tensor sampled at half its width by cubic convolution (four taps), in one pass over memory, against a copy of the tensor and against
-the same by `index_select`.
+A tensor sampled at half its width by cubic convolution (four taps) in one pass over memory (*kernel*), compared with a copy of the tensor and
+with the same operation by `index_select`.
 """,
     "executor": """## Inference
 
-`Network::forward` against the C++ module that it was traced from; at width 0.5 the resampled network against the module built at that
-width. The last two contenders are the same network with its batch norms folded (`inn resample --keep 1 --fold-batch-norm`) and with its
-channels last too (`--channels-last`). One image runs on one thread.
+`Network::forward` compared with the C++ module that it was traced from; at width 0.5, the resampled network compared with the module built at
+that width. The last two contenders are the same network with batch norms folded (`inn resample --keep 1 --fold-batch-norm`) and additionally
+in channels-last memory format (`--channels-last`). Batch 1 runs on one thread.
 """,
     "resample": """## Resampling, conversion, reading
 
-On nested grids (the default) a width picks channels; on uniform grids each of its channels is a sum of four by cubic convolution.
-The ordering of channels is what a conversion takes its time for; groups are ordered side by side, one a thread.
+Nested grids (the default) select channels; on uniform grids each channel is a weighted sum of four by cubic convolution. Ordering the channels
+takes most of the time of a conversion; groups are ordered in parallel, one per thread.
 """,
     "ordering": """## Ordering
 
-`shortest_path` with its default number of steps, and fast-tsp (PyPI), on the same cost matrices: what the path is longer than the best
-known one, the shortest of these two and of ours after a long search. The start is the order as it comes.
+`shortest_path` with its default number of steps, and fast-tsp (PyPI), on the same cost matrices: the excess length over the best known path,
+which is the shortest of these two and of ours after a long search. *start* is the excess of the given order.
 """,
     "data_loading": """## Images from files
 
-The share of a training step that waits for images (JPEG, 256 pixels), by the number of threads that decode them.
+The fraction of a training step spent waiting for images (JPEG, 256 pixels), by the number of decoding threads.
 """,
 }
 
@@ -72,11 +72,17 @@ def ordering_table(document):
     for case in document["cases"]:
         lines.append(f"| {case['case']} | +{100 * case['start_excess']:.0f} % | {case['seconds']:.2f} | "
                      f"+{100 * case['excess']:.2f} % | +{100 * case['fast_tsp_excess']:.2f} % |")
+    lines += ["", "Seconds for one wide group, its rows in one matrix:", "",
+              "| channels × columns | threads | `distance_sums` (fpgm) | `path_cost` | `shortest_path` |",
+              "| --- | ---: | ---: | ---: | ---: |"]
+    for case in document.get("wide", []):
+        lines.append(f"| {case['channels']} × {case['columns']} | {case['threads']} | {case['distance_sums_seconds']:.2f} | "
+                     f"{case['path_cost_seconds']:.2f} | {case['shortest_path_seconds']:.2f} |")
     return lines
 
 
 def data_table(document):
-    lines = ["| network | threads that decode | waits |", "| --- | ---: | ---: |"]
+    lines = ["| network | decoding threads | waiting |", "| --- | ---: | ---: |"]
     for case in document["results"]:
         lines.append(f"| {document['network']}, {document['size']} pixels, batch {document['batch']} | {case['workers']} | "
                      f"{100 * case['waiting_share']:.1f} % |")

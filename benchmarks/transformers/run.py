@@ -1,9 +1,9 @@
-"""Cuts the transformers that train.py made, by every method, and measures what each loses.
+"""Resamples the transformers of train.py by every method and measures the loss of accuracy.
 
     python run.py PROGRAM FOLDER [--network vit|decoder] [--keep F] [--only METHOD…] [--cuts CUT…]
 
-PROGRAM is build/release/bin/inn. Each kind of group is cut by itself, then all kinds together. Prints a table a network, in
-Markdown: points of accuracy lost and what the loss grew by, or the perplexity. Writes FOLDER/results.json after every run; what stands there is not run again.
+PROGRAM is build/release/bin/inn. Each kind of group is cut separately, then all kinds together. Prints a table per network, in
+Markdown: points of accuracy lost and the increase of the loss, or the perplexity. Writes FOLDER/results.json after every run; results in it are not run again.
 """
 
 import argparse

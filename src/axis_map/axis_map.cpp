@@ -107,6 +107,31 @@ AxisMap AxisMap::to(c10::Device device) const {
                  weight_.defined() ? weight_.to(device) : weight_);
 }
 
+AxisMap AxisMap::prepared_for(const at::Tensor& x) const {
+  AxisMap map = to(x.device());
+  const bool is_sparse = kind_ == Kind::selection || kind_ == Kind::taps;
+  const bool is_sampled = is_sparse && can_sample_on(x.device().type());
+  if (weight_.defined() && x.is_floating_point()) {
+    // As sample_sparse has it: sums of the short types are made in float32.
+    const auto sums = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+    map.weight_ = map.weight_.to(is_sampled ? sums : x.scalar_type());
+  }
+  if (is_sampled) map.begin_ = begins(x.device());
+  return map;
+}
+
+int64_t AxisMap::nbytes() const {
+  size_t bytes = 0;
+  for (const auto& tensor : {index_, weight_, begin_}) bytes += tensor.defined() ? tensor.nbytes() : 0;
+  return static_cast<int64_t>(bytes);
+}
+
+at::Tensor AxisMap::begins(c10::Device device) const {
+  if (begin_.defined() && begin_.device() == device) return begin_;
+  const int64_t taps = kind_ == Kind::taps ? index_.size(1) : 1;
+  return at::arange(0, rows_ * taps + 1, taps, at::TensorOptions(at::kLong).device(device));
+}
+
 bool AxisMap::is_sparse_on(const at::Tensor& x) const {
   const auto dtype = x.scalar_type();
   const bool is_summed =
@@ -148,13 +173,12 @@ int64_t AxisMap::checked_axis(const at::Tensor& x, int64_t axis, int64_t outer, 
 
 SparseAxis AxisMap::sparse_axis(const MappedAxis& mapped, c10::Device device) {
   const auto& map = mapped.map;
-  const int64_t taps = map.kind_ == Kind::taps ? map.index_.size(1) : 1;
   return {.axis = mapped.axis,
           .outer = mapped.outer,
           .inner = mapped.inner,
           .rows = map.rows_,
           .cols = map.cols_,
-          .begin = at::arange(0, map.rows_ * taps + 1, taps, at::TensorOptions(at::kLong).device(device)),
+          .begin = map.begins(device),
           .column = map.index_.to(device).contiguous().view({-1}),
           .value = map.weight_.defined() ? map.weight_.to(device).reshape({-1}) : at::Tensor()};
 }

@@ -1,6 +1,6 @@
 #pragma once
-// What one thread of a graphics processor does: one element of a sampled tensor, or a part of one value's
-// gradient. Plain C++ too, so that it is tested where there is no such processor.
+// The work of one GPU thread: one element of a sampled tensor, or a part of one value's gradient. Also plain
+// C++, so that it can be tested without a GPU.
 
 #include <cstdint>
 
@@ -14,7 +14,7 @@
 
 namespace inn::sampling_kernel {
 
-/// Entries [from, until) of one row of a map; one entry where it is the identity.
+/// Entries [from, until) of one row of a map; one entry for the identity.
 struct Entries {
   int64_t from, until;
 };
@@ -59,7 +59,7 @@ INN_HOST_DEVICE T sampled_element(const T* x, const Layout& layout, const Sparse
   return static_cast<T>(sum);
 }
 
-/// The row that has this entry: the last one that begins at or before it and is not empty.
+/// The row with this entry: the last non-empty one that begins at or before it.
 template <class Real>
 INN_HOST_DEVICE int64_t row_of(const SparseRows<Real>& map, int64_t entry) {
   int64_t low = 0, high = map.rows;  // begin[low] ≤ entry < begin[high]

@@ -14,7 +14,7 @@ struct SparseRows {
   const Real* value;  // null: all are one
 };
 
-/// How memory [before, n, between, n', behind] lies around the two axes that are mapped.
+/// The memory layout [before, n, between, n', behind] around the two mapped axes.
 struct Layout {
   int64_t before, between, behind;
 };
@@ -33,9 +33,9 @@ template <class T, class Real>
 void value_gradient(const T* x, const T* back, Real* gradient, int64_t before, int64_t behind,
                     const SparseRows<Real>& map);
 
-/// The same for memory of the current CUDA device, maps' included, on its current stream: what is built where
-/// torch has CUDA and there is a compiler for it (INN_HAS_CUDA_KERNELS). `entries` is begin[rows], which only
-/// that device can read.
+/// The same for memory of the current CUDA device, maps' included, on its current stream: built if torch has
+/// CUDA and a CUDA compiler is found (INN_HAS_CUDA_KERNELS). `entries` is begin[rows], which only that device
+/// can read.
 template <class T, class Real>
 void apply_on_cuda(const T* x, T* y, const Layout& layout, const SparseRows<Real>& first,
                    const SparseRows<Real>& second);

@@ -17,22 +17,21 @@ struct SparseAxis {
   at::Tensor value;          // [entries], float32 or float64 there; undefined: all are one
 };
 
-/// Whether tensors of this device can be sampled here: the CPU's can, and CUDA's where its kernels were
-/// built.
+/// Whether tensors on this device are supported: the CPU, and CUDA if its kernels were built.
 bool can_sample_on(c10::DeviceType device);
 
 /// The transpose, in compressed rows too.
 SparseAxis transposed(const SparseAxis& map);
 
-/// The same by torch's operators, of maps on any device; `transposed` has loops for those on the CPU.
+/// The same by torch's operators, for maps on any device; `transposed` has loops for the CPU.
 SparseAxis transposed_by_sorting(const SparseAxis& map);
 
 /// Returns `x`, a floating point tensor on a device that can be sampled, with one or two different axes
 /// mapped.
 ///
-/// One pass over memory: no intermediate result but some rows a thread. The layout of memory (channels last,
-/// say) is kept where it is dense. Sums of bfloat16 and float16 are made in float32. Differentiable in x and
-/// the values, twice too. The result does not depend on the number of threads.
+/// One pass over memory: no intermediate result except some rows per thread. A dense memory format (such as
+/// channels last) is kept. Sums of bfloat16 and float16 are made in float32. Differentiable in x and the
+/// values, twice too. The result does not depend on the number of threads.
 at::Tensor sample_sparse(const at::Tensor& x, const std::vector<SparseAxis>& axes);
 
 }  // namespace inn

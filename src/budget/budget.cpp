@@ -18,7 +18,7 @@ struct Amount {
   bool has_unit;
 };
 
-std::optional<Amount> read_amount(const std::string& text, const std::map<std::string, double>& units) {
+std::optional<Amount> parse_amount(const std::string& text, const std::map<std::string, double>& units) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || !std::isfinite(value) || value <= 0) return {};
@@ -162,7 +162,7 @@ const char* name_of(Budget::Of of) {
 
 }  // namespace
 
-Budget Budget::read(const std::string& text) {
+Budget Budget::parse(const std::string& text) {
   const auto equals = text.find('=');
   const std::string name = text.substr(0, equals);
   const std::map<std::string, double> counts{{"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}};
@@ -170,7 +170,7 @@ Budget Budget::read(const std::string& text) {
   const bool is_time = name == "latency";
   std::optional<Amount> amount;
   if (equals != std::string::npos && (is_time || name == "macs" || name == "params"))
-    amount = read_amount(text.substr(equals + 1), is_time ? times : counts);
+    amount = parse_amount(text.substr(equals + 1), is_time ? times : counts);
   // A plain number above 1 counts multiply-adds or parameters; of seconds it would be a slip.
   if (!amount || (is_time && amount->has_unit && std::isdigit(static_cast<unsigned char>(text.back()))))
     raise("resampling",
@@ -187,7 +187,7 @@ Budget Budget::read(const std::string& text) {
 WidthsForBudget widths_for_budget(const AnalysedNetwork& source, const std::map<GroupId, ErrorCurve>& curves,
                                   const WidthCost& cost, const Budget& budget, const WidthLimits& limits) {
   check_limits(limits);
-  require(!curves.empty(), "resampling", "Budget: there is no group whose width could change.");
+  require(!curves.empty(), "resampling", "Budget: no group can be resized.");
   const double source_cost = cost(source_widths(source.groups));
   const double wanted = budget.is_fraction ? budget.amount * source_cost : budget.amount;
   Search search(source, curves, cost, limits);
@@ -195,7 +195,7 @@ WidthsForBudget widths_for_budget(const AnalysedNetwork& source, const std::map<
   if (met) search.fill(wanted);
   WidthsForBudget result{{}, cost(search.widths()), source_cost};
   require(met, "resampling",
-          "Budget: {:.4g} {} can't be met: with every chosen group at its least width {:.4g} are left, of "
+          "Budget: {:.4g} {} is not reachable: with every chosen group at its minimum width {:.4g} remain of "
           "{:.4g}.",
           wanted, name_of(budget.of), result.cost, source_cost);
   for (const auto& [id, curve] : curves) result.widths[id] = search.widths()[id];

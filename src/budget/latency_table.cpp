@@ -32,7 +32,7 @@ LatencyTable measure_latencies(const AnalysedNetwork& source, const std::vector<
   return table;
 }
 
-WidthCost latency(const LatencyTable& table) {
+WidthCost latency_cost(const LatencyTable& table) {
   WidthCost cost;
   cost.terms.push_back({{}, [source = table.source](const auto&) { return source; }});
   for (const auto& [id, seconds] : table.seconds)
@@ -58,7 +58,8 @@ LatencyTable read_latency_table(const std::filesystem::path& path, const Groups&
     }
   } catch (const std::exception&) {
     raise<std::runtime_error>(
-        "budget", "Latency table '{}': not a table of this network's groups. Remove it to measure it again.",
+        "budget",
+        "Latency table '{}': does not match this network's groups. Delete the file to measure again.",
         path.string());
   }
   return table;

@@ -1,5 +1,5 @@
 #pragma once
-// What cuts do to a network's outputs.
+// Errors of the outputs of resampled networks.
 
 #include <map>
 #include <vector>
@@ -9,16 +9,16 @@
 
 namespace inn {
 
-/// Cuts groups by the quadrature of the data and compares the outputs with the source's. The calibration's
-/// first samples are for the fits; where there are as many others, the outputs are compared on these.
+/// Resamples groups by data-aware quadrature and compares the outputs with the source's. The calibration's
+/// first samples are used for the fits; if there are as many others, outputs are compared on those.
 class OutputErrors {
  public:
   /// Throws as `resample` does, and where the network gives no floating-point tensor.
   OutputErrors(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
                const Calibration& calibration, const CurveOptions& options);
 
-  /// Returns Σ over outputs of their squared error, each over its variation, where the groups have `widths`.
-  /// `only_readers`: layers are refit that read the groups, else also those that get changed inputs.
+  /// Returns the sum over outputs of the relative squared error at `widths`. `only_readers`: refit only
+  /// layers that consume the groups, else also those with changed inputs.
   double at(const std::map<GroupId, int64_t>& widths, bool only_readers);
 
  private:

@@ -4,6 +4,7 @@
 #include "inn/budget/width_cost.h"
 #include "inn/core/error.h"
 #include "inn/cost/cost.h"
+#include "inn/dimension/fraction_groups.h"
 #include "inn/resampling/maps.h"
 
 namespace inn {
@@ -39,7 +40,7 @@ std::map<GroupId, int64_t> within_latency(const AnalysedNetwork& source,
   budget.is_fraction = false;
   budget.amount = wanted;
   for (int trial = 0;; ++trial) {
-    const auto found = widths_for_budget(source, curves, latency(table), budget, limits);
+    const auto found = widths_for_budget(source, curves, latency_cost(table), budget, limits);
     const double now = measured_latency(source, found.widths);
     if (now <= wanted || trial + 1 == kLatencyTrials) return found.widths;
     budget.amount *= wanted / now;
@@ -53,7 +54,7 @@ ChooseWidths choosing(const AnalysedNetwork& source, const std::map<GroupId, Err
     return [&source, budget, limits, latencies = latency_table_of(source, curves, table)](const auto& now) {
       return within_latency(source, now, latencies, budget, limits);
     };
-  const auto cost = budget.of == Budget::Of::macs ? multiply_adds(source) : parameters(source);
+  const auto cost = budget.of == Budget::Of::macs ? multiply_add_cost(source) : parameter_cost(source);
   return [&source, budget, limits, cost](const auto& now) {
     return widths_for_budget(source, now, cost, budget, limits).widths;
   };
@@ -65,7 +66,7 @@ std::map<GroupId, int64_t> widths_within_budget(const AnalysedNetwork& source,
                                                 const std::map<GroupId, ErrorCurve>& curves,
                                                 const Budget& budget, const Calibration& calibration,
                                                 const BudgetSearchOptions& options) {
-  require(!curves.empty(), "budget", "Budget: there is no group whose width could change.");
+  require(!curves.empty(), "budget", "Budget: no group can be resized.");
   const auto choose = choosing(source, curves, budget, options.limits, options.latency_table);
   if (options.rechecks == 0) return choose(curves);
   CurveOptions measuring = options.curves;
@@ -77,7 +78,7 @@ DataQuadrature resample_to_budget(const AnalysedNetwork& source, const Budget& b
                                   const Calibration& calibration, const std::vector<GroupId>& groups,
                                   const BudgetSearchOptions& search,
                                   const DataQuadratureOptions& resampling) {
-  const auto ids = groups.empty() ? source.groups.select({}) : groups;
+  const auto ids = groups.empty() ? learned_groups(source) : groups;
   const auto curves = error_curves(source, ids, calibration, search.curves);
   const auto widths = widths_within_budget(source, curves, budget, calibration, search);
   return resample(source, widths, calibration, resampling);

@@ -63,7 +63,7 @@ std::vector<int64_t> source_widths(const Groups& groups) {
   return widths;
 }
 
-WidthCost multiply_adds(const AnalysedNetwork& source) {
+WidthCost multiply_add_cost(const AnalysedNetwork& source) {
   std::map<std::string, const CostFormula*> formulas;
   for (const auto& formula : cost_formulas()) formulas.emplace(formula.op, &formula);
   WidthCost cost;
@@ -83,7 +83,7 @@ WidthCost multiply_adds(const AnalysedNetwork& source) {
   return cost;
 }
 
-WidthCost parameters(const AnalysedNetwork& source) {
+WidthCost parameter_cost(const AnalysedNetwork& source) {
   WidthCost cost;
   for (size_t s = 0; s < source.network.state.size(); ++s) {
     if (source.network.state[s].kind != StateEntry::Kind::parameter) continue;

@@ -4,7 +4,6 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <set>
 
 #include "inn/core/error.h"
 #include "inn/network/functionalize.h"
@@ -20,14 +19,14 @@ ActivationCache::ActivationCache(const Network& given, const Calibration& calibr
   if (plain) network = std::move(*plain);
   std::vector<int64_t> symbols;
   for (const auto& symbol : network.symbols) symbols.push_back(symbol.value);
-  require(calibration.batch != nullptr, "resampling", "Calibration: batches are needed but not given.");
+  require(calibration.batch != nullptr, "resampling", "Calibration: batches are required but not given.");
   for (auto batch = calibration.batch(0); batch; batch = calibration.batch(batches())) {
     require(!batch->inputs.empty() && batch->inputs[0].isTensor() && batch->inputs[0].toTensor().dim() > 0,
-            "resampling", "Calibration: batch {} must begin with a tensor of samples.", batches());
+            "resampling", "Calibration: the first input of batch {} must be a tensor.", batches());
     symbols_.push_back(symbols);
     samples_.push_back(batch->inputs[0].toTensor().size(0));
   }
-  require(!symbols_.empty(), "resampling", "Calibration: at least one batch is needed but there is none.");
+  require(!symbols_.empty(), "resampling", "Calibration: at least one batch is required but there is none.");
 }
 
 std::vector<c10::IValue> ActivationCache::run_part(const Network& part, int64_t batch,
@@ -39,7 +38,7 @@ std::vector<c10::IValue> ActivationCache::run_part(const Network& part, int64_t 
   const auto& have = position_ == 0 ? network.inputs : held_values_;
   for (const auto id : part.inputs) {
     const auto found = std::find(have.begin(), have.end(), id);
-    require<std::logic_error>(found != have.end(), "resampling", "Value '{}' is not held.",
+    require<std::logic_error>(found != have.end(), "resampling", "Value '{}': is not cached.",
                               network.values[static_cast<size_t>(id)].name);
     const auto place = static_cast<size_t>(found - have.begin());
     inputs.push_back(position_ == 0 ? asked->inputs.at(place) : held_[index].at(place));
@@ -75,18 +74,24 @@ std::vector<c10::IValue> ActivationCache::run(int64_t batch, std::span<const Val
 }
 
 std::vector<ValueId> ActivationCache::live_at(size_t position) const {
-  std::set<ValueId> defined(network.inputs.begin(), network.inputs.end());
+  std::vector<bool> defined(network.values.size(), false), seen = defined;
+  const auto define = [&](ValueId id) { defined[static_cast<size_t>(id)] = true; };
+  std::for_each(network.inputs.begin(), network.inputs.end(), define);
   for (size_t c = 0; c < position; ++c)
     for (const auto& result : network.calls[c].results)
-      defined.insert(result.values.begin(), result.values.end());
-  std::set<ValueId> live;
+      std::for_each(result.values.begin(), result.values.end(), define);
+  std::vector<ValueId> live;
   const auto add = [&](ValueId id) {
-    if (defined.contains(id)) live.insert(id);
+    const auto place = static_cast<size_t>(id);
+    if (!defined[place] || seen[place]) return;
+    seen[place] = true;
+    live.push_back(id);
   };
   for (size_t c = position; c < network.calls.size(); ++c)
     for (const auto& argument : network.calls[c].arguments) argument.for_each_value(add);
   for (const auto& output : network.outputs) output.for_each_value(add);
-  return {live.begin(), live.end()};
+  std::sort(live.begin(), live.end());
+  return live;
 }
 
 void ActivationCache::advance(size_t position) {

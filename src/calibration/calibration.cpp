@@ -95,7 +95,7 @@ class GradientMeter {
     const at::AutoGradMode gradients(true);
     const auto loss = calibration.loss(network_.forward(batch.inputs, tensors_, {}), batch);
     require(loss.dim() <= 1, "resampling",
-            "Calibration: the loss must have one number, or one for each sample, but has {} axes.",
+            "Calibration: the loss must be a scalar or have one value per sample, but has {} axes.",
             loss.dim());
     const int64_t samples = loss.numel();
     if (what == Measured::gradients) {
@@ -132,8 +132,8 @@ class GradientMeter {
 
 }  // namespace
 
-Measurements measure(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
-                     const Calibration& calibration, Measured what) {
+Measurements measure_groups(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
+                            const Calibration& calibration, Measured what) {
   Measurements result;
   if (what == Measured::nothing) return result;
   Network network = source.network;  // shares the tensors; only its training flags change
@@ -149,7 +149,7 @@ Measurements measure(const AnalysedNetwork& source, const std::vector<GroupId>& 
     result.activations = meter.statistics();
     return result;
   }
-  require(calibration.loss != nullptr, "resampling", "Calibration: a loss is needed but not given.");
+  require(calibration.loss != nullptr, "resampling", "Calibration: a loss is required but not given.");
   GradientMeter meter(network, source.groups, groups);
   for_each_batch(calibration, [&](const CalibrationBatch& batch) { meter.add(batch, calibration, what); });
   (what == Measured::gradients ? result.gradients : result.squared_gradients) = meter.means();

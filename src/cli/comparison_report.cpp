@@ -43,9 +43,8 @@ void print_source(const Comparison& comparison) {
                              format_percent(source.rate), source.count, source.loss, macs);
   else
     std::cout << fmt::format(
-        "The data has no labels: how many of {} outputs have their largest number where the source has it; "
-        "{} "
-        "multiply-adds.\n",
+        "The data has no labels: agreement is the fraction of {} outputs with the same argmax as the source; "
+        "{} multiply-adds.\n",
         source.count, macs);
 }
 
@@ -174,8 +173,8 @@ void plot_comparison(const Comparison& comparison, const std::string& title,
   if (series.empty()) return;
   plot_lines(file, series,
              {.title = title,
-              .x_title = several ? "samples" : "multiply-adds of one input, in millions",
-              .y_title = comparison.labelled ? "accuracy, %" : "agreement with the source, %",
+              .x_title = several ? "samples" : "multiply-adds per input (millions)",
+              .y_title = comparison.labelled ? "accuracy (%)" : "agreement with the source (%)",
               .x_scale = several ? PlotOptions::Scale::logarithmic : PlotOptions::Scale::linear});
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// What a comparison says: as a table, as JSON, as a picture.
+// Output of a comparison: table, JSON, plot.
 
 #include <filesystem>
 #include <string>
@@ -9,18 +9,18 @@
 
 namespace inn::cli {
 
-/// Prints the source's figures and a table: a line for each variant, for each fraction how good it is and
-/// what it loses to the source; then why networks are missing.
+/// Prints the source's figures and a table: a row per variant with quality and loss relative to the source
+/// for each fraction; then the reasons of missing networks.
 void print_comparison(const Comparison& comparison);
 
 /// Returns {"source": {…}, "results": [{"method", "refit", "widths", "samples", "keep", "accuracy",
 /// "correct", "count", "loss", "macs", "parameters", "seconds"}]}. Without labels "agreement", "agreeing" and
-/// "error" stand for "accuracy", "correct" and "loss"; a network that can't be made has a "failure" only.
-/// Where widths were chosen, "group_widths" and "curve_seconds" say which and in what time.
+/// "error" replace "accuracy", "correct" and "loss"; a network that cannot be made has only a "failure". If
+/// widths were chosen, there are "group_widths" and "curve_seconds".
 Json comparison_json(const Comparison& comparison);
 
-/// Draws how good the networks are: against their multiply-adds, or where several numbers of samples are
-/// compared, against those. Draws nothing where no network could be made. Throws as plot_lines does.
+/// Plots quality against multiply-adds, or against the number of samples if several are compared. No plot if
+/// no network could be made. Throws as plot_lines does.
 void plot_comparison(const Comparison& comparison, const std::string& title,
                      const std::filesystem::path& file);
 

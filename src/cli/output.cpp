@@ -15,32 +15,32 @@
 namespace inn::cli {
 
 void add_output_option(CLI::App& app, std::filesystem::path& output) {
-  app.add_option("-o,--output", output, "The file to write")->required()->type_name("OUT");
+  app.add_option("-o,--output", output, "Output file")->required()->type_name("OUT");
 }
 
 void check_output(const std::filesystem::path& file) {
   const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
   require<std::runtime_error>(std::filesystem::is_directory(folder), "cli",
-                              "File '{}' can't be written: there is no folder '{}'.", file.string(),
+                              "File '{}': cannot be written: folder '{}' does not exist.", file.string(),
                               folder.string());
   require<std::runtime_error>(!std::filesystem::is_directory(file), "cli",
-                              "File '{}' can't be written: it is a folder.", file.string());
+                              "File '{}': cannot be written: it is a folder.", file.string());
   require<std::runtime_error>(access(folder.c_str(), W_OK | X_OK) == 0, "cli",
-                              "File '{}' can't be written: folder '{}': {}.", file.string(), folder.string(),
-                              std::strerror(errno));
+                              "File '{}': cannot be written: folder '{}': {}.", file.string(),
+                              folder.string(), std::strerror(errno));
 }
 
 void make_output_folder(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  require<std::runtime_error>(!error, "cli", "Folder '{}' can't be made: {}.", folder.string(),
+  require<std::runtime_error>(!error, "cli", "Folder '{}': cannot be created: {}.", folder.string(),
                               error.message());
   check_output(folder / "results.json");
 }
 
 void check_integral_output(const std::filesystem::path& file) {
   require<UsageError>(file.extension() == ".pt2", "cli",
-                      "--output '{}': an integral model is written to a .pt2.", file.string());
+                      "--output '{}': must end in .pt2 for an integral model.", file.string());
   check_output(file);
 }
 

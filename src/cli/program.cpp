@@ -3,6 +3,7 @@
 #include <c10/util/Exception.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <new>
 
@@ -27,20 +28,30 @@ void refuse_unknown_command(int argc, const char* const* argv) {
     if (command.name == argv[1]) return;
     names.push_back(command.name);
   }
-  raise<UsageError>("cli", "Command '{}': there is no such command.{}", argv[1],
-                    nearest_names(argv[1], names));
+  raise<UsageError>("cli", "Command '{}': no such command.{}", argv[1], nearest_names(argv[1], names));
+}
+
+/// Prints "  groups     Lists …", a line for each command.
+void print_commands() {
+  size_t widest = 0;
+  for (const auto& command : commands()) widest = std::max(widest, command.name.size());
+  std::cout << "Usage: inn COMMAND …   ('inn COMMAND --help' shows options and examples)\n\n";
+  for (const auto& command : commands())
+    std::cout << fmt::format("  {:<{}}  {}\n", command.name, widest, command.summary);
 }
 
 int parse_and_run(int argc, const char* const* argv) {
-  CLI::App app(
-      "Trained networks as integral models: one set of weights that gives plain networks of any width.",
-      "inn");
+  if (argc < 2) {
+    print_commands();
+    return kSuccess;
+  }
+  CLI::App app("Integral neural networks: one set of trained weights, ordinary networks of any width.",
+               "inn");
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string(INN_VERSION));
   app.footer(
-      "MODEL is a .pt2 (network or integral model), a TorchScript .pt, zoo:NAME, or zoo:NAME:WIDTH of a "
-      "fraction of its widths.\n"
-      "'inn COMMAND --help' shows a command's options and examples.");
+      "MODEL is a .pt2 (network or integral model), a TorchScript .pt, zoo:NAME, or zoo:NAME:WIDTH with a "
+      "fraction of its widths.\n'inn COMMAND --help' shows the options and examples of a command.");
   std::function<int()> chosen;
   for (const auto& command : commands()) {
     CLI::App* declared = app.add_subcommand(command.name, command.summary);
@@ -57,7 +68,7 @@ int parse_and_run(int argc, const char* const* argv) {
   }
   const int code = chosen();
   std::cout.flush();
-  require<std::runtime_error>(std::cout.good(), "cli", "The output can't be written.");
+  require<std::runtime_error>(std::cout.good(), "cli", "Cannot write to stdout.");
   return code;
 }
 
@@ -71,7 +82,7 @@ int run_program(int argc, const char* const* argv) {
   } catch (const c10::Error& error) {
     return fail(kFailed, std::string("[torch] ") + error.what_without_backtrace());
   } catch (const std::bad_alloc&) {
-    return fail(kFailed, "[cli] There is not enough memory.");
+    return fail(kFailed, "[cli] Out of memory.");
   } catch (const std::exception& error) {
     return fail(kFailed, error.what());
   }

@@ -1,5 +1,5 @@
 #pragma once
-// How far long work has come.
+// Progress bars.
 
 #include <string>
 
@@ -7,8 +7,8 @@
 
 namespace inn::cli {
 
-/// Returns a callback that shows a progress bar from the first call to the one by which all are done. Copies
-/// share the bar.
+/// Returns a callback that shows a progress bar from the first call until everything is done. Copies share
+/// the bar.
 StepCallback step_bar(std::string label, std::string unit);
 
 }  // namespace inn::cli

@@ -82,7 +82,7 @@ class Temporary {
   int descriptor() const { return descriptor_; }
 
   [[noreturn]] void fail(int error) const {
-    raise<std::runtime_error>("core", "File '{}' can't be written: {}.", target_.string(),
+    raise<std::runtime_error>("core", "File '{}': cannot be written: {}.", target_.string(),
                               std::strerror(error));
   }
 
@@ -114,8 +114,8 @@ fs::path file_behind(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   require<std::runtime_error>(!fs::exists(status) || fs::is_regular_file(status), "core",
-                              "File '{}' can't be written: it is {}.", path.string(),
-                              fs::is_directory(status) ? "a folder" : "no regular file");
+                              "File '{}': cannot be written: it is {}.", path.string(),
+                              fs::is_directory(status) ? "a folder" : "not a regular file");
   if (!fs::is_symlink(path, error)) return path;
   const fs::path behind = fs::canonical(path, error);
   return error ? path : behind;
@@ -124,7 +124,7 @@ fs::path file_behind(const fs::path& path) {
 }  // namespace
 
 void write_atomically(const fs::path& path, const std::function<void(std::ostream&)>& write) {
-  require<std::runtime_error>(!path.empty() && path.has_filename(), "core", "'{}' names no file to write.",
+  require<std::runtime_error>(!path.empty() && path.has_filename(), "core", "'{}': is not a file name.",
                               path.string());
   const fs::path target = file_behind(path);
   fs::path beside = target;
@@ -140,7 +140,7 @@ void write_atomically(const fs::path& path, const std::function<void(std::ostrea
     throw;
   }
   if (buffer.error() != 0) temporary.fail(buffer.error());
-  require<std::runtime_error>(stream.good(), "core", "File '{}' can't be written: its writer failed.",
+  require<std::runtime_error>(stream.good(), "core", "File '{}': cannot be written: its writer failed.",
                               path.string());
   temporary.commit();
 }

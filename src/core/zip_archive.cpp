@@ -32,7 +32,7 @@ T read_little_endian(const unsigned char* bytes) {
 }
 
 std::shared_ptr<caffe2::serialize::ReadAdapterInterface> open(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) fail("there is no such file");
+  if (!std::filesystem::exists(path)) fail("no such file");
   if (!std::filesystem::is_regular_file(path)) fail("it is not a regular file");
   return std::make_shared<caffe2::serialize::FileAdapter>(path.string());
 }
@@ -66,7 +66,7 @@ ZipArchive::ZipArchive(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> 
   reader_ = std::make_unique<caffe2::serialize::PyTorchStreamReader>(file_);
   records_ = reader_->getAllRecords();
   const std::set<std::string> distinct(records_.begin(), records_.end());
-  if (distinct.size() != records_.size()) fail("two records have one name");
+  if (distinct.size() != records_.size()) fail("two records have the same name");
 }
 
 ZipArchive::~ZipArchive() = default;
@@ -106,12 +106,11 @@ void ZipArchive::check_crc(const std::string& record, const void* data, size_t s
     unsigned char descriptor[8];
     file_->read(reader_->getRecordOffset(record) + size, descriptor, sizeof(descriptor),
                 "zip data descriptor");
-    if (read_little_endian<uint32_t>(descriptor) != kDescriptorMark) fail("record '{}' is damaged", record);
+    if (read_little_endian<uint32_t>(descriptor) != kDescriptorMark) fail("record '{}' is corrupt", record);
     expected = read_little_endian<uint32_t>(descriptor + 4);
   }
   // torch.serialization.set_crc32_options(False) writes none.
-  if (expected != 0 && crc_of(data, size) != expected)
-    fail("record '{}' is damaged: its checksum differs", record);
+  if (expected != 0 && crc_of(data, size) != expected) fail("record '{}' is corrupt: wrong checksum", record);
 }
 
 }  // namespace inn

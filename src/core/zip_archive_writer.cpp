@@ -26,12 +26,12 @@ ZipArchiveWriter::ZipArchiveWriter(std::ostream& stream)
 void ZipArchiveWriter::write(const std::string& record, const void* data, size_t size) {
   static const char none = 0;
   writer_.writeRecord(record, size == 0 ? &none : data, size);
-  if (!stream_) fail("it can't be written");
+  if (!stream_) fail("cannot be written");
 }
 
 void ZipArchiveWriter::finish() {
   writer_.writeEndOfFile();
-  if (!stream_) fail("it can't be written");
+  if (!stream_) fail("cannot be written");
 }
 
 }  // namespace inn

@@ -17,7 +17,7 @@ bool CallSizes::has(const std::string& argument) const {
 }
 
 const Sizes& CallSizes::of(const std::string& argument) const {
-  require(has(argument), "cost", "Call '{}': there is no tensor '{}'.", call_.qualified_name(), argument);
+  require(has(argument), "cost", "Call '{}': no tensor '{}'.", call_.qualified_name(), argument);
   return sizes_of_.at(find(argument)->value());
 }
 
@@ -36,7 +36,7 @@ c10::IValue CallSizes::constant(const std::string& argument) const {
 const Sizes& CallSizes::output() const {
   for (const auto& result : call_.results)
     if (!result.values.empty()) return sizes_of_.at(result.values.front());
-  raise("cost", "Call '{}': it gives nothing.", call_.qualified_name());
+  raise("cost", "Call '{}': returns nothing.", call_.qualified_name());
 }
 
 int64_t count_elements(const Sizes& sizes) {

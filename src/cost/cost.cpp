@@ -84,7 +84,7 @@ std::vector<c10::IValue> example_inputs(const Network& network, int64_t batch) {
   std::vector<c10::IValue> inputs;
   for (const ValueId id : network.inputs) {
     const Value& value = network.values.at(id);
-    require(value.kind == Value::Kind::tensor, "cost", "Input '{}' is no tensor.", value.name);
+    require(value.kind == Value::Kind::tensor, "cost", "Input '{}': must be a tensor.", value.name);
     Sizes sizes = value.sizes;
     if (batch > 0 && !sizes.empty()) sizes[0] = batch;
     inputs.emplace_back(at::zeros(sizes, at::TensorOptions(value.dtype).device(device)));

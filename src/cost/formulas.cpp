@@ -114,7 +114,7 @@ const std::vector<CostFormula>& cost_formulas() { return table(); }
 
 void register_cost_formula(CostFormula formula) {
   for (const auto& known : table())
-    require(known.op != formula.op, "cost", "Operator '{}': it has a formula.", formula.op);
+    require(known.op != formula.op, "cost", "Operator '{}': already has a formula.", formula.op);
   table().push_back(std::move(formula));
 }
 

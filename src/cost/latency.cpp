@@ -30,7 +30,7 @@ double quantile(const std::vector<double>& sorted, double fraction) {
 }  // namespace
 
 Latency quantiles(std::vector<double> seconds) {
-  require(!seconds.empty(), "cost", "Quantiles: there must be at least one time but there is none.");
+  require(!seconds.empty(), "cost", "Quantiles: at least one time is required but there is none.");
   std::sort(seconds.begin(), seconds.end());
   return {.median = quantile(seconds, 0.5), .p10 = quantile(seconds, 0.1), .p90 = quantile(seconds, 0.9)};
 }

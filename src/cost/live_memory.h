@@ -1,5 +1,5 @@
 #pragma once
-// Following the memory of activations through a run.
+// Tracking the memory of activations during a run.
 
 #include <map>
 #include <vector>
@@ -8,16 +8,16 @@
 
 namespace inn {
 
-/// The sum of live tensors, followed through one run: see peak_memory.
+/// Tracks the sum of live tensors during one run: see peak_memory.
 class LiveMemory {
  public:
   /// `network` must outlive this.
   explicit LiveMemory(const Network& network);
 
-  /// To be told of every tensor of one run, as Network::ForwardOptions::observe is.
+  /// Must be called for every tensor of one run, like Network::ForwardOptions::observe.
   void observe(ValueId value, const at::Tensor& tensor);
 
-  /// Returns the most so far, after the last tensor that was observed.
+  /// Returns the peak up to the last observed tensor.
   const PeakMemory& peak() const { return peak_; }
 
  private:

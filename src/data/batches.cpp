@@ -20,13 +20,10 @@ void check_images(const Dataset& dataset, const BatchOptions& options) {
   const at::Tensor& images = dataset.inputs;
   const ImageFrame& frame = dataset.frame;
   if (dataset.files.size() > 0) {
-    require(!images.defined(), "data", "Data set '{}': it has inputs and files; it may have one of them.",
-            dataset.source);
-    require(frame.size != 0, "data",
-            "Data set '{}': its images are files of any size; the size that they are brought to is missing.",
-            dataset.source);
+    require(!images.defined(), "data", "Data set '{}': must have inputs or files, not both.", dataset.source);
+    require(frame.size != 0, "data", "Data set '{}': image files require an image size.", dataset.source);
     require(frame.channels == 1 || frame.channels == 3, "data",
-            "Data set '{}': images in files have 1 or 3 channels but {} are asked for.", dataset.source,
+            "Data set '{}': image files have 1 or 3 channels but {} were requested.", dataset.source,
             frame.channels);
   } else {
     require(images.dim() == 4 && images.device().is_cpu() && images.numel() > 0, "data",
@@ -35,8 +32,7 @@ void check_images(const Dataset& dataset, const BatchOptions& options) {
   require(frame.size >= 0 && frame.size <= kLargestSide && frame.resize >= 0 &&
               frame.resize <= 2 * kLargestSide && frame.shorter_side() >= frame.size,
           "data",
-          "Data set '{}': an image size must be in [1, {}] and not above the side that images are resized to "
-          "but got {} and {}.",
+          "Data set '{}': the image size must be in [1, {}] and at most the resize size but got {} and {}.",
           dataset.source, kLargestSide, frame.size, frame.shorter_side());
   check_normalization(options.normalization, dataset.sizes()[1]);
 }
@@ -51,7 +47,7 @@ void check_tensors(const Dataset& dataset, const BatchOptions& options) {
       "Data set '{}': inputs must be images (uint8), floating point or int64 [N, …] on the CPU but are {}.",
       dataset.source, described(inputs));
   const auto only_images = [&](bool asked, const char* what) {
-    require(!asked, "data", "Data set '{}': {} is of images (uint8 [N, C, H, W]) but the inputs are {}.",
+    require(!asked, "data", "Data set '{}': {} requires images (uint8 [N, C, H, W]) but the inputs are {}.",
             dataset.source, what, described(inputs));
   };
   only_images(options.augmentation.crop_padding != 0, "crop_padding");
@@ -79,7 +75,7 @@ Batches::Batches(Dataset dataset, BatchOptions options)
   require(options_.augmentation.crop_padding >= 0 && options_.augmentation.crop_padding <= kLargestPadding,
           "data", "Batches: crop_padding must be in [0, {}] but got {}.", kLargestPadding,
           options_.augmentation.crop_padding);
-  require(size() >= 1, "data", "Batches: drop_last with batch_size {} leaves no batch of {} samples.",
+  require(size() >= 1, "data", "Batches: drop_last with batch_size {} leaves no batch for {} samples.",
           options_.batch_size, dataset_.size());
   const auto& labels = dataset_.labels;
   const bool classes = dataset_.has_classes();
@@ -87,17 +83,17 @@ Batches::Batches(Dataset dataset, BatchOptions options)
       !labels.defined() || (labels.dim() >= 1 && labels.size(0) == dataset_.size() &&
                             (!classes || (labels.dim() <= 2 && labels.scalar_type() == at::kLong))),
       "data",
-      "Data set '{}': labels must be int64 [{}], or [{}, T] for one a position, or floating point [{}, …].",
+      "Data set '{}': labels must be int64 [{}], int64 [{}, T] (one per position) or floating point [{}, …].",
       dataset_.source, dataset_.size(), dataset_.size(), dataset_.size());
   require(!labels.defined() || classes || labels.dim() < 3 ||
               (options_.augmentation.crop_padding == 0 && !options_.augmentation.flip &&
                !options_.augmentation.random_resized_crop),
-          "data", "Data set '{}': crops and flips move images but not the targets, which are {}.",
+          "data", "Data set '{}': random crops and flips cannot be used because the targets are {}.",
           dataset_.source, described(labels));
   constexpr int64_t kMostWorkers = 256;
   require(dataset_.workers >= -1 && dataset_.workers <= kMostWorkers, "data",
-          "Data set '{}': the workers must be in [0, {}], or -1, but are {}.", dataset_.source, kMostWorkers,
-          dataset_.workers);
+          "Data set '{}': the number of workers must be in [0, {}], or -1, but is {}.", dataset_.source,
+          kMostWorkers, dataset_.workers);
   if (dataset_.inputs.defined()) dataset_.inputs = dataset_.inputs.contiguous();
 }
 

@@ -15,11 +15,11 @@ class ByteReader {
  public:
   explicit ByteReader(const std::filesystem::path& path);
 
-  /// Reads exactly `count` bytes. Throws where there are fewer, or where the compressed data is damaged.
+  /// Reads exactly `count` bytes. Throws if there are fewer, or if the compressed data is corrupt.
   void read(void* to, int64_t count);
   /// Reads at most `count` bytes and returns how many there were.
   int64_t read_some(void* to, int64_t count);
-  /// Throws unless `count` more bytes can be in the file, so that a false header allocates nothing.
+  /// Throws unless the file can have `count` more bytes, so that a wrong header does not cause allocations.
   void require_room(int64_t count) const;
   /// Throws unless everything was read.
   void require_end();

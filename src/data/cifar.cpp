@@ -45,8 +45,8 @@ Dataset read_file(const fs::path& path, const Layout& layout) {
   const int64_t record = layout.label_bytes + kImageBytes;
   require<std::runtime_error>(
       bytes > 0 && bytes % record == 0, "data",
-      "File '{}' is short or no CIFAR-{} file: expected a multiple of {} bytes but got {}.", reader.path(),
-      layout.classes, record, bytes);
+      "File '{}': is truncated or not a CIFAR-{} file: expected a multiple of {} bytes but got {}.",
+      reader.path(), layout.classes, record, bytes);
   const int64_t count = bytes / record;
   const at::Tensor records = at::empty({count, record}, at::kByte);
   reader.read(records.data_ptr(), bytes);

@@ -34,7 +34,7 @@ bool hidden(const fs::path& path) { return path.filename().string().starts_with(
 bool is_image_file(const fs::directory_entry& entry) {
   if (hidden(entry.path()) || !entry.is_regular_file()) return false;
   require<std::runtime_error>(!ends_with_one(entry.path(), kOtherEndings), "data",
-                              "Image '{}': only JPEG and PNG can be read.", entry.path().string());
+                              "Image '{}': only JPEG and PNG are supported.", entry.path().string());
   return ends_with_one(entry.path(), kImageEndings);
 }
 
@@ -73,7 +73,7 @@ std::vector<std::string> class_names_of(const fs::path& folder) {
   auto names = folder_names(folder);
   for (const auto& name : names)
     require<std::runtime_error>(holds_images_within(folder / name), "data",
-                                "Folder '{}': every folder in it is a class, but '{}' holds no image.",
+                                "Folder '{}': every subfolder is a class, but '{}' contains no image.",
                                 folder.string(), name);
   return names;
 }
@@ -130,7 +130,8 @@ Dataset read_classes(const fs::path& folder, const std::vector<std::string>& cla
   for (const auto& name : folder_names(folder)) {
     const auto found = std::find(class_names.begin(), class_names.end(), name);
     require<std::runtime_error>(found != class_names.end(), "data",
-                                "Folder '{}': the training split has no class '{}'.", folder.string(), name);
+                                "Folder '{}': class '{}' does not occur in the training split.",
+                                folder.string(), name);
     add_files<fs::recursive_directory_iterator>(folder / name, found - class_names.begin(), files);
   }
   return in_drawn_order(files, class_names);
@@ -152,7 +153,7 @@ Dataset read_class_folders(const fs::path& path, Split split) {
   if (train.empty() && test.empty()) return read(path, {});
   const Split chosen = split_to_read(split, !train.empty());
   const fs::path folder = chosen == Split::train ? train : test;
-  require<std::runtime_error>(!folder.empty(), "data", "Folder '{}' with images is missing in '{}'.",
+  require<std::runtime_error>(!folder.empty(), "data", "Folder '{}' with images: not found in '{}'.",
                               chosen == Split::train ? kTrainFolders[0] : kTestFolders[0], path.string());
   return read(folder, !train.empty() && holds_classes(train) ? train : fs::path());
 }
@@ -162,7 +163,7 @@ Dataset read_class_folders(const fs::path& path, Split split) {
 DatasetFormat class_folders_format() {
   return {.name = "images",
           .contents =
-              "JPEG and PNG files in a folder for each class, CLASS/…, or train/CLASS/… and test/CLASS/… (or "
+              "JPEG and PNG files in one folder per class, CLASS/…, or train/CLASS/… and test/CLASS/… (or "
               "val/ or validation/); or in one folder, without labels",
           .recognizes = recognizes_class_folders,
           .read = read_class_folders};

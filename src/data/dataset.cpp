@@ -33,7 +33,7 @@ std::vector<NamedDataset>& names() {
 template <class Entry>
 void add(std::vector<Entry>& table, Entry entry) {
   const auto same = [&](const Entry& other) { return other.name == entry.name; };
-  require(std::none_of(table.begin(), table.end(), same), "data", "The name '{}' is registered already.",
+  require(std::none_of(table.begin(), table.end(), same), "data", "The name '{}': is already registered.",
           entry.name);
   table.push_back(std::move(entry));
 }
@@ -46,9 +46,9 @@ void add(std::vector<Entry>& table, Entry entry) {
   std::string shown;
   for (size_t i = 0; i < std::min(kShown, found.size()); ++i) shown += (i > 0 ? ", " : "") + found[i];
   if (found.size() > kShown) shown += ", …";
-  if (found.empty()) shown = fs::is_directory(path) ? "nothing" : "a file of another kind";
-  raise<std::runtime_error>("data", "'{}' is no data set of a known format; found {}. Known:{}", path, shown,
-                            known);
+  if (found.empty()) shown = fs::is_directory(path) ? "nothing" : "a file of unknown type";
+  raise<std::runtime_error>("data", "'{}': is not a data set of a known format; found {}. Known:{}", path,
+                            shown, known);
 }
 
 Dataset read_any(const fs::path& path, Split split) {
@@ -112,8 +112,8 @@ Dataset open_dataset(const std::string& path_or_name, Split split) {
   for (const auto& named : names()) {
     if (named.name != path_or_name) continue;
     require<std::runtime_error>(fs::is_directory(named.folder), "data",
-                                "Data set '{}': folder '{}' is missing; on Debian: apt install {}",
-                                named.name, named.folder.string(), named.package);
+                                "Data set '{}': folder '{}' not found; on Debian: apt install {}", named.name,
+                                named.folder.string(), named.package);
     Dataset dataset = read_any(named.folder, split);
     if (dataset.class_names.size() <= named.class_names.size()) dataset.class_names = named.class_names;
     dataset.source = named.name;
@@ -122,7 +122,7 @@ Dataset open_dataset(const std::string& path_or_name, Split split) {
   if (!fs::exists(path_or_name)) {
     std::vector<std::string> known;
     for (const auto& named : names()) known.push_back(named.name);
-    raise<std::runtime_error>("data", "'{}' is neither a folder, a file, nor the name of a data set.{}",
+    raise<std::runtime_error>("data", "'{}': is not a folder, a file, or the name of a data set.{}",
                               path_or_name, nearest_names(path_or_name, known));
   }
   Dataset dataset = read_any(path_or_name, split);

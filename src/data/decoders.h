@@ -9,7 +9,7 @@
 
 namespace inn {
 
-/// Why bytes are no image; without the file's name, which the decoders don't know.
+/// A decoding error, without the file's name.
 class ImageDamage : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -23,7 +23,7 @@ bool is_png(std::string_view bytes);
 /// Returns uint8 [H, W, 3]. Throws ImageDamage.
 at::Tensor decode_png(std::string_view bytes);
 
-/// Throws ImageDamage unless an image may have these sides.
+/// Throws ImageDamage if these sides exceed the limit.
 void check_sides(int64_t height, int64_t width);
 
 }  // namespace inn

@@ -80,15 +80,15 @@ BatchDraft EpochSource::draft(int64_t index) const {
 at::Tensor EpochSource::image(int64_t index, const DrawnAugmentation& drawn) const {
   const bool in_file = dataset_.files.size() > 0;
   at::Tensor image = in_file ? read_image(dataset_.files[index]) : dataset_.inputs.select(0, index);
-  if (in_file && dataset_.frame.channels == 1) image = luma(image);
+  if (in_file && dataset_.frame.channels == 1) image = to_grayscale(image);
   if (drawn.region) {
     Random random(*drawn.region);
     const auto part = random_region(image.size(1), image.size(2), random);
-    image = resized(image.narrow(1, part.top, part.height).narrow(2, part.left, part.width), sizes_[2],
-                    sizes_[3]);
+    image = resize_image(image.narrow(1, part.top, part.height).narrow(2, part.left, part.width), sizes_[2],
+                         sizes_[3]);
   } else if (dataset_.frame.size > 0) {
     try {
-      image = framed(image, dataset_.frame);
+      image = resize_center_crop(image, dataset_.frame);
     } catch (const ImageDamage& damage) {
       if (!in_file) throw;
       throw DamagedImage(dataset_.files[index], damage.what());

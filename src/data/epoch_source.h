@@ -1,5 +1,5 @@
 #pragma once
-// What the batches of one epoch are made of, sample by sample.
+// Samples of the batches of one epoch.
 
 #include <exception>
 #include <optional>
@@ -11,18 +11,18 @@
 
 namespace inn {
 
-/// What is drawn for one sample.
+/// Random choices for one sample.
 struct DrawnAugmentation {
   PixelCut cut = {};
-  std::optional<uint64_t> region = {};  // seeds the drawing of a part, which needs the image's size
+  std::optional<uint64_t> region = {};  // seed of the random region, which depends on the image's size
 };
 
-/// A batch in the making.
+/// A batch under construction.
 struct BatchDraft {
   std::vector<int64_t> indices;  // which samples
   std::vector<DrawnAugmentation> drawn;
   at::Tensor inputs;                       // with room for all of them
-  std::vector<std::exception_ptr> errors;  // of each sample, where it could not be made
+  std::vector<std::exception_ptr> errors;  // of each sample that failed
 };
 
 class EpochSource {
@@ -33,14 +33,14 @@ class EpochSource {
   int64_t size() const;
   int64_t batch_size() const { return options_.batch_size; }
   int64_t workers() const;
-  /// Returns batch `index` with no sample made. From any thread.
+  /// Returns the draft of batch `index`, without samples. Thread-safe.
   BatchDraft draft(int64_t index) const;
-  /// Makes one sample of a draft, or keeps its error. From any thread, for different samples at once.
+  /// Makes one sample of a draft, or stores its error. Thread-safe for different samples.
   void make(BatchDraft& draft, size_t sample) const noexcept;
-  /// Makes all samples of a draft, by torch's threads.
+  /// Makes all samples of a draft with torch's threads.
   void make_all(BatchDraft& draft) const;
-  /// Returns the batch of a draft whose samples are made, or throws what the first of them met. Damaged
-  /// images that the data set skips are left out.
+  /// Returns the batch of a finished draft, or throws its first error. Corrupt images are left out if the
+  /// data set skips them.
   Batch finished(BatchDraft draft) const;
 
  private:

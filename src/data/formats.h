@@ -1,5 +1,5 @@
 #pragma once
-// The entries of the table of formats, one file each.
+// The built-in formats, one file each.
 
 #include "inn/data/dataset.h"
 
@@ -11,7 +11,7 @@ DatasetFormat cifar100_format();
 DatasetFormat tensors_format();
 DatasetFormat class_folders_format();
 
-/// Returns "0", "1", …, for a format that has no names of classes.
+/// Returns "0", "1", …, for formats without class names.
 std::vector<std::string> numbered_classes(int64_t count);
 
 /// Returns the file names in a folder, sorted.

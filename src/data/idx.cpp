@@ -26,9 +26,10 @@ struct IdxHeader {
 IdxHeader read_header(ByteReader& reader) {
   std::array<unsigned char, 4> magic{};
   reader.read(magic.data(), magic.size());
-  require<std::runtime_error>(magic[0] == 0 && magic[1] == 0, "data",
-                              "File '{}' is no IDX file: its first bytes are {:02x} {:02x} and not 00 00.",
-                              reader.path(), magic[0], magic[1]);
+  require<std::runtime_error>(
+      magic[0] == 0 && magic[1] == 0, "data",
+      "File '{}': is not an IDX file: its first bytes are {:02x} {:02x} instead of 00 00.", reader.path(),
+      magic[0], magic[1]);
   IdxHeader header{.type = magic[2], .sizes = {}};
   for (int axis = 0; axis < magic[3]; ++axis) {
     std::array<unsigned char, 4> big_endian{};
@@ -45,16 +46,15 @@ at::Tensor read_idx(const fs::path& path, std::initializer_list<size_t> axes, co
   ByteReader reader(path);
   const IdxHeader header = read_header(reader);
   const bool fits = std::find(axes.begin(), axes.end(), header.sizes.size()) != axes.end();
-  require<std::runtime_error>(
-      header.type == kUnsignedByte && fits, "data",
-      "File '{}' does not hold {}: expected unsigned bytes (type 8) with {} axes but got type "
-      "{} with {}.",
-      reader.path(), what, *axes.begin(), header.type, header.sizes.size());
+  require<std::runtime_error>(header.type == kUnsignedByte && fits, "data",
+                              "File '{}': does not contain {}: expected unsigned bytes (type 8) with {} axes "
+                              "but got type {} with {}.",
+                              reader.path(), what, *axes.begin(), header.type, header.sizes.size());
   constexpr int64_t kMost = int64_t{1} << 48;
   int64_t count = 1;
   for (const int64_t size : header.sizes) {
     require<std::runtime_error>(size > 0 && size <= kMost / count, "data",
-                                "File '{}': a size of {} in its header.", reader.path(), size);
+                                "File '{}': its header contains the size {}.", reader.path(), size);
     count *= size;
   }
   reader.require_room(count);
@@ -93,7 +93,7 @@ std::optional<std::string> find_prefix(const std::vector<std::string>& names, Sp
 
 fs::path require_part(const fs::path& folder, const std::string& prefix, const char* part, const char* axes) {
   const auto name = find_part(file_names(folder), prefix + part);
-  require<std::runtime_error>(name.has_value(), "data", "File '{}{}{}-ubyte' (or .gz) is missing in '{}'.",
+  require<std::runtime_error>(name.has_value(), "data", "File '{}{}{}-ubyte' (or .gz): not found in '{}'.",
                               prefix, part, axes, folder.string());
   return folder / *name;
 }

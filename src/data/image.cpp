@@ -20,20 +20,20 @@ constexpr int64_t kMostImageBytes = int64_t{1} << 30;
 std::string bytes_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   const auto size = static_cast<int64_t>(file.tellg());
-  require<std::runtime_error>(file.good() && size >= 0, "data", "File '{}' can't be read.", path);
+  require<std::runtime_error>(file.good() && size >= 0, "data", "File '{}': cannot be read.", path);
   if (size > kMostImageBytes)
-    throw ImageDamage(fmt::format("it has {} bytes; an image may have {}", size, kMostImageBytes));
+    throw ImageDamage(fmt::format("it has {} bytes; the limit is {}", size, kMostImageBytes));
   std::string bytes(static_cast<size_t>(size), '\0');
   file.seekg(0);
   file.read(bytes.data(), size);
-  require<std::runtime_error>(file.gcount() == size, "data", "File '{}' can't be read.", path);
+  require<std::runtime_error>(file.gcount() == size, "data", "File '{}': cannot be read.", path);
   return bytes;
 }
 
 at::Tensor decoded(std::string_view bytes) {
   if (is_jpeg(bytes)) return decode_jpeg(bytes);
   if (is_png(bytes)) return decode_png(bytes);
-  throw ImageDamage(bytes.empty() ? "it is empty" : "it is neither JPEG nor PNG");
+  throw ImageDamage(bytes.empty() ? "it is empty" : "it is not JPEG or PNG");
 }
 
 void check_image(const at::Tensor& image) {
@@ -47,12 +47,12 @@ int64_t half_of(int64_t number) { return std::llrint(static_cast<double>(number)
 }  // namespace
 
 DamagedImage::DamagedImage(const std::string& path, const std::string& reason)
-    : std::runtime_error(fmt::format("[data] Image '{}' is damaged: {}.", path, reason)), reason_(reason) {}
+    : std::runtime_error(fmt::format("[data] Image '{}': cannot be decoded: {}.", path, reason)),
+      reason_(reason) {}
 
 void check_sides(int64_t height, int64_t width) {
   if (height < 1 || width < 1 || height > kMostPixels / width)
-    throw ImageDamage(
-        fmt::format("it claims {}×{} pixels; an image may have {}", height, width, kMostPixels));
+    throw ImageDamage(fmt::format("it has {}×{} pixels; the limit is {} pixels", height, width, kMostPixels));
 }
 
 at::Tensor read_image(const std::string& path) {
@@ -65,9 +65,10 @@ at::Tensor read_image(const std::string& path) {
   }
 }
 
-at::Tensor luma(const at::Tensor& image) {
+at::Tensor to_grayscale(const at::Tensor& image) {
   check_image(image);
-  require(image.size(0) == 3, "data", "Luma is of three channels but the image has {}.", image.size(0));
+  require(image.size(0) == 3, "data", "Grayscale conversion requires three channels but the image has {}.",
+          image.size(0));
   constexpr std::array<int, 3> kParts{19595, 38470, 7471};  // of 2¹⁶
   const at::Tensor planes = image.contiguous();
   const int64_t area = image.size(1) * image.size(2);
@@ -81,7 +82,7 @@ at::Tensor luma(const at::Tensor& image) {
   return result;
 }
 
-at::Tensor resized(const at::Tensor& image, int64_t height, int64_t width) {
+at::Tensor resize_image(const at::Tensor& image, int64_t height, int64_t width) {
   check_image(image);
   if (image.size(1) == height && image.size(2) == width) return image;
   const std::array<int64_t, 2> sides{height, width};
@@ -91,7 +92,7 @@ at::Tensor resized(const at::Tensor& image, int64_t height, int64_t width) {
       .squeeze(0);
 }
 
-at::Tensor framed(const at::Tensor& image, const ImageFrame& frame) {
+at::Tensor resize_center_crop(const at::Tensor& image, const ImageFrame& frame) {
   check_image(image);
   const int64_t side = frame.shorter_side(), height = image.size(1), width = image.size(2);
   require(frame.size >= 1 && side >= frame.size, "data",
@@ -100,10 +101,10 @@ at::Tensor framed(const at::Tensor& image, const ImageFrame& frame) {
   if (frame.resize == 0 && height == frame.size && width == frame.size) return image;
   const int64_t longer = side * std::max(height, width) / std::min(height, width);
   if (longer > kMostPixels / side)
-    throw ImageDamage(fmt::format("it is {}×{} pixels, and would be {}×{} before its middle is cut out",
-                                  height, width, side, longer));
-  const at::Tensor scaled = height <= width ? resized(image, side, side * width / height)
-                                            : resized(image, side * height / width, side);
+    throw ImageDamage(fmt::format("it has {}×{} pixels and would have {}×{} before the center crop", height,
+                                  width, side, longer));
+  const at::Tensor scaled = height <= width ? resize_image(image, side, side * width / height)
+                                            : resize_image(image, side * height / width, side);
   return scaled.narrow(1, half_of(scaled.size(1) - frame.size), frame.size)
       .narrow(2, half_of(scaled.size(2) - frame.size), frame.size);
 }

@@ -42,7 +42,7 @@ bool is_jpeg(std::string_view bytes) { return bytes.starts_with(kJpegStart); }
 
 at::Tensor decode_jpeg(std::string_view bytes) {
   const JpegHandle handle(tjInitDecompress(), tjDestroy);
-  if (handle == nullptr) throw std::runtime_error("[data] libjpeg-turbo has no memory for a decoder.");
+  if (handle == nullptr) throw std::runtime_error("[data] libjpeg-turbo cannot allocate a decoder.");
   int width = 0, height = 0, subsampling = 0, colours = 0;
   if (tjDecompressHeader3(handle.get(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
                           &width, &height, &subsampling, &colours) != 0)

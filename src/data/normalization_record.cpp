@@ -17,7 +17,7 @@ Json record_of(const Network& network) {
   if (found == network.extra.end()) return Json::object();
   auto record = Json::parse(found->second, nullptr, false);
   require<std::runtime_error>(record.is_object(), "data",
-                              "The model's extra/{} is damaged: it is no JSON object.", kRecord);
+                              "The model's extra/{} is corrupt: it is not a JSON object.", kRecord);
   return record;
 }
 
@@ -27,7 +27,7 @@ std::vector<double> numbers_of(const Json& record, const char* key, std::vector<
   bool numbers = values.is_array() && !values.empty();
   for (const auto& value : values) numbers = numbers && value.is_number();
   require<std::runtime_error>(
-      numbers, "data", "The model's extra/{} is damaged: '{}' must be a list of numbers.", kRecord, key);
+      numbers, "data", "The model's extra/{} is corrupt: '{}' must be a list of numbers.", kRecord, key);
   return values.get<std::vector<double>>();
 }
 

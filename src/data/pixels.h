@@ -1,5 +1,5 @@
 #pragma once
-// Pixels that become normalized numbers, moved and mirrored on the way.
+// Normalization of pixels with shift and flip.
 
 #include <array>
 #include <cstdint>
@@ -9,11 +9,11 @@
 
 namespace inn {
 
-/// Throws std::invalid_argument unless the normalization fits images of so many channels.
+/// Throws std::invalid_argument unless the normalization fits the number of channels.
 void check_normalization(const Normalization& normalization, int64_t channels);
 
-/// Where an image is cut: output pixel (y, x) is input pixel (y + down, x + right), x mirrored first where
-/// asked.
+/// The shift of an image: output pixel (y, x) is input pixel (y + down, x + right), optionally with x
+/// mirrored first.
 struct PixelCut {
   int64_t down = 0, right = 0;
   bool mirrored = false;
@@ -24,8 +24,8 @@ class PixelWriter {
  public:
   PixelWriter(const Normalization& normalization, int64_t channels);
 
-  /// image: [channels, height, width], one after the other in memory, as `to` is. Pixels from outside are
-  /// black, which is 0 before normalization.
+  /// image: [channels, height, width], one after the other in memory, as `to` is. Pixels outside are black,
+  /// i.e. 0 before normalization.
   void write(const uint8_t* image, float* to, int64_t height, int64_t width, const PixelCut& cut) const;
 
  private:
@@ -35,7 +35,7 @@ class PixelWriter {
   static void write_channel(const uint8_t* from, float* to, int64_t height, int64_t width, const Table& table,
                             const PixelCut& cut);
 
-  std::vector<Table> tables_;  // for each channel what each pixel value becomes
+  std::vector<Table> tables_;  // for each channel, the normalized number of each pixel value
 };
 
 }  // namespace inn

@@ -1,5 +1,5 @@
 #pragma once
-// Batches that threads make ahead of being asked for.
+// Prefetching of batches by worker threads.
 
 #include <condition_variable>
 #include <deque>
@@ -12,12 +12,12 @@
 
 namespace inn {
 
-/// The batches of an epoch, each made by all workers together, the next one first.
+/// Prefetches the batches of an epoch; all workers cooperate on the next batch first.
 ///
-/// take(i) is what the source makes of batch i, whatever the workers' number and whatever was taken before.
-/// Taken in order, the next few batches are made meanwhile; taken in another order they are begun anew. At
-/// most a few batches are held. The workers use no threads of torch's own. They end with the object, each
-/// after the sample that it is at.
+/// take(i) returns the source's batch i, independent of the number of workers and of earlier calls. In
+/// sequential order the next few batches are prefetched; in another order prefetching restarts. At most a few
+/// batches are held. Workers do not use torch's threads. They end with the object, each after its current
+/// sample.
 class ReadAhead {
  public:
   /// workers: at least 1. They start with the first take().
@@ -26,7 +26,7 @@ class ReadAhead {
   ReadAhead(const ReadAhead&) = delete;
   ReadAhead& operator=(const ReadAhead&) = delete;
 
-  /// Waits for batch `index` and returns it. Throws what the source throws.
+  /// Waits for batch `index` and returns it. Propagates errors of the source.
   Batch take(int64_t index);
 
  private:
@@ -40,8 +40,7 @@ class ReadAhead {
 
   void start();
   void work();
-  /// Returns a slot that has samples to make, or nothing where there is nothing to do now. With the lock
-  /// held.
+  /// Returns a slot with remaining samples, or nothing if there is nothing to do. Requires the lock.
   std::shared_ptr<Slot> next_slot();
 
   const std::shared_ptr<const EpochSource> source_;

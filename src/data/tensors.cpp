@@ -35,10 +35,9 @@ constexpr const char* kTargets = "targets";
 class SavedValue {
  public:
   explicit SavedValue(const fs::path& path) : archive_(path) {
-    if (archive_.has("constants.pkl")) fail("it holds a TorchScript module, not tensors");
-    if (!archive_.has("data.pkl")) fail("it holds nothing that torch.save wrote");
-    if (archive_.has("byteorder") && archive_.text("byteorder") != "little")
-      fail("its numbers are not little-endian");
+    if (archive_.has("constants.pkl")) fail("it contains a TorchScript module, not tensors");
+    if (!archive_.has("data.pkl")) fail("it was not written by torch.save");
+    if (archive_.has("byteorder") && archive_.text("byteorder") != "little") fail("it is not little-endian");
     value_ = unpickled(archive_.text("data.pkl"));
   }
 
@@ -46,7 +45,7 @@ class SavedValue {
 
   /// Returns the tensor that `value` is, contiguous. The file's own claim of its sizes is checked first.
   at::Tensor tensor(const c10::IValue& value, const std::string& name) const {
-    if (!value.isTensor()) fail("'{}' is no tensor but {}", name, value.tagKind());
+    if (!value.isTensor()) fail("'{}' must be a tensor but is {}", name, value.tagKind());
     const at::Tensor& tensor = value.toTensor();
     if (tensor.layout() != at::kStrided || tensor.is_quantized()) fail("'{}' is not a plain tensor", name);
     for (int64_t axis = 0; axis < tensor.dim(); ++axis)
@@ -90,7 +89,7 @@ class SavedValue {
 at::Tensor checked_inputs(at::Tensor inputs) {
   const auto dtype = inputs.scalar_type();
   if (dtype == at::kByte && inputs.dim() != 4)
-    fail("'{}' of uint8 are images and must be [N, C, H, W] but are [{}]", kInputs,
+    fail("'{}' of type uint8 must be images [N, C, H, W] but are [{}]", kInputs,
          fmt::join(inputs.sizes(), ", "));
   if (dtype != at::kByte && dtype != at::kLong && !at::isFloatingType(dtype))
     fail("'{}' must be floating point, int64 or uint8 images but are {}", kInputs, c10::toString(dtype));
@@ -113,7 +112,7 @@ at::Tensor checked_labels(const at::Tensor& labels, int64_t count) {
   if (!at::isIntegralType(labels.scalar_type(), /*includeBool=*/false))
     fail("'{}' must be integers but are {}", kLabels, c10::toString(labels.scalar_type()));
   if (labels.dim() < 1 || labels.dim() > 2 || labels.size(0) != count || labels.numel() == 0)
-    fail("'{}' must be [{}], or [{}, T] for one a position, but are [{}]", kLabels, count, count,
+    fail("'{}' must be [{}], or [{}, T] (one per position), but are [{}]", kLabels, count, count,
          fmt::join(labels.sizes(), ", "));
   at::Tensor numbers = labels.to(at::kLong);
   const auto least = at::min(numbers).item<int64_t>(), greatest = at::max(numbers).item<int64_t>();
@@ -126,8 +125,8 @@ Dataset dataset_of(const SavedValue& saved) {
   const c10::IValue& value = saved.value();
   if (value.isTensor()) return {.inputs = checked_inputs(saved.tensor(value, kInputs))};
   if (!value.isGenericDict())
-    fail("it must hold a tensor or a dict of '{}' and '{}' or '{}' but holds {}", kInputs, kLabels, kTargets,
-         value.tagKind());
+    fail("it must contain a tensor or a dict of '{}' and '{}' or '{}' but contains {}", kInputs, kLabels,
+         kTargets, value.tagKind());
   Dataset result;
   c10::IValue labels, targets;
   for (const auto& entry : value.toGenericDict()) {
@@ -139,7 +138,8 @@ Dataset dataset_of(const SavedValue& saved) {
     else if (key == kTargets)
       targets = entry.value();
     else
-      fail("its dict has the key '{}'; only '{}', '{}' and '{}' are known", key, kInputs, kLabels, kTargets);
+      fail("its dict has the unknown key '{}'; known keys are '{}', '{}' and '{}'", key, kInputs, kLabels,
+           kTargets);
   }
   if (!result.inputs.defined()) fail("its dict has no '{}'", kInputs);
   if (!labels.isNone() && !targets.isNone()) fail("its dict has both '{}' and '{}'", kLabels, kTargets);
@@ -164,7 +164,7 @@ bool recognizes_tensors(const fs::path& path) {
 
 Dataset read_tensors(const fs::path& path, Split) {
   require<std::runtime_error>(begins_with(path, "PK"), "data",
-                              "File '{}': it is no file that torch.save of torch 1.6 or later wrote.",
+                              "File '{}': was not written by torch.save of torch 1.6 or later.",
                               path.string());
   try {
     return dataset_of(SavedValue(path));
@@ -180,8 +180,8 @@ Dataset read_tensors(const fs::path& path, Split) {
 DatasetFormat tensors_format() {
   return {.name = "tensors",
           .contents =
-              "a file by torch.save: a tensor of inputs as the network takes them (floating point or int64; "
-              "uint8 images), or a dict of inputs and labels, [N] or one a position [N, T], or of inputs and "
+              "a file by torch.save: a tensor of network inputs (floating point or int64; uint8 images), or "
+              "a dict of inputs and labels ([N], or one per position [N, T]), or of inputs and "
               "floating-point targets [N, …]",
           .recognizes = recognizes_tensors,
           .read = read_tensors};

@@ -1,5 +1,5 @@
 #pragma once
-// Nodes of a group each of whose channels is several features: a head.
+// Nodes of a group whose channels have several features (heads).
 
 #include <cstdint>
 #include <vector>
@@ -8,16 +8,16 @@
 
 namespace inn {
 
-/// Whether a consumer sees several features of each channel.
+/// Whether a consumer has several features per channel.
 bool in_blocks(const std::vector<ConsumerKernel>& consumers);
 
-/// What choose_nodes and rank_nodes return where channels are blocks of features: nodes are taken forward,
-/// each that which takes most of the error away with all its features, then exchanged one by one.
+/// choose_nodes and rank_nodes for channels that are blocks of features: greedy forward selection by the
+/// error reduction of all features per channel, then exchanges.
 std::vector<int64_t> choose_blocks(const std::vector<ConsumerKernel>& consumers, int64_t count,
                                    const NodeOptions& options);
 NodeRanking rank_blocks(const std::vector<ConsumerKernel>& consumers, const NodeOptions& options);
 
-/// Returns the kernels between whole channels: of blocks the sums over features of the same number.
+/// Returns the kernels between whole channels: for blocks, sums over corresponding features.
 std::vector<ConsumerKernel> between_channels(const std::vector<ConsumerKernel>& consumers);
 
 }  // namespace inn

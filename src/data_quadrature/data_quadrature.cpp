@@ -13,11 +13,10 @@ void check_widths(const AnalysedNetwork& source, const std::map<GroupId, int64_t
   for (const auto& [id, width] : widths) {
     const auto& group = source.groups.groups.at(id);
     if (width == group.width) continue;
-    require(!group.pinned, "resampling", "Group '{}': it is pinned at width {}, since {}.", group.name,
+    require(!group.pinned, "resampling", "Group '{}': cannot be resized from width {}: {}.", group.name,
             group.width, group.pinned.value_or(""));
     require(width >= 1 && width <= group.width, "resampling",
-            "Group '{}': a quadrature of the data has 1 to {} nodes but got {}.", group.name, group.width,
-            width);
+            "Group '{}': the number of nodes must be in [1, {}] but got {}.", group.name, group.width, width);
   }
 }
 
@@ -35,7 +34,7 @@ GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width,
                    kernel_weights(found->second, report.nodes, options.ridge)};
     return {std::move(maps), std::move(report)};
   }
-  report.found_by = "l2";
+  report.criterion = "l2";
   report.nodes = most_important(importance_scores(source, {id}, find_importance("l2")).at(id), width);
   GroupMaps maps = selection_maps(group.width, report.nodes);
   return {std::move(maps), std::move(report)};
@@ -80,7 +79,7 @@ NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int
   }
   const auto mixed = add_head_maps(source, calibration, result.maps, measuring);
   for (auto& report : result.groups)
-    if (mixed.contains(report.id)) report.found_by = "mixture";
+    if (mixed.contains(report.id)) report.criterion = "mixture";
   return result;
 }
 

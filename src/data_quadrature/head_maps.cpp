@@ -90,12 +90,12 @@ class HeadMeter {
 class HeadMapping {
  public:
   HeadMapping(const AnalysedNetwork& source, std::map<GroupId, GroupMaps>& maps, const KernelOptions& options)
-      : source_(source), maps_(maps), meter_(options) {
+      : source_(source), calls_(linear_calls(source.network)), maps_(maps), meter_(options) {
     std::vector<GroupId> cut;
     for (const auto& [id, pair] : maps_)
       if (!pair.produce.is_identity()) cut.push_back(id);
     for (const auto& [id, consumers] : find_consumers(source, cut)) {
-      auto sites = head_sites(source, id, consumers);
+      auto sites = head_sites(source, calls_, id, consumers);
       for (const auto& consumer : consumers) {
         if (consumer.other && !sites) maps_.at(id).consume = maps_.at(id).produce;
         if (!consumer.other) find_reader(id, consumer);
@@ -136,8 +136,7 @@ class HeadMapping {
 
   /// A linear map that reads the group as a factor of its inputs.
   void find_reader(GroupId id, const Consumer& consumer) {
-    const auto found = linear_call(source_.network, consumer.call);
-    const auto* linear = std::get_if<LinearCall>(&found);
+    const auto* linear = std::get_if<LinearCall>(&calls_[consumer.call]);
     if (!linear || linear->kind != LinearCall::Kind::linear) return;
     const auto& axis = source_.groups.axes.at(linear->weight).at(static_cast<size_t>(linear->input_axis()));
     if (axis.size <= kMostInputs && axis.is_product())
@@ -278,6 +277,7 @@ class HeadMapping {
   }
 
   const AnalysedNetwork& source_;
+  std::vector<MaybeLinearCall> calls_;
   std::map<GroupId, GroupMaps>& maps_;
   std::map<GroupId, GroupMaps> chosen_;  // by selection alone
   HeadMeter meter_;

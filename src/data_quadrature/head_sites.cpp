@@ -16,13 +16,12 @@ constexpr const char* kAttention = "aten::scaled_dot_product_attention";
 
 class HeadSearch {
  public:
-  HeadSearch(const AnalysedNetwork& source, GroupId group)
+  HeadSearch(const AnalysedNetwork& source, std::span<const MaybeLinearCall> calls, GroupId group)
       : network_(source.network), source_(source), group_(group) {
     std::set<size_t> states;
     for (const auto& member : source.groups.groups[group].members) states.insert(member.state);
-    for (size_t c = 0; c < network_.calls.size(); ++c) {
-      const auto found = linear_call(network_, c);
-      const auto* linear = std::get_if<LinearCall>(&found);
+    for (const auto& call : calls) {
+      const auto* linear = std::get_if<LinearCall>(&call);
       if (linear && linear->kind == LinearCall::Kind::linear && states.contains(linear->weight))
         linears_.push_back(*linear);
     }
@@ -161,9 +160,9 @@ class HeadSearch {
 
 }  // namespace
 
-std::optional<HeadSites> head_sites(const AnalysedNetwork& source, GroupId group,
-                                    const std::vector<Consumer>& consumers) {
-  return consumers.empty() ? std::nullopt : HeadSearch(source, group).find(consumers);
+std::optional<HeadSites> head_sites(const AnalysedNetwork& source, std::span<const MaybeLinearCall> calls,
+                                    GroupId group, const std::vector<Consumer>& consumers) {
+  return consumers.empty() ? std::nullopt : HeadSearch(source, calls, group).find(consumers);
 }
 
 }  // namespace inn

@@ -11,6 +11,7 @@
 #include "inn/calibration/moments.h"
 #include "inn/core/error.h"
 #include "inn/dimension/channel_places.h"
+#include "inn/network/batch_norm.h"
 #include "inn/network/linear_call.h"
 #include "inn/resampling/rows.h"
 
@@ -198,7 +199,10 @@ class Meter {
 class KernelMeter {
  public:
   KernelMeter(const AnalysedNetwork& source, const std::vector<GroupId>& groups, const KernelOptions& options)
-      : source_(source), meter_(source, options), consumers_(find_consumers(source, groups)) {
+      : source_(source),
+        uses_(source.network),
+        meter_(source, options),
+        consumers_(find_consumers(source, groups)) {
     for (const auto& [group, list] : consumers_)
       for (const auto& consumer : list) {
         watch(watch_of(group, consumer, consumer.value));
@@ -219,7 +223,7 @@ class KernelMeter {
     for (const auto& [group, kernels] : result)
       for (const auto& kernel : kernels)
         require<std::runtime_error>(at::isfinite(kernel.kernel).all().item<bool>(), "resampling",
-                                    "Group '{}': its activations are not finite.",
+                                    "Group '{}': its activations must be finite.",
                                     source_.groups.groups[group].name);
     return result;
   }
@@ -264,17 +268,18 @@ class KernelMeter {
 
   /// Whether the call, or a batch norm behind it, has a bias.
   bool absorbs_mean(size_t index) const {
-    const auto found = linear_call(source_.network, index);
+    const auto found = linear_call(source_.network, uses_, index);
     const auto* linear = std::get_if<LinearCall>(&found);
     if (linear == nullptr || linear->bias) return true;
-    for (const auto& call : source_.network.calls)
-      if (call.op.find("batch_norm") != std::string::npos && call.arguments[0].is_value() &&
-          call.arguments[0].value() == linear->output)
-        return true;
-    return false;
+    const auto& readers = uses_.readers(linear->output);
+    return std::any_of(readers.begin(), readers.end(), [&](size_t reader) {
+      const auto norm = batch_norm_call(source_.network.calls[reader]);
+      return norm && norm->input.is_value() && norm->input.value() == linear->output;
+    });
   }
 
   const AnalysedNetwork& source_;
+  ValueUses uses_;
   Meter meter_;
   std::map<GroupId, std::vector<Consumer>> consumers_;
   std::map<Watch, std::vector<Moments>> moments_;  // of heads: one each

@@ -12,7 +12,7 @@ namespace inn {
 
 std::vector<ScaledKernel> scaled_kernels(const std::vector<ConsumerKernel>& consumers, double ridge,
                                          bool plain_gram) {
-  require(!consumers.empty(), "resampling", "Nodes: a group needs a consumer but has none.");
+  require(!consumers.empty(), "resampling", "Nodes: a group requires a consumer but has none.");
   const int64_t n = consumers[0].kernel.size(0) / consumers[0].block;
   std::vector<ScaledKernel> result;
   for (const auto& consumer : consumers) {

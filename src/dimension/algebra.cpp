@@ -55,7 +55,7 @@ void Algebra::fix(const Axis& axis) {
   resolve(axis).for_each_variable([&](const Axis& leaf) {
     auto& variable = variables_[leaf.variable];
     variable.fixed = true;
-    if (!variable.pinned) variable.pinned = "its positions are no channels";
+    if (!variable.pinned) variable.pinned = "not a channel dimension (spatial or index)";
   });
 }
 
@@ -67,8 +67,9 @@ bool Algebra::conflict(const Axis& a, const Axis& b, const std::string& site) {
       if (before.empty() && other != site) before = other;
     });
   }
-  const auto reason = before.empty() ? fmt::format("{} divides it where nothing else does", site)
-                                     : fmt::format("{} and {} divide it unlike", before, site);
+  const auto reason =
+      before.empty() ? fmt::format("{} requires a factorization of it that its other uses do not allow", site)
+                     : fmt::format("{} and {} require incompatible factorizations", before, site);
   pin(a, reason);
   pin(b, reason);
   return false;
@@ -91,7 +92,7 @@ bool Algebra::unify_resolved(const Axis& a, const Axis& b, const std::string& si
   if (b.is_variable()) return bind(b.variable, a, site);
   if (a.is_constant() || b.is_constant()) {
     // A constant against a product or a sum: all its parts stay as they are.
-    pin(a.is_constant() ? b : a, fmt::format("{} needs just {} of it", site, a.size));
+    pin(a.is_constant() ? b : a, fmt::format("{} requires exactly {} channels", site, a.size));
     return true;
   }
   if (a.is_sum() && b.is_sum()) return unify_sums(a.parts, b.parts, site);
@@ -103,7 +104,7 @@ bool Algebra::unify_resolved(const Axis& a, const Axis& b, const std::string& si
 bool Algebra::bind(VariableId id, const Axis& axis, const std::string& site) {
   if (axis.is_constant()) {
     // Not bound, only pinned: the user still reads of the group and why its width is what it is.
-    pin(Axis::of_variable(id, axis.size), fmt::format("{} needs just {} of it", site, axis.size));
+    pin(Axis::of_variable(id, axis.size), fmt::format("{} requires exactly {} channels", site, axis.size));
     return true;
   }
   if (contains(axis, id)) return conflict(Axis::of_variable(id, axis.size), axis, site);
@@ -187,7 +188,7 @@ bool Algebra::unify_products(std::vector<Axis> a, std::vector<Axis> b, const std
   ones_a.insert(ones_a.end(), a.rbegin(), a.rend());
   ones_b.insert(ones_b.end(), b.rbegin(), b.rend());
   for (const auto* side : {&ones_a, &ones_b})
-    for (const auto& factor : *side) pin(factor, fmt::format("{} leaves no place for it", site));
+    for (const auto& factor : *side) pin(factor, fmt::format("{} fixes this dimension to size 1", site));
   for (size_t i = 0; i < std::min(ones_a.size(), ones_b.size()); ++i)
     if (!unify(ones_a[i], ones_b[i], site)) return false;
   return true;
@@ -208,7 +209,7 @@ std::optional<std::pair<Axis, Axis>> Algebra::cut_inside(const Axis& product, in
     single = fresh(1);
     if (!bind(outer.variable, Axis::of_sum({first, single, last}), site)) return std::nullopt;
   }
-  pin(single, fmt::format("{} cuts inside its one position", site));
+  pin(single, fmt::format("{} splits inside one of its positions", site));
   return std::pair{Axis::of_sum({Axis::of_product({first, rest}), Axis::of_constant(inside)}),
                    Axis::of_sum({Axis::of_constant(rest.size - inside), Axis::of_product({last, rest})})};
 }
@@ -299,7 +300,7 @@ bool Algebra::unify_product_with_sum(const Axis& product, const std::vector<Axis
   const Axis& outer = product.parts[0];
   const int64_t inner = product.size / outer.size;
   if (outer.size == 1) {
-    pin(outer, fmt::format("{} leaves no place for it", site));
+    pin(outer, fmt::format("{} fixes this dimension to size 1", site));
     return unify(Axis::of_product(rest), Axis::of_sum(terms), site);
   }
   // Segments of terms whose sizes are multiples of what lies inside the outermost factor.
@@ -325,7 +326,7 @@ bool Algebra::unify_product_with_sum(const Axis& product, const std::vector<Axis
     if (!bind(outer.variable, Axis::of_sum(pieces), site)) return false;
   } else {
     // Cut into single positions, the outermost factor is a number: 2·c against c ⊕ c.
-    pin(outer, fmt::format("{} takes its positions apart", site));
+    pin(outer, fmt::format("{} treats its positions individually", site));
     for (const auto count : counts) pieces.push_back(Axis::of_constant(count));
   }
   bool all = true;

@@ -42,7 +42,7 @@ void Analysis::start() {
     Axes fresh;
     for (size_t d = 0; d < value.sizes.size(); ++d) {
       fresh.push_back(algebra.fresh(value.sizes[d]));
-      algebra.pin(fresh.back(), fmt::format("it is axis {} of the input '{}'", d, value.name));
+      algebra.pin(fresh.back(), fmt::format("axis {} of the input '{}'", d, value.name));
     }
     axes[input] = std::move(fresh);
   }
@@ -70,7 +70,7 @@ void Analysis::apply(size_t call_index) {
   const Rule* rule = rules.find(call);
   if (rule == nullptr) {
     ++unknown_operators[call.qualified_name()];
-    apply_unknown(call_index, "there is no rule for it");
+    apply_unknown(call_index, "which has no rule");
     return;
   }
   RuleContext context(*this, call_index);
@@ -83,7 +83,7 @@ void Analysis::apply(size_t call_index) {
       bool fits = found && found->size() == value.sizes.size();
       for (size_t d = 0; fits && d < found->size(); ++d) fits = (*found)[d].size == value.sizes[d];
       if (!fits) {
-        apply_unknown(call_index, "its rule does not fit the sizes of this call");
+        apply_unknown(call_index, "whose rule does not fit the sizes of this call");
         return;
       }
     }
@@ -93,7 +93,7 @@ void Analysis::apply(size_t call_index) {
 void Analysis::apply_unknown(size_t call_index, const std::string& why) {
   const Call& call = network.calls[call_index];
   const auto site = RuleContext(*this, call_index).site();
-  const auto reason = fmt::format("{} touches it, and {}", site, why);
+  const auto reason = fmt::format("used by {}, {}", site, why);
   for (const auto& argument : call.arguments) {
     argument.for_each_value([&](ValueId id) {
       if (!axes[id]) return;
@@ -120,7 +120,7 @@ void Analysis::finish() {
     output.for_each_value([&](ValueId id) {
       if (!axes[id]) return;
       for (size_t d = 0; d < axes[id]->size(); ++d)
-        algebra.pin((*axes[id])[d], fmt::format("it is axis {} of output {}", d, position));
+        algebra.pin((*axes[id])[d], fmt::format("axis {} of output {}", d, position));
     });
     ++position;
   }

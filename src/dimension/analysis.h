@@ -1,5 +1,5 @@
 #pragma once
-// The state of one analysis: what rules read and write through RuleContext.
+// The state of one analysis, which rules access through RuleContext.
 
 #include <limits>
 #include <map>
@@ -33,14 +33,14 @@ class Analysis {
     bool is_softmax() const { return state == kSoftmax; }
     static constexpr size_t kSoftmax = std::numeric_limits<size_t>::max();
   };
-  /// A size burned into a call, and the axis it follows.
+  /// A constant size in a call, and the axis that determines it.
   struct SizeSite {
     size_t call;
     size_t argument;
     std::optional<size_t> element;
     Axis axis;
   };
-  /// An argument that becomes a constant: a default that depends on a width.
+  /// An argument to be replaced by a constant: a default that depends on a width.
   struct ConstantSite {
     size_t call;
     size_t argument;
@@ -56,13 +56,13 @@ class Analysis {
     ValueId value;
     int64_t axis;
   };
-  /// An axis of a value as a call reads it.
+  /// An axis of an argument of a call.
   struct Operand {
     Place place;
     size_t argument;
     std::optional<size_t> element;
   };
-  /// A sum over the axis that its operands share: the quadrature belongs into the first that can take it.
+  /// A sum over an axis shared by its operands: the quadrature weights are applied to the first possible one.
   struct Contraction {
     size_t call;
     std::vector<Operand> operands;
@@ -90,7 +90,7 @@ class Analysis {
   std::vector<std::vector<std::vector<ScaleSource>>>
       scale_sources;                // by value, by axis: all are scaled together
   std::vector<bool> bounded;        // by state: see Groups::bounded
-  std::vector<bool> of_parameters;  // by value: computed of parameters alone
+  std::vector<bool> of_parameters;  // by value: computed only from parameters
   std::vector<bool> read;           // by value: by a call or as an output
   std::vector<SizeSite> sizes;
   std::vector<ConstantSite> constants;
@@ -110,22 +110,22 @@ class Analysis {
  private:
   void start();
   void apply(size_t call_index);
-  /// Pins all that the call touches, since `why`.
+  /// Pins everything that the call touches, with reason `why`.
   void apply_unknown(size_t call_index, const std::string& why);
   void finish();
 };
 
-/// Notes for every contraction the parameters that take its quadrature: those of the first operand whose
-/// slices nothing else sees; and the contractions that have none.
+/// Determines for every contraction the parameters to which its quadrature weights are applied: those of the
+/// first operand whose slices are used nowhere else. Lists the contractions that have no such operand.
 void place_quadratures(Analysis& analysis);
-/// The values that calls compute of parameters alone, for others to read, mixing channels that can be resized
-/// and that they have themselves.
+/// Returns the values that are computed only from parameters, used by other calls, and normalized over a
+/// resizable group that occurs in them.
 std::vector<ComputedWeight> mixed_weights(const Analysis& analysis);
-/// Names the free variables that reach a state tensor, and lists where they stand.
+/// Names the free variables that occur in state tensors, and lists their members.
 Groups collect_groups(const Analysis& analysis);
-/// Replaces every size expression by the number that it is now, and drops the symbols.
+/// Replaces every size expression by its current value, and drops the symbols.
 void freeze_sizes(Network& network);
-/// Replaces the sizes that rules marked by expressions over symbols, which it makes.
+/// Replaces the sizes marked by rules by expressions in new symbols.
 void derive_sizes(const Analysis& analysis, Network& network, Groups& groups);
 
 }  // namespace inn

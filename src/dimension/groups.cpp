@@ -240,7 +240,7 @@ GroupId Groups::find(const std::string& name) const {
     if (groups[g].name == name) return g;
     names.push_back(groups[g].name);
   }
-  raise("dimension", "Group '{}': there is no such group.{}", name, nearest_names(name, names));
+  raise("dimension", "Group '{}': no such group.{}", name, nearest_names(name, names));
 }
 
 std::vector<GroupId> Groups::select(const std::vector<std::string>& patterns) const {
@@ -264,9 +264,9 @@ std::vector<GroupId> Groups::select(const std::vector<std::string>& patterns) co
     }
     if (any) continue;
     if (pinned)
-      raise("dimension", "Group '{}': it is pinned at width {}, since {}.", groups[*pinned].name,
+      raise("dimension", "Group '{}': cannot be resized from width {}: {}.", groups[*pinned].name,
             groups[*pinned].width, *groups[*pinned].pinned);
-    raise("dimension", "Pattern '{}': it matches no group.{}", pattern, nearest_names(pattern, names));
+    raise("dimension", "Pattern '{}': matches no group.{}", pattern, nearest_names(pattern, names));
   }
   return {chosen.begin(), chosen.end()};
 }
@@ -301,8 +301,7 @@ void refuse_sizes_of_data(const Network& network) {
         for (const auto size : network.values[id].sizes)
           require(
               size >= 0, "dimension",
-              "Call '{}' in module '{}': the size of its result depends on the data; the groups of such a "
-              "network can't be found.",
+              "Call '{}' in module '{}': the size of its result depends on the data, which is not supported.",
               call.qualified_name(), call.module);
 }
 

@@ -34,7 +34,7 @@ std::optional<size_t> RuleContext::position(const std::string& name) const {
 
 const Argument& RuleContext::argument(const std::string& name) const {
   const auto index = position(name);
-  if (!index) raise("dimension", "{}: there is no argument '{}'.", site_, name);
+  if (!index) raise("dimension", "{}: no argument '{}'.", site_, name);
   return call().arguments.at(*index);
 }
 
@@ -172,7 +172,7 @@ Axis RuleContext::size_argument(const std::string& name, int64_t actual, std::op
 
 void RuleContext::follow(const std::string& name, const Axis& axis, std::optional<size_t> element) {
   const auto index = position(name);
-  if (!index) raise("dimension", "{}: there is no argument '{}'.", site_, name);
+  if (!index) raise("dimension", "{}: no argument '{}'.", site_, name);
   analysis_.sizes.push_back({call_index_, *index, element, axis});
 }
 
@@ -195,8 +195,9 @@ void RuleContext::pin(const Axis& axis, const std::string& reason) { analysis_.a
 void RuleContext::fix(const Axis& axis) { analysis_.algebra.fix(axis); }
 
 void RuleContext::unify(const Axes& a, const Axes& b) {
-  require(a.size() == b.size(), "dimension", "{}: {} axes can't be those of a tensor with {}.", site_,
-          a.size(), b.size());
+  require(a.size() == b.size(), "dimension",
+          "{}: expected one axis per dimension but got {} axes for {} dimensions.", site_, a.size(),
+          b.size());
   for (size_t d = 0; d < a.size(); ++d) unify(a[d], b[d]);
 }
 
@@ -256,7 +257,7 @@ int64_t RuleContext::normalize(int64_t axis, size_t rank) const {
 
 void RuleTable::add(Rule rule) {
   const std::string op = rule.op;
-  require(rules_.emplace(op, std::move(rule)).second, "dimension", "Operator '{}' has a rule already.", op);
+  require(rules_.emplace(op, std::move(rule)).second, "dimension", "Operator '{}': already has a rule.", op);
 }
 
 void RuleTable::add(const std::vector<std::string>& ops, const std::string& doc,

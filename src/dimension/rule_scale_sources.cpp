@@ -19,7 +19,7 @@ void append(std::vector<ScaleSource>& target, const std::vector<ScaleSource>& ad
   if (target.size() > kMostOrigins) target.clear();
 }
 
-std::vector<ScaleSource>& origins_at(Analysis& analysis, ValueId value, int64_t axis) {
+std::vector<ScaleSource>& scale_sources_at(Analysis& analysis, ValueId value, int64_t axis) {
   auto& by_axis = analysis.scale_sources[value];
   if (by_axis.size() <= static_cast<size_t>(axis)) by_axis.resize(axis + 1);
   return by_axis[axis];
@@ -64,7 +64,8 @@ void RuleContext::softmax(const std::string& name, int64_t axis) {
   sum({{name, axis}}, over, SumKind::softmax);
   const auto index = static_cast<int64_t>(analysis_.softmaxes.size());
   analysis_.softmaxes.push_back(over);
-  append(origins_at(analysis_, results_.at(0), axis), {{ScaleSource::kSoftmax, index, 0, over.size, 1}});
+  append(scale_sources_at(analysis_, results_.at(0), axis),
+         {{ScaleSource::kSoftmax, index, 0, over.size, 1}});
 }
 
 void RuleContext::normalize_over(const std::string& name, int64_t axis) {
@@ -95,7 +96,7 @@ bool RuleContext::is_softmax(const std::string& name, int64_t axis) const {
 }
 
 void RuleContext::propagate_scale(const std::string& name, int64_t from, int64_t to, size_t index) {
-  append(origins_at(analysis_, results_.at(index), to),
+  append(scale_sources_at(analysis_, results_.at(index), to),
          analysis_.scale_sources_of({tensor(name, std::nullopt), from}));
 }
 
@@ -103,7 +104,7 @@ void RuleContext::propagate_scales(const std::vector<Place>& places, int64_t to,
   for (const auto& place : places)
     if (!has_scale_source(place.name, place.axis, place.element)) return;
   for (const auto& place : places)
-    append(origins_at(analysis_, results_.at(index), to),
+    append(scale_sources_at(analysis_, results_.at(index), to),
            analysis_.scale_sources_of({tensor(place.name, place.element), place.axis}));
 }
 
@@ -131,7 +132,7 @@ void RuleContext::propagate_scale_reshaped(const std::string& name, int64_t firs
         scaled.push_back(scale_source);
       }
     }
-    append(origins_at(analysis_, results_.at(0), first_to + static_cast<int64_t>(b)), scaled);
+    append(scale_sources_at(analysis_, results_.at(0), first_to + static_cast<int64_t>(b)), scaled);
   }
 }
 
@@ -154,7 +155,7 @@ void RuleContext::propagate_scale_part(const std::string& name, int64_t along, i
         break;
       }
     }
-    append(origins_at(analysis_, results_.at(index), d > along && kept == Along::dropped ? d - 1 : d),
+    append(scale_sources_at(analysis_, results_.at(index), d > along && kept == Along::dropped ? d - 1 : d),
            narrowed);
   }
 }

@@ -1,4 +1,4 @@
-// What makes two groups alike.
+// The structure of a group, for comparing groups.
 
 #include <fmt/ranges.h>
 

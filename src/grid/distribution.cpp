@@ -11,7 +11,7 @@ namespace {
 
 void check_width(const char* name, double value) {
   require(value >= 1 && value == std::floor(value), "grid",
-          "Widths: {} must be a whole number of at least 1 but is {}.", name, value);
+          "Widths: {} must be a positive integer but is {}.", name, value);
 }
 
 }  // namespace
@@ -47,7 +47,7 @@ FractionDistribution::FractionDistribution(Distribution law) : law_(std::move(la
   // A normal law may be cut at 0: its smallest fractions stand for one channel.
   const bool normal = std::holds_alternative<TruncatedNormal>(law_);
   require(laws::minimum(law_) > 0 || (normal && laws::minimum(law_) == 0), "grid",
-          "Fractions of a width: must be above 0 but the least is {}.", laws::minimum(law_));
+          "Fractions of a width: must be positive but the smallest is {}.", laws::minimum(law_));
 }
 
 double FractionDistribution::sample(std::mt19937_64& random) const { return laws::sample(law_, random); }

@@ -25,7 +25,7 @@ const std::vector<GridFamily>& families() {
 std::vector<std::string> grid_family_names() { return names_of(families()); }
 
 const GridFamily& find_grid_family(std::string_view name) {
-  return find_named(families(), name, "grid", "Grid family '{}': there is no such family.{}");
+  return find_named(families(), name, "grid", "Grid family '{}': no such family.{}");
 }
 
 }  // namespace inn

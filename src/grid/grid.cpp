@@ -5,7 +5,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <queue>
+#include <functional>
+#include <map>
+#include <mutex>
 
 #include "inn/core/error.h"
 #include "inn/grid/gauss_legendre.h"
@@ -33,28 +35,53 @@ std::vector<int64_t> nested_order(int64_t n) {
   require_size("nested", n);
   if (n == 1) return {0};
   std::vector<int64_t> order{0, n - 1};
-  // The widest gap first; of equal ones the leftmost.
-  using Gap = std::pair<int64_t, int64_t>;
-  std::priority_queue<Gap> gaps;  // length, −left end
-  gaps.emplace(n - 1, 0);
-  while (static_cast<int64_t>(order.size()) < n) {
-    const auto [length, negative] = gaps.top();
-    gaps.pop();
-    const int64_t left = -negative, half = length / 2;
-    order.push_back(left + half);
-    gaps.emplace(half, -left);
-    gaps.emplace(length - half, -(left + half));
+  // The left ends of the gaps of each length. A gap's halves are shorter than it, and of one round of halving
+  // all gaps have one of two lengths, so there are few lengths.
+  std::map<int64_t, std::vector<int64_t>, std::greater<>> gaps{{n - 1, {0}}};
+  for (auto widest = gaps.begin(); widest->first > 1; widest = gaps.erase(widest)) {
+    auto& [length, lefts] = *widest;
+    const int64_t half = length / 2;
+    std::sort(lefts.begin(), lefts.end());
+    auto &of_half = gaps[half], &of_rest = gaps[length - half];
+    for (const int64_t left : lefts) {
+      order.push_back(left + half);
+      of_half.push_back(left);
+      of_rest.push_back(left + half);
+    }
   }
   return order;
 }
 
+namespace {
+
+/// Where each of n points stands in the nested order, so that a grid of m takes those that stand before m.
+/// A model of many groups asks again and again for few n.
+std::shared_ptr<const std::vector<int64_t>> nested_places(int64_t n) {
+  static std::mutex mutex;
+  static std::map<int64_t, std::shared_ptr<const std::vector<int64_t>>> known;
+  constexpr size_t kKept = 64;
+  const std::lock_guard lock(mutex);
+  if (const auto found = known.find(n); found != known.end()) return found->second;
+  const auto order = nested_order(n);
+  std::vector<int64_t> places(order.size());
+  for (size_t k = 0; k < order.size(); ++k) places[static_cast<size_t>(order[k])] = static_cast<int64_t>(k);
+  if (known.size() == kKept) known.clear();
+  return known[n] = std::make_shared<const std::vector<int64_t>>(std::move(places));
+}
+
+}  // namespace
+
 NestedGrid::NestedGrid(int64_t m, int64_t n) {
   require(m >= 1 && m <= n, "grid", "Grid 'nested': the count of points must be in [1, {}] but got {}.", n,
           m);
-  auto chosen = nested_order(n);
-  chosen.resize(static_cast<size_t>(m));
-  std::sort(chosen.begin(), chosen.end());
-  points_ = uniform_points(n).index_select(0, at::tensor(chosen, at::kLong));
+  points_ = at::empty({m}, at::kDouble);
+  auto* points = points_.mutable_data_ptr<double>();
+  const auto places = nested_places(n);
+  // Of a single channel too the points are those of UniformGrid.
+  if (n == 1) points[0] = uniform_points(1).item<double>();
+  for (int64_t i = 0; n > 1 && i < n; ++i)
+    if ((*places)[static_cast<size_t>(i)] < m)
+      *points++ = static_cast<double>(i) / static_cast<double>(n - 1);
 }
 std::shared_ptr<Grid> NestedGrid::clone() const { return std::make_shared<NestedGrid>(*this); }
 
@@ -107,7 +134,7 @@ FixedGrid::FixedGrid(const at::Tensor& points, std::string kind) : kind_(std::mo
   require(points.defined() && points.dim() == 1 && points.is_floating_point() && points.size(0) >= 1, "grid",
           "Grid '{}': the points must be a floating point vector of at least 1.", kind_);
   require(kind_ != "uniform" && kind_ != "trainable", "grid",
-          "Grid '{}': given points need another word for their kind.", kind_);
+          "Grid '{}': given points require a name that is not a built-in grid's.", kind_);
   points_ = points.detach().to(at::kCPU, at::kDouble).clone();
   require((points_.diff() > 0).all().item<bool>() && points_[0].item<double>() >= 0 &&
               points_[-1].item<double>() <= 1,
@@ -117,7 +144,7 @@ std::shared_ptr<Grid> FixedGrid::clone() const { return std::make_shared<FixedGr
 
 CompositeGrid::CompositeGrid(std::vector<std::shared_ptr<Grid>> grids, std::vector<double> bounds)
     : grids_(std::move(grids)), bounds_(std::move(bounds)) {
-  require(!grids_.empty(), "grid", "Grid 'composite': there must be at least one part but got none.");
+  require(!grids_.empty(), "grid", "Grid 'composite': at least one part is required but got none.");
   for (const auto& grid : grids_) require(grid != nullptr, "grid", "Grid 'composite': a part is null.");
   bool increasing = bounds_.size() == grids_.size() + 1 && bounds_.front() == 0 && bounds_.back() == 1;
   for (size_t k = 1; increasing && k < bounds_.size(); ++k) increasing = bounds_[k - 1] < bounds_[k];

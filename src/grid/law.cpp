@@ -20,20 +20,19 @@ void check_law(const Uniform& law) { check_bounds("uniform", law.lower, law.uppe
 void check_law(const TruncatedNormal& law) {
   check_bounds("normal", law.lower, law.upper);
   require(std::isfinite(law.deviation) && law.deviation > 0, "grid",
-          "Distribution 'normal': the deviation must be above 0 but is {}.", law.deviation);
+          "Distribution 'normal': the standard deviation must be positive but is {}.", law.deviation);
   require(law.mean >= law.lower && law.mean <= law.upper, "grid",
           "Distribution 'normal': the mean must be in [{}, {}] but is {}.", law.lower, law.upper, law.mean);
 }
 
 void check_law(const LogUniform& law) {
   check_bounds("loguniform", law.lower, law.upper);
-  require(law.lower > 0, "grid", "Distribution 'loguniform': the lower bound must be above 0 but is {}.",
+  require(law.lower > 0, "grid", "Distribution 'loguniform': the lower bound must be positive but is {}.",
           law.lower);
 }
 
 void check_law(const Choice& law) {
-  require(!law.values.empty(), "grid",
-          "Distribution 'choice': there must be at least one value but got none.");
+  require(!law.values.empty(), "grid", "Distribution 'choice': at least one value is required but got none.");
   for (const double value : law.values)
     require(std::isfinite(value), "grid", "Distribution 'choice': values must be finite but one is {}.",
             value);

@@ -1,5 +1,5 @@
 #pragma once
-// The four laws behind both distributions: checked, drawn from, written and read.
+// The four distributions: checking, sampling, formatting and parsing.
 
 #include <optional>
 #include <random>
@@ -10,16 +10,16 @@
 
 namespace inn::laws {
 
-/// Throws std::invalid_argument unless the law's own numbers make sense.
+/// Throws std::invalid_argument for invalid parameters.
 void check(const Distribution& law);
 double minimum(const Distribution& law);
 double maximum(const Distribution& law);
-/// Returns a number of the law, [minimum, maximum].
+/// Returns a random number in [minimum, maximum].
 double sample(const Distribution& law, std::mt19937_64& random);
-/// Returns a number uniform in [0, 1): 53 random bits, alike on every platform.
+/// Returns a uniform number in [0, 1) from 53 random bits, the same on every platform.
 double unit(std::mt19937_64& random);
 
-/// Writes and reads "uniform:0.25,1". The bounds are those of a normal law that names none.
+/// Formats and parses "uniform:0.25,1". The bounds are the default of a normal distribution.
 std::string text(const Distribution& law);
 struct Bounds {
   std::optional<double> lower, upper;

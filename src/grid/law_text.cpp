@@ -9,11 +9,11 @@
 namespace inn::laws {
 namespace {
 
-double read_number(std::string_view number, std::string_view whole) {
+double parse_number(std::string_view number, std::string_view whole) {
   double value = 0;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
   require(error == std::errc() && end == number.data() + number.size() && !number.empty(), "grid",
-          "Distribution '{}': '{}' is no number.", whole, number);
+          "Distribution '{}': '{}' is not a number.", whole, number);
   return value;
 }
 
@@ -32,7 +32,7 @@ struct Reader {
   std::vector<std::string_view> parts;
   Bounds bounds;
 
-  double number(size_t k) const { return read_number(parts[k], whole); }
+  double number(size_t k) const { return parse_number(parts[k], whole); }
   void want(bool holds, std::string_view form) const {
     require(holds, "grid", "Distribution '{}': must have the form {}.", whole, form);
   }
@@ -51,8 +51,7 @@ Distribution read_loguniform(const Reader& in) {
 Distribution read_normal(const Reader& in) {
   const bool named = in.parts.size() == 4, defaults = in.bounds.lower && in.bounds.upper;
   in.want(named || (in.parts.size() == 2 && defaults),
-          defaults ? "normal:MEAN,DEVIATION or normal:MEAN,DEVIATION,LOWER,UPPER"
-                   : "normal:MEAN,DEVIATION,LOWER,UPPER");
+          defaults ? "normal:MEAN,STD or normal:MEAN,STD,LOWER,UPPER" : "normal:MEAN,DEVIATION,LOWER,UPPER");
   if (named) return TruncatedNormal{in.number(0), in.number(1), in.number(2), in.number(3)};
   return TruncatedNormal{in.number(0), in.number(1), *in.bounds.lower, *in.bounds.upper};
 }
@@ -62,8 +61,8 @@ Distribution read_choice(const Reader& in) {
   for (const auto part : in.parts) {
     const auto pair = split(part, '@');
     in.want(pair.size() <= 2, "choice:VALUE,… or choice:VALUE@PROBABILITY,…");
-    choice.values.push_back(read_number(pair[0], in.whole));
-    if (pair.size() == 2) choice.probabilities.push_back(read_number(pair[1], in.whole));
+    choice.values.push_back(parse_number(pair[0], in.whole));
+    if (pair.size() == 2) choice.probabilities.push_back(parse_number(pair[1], in.whole));
   }
   in.want(choice.probabilities.empty() || choice.probabilities.size() == choice.values.size(),
           "choice:VALUE,… or choice:VALUE@PROBABILITY,…");
@@ -112,10 +111,10 @@ Distribution parse(std::string_view text, const Bounds& bounds) {
     names.push_back(form.name);
     if (form.name != name) continue;
     require(colon != text.npos, "grid",
-            "Distribution '{}': numbers must follow the law's name, after a colon.", text);
+            "Distribution '{}': the name must be followed by a colon and numbers.", text);
     return form.read({.whole = text, .parts = split(text.substr(colon + 1), ','), .bounds = bounds});
   }
-  raise("grid", "Distribution '{}': there is no law '{}'.{}", text, name, nearest_names(name, names));
+  raise("grid", "Distribution '{}': no distribution '{}'.{}", text, name, nearest_names(name, names));
 }
 
 }  // namespace inn::laws

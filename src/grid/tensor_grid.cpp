@@ -7,7 +7,7 @@
 namespace inn {
 
 TensorGrid::TensorGrid(std::vector<std::shared_ptr<Grid>> axes) : axes_(std::move(axes)) {
-  require(!axes_.empty(), "grid", "TensorGrid: there must be at least one axis but got none.");
+  require(!axes_.empty(), "grid", "TensorGrid: at least one axis is required but got none.");
   for (size_t k = 0; k < axes_.size(); ++k)
     require(axes_[k] != nullptr, "grid", "TensorGrid: axis {} is null.", k);
 }
@@ -38,7 +38,7 @@ void TensorGrid::draw() {
 }
 
 at::Tensor tensor_product(const std::vector<at::Tensor>& axes) {
-  require(!axes.empty(), "grid", "tensor_product: there must be at least one axis but got none.");
+  require(!axes.empty(), "grid", "tensor_product: at least one axis is required but got none.");
   auto mesh = at::meshgrid(axes, "ij");
   for (auto& coordinate : mesh) coordinate = coordinate.flatten();
   return at::stack(mesh, 1);

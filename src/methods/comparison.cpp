@@ -34,8 +34,8 @@ class Comparer {
         progress_(progress),
         source_(model.source()),
         reference_(source_.network),
-        macs_(multiply_adds(source_)),
-        parameters_(parameters(source_)) {
+        macs_(multiply_add_cost(source_)),
+        parameters_(parameter_cost(source_)) {
     reference_.to(data.device);
   }
 
@@ -206,7 +206,7 @@ Comparison compare(const AnyModel& model, const ComparisonOptions& options, cons
                    const StepCallback& progress) {
   for (const auto& method : options.methods) check_method(method);
   require(!options.keep.empty() && !options.samples.empty(), "methods",
-          "A comparison needs a width and a number of samples.");
+          "Comparison: at least one width and one number of samples are required.");
   return Comparer(model, options, data, progress).run();
 }
 

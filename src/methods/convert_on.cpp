@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "inn/core/error.h"
+#include "inn/data_quadrature/data_quadrature.h"
 
 namespace inn {
 namespace {
@@ -14,12 +15,14 @@ constexpr int64_t kOrderingSamples = 1024;
 IntegralModel convert_on(const Network& network, ConvertOptions options,
                          const std::optional<CalibrationData>& data) {
   if (options.order != "nodes") return convert(network, options);
-  require(data.has_value(), "methods",
-          "Order 'nodes': it is measured on calibration data, but there is none.");
+  require(data.has_value(), "methods", "Order 'nodes': requires calibration data.");
   const Dataset first = data->samples.first(std::min(kOrderingSamples, data->samples.size()));
-  options.calibration =
+  const auto calibration =
       calibration_of({first, data->normalization, c10::Device(c10::kCPU), data->augmentation}, network,
                      Measured::activations);
+  const AnalysedNetwork source = analyse(network, options.rules ? *options.rules : RuleTable::standard());
+  for (auto& [id, ranked] : rank_channels(source, chosen_groups(source, options), calibration))
+    options.ranking.emplace(source.groups.groups[id].name, std::move(ranked));
   return convert(network, options);
 }
 

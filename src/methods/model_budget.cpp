@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "inn/core/error.h"
+#include "inn/dimension/fraction_groups.h"
 #include "inn/methods/model_widths.h"
 
 namespace inn {
@@ -10,7 +11,7 @@ namespace {
 
 std::vector<GroupId> groups_of(const AnyModel& model, const AnalysedNetwork& source,
                                const PruneOptions& widths) {
-  auto ids = source.groups.select(widths.groups);
+  auto ids = widths.groups.empty() ? learned_groups(source) : source.groups.select(widths.groups);
   if (!widths.exclude.empty()) {
     const auto left_out = source.groups.select(widths.exclude);
     std::erase_if(
@@ -18,7 +19,7 @@ std::vector<GroupId> groups_of(const AnyModel& model, const AnalysedNetwork& sou
   }
   keep_resizable(model, source, widths, ids);
   for (const auto& [name, width] : widths.widths) std::erase(ids, source.groups.find(name));
-  require(!ids.empty(), "methods", "Budget: there is no group whose width could change.");
+  require(!ids.empty(), "methods", "Budget: no group can be resized.");
   return ids;
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "inn/core/error.h"
+#include "inn/dimension/fraction_groups.h"
 #include "inn/grid/distribution.h"
 
 namespace inn {
@@ -28,17 +29,26 @@ void keep_resizable(const AnyModel& model, const AnalysedNetwork& source, const 
     const GroupId id = source.groups.find(name);
     const auto& group = source.groups.groups[id];
     if (group.pinned)
-      raise("methods", "Group '{}': it is pinned at width {}, since {}.", name, group.width, *group.pinned);
-    require(allowed.contains(id), "methods", "Group '{}': it is not continuous in this integral model.",
-            name);
+      raise("methods", "Group '{}': cannot be resized from width {}: {}.", name, group.width, *group.pinned);
+    require(allowed.contains(id), "methods", "Group '{}': is not continuous in this integral model.", name);
   }
   std::erase_if(ids, [&](GroupId id) { return !allowed.contains(id); });
   require(!ids.empty(), "methods", "The model has no group that can be resized.");
 }
 
+std::vector<GroupId> fraction_groups(const AnyModel& model, const AnalysedNetwork& source) {
+  if (!model.is_integral()) return fraction_groups(source);
+  std::vector<GroupId> ids;
+  for (const auto& group : model.integral->groups())
+    if (group.follows_fraction()) ids.push_back(group.id());
+  return ids;
+}
+
 ChosenWidths chosen_widths(const AnyModel& model, const AnalysedNetwork& source,
-                           const PruneOptions& options) {
-  const auto fractions = kept_fractions(source.groups, options);
+                           const PruneOptions& requested) {
+  PruneOptions options = requested;
+  if (!options.unnamed) options.unnamed = fraction_groups(model, source);
+  const auto fractions = kept_fractions(source, options);
   std::vector<GroupId> ids;
   for (const auto& [id, keep] : fractions) ids.push_back(id);
   for (const auto& [name, width] : options.widths) ids.push_back(source.groups.find(name));
@@ -55,8 +65,9 @@ ChosenWidths chosen_widths(const AnyModel& model, const AnalysedNetwork& source,
     const int64_t width = limited_width(fraction_width(keep, group.width), group.width, options.limits);
     chosen.widths[id] = width;
     if (std::round(keep * static_cast<double>(group.width)) < 1)
-      chosen.notes.push_back(fmt::format("Group '{}': {} of {} channels would leave none; it keeps {}.",
-                                         group.name, keep, group.width, width));
+      chosen.notes.push_back(
+          fmt::format("Group '{}': keeping {} of {} channels would leave none; it keeps {}.", group.name,
+                      keep, group.width, width));
   }
   return chosen;
 }

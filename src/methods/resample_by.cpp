@@ -57,11 +57,12 @@ Mapped folded(const AnalysedNetwork& source, ChosenWidths chosen, uint64_t seed)
   return result;
 }
 
-Mapped pruned(const AnyModel& model, const PruneOptions& choice, const MethodOptions& options,
+Mapped pruned(const AnyModel& model, PruneOptions choice, const MethodOptions& options,
               const std::optional<CalibrationData>& data) {
   AnalysedNetwork source = model.source();
+  if (!choice.unnamed) choice.unnamed = fraction_groups(model, source);
   const Importance& importance = find_importance(options.method);
-  auto ids = groups_to_prune(source.groups, choice);
+  auto ids = groups_to_prune(source, choice);
   keep_resizable(model, source, choice, ids);
 
   ImportanceOptions scoring = options.scoring;
@@ -110,14 +111,14 @@ bool is_importance(const std::string& method) {
 void check_method(const std::string& method) {
   const auto names = resampling_methods();
   require(std::find(names.begin(), names.end(), method) != names.end(), "methods",
-          "Method '{}': there is no such method.{}", method, nearest_names(method, names));
+          "Method '{}': no such method.{}", method, nearest_names(method, names));
 }
 
 Resampled resample_by(const AnyModel& model, const PruneOptions& widths, const MethodOptions& options,
                       const std::optional<CalibrationData>& data) {
   check_method(options.method);
   require(data || (options.method != kQuadrature && !options.refits()), "methods",
-          "Method {}{} is measured on data, but there is no calibration data.", options.method,
+          "Method {}{} requires calibration data.", options.method,
           options.refits() && options.method != kQuadrature ? " with refits" : "");
   Mapped made = mapped(model, widths, options, data);
   if (data) made.source.network.to(data->device);

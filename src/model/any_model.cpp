@@ -5,9 +5,7 @@
 
 namespace inn {
 
-AnalysedNetwork AnyModel::source() const {
-  return is_integral() ? AnalysedNetwork{integral->network(), integral->structure()} : plain;
-}
+const AnalysedNetwork& AnyModel::source() const { return is_integral() ? integral->source() : plain; }
 
 Network AnyModel::present() const { return is_integral() ? integral->discretize() : plain.network; }
 
@@ -19,30 +17,31 @@ void AnyModel::to(c10::Device device) {
   }
 }
 
-AnyModel open_model(Network network) {
+AnyModel open_model(Network network, const RuleTable& rules) {
   AnyModel model;
   if (is_integral(network)) {
-    model.integral = load_integral(std::move(network));
+    model.integral = load_integral(std::move(network), rules);
   } else {
-    model.plain = analyse(std::move(network));
+    model.plain = analyse(std::move(network), rules);
     model.plain.network.set_training(false);
   }
   return model;
 }
 
 Network read_network(const std::filesystem::path& path, const std::vector<at::Tensor>& examples) {
-  require<std::runtime_error>(std::filesystem::exists(path), "model", "Model '{}': there is no such file.",
+  require<std::runtime_error>(std::filesystem::exists(path), "model", "Model '{}': no such file.",
                               path.string());
   if (path.extension() == ".pt2") return read_pt2(path);
   require(path.extension() == ".pt", "model", "Model '{}': must be a .pt2 or a TorchScript .pt.",
           path.string());
-  require(!examples.empty(), "model", "Model '{}': a TorchScript file needs an example of each input.",
+  require(!examples.empty(), "model", "Model '{}': a TorchScript file requires an example of each input.",
           path.string());
   return read_torchscript(path, examples);
 }
 
-AnyModel read_model(const std::filesystem::path& path, const std::vector<at::Tensor>& examples) {
-  return open_model(read_network(path, examples));
+AnyModel read_model(const std::filesystem::path& path, const std::vector<at::Tensor>& examples,
+                    const RuleTable& rules) {
+  return open_model(read_network(path, examples), rules);
 }
 
 }  // namespace inn

@@ -40,8 +40,8 @@ int64_t IntegralAxis::width() const {
 
 IntegralGroup& IntegralAxis::single(const char* what) const {
   require(parts_.size() == 1, "model",
-          "An axis that is a product of {} has no {} of its own: its factors have, one by one.",
-          parts_.size(), what);
+          "An axis that is a product of {} factors has no {}; use those of its factors.", parts_.size(),
+          what);
   return *parts_.front().group;
 }
 
@@ -83,7 +83,7 @@ at::Tensor sample_axes(const at::Tensor& tensor,
     }
     ++axis;
   }
-  return mapped.empty() ? tensor : sample(tensor, mapped);
+  return mapped.empty() ? tensor : sample_tensor(tensor, mapped);
 }
 
 }  // namespace inn

@@ -30,7 +30,8 @@ struct Plain<3> {
 IntegralAxis channels_of_group(const IntegralAxis& axis, const IntegralAxis& groups, const char* which) {
   const auto rest = axis.after(groups);
   require(rest.has_value(), "model",
-          "Integral convolution: the axis '{}' must begin with the axis 'groups', of width {}: groups * 8.",
+          "Integral convolution: the first factor of axis '{}' must be the axis 'groups' of width {}, e.g. "
+          "groups * 8.",
           which, groups.width());
   return *rest;
 }

@@ -48,7 +48,7 @@ std::shared_ptr<Grid> read_grid(const json& record, const std::string& name) {
 
 bool is_integral(const Network& network) { return network.extra.contains(kRecord); }
 
-void save(const IntegralModelImpl& model, const std::filesystem::path& path) {
+void save_integral(const IntegralModelImpl& model, const std::filesystem::path& path) {
   json record{{"format", kFormat},
               {"kernel", model.options().kernel},
               {"quadrature", model.options().quadrature},
@@ -59,6 +59,7 @@ void save(const IntegralModelImpl& model, const std::filesystem::path& path) {
   for (const auto& group : model.groups()) {
     record["groups"].push_back({{"name", group.name()},
                                 {"source_width", group.source_width()},
+                                {"follows_fraction", group.follows_fraction()},
                                 {"kernel", group.kernel()},
                                 {"quadrature", group.quadrature()},
                                 {"grid", grid_json(group.grid())}});
@@ -76,10 +77,10 @@ void save(const IntegralModelImpl& model, const std::filesystem::path& path) {
   write_pt2(present, path);
 }
 
-IntegralModel load_integral(Network network) {
+IntegralModel load_integral(Network network, const RuleTable& rules) {
   const auto found = network.extra.find(kRecord);
   require<std::runtime_error>(found != network.extra.end(), "model",
-                              "The network is no integral model: its archive has no extra/{}.", kRecord);
+                              "The network is not an integral model: its archive has no extra/{}.", kRecord);
   try {
     const json record = json::parse(found->second);
     require<std::runtime_error>(record.at("format").get<int64_t>() == kFormat, "model",
@@ -97,8 +98,9 @@ IntegralModel load_integral(Network network) {
     ConvertOptions options{.kernel = record.at("kernel").get<std::string>(),
                            .quadrature = record.at("quadrature").get<std::string>(),
                            .grid = record.value("grid", "uniform"),
-                           .order = record.at("order").get<std::string>()};
-    AnalysedNetwork source = analyse(std::move(network));
+                           .order = record.at("order").get<std::string>(),
+                           .rules = rules};
+    AnalysedNetwork source = analyse(std::move(network), rules);
     for (const auto& group : record.at("groups")) {
       const auto name = group.at("name").get<std::string>();
       const auto width = source.groups.groups[source.groups.find(name)].width;
@@ -111,17 +113,19 @@ IntegralModel load_integral(Network network) {
     for (const auto& group : record.at("groups")) {
       const auto name = group.at("name").get<std::string>();
       model->set_grid(name, read_grid(group.at("grid"), name));
+      // Files without it are of models that were trained with every group following.
+      model->group(name).follow_fraction(group.value("follows_fraction", true));
     }
     model->eval();
     return IntegralModel(std::move(model));
   } catch (const json::exception& error) {
-    raise<std::runtime_error>("model", "extra/{} is damaged: {}", kRecord, error.what());
+    raise<std::runtime_error>("model", "extra/{} is corrupt: {}", kRecord, error.what());
   }
 }
 
-IntegralModel load_integral(const std::filesystem::path& path) {
+IntegralModel load_integral(const std::filesystem::path& path, const RuleTable& rules) {
   try {
-    return load_integral(read_pt2(path));
+    return load_integral(read_pt2(path), rules);
   } catch (const std::invalid_argument& error) {
     raise<std::runtime_error>("model", "File '{}': {}", path.string(), error.what());
   }

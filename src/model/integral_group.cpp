@@ -10,18 +10,13 @@ namespace {
 /// Beyond this many times its source width a group holds no more detail, only memory.
 constexpr int64_t kLargestGrowth = 8;
 
-void check_width(const std::string& name, int64_t width, int64_t source_width) {
-  require(width >= 1 && width <= kLargestGrowth * source_width, "model",
-          "Group '{}': width must be in [1, {}] but got {}.", name, kLargestGrowth * source_width, width);
-}
-
 /// The weight function is the weights of the network divided by those of the rule, which must therefore be no
 /// less than this part of 1/width: smaller ones, and negative ones, would make it jagged.
 constexpr double kLeastWeight = 0.05;
 
 void check_weights(const Quadrature& rule, int64_t width) {
   require(rule.points == Quadrature::Points::any, "model",
-          "Quadrature '{}': an integral model needs a rule that takes any points, such as 'trapezoid'.",
+          "Quadrature '{}': an integral model requires a rule for arbitrary points, such as 'trapezoid'.",
           rule.name);
   if (rule.positive) return;
   const double least = quadrature_weights(rule, uniform_points(width)).min().item<double>();
@@ -50,33 +45,62 @@ IntegralGroup::IntegralGroup(GroupId id, std::string name, int64_t source_width,
   check_weights(find_quadrature(quadrature_), source_width);
 }
 
+void IntegralGroup::check_width(int64_t width) const {
+  require(width >= 1 && width <= kLargestGrowth * source_width_, "model",
+          "Group '{}': width must be in [1, {}] but got {}.", name_, kLargestGrowth * source_width_, width);
+}
+
 void IntegralGroup::resize(int64_t width) {
-  check_width(name_, width, source_width_);
-  grid_ = find_grid_family(family_).make(width, source_width_);
-  is_of_family_ = true;
-  keep_maps();
+  check_width(width);
+  take(find_grid_family(family_).make(width, source_width_), /*is_of_family=*/true);
 }
 
 void IntegralGroup::set_grid(std::shared_ptr<Grid> grid) {
   require(grid != nullptr, "model", "Group '{}': its grid must not be null.", name_);
-  check_width(name_, grid->size(), source_width_);
-  grid_ = std::move(grid);
-  const auto own = find_grid_family(family_).make(width(), source_width_);
-  is_of_family_ = grid_->kind() == own->kind() && at::equal(grid_->points(), own->points());
-  if (is_of_family_) keep_maps();
+  check_width(grid->size());
+  if (const auto* random = dynamic_cast<const RandomGrid*>(grid.get())) {
+    check_width(random->distribution().minimum());
+    check_width(random->distribution().maximum());
+  }
+  std::shared_ptr<Grid> own = find_grid_family(family_).make(grid->size(), source_width_);
+  const bool is_of_family = grid->kind() == own->kind() && at::equal(grid->points(), own->points());
+  // Of equal ones the family's own is taken: nobody else can change it.
+  take(is_of_family ? std::move(own) : std::move(grid), is_of_family);
 }
 
-/// A training run draws the same widths again and again. Maps without taps are dense, and too large to keep.
+void IntegralGroup::take(std::shared_ptr<Grid> grid, bool is_of_family) {
+  grid_ = std::move(grid);
+  is_of_family_ = is_of_family;
+  if (is_of_family_) keep_maps();
+  if (follow_) follow_(*this);
+}
+
+void IntegralGroup::redraw() {
+  grid_->draw();
+  check_width(width());
+}
+
+void IntegralGroup::follow_grid(std::function<void(const IntegralGroup&)> follow) {
+  follow_ = std::move(follow);
+  if (follow_) follow_(*this);
+}
+
+/// A training run draws the same widths again and again.
 void IntegralGroup::keep_maps() {
-  constexpr size_t kKeptWidths = 64;
-  if (find_kernel(kernel_).taps == 0 || family_maps_.contains(width())) return;
-  if (family_maps_.size() == kKeptWidths) family_maps_.clear();
-  family_maps_.emplace(width(), maps_at(grid_->points()));
+  constexpr int64_t kKeptBytes = int64_t{8} << 20;
+  const auto bytes = [](const GroupMaps& maps) { return maps.produce.nbytes() + maps.consume.nbytes(); };
+  if (family_maps_.contains(width())) return;
+  auto maps = maps_at(grid_->points());
+  int64_t all = bytes(maps);
+  if (all > kKeptBytes) return;
+  for (const auto& [width, kept] : family_maps_) all += bytes(kept);
+  if (all > kKeptBytes) family_maps_.clear();
+  family_maps_.emplace(width(), std::move(maps));
 }
 
 void IntegralGroup::set_distribution(SizeDistribution distribution) {
-  check_width(name_, distribution.minimum(), source_width_);
-  check_width(name_, distribution.maximum(), source_width_);
+  check_width(distribution.minimum());
+  check_width(distribution.maximum());
   distribution_ = std::move(distribution);
 }
 

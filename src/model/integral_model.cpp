@@ -2,32 +2,25 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <set>
 
 #include "inn/core/error.h"
-#include "inn/data_quadrature/data_quadrature.h"
+#include "inn/dimension/fraction_groups.h"
 #include "inn/dimension/weigh_sums.h"
-#include "inn/resampling/rows.h"
+#include "sampled.h"
 #include "statistics.h"
 
 namespace inn {
 
-/// The tensors last sampled, and what they were sampled of: valid while no width and no parameter has
-/// changed.
-struct IntegralModelImpl::Cache {
-  std::vector<at::Tensor> tensors;
-  std::vector<std::shared_ptr<const Grid>>
-      grids;                      // kept alive, so that no new grid has the address of an old one
-  std::vector<int64_t> versions;  // of parameters, and the widths
-};
-
 namespace {
 
-std::string grid_parameter_name(const std::string& group) { return "integral_grids." + group; }
+/// Of what learns at place k of the group's grid.
+std::string grid_parameter_name(const std::string& group, size_t k) {
+  return "integral_grids." + group + (k == 0 ? "" : fmt::format("[{}]", k));
+}
 
 /// A width or fraction of a distribution.
 template <class Law>
@@ -42,63 +35,38 @@ auto drawn(const Law& law, WidthDraw draw, std::mt19937_64& random) {
   }
 }
 
-/// The groups that the options name: by pattern, or by an axis of a tensor.
-std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertOptions& options) {
-  if (options.dims.empty() && options.group_names.empty()) return source.groups.select(options.groups);
-  std::set<GroupId> chosen;
-  for (const auto& name : options.group_names) {
-    const auto id = source.groups.find(name);
-    if (const auto& group = source.groups.groups[id]; group.pinned)
-      raise("model", "Group '{}': it is pinned at width {}, since {}.", name, group.width, *group.pinned);
-    chosen.insert(id);
-  }
-  if (!options.groups.empty())
-    for (const auto id : source.groups.select(options.groups)) chosen.insert(id);
-  for (const auto& [name, axes] : options.dims) {
-    const size_t state = source.network.find_state(name);
-    const auto& structure = source.groups.axes.at(state);
-    for (const auto axis : axes) {
-      const auto rank = static_cast<int64_t>(structure.size());
-      require(axis >= -rank && axis < rank, "model", "Tensor '{}': axis must be in [{}, {}) but got {}.",
-              name, -rank, rank, axis);
-      bool any = false;
-      structure[axis < 0 ? axis + rank : axis].for_each_variable([&](const Axis& leaf) {
-        const auto& group = source.groups.groups.at(leaf.variable);
-        if (group.pinned)
-          raise("model", "Tensor '{}', axis {}: its group '{}' is pinned at width {}, since {}.", name, axis,
-                group.name, group.width, *group.pinned);
-        any = true;
-        chosen.insert(static_cast<GroupId>(leaf.variable));
-      });
-      require(any, "model", "Tensor '{}', axis {}: it is no axis of channels.", name, axis);
-    }
-  }
-  return {chosen.begin(), chosen.end()};
-}
-
-/// Gives sums over the chosen groups that no parameter weighs their weights, and returns the network. Where
-/// the rule weighs all channels alike a softmax, which does too, needs none.
-Network& weigh(AnalysedNetwork& source, const ConvertOptions& options) {
-  const auto ids = chosen_groups(source, options);
-  const std::set<GroupId> chosen(ids.begin(), ids.end());
-  const bool is_even = quadrature_of(options).name == "rectangle";
-  source = weigh_sums(std::move(source), [&](const UnweightedSum& sum) {
-    if (is_even && sum.kind == SumKind::softmax) return false;
-    return std::any_of(sum.groups.begin(), sum.groups.end(), [&](GroupId id) { return chosen.contains(id); });
+/// Returns the source with buffers for the quadrature weights of sums over the chosen groups to which no
+/// parameter can apply them. A softmax needs none if the rule has equal weights.
+AnalysedNetwork weighed(AnalysedNetwork source, const ConvertOptions& options) {
+  const auto chosen = chosen_groups(source, options);  // in ascending order
+  const bool has_equal_weights = quadrature_of(options).name == "rectangle";
+  return weigh_sums(std::move(source), [&](const UnweightedSum& sum) {
+    if (has_equal_weights && sum.kind == SumKind::softmax) return false;
+    return std::any_of(sum.groups.begin(), sum.groups.end(),
+                       [&](GroupId id) { return std::binary_search(chosen.begin(), chosen.end(), id); });
   });
-  return source.network;
 }
 
 }  // namespace
 
 IntegralModelImpl::IntegralModelImpl(AnalysedNetwork source, ConvertOptions options)
-    : NetworkModuleImpl(std::move(weigh(source, options))),
-      structure_(std::move(source.groups)),
+    : IntegralModelImpl(std::make_shared<AnalysedNetwork>(weighed(std::move(source), options)), options) {}
+
+IntegralModelImpl::IntegralModelImpl(std::shared_ptr<AnalysedNetwork> source, ConvertOptions options)
+    : NetworkModuleImpl(std::shared_ptr<Network>(source, &source->network)),
+      source_(std::move(source)),
       options_(std::move(options)),
       generator_(options_.seed) {
-  for (const auto id : chosen_groups({network_, structure_}, options_))
-    groups_.emplace_back(id, structure_.groups[id].name, structure_.groups[id].width, options_);
+  const auto ids = chosen_groups(*source_, options_);
+  const auto following = fraction_groups(*source_, ids);
+  for (const auto id : ids) {
+    const auto& group = structure().groups[id];
+    groups_.emplace_back(id, group.name, group.width, options_);
+    groups_.back().follow_fraction(std::binary_search(following.begin(), following.end(), id));
+  }
   require(!groups_.empty(), "model", "The network has no group that can be resized.");
+  for (auto& group : groups_)
+    group.follow_grid([this](const IntegralGroup& changed) { register_grid(changed); });
 }
 
 IntegralGroup& IntegralModelImpl::group(const std::string& name) {
@@ -107,24 +75,28 @@ IntegralGroup& IntegralModelImpl::group(const std::string& name) {
     if (group.name() == name) return group;
     names.push_back(group.name());
   }
-  raise("model", "Group '{}': there is no such integral group.{}", name, nearest_names(name, names));
+  raise("model", "Group '{}': no such integral group.{}", name, nearest_names(name, names));
 }
 
 void IntegralModelImpl::register_grid(const IntegralGroup& group) {
-  for (const auto& theta : group.grid().parameters())
-    register_dotted(grid_parameter_name(group.name()), theta);
+  auto& names = grid_parameters_[group.id()];
+  for (const auto& name : names) unregister_dotted(name);
+  names.clear();
+  for (const auto& theta : group.grid().parameters()) {
+    names.push_back(grid_parameter_name(group.name(), names.size()));
+    register_dotted(names.back(), theta);
+  }
 }
 
 void IntegralModelImpl::set_grid(const std::string& name, std::shared_ptr<Grid> grid) {
-  auto& chosen = group(name);
-  chosen.set_grid(std::move(grid));
-  register_grid(chosen);
+  group(name).set_grid(std::move(grid));
 }
 
 void IntegralModelImpl::resize(double fraction) {
   for (const auto& group : groups_)
     fraction_width(fraction, group.source_width());  // throws before anything changes
-  for (auto& group : groups_) group.resize(fraction_width(fraction, group.source_width()));
+  for (auto& group : groups_)
+    if (group.follows_fraction()) group.resize(fraction_width(fraction, group.source_width()));
 }
 
 void IntegralModelImpl::restore() {
@@ -132,8 +104,21 @@ void IntegralModelImpl::restore() {
 }
 
 void IntegralModelImpl::set_distribution(FractionDistribution distribution, FractionSharing sharing) {
+  for (const auto& group : groups_)
+    if (group.follows_fraction())
+      group.check_width(fraction_width(distribution.maximum(), group.source_width()));
   distribution_ = std::move(distribution);
   sharing_ = sharing;
+}
+
+void IntegralModelImpl::set_law(const Distribution& law, FractionSharing sharing) {
+  FractionDistribution fractions(law);
+  require(fractions.minimum() < 1 || fractions.maximum() == 1, "model",
+          "Distribution '{}': a model takes fractions of its groups' widths, and none of these is below 1. "
+          "Widths in channels are for a group: model->group(name).set_distribution. If {} to {} times the "
+          "source's widths are meant, give a FractionDistribution.",
+          fractions.text(), fractions.minimum(), fractions.maximum());
+  set_distribution(std::move(fractions), sharing);
 }
 
 bool IntegralModelImpl::draws_widths() const {
@@ -153,21 +138,26 @@ void IntegralModelImpl::tune_grids() {
     if (group.width() == 1) continue;  // one point has nothing to learn
     const auto points = group.grid().points().detach();
     group.set_grid(std::make_shared<TrainableGrid>(TrainableGrid::at_points(points)));
-    register_grid(group);
   }
 }
 
 void IntegralModelImpl::draw_widths() {
+  const auto draws = [&](const IntegralGroup& group) {
+    return (distribution_ && group.follows_fraction()) || group.distribution();
+  };
+  for (auto& group : groups_)
+    if (!draws(group)) group.redraw();
   if (const auto* given = std::get_if<double>(&pass_width_)) {
     for (auto& group : groups_)
-      if (distribution_ || group.distribution()) group.resize(fraction_width(*given, group.source_width()));
+      if (draws(group)) group.resize(fraction_width(*given, group.source_width()));
     return;
   }
   const auto draw = std::get<WidthDraw>(pass_width_);
-  double fraction = 0;
-  for (size_t g = 0; distribution_ && g < groups_.size(); ++g) {
-    if (g == 0 || sharing_ == FractionSharing::own) fraction = drawn(*distribution_, draw, generator_);
-    groups_[g].resize(fraction_width(fraction, groups_[g].source_width()));
+  std::optional<double> fraction;
+  for (auto& group : groups_) {
+    if (!distribution_ || !group.follows_fraction()) continue;
+    if (!fraction || sharing_ == FractionSharing::own) fraction = drawn(*distribution_, draw, generator_);
+    group.resize(fraction_width(*fraction, group.source_width()));
   }
   for (auto& group : groups_)
     if (group.distribution()) group.resize(drawn(*group.distribution(), draw, generator_));
@@ -182,49 +172,48 @@ std::map<GroupId, GroupMaps> IntegralModelImpl::maps() const {
 std::vector<at::Tensor> IntegralModelImpl::sample() const {
   // Under autocast too weights are sampled in their own precision; the network then casts what it multiplies.
   const c10::impl::ExcludeDispatchKeyGuard exact(c10::autocast_dispatch_keyset);
-  return apply_maps(structure_, network_, maps());
+  return apply_maps(structure(), network_, maps());
 }
 
-const std::vector<at::Tensor>& IntegralModelImpl::sampled() {
-  std::vector<std::shared_ptr<const Grid>> grids;
-  std::vector<int64_t> versions;
-  for (const auto& group : groups_) {
-    grids.push_back(group.shared_grid());
-    versions.push_back(group.width());
-    for (const auto& parameter : group.grid().parameters()) versions.push_back(parameter._version());
-  }
-  for (const auto& entry : network_.state) versions.push_back(entry.tensor._version());
-  if (!cache_ || cache_->grids != grids || cache_->versions != versions) {
-    cache_ = std::make_shared<Cache>(Cache{sample(), std::move(grids), std::move(versions)});
-  }
-  return cache_->tensors;
+std::shared_ptr<const IntegralModelImpl::Sampled> IntegralModelImpl::sampled() {
+  auto state = sampled_state(network_, groups_);
+  auto known = sampled_.load();
+  if (state && known && known->of == *state) return known;
+  const c10::InferenceMode usable_everywhere(false);
+  const at::NoGradGuard no_grad;
+  const bool keep = state.has_value();
+  auto fresh = std::make_shared<const Sampled>(Sampled{state ? std::move(*state) : SampledState{}, sample()});
+  if (keep) sampled_.store(fresh);
+  return fresh;
 }
 
 std::vector<c10::IValue> IntegralModelImpl::run(const std::vector<c10::IValue>& inputs) {
-  if (is_training()) draw_widths();
+  if (is_training()) {
+    draw_widths();
+    forget_sampled();
+  }
   // What is sampled with gradients belongs to one step; without, it serves until something changes.
   const bool keep = !is_training() && !at::GradMode::is_enabled();
-  if (!keep) cache_.reset();
-  auto tensors = keep ? sampled() : sample();
+  auto tensors = keep ? sampled()->tensors : sample();
   differentiate_statistics(network_, tensors);
   std::map<GroupId, int64_t> widths;
   for (const auto& group : groups_) widths.emplace(group.id(), group.width());
-  const auto symbols = symbol_values(structure_, network_, widths);
+  const auto symbols = symbol_values(structure(), network_, widths);
   return network_.forward(inputs, tensors, {.symbol_values = symbols});
 }
 
 Network IntegralModelImpl::discretize() const {
   at::NoGradGuard no_grad;
-  Network network = inn::resample({network_, structure_}, maps());
+  Network network = inn::resample(*source_, maps());
   network.set_training(false);
   return network;
 }
 
 std::shared_ptr<IntegralModelImpl> IntegralModelImpl::clone_model() const {
-  auto copy = std::make_shared<IntegralModelImpl>(AnalysedNetwork{network_.clone(), structure_}, options_);
+  auto copy = std::make_shared<IntegralModelImpl>(AnalysedNetwork{network_.clone(), structure()}, options_);
   for (size_t g = 0; g < groups_.size(); ++g) {
     copy->groups_[g].set_grid(groups_[g].grid().clone());
-    copy->register_grid(copy->groups_[g]);
+    copy->groups_[g].follow_fraction(groups_[g].follows_fraction());
     if (groups_[g].distribution()) copy->groups_[g].set_distribution(*groups_[g].distribution());
   }
   copy->distribution_ = distribution_;
@@ -233,55 +222,6 @@ std::shared_ptr<IntegralModelImpl> IntegralModelImpl::clone_model() const {
   copy->generator_ = generator_;
   copy->train(is_training());
   return copy;
-}
-
-namespace {
-
-void check_order(const ConvertOptions& options) {
-  const auto& known = channel_orders();
-  require(std::find(known.begin(), known.end(), options.order) != known.end(), "model",
-          "Order: must be one of {} but got '{}'.", fmt::join(known, ", "), options.order);
-  require(options.order != "nodes" || options.calibration.batch != nullptr, "model",
-          "Order 'nodes': it is measured on data, but the calibration has no batches.");
-  require(options.order != "nodes" || options.grid == "nested", "model",
-          "Order 'nodes': it is of the grid 'nested' but the grid is '{}'.", options.grid);
-}
-
-/// Permutations that put the best nodes of every width where its nested grid has its points.
-std::map<GroupId, GroupMaps> nested_orders(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
-                                           const Calibration& calibration) {
-  std::map<GroupId, GroupMaps> permutations;
-  for (const auto& [id, ranked] : rank_channels(source, groups, calibration)) {
-    const auto places = nested_order(static_cast<int64_t>(ranked.size()));
-    std::vector<int64_t> order(ranked.size());
-    for (size_t k = 0; k < ranked.size(); ++k) order[static_cast<size_t>(places[k])] = ranked[k];
-    permutations.emplace(id, selection_maps(static_cast<int64_t>(order.size()), order));
-  }
-  return permutations;
-}
-
-}  // namespace
-
-const std::vector<std::string>& channel_orders() {
-  static const std::vector<std::string> orders{"path", "nodes", "none"};
-  return orders;
-}
-
-IntegralModel convert(const Network& network, const ConvertOptions& options) {
-  check_order(options);
-  find_kernel(options.kernel);
-  const Quadrature rule = quadrature_of(options);
-  AnalysedNetwork source = analyse(network.clone());
-  const auto groups = chosen_groups(source, options);
-  if (options.order == "path") {
-    source.network = resample(source, smooth_orders(source, groups, options.seed));
-  } else if (options.order == "nodes") {
-    source.network = resample(source, nested_orders(source, groups, options.calibration));
-  }
-  ConvertOptions kept = options;
-  kept.calibration = {};
-  kept.quadrature = rule.name;
-  return IntegralModel(std::make_shared<IntegralModelImpl>(std::move(source), std::move(kept)));
 }
 
 }  // namespace inn

@@ -58,7 +58,8 @@ at::Tensor IntegralLayerNormImpl::forward(const at::Tensor& input) {
 IntegralGroupNormImpl::IntegralGroupNormImpl(IntegralGroupNormOptions options)
     : torch::nn::Module("IntegralGroupNorm"), options_(std::move(options)) {
   require(options_.channels.after(options_.groups).has_value(), "model",
-          "IntegralGroupNorm: the axis of the channels must begin with the axis of the groups: groups * 8.");
+          "IntegralGroupNorm: the first factor of the channel axis must be the axis of the groups, e.g. "
+          "groups * 8.");
   if (!options_.affine) return;
   weight = register_parameter("weight", at::ones({options_.channels.source_width()}));
   bias = register_parameter("bias", at::zeros({options_.channels.source_width()}));

@@ -1,6 +1,7 @@
 #include "inn/model/network_module.h"
 
 #include "inn/core/error.h"
+#include "inn/network/convert_dtype.h"
 
 namespace inn {
 namespace {
@@ -14,12 +15,26 @@ class Scope : public torch::nn::Module {
     if (parameter != nullptr) *parameter = tensor;
     return parameter != nullptr;
   }
+  void forget(const std::string& name) { parameters_.erase(name); }
 };
+
+/// Converts the tensor in place, and its gradient. torch::nn::Module::to would make numbers with a point of
+/// indices and masks too, and real ones of complex ones.
+void convert(at::Tensor& tensor, torch::Dtype dtype, bool non_blocking) {
+  const auto wanted = converted_dtype(tensor.scalar_type(), dtype);
+  if (wanted == tensor.scalar_type()) return;
+  const at::Tensor gradient = tensor.grad();
+  tensor.set_data(tensor.detach().to(wanted, non_blocking));
+  if (gradient.defined()) tensor.mutable_grad() = gradient.to(wanted, non_blocking);
+}
 
 }  // namespace
 
 NetworkModuleImpl::NetworkModuleImpl(Network network)
-    : torch::nn::Module("Network"), network_(std::move(network)) {
+    : NetworkModuleImpl(std::make_shared<Network>(std::move(network))) {}
+
+NetworkModuleImpl::NetworkModuleImpl(std::shared_ptr<Network> network)
+    : torch::nn::Module("Network"), held_(std::move(network)), network_(*held_) {
   for (auto& entry : network_.state) {
     // A tensor that is computed of others can't be a parameter.
     if (entry.tensor.requires_grad() && !entry.tensor.is_leaf())
@@ -47,6 +62,15 @@ void NetworkModuleImpl::register_dotted(const std::string& name, const at::Tenso
   }
 }
 
+void NetworkModuleImpl::unregister_dotted(const std::string& name) {
+  const auto modules = named_modules(/*name_prefix=*/"", /*include_self=*/false);
+  const auto dot = name.rfind('.');
+  const auto* module = dot == std::string::npos ? nullptr : modules.find(name.substr(0, dot));
+  auto* scope = module == nullptr ? nullptr : dynamic_cast<Scope*>(module->get());
+  require(scope != nullptr, "model", "There is no registered parameter '{}'.", name);
+  scope->forget(name.substr(dot + 1));
+}
+
 std::vector<c10::IValue> NetworkModuleImpl::run(const std::vector<c10::IValue>& inputs) {
   return network_.forward(inputs);
 }
@@ -54,7 +78,7 @@ std::vector<c10::IValue> NetworkModuleImpl::run(const std::vector<c10::IValue>& 
 at::Tensor NetworkModuleImpl::forward(const at::Tensor& input) {
   const auto outputs = run({input});
   require(outputs.size() == 1 && outputs[0].isTensor(), "model",
-          "The network gives {} outputs; forward(tensor) is for networks that give one tensor. Use run().",
+          "The network returns {} outputs, but forward(tensor) requires one tensor. Use run().",
           outputs.size());
   return outputs[0].toTensor();
 }
@@ -74,7 +98,8 @@ void NetworkModuleImpl::to(torch::Device device, torch::Dtype dtype, bool non_bl
 void NetworkModuleImpl::to(torch::Dtype dtype, bool non_blocking) {
   Network moved = network_;
   moved.to(dtype);
-  torch::nn::Module::to(dtype, non_blocking);
+  for (auto& parameter : parameters()) convert(parameter, dtype, non_blocking);
+  for (auto& buffer : buffers()) convert(buffer, dtype, non_blocking);
   for (size_t s = 0; s < moved.state.size(); ++s) moved.state[s].tensor = network_.state[s].tensor;
   network_ = std::move(moved);
 }

@@ -6,24 +6,14 @@
 #include <cmath>
 #include <optional>
 
-#include "batch_norm_arguments.h"
+#include "inn/network/batch_norm.h"
+#include "inn/network/value_uses.h"
 
 namespace inn {
 namespace {
 
-using namespace batch_norm;
-
-std::optional<size_t> state_at(const Network& network, const Call& call, Place place) {
-  const auto& argument = call.arguments.at(place);
-  return argument.is_value() ? network.state_of(argument.value()) : std::nullopt;
-}
-
-int64_t count_uses(const Network& network, ValueId value) {
-  int64_t count = 0;
-  for (const auto& call : network.calls)
-    for (const auto& argument : call.arguments)
-      argument.for_each_value([&](ValueId id) { count += id == value; });
-  return count;
+std::optional<size_t> state_of(const ValueUses& uses, const Argument& argument) {
+  return argument.is_value() ? uses.state_of(argument.value()) : std::nullopt;
 }
 
 }  // namespace
@@ -33,19 +23,20 @@ void differentiate_statistics(const Network& network, std::vector<at::Tensor>& t
   if (std::none_of(tensors.begin(), tensors.end(),
                    [](const auto& t) { return t.requires_grad() && !t.is_leaf(); }))
     return;
+  const ValueUses uses(network);
   for (const auto& call : network.calls) {
-    if (call.op != "aten::batch_norm") continue;
-    const auto mean = state_at(network, call, kMean), variance = state_at(network, call, kVariance);
+    const auto norm = batch_norm_call(call);
+    if (!norm) continue;
+    const auto mean = state_of(uses, norm->running_mean), variance = state_of(uses, norm->running_var);
     if (!learns(mean) && !learns(variance)) continue;
-    const auto weight = state_at(network, call, kWeight), bias = state_at(network, call, kBias);
-    bool own = weight && bias && !call.arguments[kTraining].constant().toBool();
+    const auto weight = state_of(uses, norm->weight), bias = state_of(uses, norm->bias);
+    bool own = weight && bias && !norm->uses_batch;
     for (const auto& state : {mean, variance, weight, bias})
-      own = own && state && count_uses(network, network.state[*state].value) == 1;
+      own = own && state && uses.readers(network.state[*state].value).size() == 1;
     if (own) {
-      const double epsilon = call.arguments[kEpsilon].constant().toDouble();
-      const auto scale = tensors[*weight] * (tensors[*variance] + epsilon).rsqrt();
+      const auto scale = tensors[*weight] * (tensors[*variance] + norm->epsilon).rsqrt();
       tensors[*bias] = tensors[*bias] - tensors[*mean] * scale;
-      tensors[*weight] = scale * std::sqrt(1 + epsilon);
+      tensors[*weight] = scale * std::sqrt(1 + norm->epsilon);
       tensors[*mean] = at::zeros_like(tensors[*mean]);
       tensors[*variance] = at::ones_like(tensors[*variance]);
     } else {

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "inn/network/batch_norm.h"
+
 namespace inn {
 namespace {
 
@@ -18,15 +20,14 @@ at::Tensor ChannelNorm::inverse(const at::Tensor& wanted, const at::Tensor& own)
 }
 
 ChannelNorm channel_norm(const Network& network, size_t index) {
-  const auto& call = network.calls[index];
-  const auto tensor = [&](size_t place) {
-    return network.state[*network.state_of(call.arguments[place].value())].tensor.detach().to(at::kDouble);
+  const auto norm = batch_norm_call(network.calls[index]).value();
+  const auto tensor = [&](const Argument& argument) {
+    return network.state[*network.state_of(argument.value())].tensor.detach().to(at::kDouble);
   };
-  const bool trains = call.op == "aten::batch_norm";  // the other operator has no such flag
-  const double epsilon = call.arguments.at(trains ? 7 : 6).constant().toDouble();
-  const auto mean = tensor(3), deviation = (tensor(4) + epsilon).sqrt();
-  return {.scale = call.arguments[1].is_none() ? deviation.reciprocal() : tensor(1) / deviation,
+  const auto mean = tensor(norm.running_mean), deviation = (tensor(norm.running_var) + norm.epsilon).sqrt();
+  return {.scale = norm.weight.is_none() ? deviation.reciprocal() : tensor(norm.weight) / deviation,
           .mean = mean,
-          .shift = call.arguments[2].is_none() ? at::zeros_like(mean) : tensor(2)};
+          .shift = norm.bias.is_none() ? at::zeros_like(mean) : tensor(norm.bias)};
 }
+
 }  // namespace inn

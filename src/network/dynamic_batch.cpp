@@ -54,7 +54,7 @@ std::string fitted(const std::array<int64_t, 3>& sizes, const std::string& who) 
   if (sizes[0] == sizes[1] && sizes[1] == sizes[2]) return "";
   const auto slope = (sizes[1] - sizes[0]) / (b - a), offset = sizes[0] - slope * a;
   require(offset + slope * b == sizes[1] && offset + slope * c == sizes[2], "network",
-          "Dynamic batch: a size of '{}' is no affine function of the batch.", who);
+          "Dynamic batch: a size of '{}' is not an affine function of the batch.", who);
   auto formula = fmt::format("Symbol('{}', positive=True, integer=True)", kSymbol);
   if (slope != 1) formula = fmt::format("Mul(Integer({}), {})", slope, formula);
   return offset == 0 ? formula : fmt::format("Add({}, Integer({}))", formula, offset);
@@ -84,7 +84,7 @@ Network with_dynamic_batch(const Network& network) {
     };
     const auto rank = runs[0][id].size();
     require(runs[1][id].size() == rank && runs[2][id].size() == rank, "network",
-            "Dynamic batch: the number of axes of '{}' follows the batch.", value.name);
+            "Dynamic batch: the number of axes of '{}' depends on the batch.", value.name);
     if (value.kind == Value::Kind::integer && rank == 1) value.formula = formula(0);
     if (value.kind != Value::Kind::tensor || rank != value.sizes.size()) continue;
     value.formulas.resize(rank);

@@ -38,7 +38,7 @@ EinsumEquation parse_einsum(const std::string& equation, const std::vector<size_
     else
       terms.back() += c;
   }
-  require(terms.size() == ranks.size(), "network", "einsum '{}': it has {} operands but got {}.", equation,
+  require(terms.size() == ranks.size(), "network", "einsum '{}': expected {} operands but got {}.", equation,
           terms.size(), ranks.size());
   EinsumEquation parsed;
   size_t most_hidden = 0;

@@ -1,14 +1,14 @@
 #pragma once
-// Calls whose results nobody reads.
+// Dead-code elimination.
 
 #include "inn/network/network.h"
 
 namespace inn {
 
-/// Removes the calls that give only numbers (sizes, and arithmetic on them) that nothing reads.
+/// Removes calls with unused number results (sizes, and arithmetic on them).
 void remove_dead_number_calls(Network& network);
 
-/// Removes all calls whose results nothing reads, but for those that write into an argument.
+/// Removes all calls with unused results, except those that write into an argument.
 void eliminate_dead_code(Network& network);
 
 }  // namespace inn

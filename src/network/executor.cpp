@@ -117,7 +117,7 @@ class Run {
   void set(ValueId id, c10::IValue value) {
     for (const auto& [symbol, axis] : plan_.symbols_of_value[id]) {
       require(value.isTensor() && axis < value.toTensor().dim(), "network",
-              "Value '{}': size symbol '{}' is its axis {}, which it does not have.",
+              "Value '{}': size symbol '{}' refers to axis {}, which does not exist.",
               network_.values[id].name, network_.symbols[symbol].name, axis);
       symbols_[symbol] = value.toTensor().size(axis);
     }
@@ -179,7 +179,7 @@ class Run {
     if (!result.is_list) return set_computed(result.values[0], std::move(value));
     const auto list = value.toListRef();
     require<std::runtime_error>(list.size() == result.values.size(), "network",
-                                "Call '{}' in module '{}': {} results were expected but it gave {}.",
+                                "Call '{}' in module '{}': expected {} results but got {}.",
                                 call.qualified_name(), call.module, result.values.size(), list.size());
     for (size_t i = 0; i < list.size(); ++i) set_computed(result.values[i], list[i]);
   }
@@ -291,7 +291,7 @@ std::vector<c10::IValue> Network::forward(const std::vector<c10::IValue>& given)
 at::Tensor Network::forward(const at::Tensor& input) const {
   const auto results = forward(std::vector<c10::IValue>{input});
   require(results.size() == 1 && results[0].isTensor(), "network",
-          "forward: one tensor is wanted but the network gives {} outputs.", results.size());
+          "forward: the network must return one tensor but returns {} outputs.", results.size());
   return results[0].toTensor();
 }
 

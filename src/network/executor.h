@@ -1,5 +1,5 @@
 #pragma once
-// Running a network: the plan made once of its calls.
+// Execution plans of networks.
 
 #include <memory>
 #include <utility>
@@ -11,12 +11,12 @@
 
 namespace inn {
 
-/// What a schema wants at one place, where what is given may need a conversion.
+/// The type of a schema argument, if a given value may require a conversion.
 enum class Place { as_is, tensor, floating, integer_list, list };
 
 class ExecutionPlan {
  public:
-  /// Finds the operators of the calls and when each value is released.
+  /// Resolves the operators of the calls and determines when each value is released.
   explicit ExecutionPlan(const Network& network);
 
   /// Returns a number that differs (but for chance, 2⁻⁶⁴) between networks whose plans differ.

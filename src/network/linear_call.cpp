@@ -115,7 +115,18 @@ at::Tensor chosen_positions(int64_t count, const PositionSample& positions) {
       at::randperm(count, generator, at::TensorOptions(at::kLong)).narrow(0, 0, positions.most).sort());
 }
 
-std::variant<std::monostate, LinearCall, std::string> linear_call(const Network& network, size_t index) {
+MaybeLinearCall linear_call(const Network& network, size_t index) {
+  return linear_call(network, ValueUses(network), index);
+}
+
+std::vector<MaybeLinearCall> linear_calls(const Network& network) {
+  const ValueUses uses(network);
+  std::vector<MaybeLinearCall> result;
+  for (size_t c = 0; c < network.calls.size(); ++c) result.push_back(linear_call(network, uses, c));
+  return result;
+}
+
+MaybeLinearCall linear_call(const Network& network, const ValueUses& uses, size_t index) {
   static const std::map<std::string, std::pair<LinearCall::Kind, std::array<const char*, 3>>> table{
       {"aten::linear", {LinearCall::Kind::linear, {"input", "weight", "bias"}}},
       {"aten::conv1d", {LinearCall::Kind::convolution, {"input", "weight", "bias"}}},
@@ -135,7 +146,7 @@ std::variant<std::monostate, LinearCall, std::string> linear_call(const Network&
   const auto& [kind, names] = found->second;
   const Argument* input = find_argument(call, names[0]);
   const Argument* weight = find_argument(call, names[1]);
-  if (!input->is_value() || !weight->is_value() || network.state_of(input->value())) return std::monostate{};
+  if (!input->is_value() || !weight->is_value() || uses.state_of(input->value())) return std::monostate{};
 
   LinearCall linear{kind, index, input->value(), call.results.at(0).values.at(0), 0, {}};
   const bool second = call.op == "aten::addmm" || call.op == "aten::mm" || call.op == "aten::matmul";
@@ -146,37 +157,33 @@ std::variant<std::monostate, LinearCall, std::string> linear_call(const Network&
 
   // The weight itself, or transposed by one call.
   ValueId weight_value = weight->value();
-  size_t readers = 0;
-  for (const auto& other : network.calls) {
-    if (second && !other.results.empty() && other.results[0].values == std::vector{weight_value} &&
-        (other.op == "aten::t" || other.op == "aten::numpy_T") && other.arguments[0].is_value()) {
+  if (const auto maker = uses.maker(weight_value); second && maker) {
+    const auto& other = network.calls[*maker];
+    if ((other.op == "aten::t" || other.op == "aten::numpy_T") && other.arguments[0].is_value()) {
       weight_value = other.arguments[0].value();
       linear.input_first = !linear.input_first;
-      break;
     }
   }
-  const auto state = network.state_of(weight_value);
+  const auto state = uses.state_of(weight_value);
   if (!state) {
     if (second) return std::monostate{};  // two activations
     return fmt::format("the weight of {} ({}) is computed", call.qualified_name(), call.module);
   }
   const auto& entry = network.state[*state];
   if (second && entry.tensor.dim() != 2) return std::monostate{};
-  for (const auto& other : network.calls)
-    for (const auto& argument : other.arguments)
-      argument.for_each_value([&](ValueId id) { readers += id == weight_value ? 1 : 0; });
-  if (readers != 1) return fmt::format("'{}' is read by {} calls", entry.name, readers);
+  const size_t readers = uses.readers(weight_value).size();
+  if (readers != 1) return fmt::format("'{}' is used by {} calls", entry.name, readers);
   if (entry.kind != StateEntry::Kind::parameter && entry.kind != StateEntry::Kind::buffer)
-    return fmt::format("'{}' is no parameter", entry.name);
+    return fmt::format("'{}' is not a parameter", entry.name);
   linear.weight = *state;
   if (names[2]) {
     const Argument* bias = find_argument(call, names[2]);
     if (bias->is_value()) {
-      linear.bias = network.state_of(bias->value());
+      linear.bias = uses.state_of(bias->value());
       if (!linear.bias)
         return fmt::format("the bias of {} ({}) is computed", call.qualified_name(), call.module);
       if (network.state[*linear.bias].tensor.dim() != 1)
-        return fmt::format("the bias of {} ({}) is no vector", call.qualified_name(), call.module);
+        return fmt::format("the bias of {} ({}) is not a vector", call.qualified_name(), call.module);
     }
   }
   return linear;

@@ -9,55 +9,6 @@
 namespace inn {
 namespace {
 
-constexpr std::string_view kTrainingArguments[] = {"training", "train", "use_input_stats"};
-
-bool is_training_argument(const std::string& name) {
-  return std::find(std::begin(kTrainingArguments), std::end(kTrainingArguments), name) !=
-         std::end(kTrainingArguments);
-}
-
-/// Says whether the call normalizes and holds no statistics to do it with: then it takes the batch's, always.
-bool needs_batch_statistics(const Call& call, const c10::FunctionSchema& schema) {
-  const auto place = schema.argumentIndexWithName("running_mean");
-  return place && call.arguments[*place].is_none();
-}
-
-/// Calls `change` for every constant of the argument, those in lists included.
-template <class Change>
-void for_each_constant(Argument& argument, const Change& change) {
-  if (argument.is_list()) {
-    for (auto& item : argument.list()) for_each_constant(item, change);
-  } else if (argument.is_constant()) {
-    change(std::get<c10::IValue>(argument.content));
-  }
-}
-
-/// Calls `change` for every constant that stands where a schema wants a value of the type.
-template <class Change>
-void for_each_constant_of(std::vector<Call>& calls, c10::TypeKind kind, const Change& change) {
-  for (auto& call : calls) {
-    const auto& schema = find_schema(call.op, call.overload);
-    for (size_t i = 0; i < call.arguments.size(); ++i)
-      if (without_optional(schema.arguments()[i].real_type())->kind() == kind)
-        for_each_constant(call.arguments[i], change);
-  }
-}
-
-/// Calls `change` for every missing argument of the type in calls that make a tensor of none.
-template <class Change>
-void for_each_factory_default(std::vector<Call>& calls, c10::TypeKind kind, const Change& change) {
-  for (auto& call : calls) {
-    bool reads_tensor = call.results.size() != 1 || call.results[0].is_list;
-    const auto& schema = find_schema(call.op, call.overload);
-    for (const auto& place : schema.arguments())
-      reads_tensor |= without_optional(place.type())->kind() == c10::TypeKind::TensorType;
-    if (reads_tensor) continue;
-    for (size_t i = 0; i < call.arguments.size(); ++i)
-      if (call.arguments[i].is_none() && without_optional(schema.arguments()[i].real_type())->kind() == kind)
-        change(call, call.arguments[i]);
-  }
-}
-
 /// Returns a tensor moved by `move` that is a leaf as the old one was.
 template <class Move>
 at::Tensor moved(const at::Tensor& tensor, const Move& move) {
@@ -66,49 +17,6 @@ at::Tensor moved(const at::Tensor& tensor, const Move& move) {
 }
 
 }  // namespace
-
-void Network::set_training(bool training) {
-  for (auto& call : calls) {
-    const auto& schema = find_schema(call.op, call.overload);
-    for (size_t i = 0; i < call.arguments.size(); ++i) {
-      if (!is_training_argument(schema.arguments()[i].name())) continue;
-      if (call.arguments[i].is_constant() && !needs_batch_statistics(call, schema))
-        call.arguments[i] = c10::IValue(training);
-    }
-  }
-}
-
-void Network::to(c10::ScalarType dtype) {
-  require(c10::isFloatingType(dtype), "network", "to: a floating dtype is wanted but got {}.",
-          c10::toString(dtype));
-  const auto first = std::find_if(state.begin(), state.end(),
-                                  [](const StateEntry& entry) { return entry.tensor.is_floating_point(); });
-  const auto old = first == state.end() ? c10::ScalarType::Float : first->tensor.scalar_type();
-  for_each_factory_default(calls, c10::TypeKind::ScalarTypeType, [&](const Call& call, Argument& argument) {
-    if (values[call.results[0].values[0]].dtype == old) argument = c10::IValue(static_cast<int64_t>(dtype));
-  });
-  for (auto& value : values)
-    if (value.kind == Value::Kind::tensor && value.dtype == old) value.dtype = dtype;
-  for (auto& entry : state) {
-    if (entry.tensor.scalar_type() != old) continue;
-    entry.tensor = moved(entry.tensor, [&](const at::Tensor& tensor) { return tensor.to(dtype); });
-  }
-  for_each_constant_of(calls, c10::TypeKind::ScalarTypeType, [&](c10::IValue& constant) {
-    if (constant.isInt() && constant.toInt() == static_cast<int64_t>(old))
-      constant = static_cast<int64_t>(dtype);
-  });
-}
-
-void Network::to(c10::Device device) {
-  const auto old = state.empty() ? c10::Device(c10::kCPU) : state.front().tensor.device();
-  for (auto& entry : state)
-    entry.tensor = moved(entry.tensor, [&](const at::Tensor& tensor) { return tensor.to(device); });
-  for_each_factory_default(calls, c10::TypeKind::DeviceObjType,
-                           [&](const Call&, Argument& argument) { argument = c10::IValue(device); });
-  for_each_constant_of(calls, c10::TypeKind::DeviceObjType, [&](c10::IValue& constant) {
-    if (constant.isDevice() && constant.toDevice().type() == old.type()) constant = device;
-  });
-}
 
 void Network::to_channels_last() {
   std::vector<at::Tensor> laid_out = tensors();
@@ -120,7 +28,7 @@ void Network::to_channels_last() {
   std::vector<c10::IValue> zeros;
   for (const auto input : inputs) {
     const auto& value = values[static_cast<size_t>(input)];
-    require(value.kind == Value::Kind::tensor, "network", "to_channels_last: input '{}' is no tensor.",
+    require(value.kind == Value::Kind::tensor, "network", "to_channels_last: input '{}' must be a tensor.",
             value.name);
     zeros.emplace_back(at::zeros(value.sizes, at::TensorOptions(value.dtype).device(device)));
   }
@@ -130,7 +38,7 @@ void Network::to_channels_last() {
     trial.set_training(false);
     trial.forward(zeros, laid_out, {});
   } catch (const std::runtime_error& error) {
-    raise("network", "The network can't have its channels last: {}", error.what());
+    raise("network", "The network cannot be converted to channels last: {}", error.what());
   }
   for (size_t s = 0; s < state.size(); ++s) state[s].tensor = laid_out[s];
 }

@@ -24,19 +24,19 @@ std::string model_name(const ZipArchive& archive) {
     if (record.starts_with(kModels) && record.ends_with(kJson))
       names.push_back(record.substr(kModels.size(), record.size() - kModels.size() - kJson.size()));
   }
-  if (names.empty()) fail("it holds no exported program, no record 'models/model.json'");
-  if (names.size() > 1) refuse("it holds {} networks, one is wanted", names.size());
+  if (names.empty()) fail("it contains no exported program: record 'models/model.json' is missing");
+  if (names.size() > 1) refuse("it contains {} networks, expected one", names.size());
   return names.front();
 }
 
 Network read_archive(const ZipArchive& archive) {
   if (!archive.has("archive_format") || archive.text("archive_format") != "pt2")
-    fail("it is no archive of torch.export.save");
+    fail("it was not written by torch.export.save");
   const auto model = model_name(archive);
   const auto record = fmt::format("models/{}.json", model);
   const auto program = parse_json(archive.text(record), record);
   const auto major = integer(member(member(program, "schema_version"), "major"));
-  if (major != kSchemaVersion) refuse("its schema version is {} but {} is wanted", major, kSchemaVersion);
+  if (major != kSchemaVersion) refuse("its schema version is {}, expected {}", major, kSchemaVersion);
   TensorFolder weights(archive, "data/weights/", model + "_weights_config.json");
   TensorFolder constants(archive, "data/constants/", model + "_constants_config.json");
   auto network = read_program(program, weights, constants);

@@ -5,6 +5,7 @@
 
 #include "inn/core/error.h"
 #include "inn/network/files.h"
+#include "inn/network/training_arguments.h"
 #include "recorder.h"
 
 namespace inn {
@@ -58,14 +59,16 @@ Network recorded(torch::jit::Module module, const std::vector<at::Tensor>& examp
     recorder.add_input(i == 0 ? "x" : fmt::format("x_{}", i), examples[i]);
   const Unoptimized unoptimized;
   const std::vector<c10::IValue> inputs(examples.begin(), examples.end());
-  return recorder.record([&] { return module.forward(inputs); });
+  Network network = recorder.record([&] { return module.forward(inputs); });
+  keep_training_arguments(network, SourceMode::evaluation);
+  return network;
 }
 
 }  // namespace
 
 Network read_torchscript(const std::filesystem::path& path, const std::vector<at::Tensor>& examples) {
-  require<std::runtime_error>(std::filesystem::is_regular_file(path), "network",
-                              "File '{}': there is no such file.", path.string());
+  require<std::runtime_error>(std::filesystem::is_regular_file(path), "network", "File '{}': no such file.",
+                              path.string());
   const auto unmarked = [](std::string what) {
     constexpr std::string_view mark = "[network] ";
     return what.starts_with(mark) ? what.substr(mark.size()) : what;

@@ -139,11 +139,10 @@ void Recorder::end(std::span<const c10::IValue> outputs) {
     if (outputs.size() < returned) return;  // it threw
     outputs = outputs.last(returned);
     if (kReadsNumber.contains(call.op) && depends(call))
-      raise(
-          "network",
-          "Call '{}': the program reads a number out of a tensor that depends on its input, so what it does "
-          "depends on data, which is not supported.",
-          call.qualified_name());
+      raise("network",
+            "Call '{}': the program reads a number from a tensor that depends on its input; data-dependent "
+            "computation is not supported.",
+            call.qualified_name());
     if (kEmpty.contains(call.op)) {
       held_.push_back(outputs[0].toTensor());
       unfilled_.insert_or_assign(held_.back().unsafeGetTensorImpl(), std::move(call));
@@ -189,7 +188,7 @@ Argument Recorder::argument_of(const c10::IValue& value, bool is_written) {
   }
   const bool is_plain =
       value.isNone() || value.isScalar() || value.isBool() || value.isString() || value.isDevice();
-  require(is_plain, "network", "a trace can't hold an argument of type {}.", value.tagKind());
+  require(is_plain, "network", "trace does not support arguments of type {}.", value.tagKind());
   return value;
 }
 
@@ -275,7 +274,7 @@ void Recorder::add_outputs(const c10::IValue& value) {
   } else if (value.isGenericDict()) {
     for (const auto& item : value.toGenericDict()) add_outputs(item.value());
   } else {
-    require(value.isNone() || value.isInt(), "network", "a network can't give an output of type {}.",
+    require(value.isNone() || value.isInt(), "network", "a network cannot have outputs of type {}.",
             value.tagKind());
     network_.outputs.push_back(value);
   }

@@ -1,5 +1,5 @@
 #pragma once
-// Making a network by watching what the dispatcher is asked for.
+// Records a network by observing the dispatcher.
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/ivalue.h>
@@ -17,20 +17,19 @@
 
 namespace inn {
 
-/// Records the operators that a function calls, those that users call (`conv2d`) and not those that these
-/// call in turn, as torch.export does. Sizes that the function computes are numbers then, like those of a
-/// static export.
+/// Records the operators that a function calls, at the level of users (`conv2d`) like torch.export, not the
+/// operators they call internally. Sizes computed by the function become constants, as in a static export.
 ///
 /// torch::jit::tracer would give `_convolution` for `conv2d`, and sizes read in C++ are numbers for it too.
 class Recorder {
  public:
-  /// Makes the tensor a named one: its copy is the state.
+  /// Registers a named tensor: its copy becomes part of the state.
   void add_state(const std::string& name, StateEntry::Kind kind, const at::Tensor& tensor);
   void add_input(const std::string& name, const at::Tensor& tensor);
 
-  /// Runs the function, without gradients, and returns the network of what it did. Outputs are the tensors in
-  /// the value that the function gives: one, or those in tuples, lists and dictionaries. Throws
-  /// std::invalid_argument where a number is read out of a tensor that depends on an input.
+  /// Runs the function without gradients and returns the recorded network. Outputs are the tensors in the
+  /// returned value: one, or those in tuples, lists and dictionaries. Throws std::invalid_argument if a
+  /// number is read from a tensor that depends on an input.
   Network record(const std::function<c10::IValue()>& function);
 
  private:

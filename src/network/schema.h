@@ -1,5 +1,5 @@
 #pragma once
-// Operators: what torch knows about them, and how one is called.
+// Operators: schemas and calls.
 
 #include <ATen/core/function_schema.h>
 #include <ATen/core/ivalue.h>
@@ -10,8 +10,7 @@
 
 namespace inn {
 
-/// An operator found: its schema and a function that takes the arguments from a stack and leaves the returns
-/// there.
+/// A resolved operator: its schema and a function that replaces the arguments on a stack by the results.
 struct Operation {
   const c10::FunctionSchema* schema;
   std::function<void(std::vector<c10::IValue>&)> run;

@@ -6,10 +6,13 @@
 namespace inn {
 
 Network subgraph(const Network& network, size_t begin, std::span<const ValueId> wanted) {
-  Network part = network;
-  part.calls.clear();
-  part.inputs.clear();
-  part.outputs.clear();
+  Network part;  // all but the calls, which are many, and what they go between
+  part.values = network.values;
+  part.state = network.state;
+  part.symbols = network.symbols;
+  part.signature = network.signature;
+  part.ranges = network.ranges;
+  part.extra = network.extra;
   std::vector<bool> needed(network.values.size(), false), made(network.values.size(), false);
   for (const auto id : wanted) {
     needed[static_cast<size_t>(id)] = true;

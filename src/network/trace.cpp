@@ -2,6 +2,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "inn/network/files.h"
+#include "inn/network/training_arguments.h"
 #include "recorder.h"
 
 namespace inn {
@@ -28,6 +29,7 @@ Network trace(const torch::nn::Module& module, const std::function<at::Tensor(co
   for (auto& made : network.calls)
     if (const auto found = types.find(made.module); found != types.end() && !made.module.empty())
       made.module_type = found->second;
+  keep_training_arguments(network, module.is_training() ? SourceMode::training : SourceMode::evaluation);
   return network;
 }
 

@@ -25,8 +25,8 @@ class Validation {
   }
 
   const Value& value_at(ValueId id, const std::string& who) const {
-    require(id >= 0 && static_cast<size_t>(id) < network_.values.size(), "network",
-            "{}: there is no value {} of {}.", who, id, network_.values.size());
+    require(id >= 0 && static_cast<size_t>(id) < network_.values.size(), "network", "{}: no value {} of {}.",
+            who, id, network_.values.size());
     return network_.values[id];
   }
 
@@ -50,7 +50,7 @@ class Validation {
     for (const auto& term : argument.size().terms())
       for (const auto symbol : term.symbols) {
         require(symbol >= 0 && static_cast<size_t>(symbol) < bound_.size(), "network",
-                "{}: there is no size symbol {} of {}.", who, symbol, bound_.size());
+                "{}: no size symbol {} of {}.", who, symbol, bound_.size());
         require(bound_[symbol], "network", "{}: size symbol '{}' is used before its value is known.", who,
                 network_.symbols[symbol].name);
       }
@@ -72,7 +72,7 @@ class Validation {
           !argument.is_none() || is_optional(place.type()) || place.type()->kind() == c10::TypeKind::NoneType,
           "network", "{}: argument '{}' is missing.", who, place.name());
       require(!argument.is_list() || without_optional(place.type())->kind() == c10::TypeKind::ListType,
-              "network", "{}: argument '{}' is a list where one {} is wanted.", who, place.name(),
+              "network", "{}: argument '{}' must be a single {} but is a list.", who, place.name(),
               place.type()->str());
       use(argument, who);
     }

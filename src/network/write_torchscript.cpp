@@ -113,7 +113,7 @@ class ScriptBuilder {
     try {
       result = graph_->insert(c10::Symbol::fromQualString(op), positional, keywords);
     } catch (const std::exception& error) {
-      raise("network", "Call '{}' in module '{}': TorchScript does not take it: {}", call.qualified_name(),
+      raise("network", "Call '{}' in module '{}': not accepted by TorchScript: {}", call.qualified_name(),
             call.module, error.what());
     }
     add_results(call, result);

@@ -1,5 +1,5 @@
 #pragma once
-// A round trip through nodes 0..n-1, held as an array.
+// A closed tour through nodes 0..n-1, stored as an array.
 
 #include <cstddef>
 #include <cstdint>
@@ -26,14 +26,14 @@ class Tour {
     const Node p = place(node);
     return at(p == 0 ? size() - 1 : p - 1);
   }
-  /// Whether b is met on the way from a forward to c, both included.
+  /// Whether b is on the forward path from a to c, inclusive.
   bool between(Node a, Node b, Node c) const {
     const Node pa = place(a), pb = place(b), pc = place(c);
     return pa <= pc ? pa <= pb && pb <= pc : pa <= pb || pb <= pc;
   }
 
-  /// Puts edges (b,c) and (d,a) in the place of (a,b) and (c,d), where b = next(a) and c = next(d), or both
-  /// the other way round. Undone by exchange(a, d, c, b).
+  /// Replaces edges (a,b) and (c,d) by (b,c) and (d,a), where b = next(a) and c = next(d), or both the other
+  /// way round. Undone by exchange(a, d, c, b).
   void exchange(Node a, Node b, [[maybe_unused]] Node c, Node d) {
     if (next(a) == b) {
       reverse(b, d);
@@ -43,7 +43,7 @@ class Tour {
   }
 
  private:
-  /// Reverses the way from a forward to b, or the rest of the tour where that is shorter.
+  /// Reverses the forward path from a to b, or the rest of the tour if that is shorter.
   void reverse(Node a, Node b);
 
   std::vector<Node> order_, place_;

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <numeric>
+#include <limits>
 #include <utility>
 
 #include "tour_search.h"
@@ -12,45 +12,41 @@ constexpr std::size_t kNeighbors = 8;
 
 }  // namespace
 
-TourCosts::TourCosts(const float* costs, Node nodes)
-    : size_(nodes + 1), costs_(static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_)) {
-  for (Node node = 0; node < nodes; ++node) {
-    const float* row = costs + static_cast<std::ptrdiff_t>(node) * nodes;
-    std::copy(row, row + nodes, costs_.begin() + static_cast<std::ptrdiff_t>(index(node, 0)));
-  }
-  largest_ = *std::max_element(costs_.begin(), costs_.end());
+TourCosts::TourCosts(const float* costs, Node nodes) : costs_(costs), free_node_(nodes) {
   find_neighbors();
   place_free_node();
 }
 
 void TourCosts::find_neighbors() {
-  const Node nodes = free_node();
+  const Node nodes = free_node_;
   const auto count = std::min(kNeighbors, static_cast<std::size_t>(nodes - 1));
-  std::vector<Node> others(static_cast<std::size_t>(nodes));
+  std::vector<Neighbor> nearest;  // the nearest first, of equal ones the first
   for (Node node = 0; node < nodes; ++node) {
     starts_.push_back(neighbors_.size());
-    std::iota(others.begin(), others.end(), 0);
-    std::swap(others[static_cast<std::size_t>(node)], others.back());
-    const auto nearer = [&](Node a, Node b) {
-      return std::pair((*this)(node, a), a) < std::pair((*this)(node, b), b);
-    };
-    const auto middle = others.begin() + static_cast<std::ptrdiff_t>(count);
-    std::partial_sort(others.begin(), middle, others.end() - 1, nearer);
-    for (auto other = others.begin(); other != middle; ++other)
-      neighbors_.push_back({*other, (*this)(node, *other)});
-    spread_ += (neighbors_.back().cost - neighbors_[starts_.back()].cost) / static_cast<double>(nodes);
+    const float* costs = row(node);
+    nearest.assign(count, {nodes, std::numeric_limits<float>::infinity()});
+    for (Node other = 0; other < nodes; ++other) {
+      if (other == node) continue;
+      largest_ = std::max(largest_, costs[other]);
+      if (!(costs[other] < nearest.back().cost)) continue;
+      std::size_t place = count - 1;
+      for (; place > 0 && costs[other] < nearest[place - 1].cost; --place)
+        nearest[place] = nearest[place - 1];
+      nearest[place] = {other, costs[other]};
+    }
+    neighbors_.insert(neighbors_.end(), nearest.begin(), nearest.end());
+    spread_ += (nearest.back().cost - nearest.front().cost) / static_cast<double>(nodes);
   }
   starts_.push_back(neighbors_.size());
   starts_.push_back(neighbors_.size());
 }
 
 void TourCosts::place_free_node() {
-  const Node nodes = free_node();
+  const Node nodes = free_node_;
   double sum = 0;
   for (Node node = 0; node < nodes; ++node) sum += begin(node)[(end(node) - begin(node)) / 2].cost;
-  const auto away = static_cast<float>(sum / nodes);
+  const float away = free_cost_ = static_cast<float>(sum / nodes);
   for (Node node = 0; node < nodes; ++node) {
-    costs_[index(node, nodes)] = costs_[index(nodes, node)] = away;
     Neighbor* last = neighbors_.data() + starts_[static_cast<std::size_t>(node) + 1];
     Neighbor* first = neighbors_.data() + starts_[static_cast<std::size_t>(node)];
     Neighbor* place = std::find_if(first, last, [away](const Neighbor& other) { return other.cost > away; });

@@ -12,9 +12,9 @@
 
 namespace inn {
 
-/// The distances of a path's nodes, and one node more, `free_node`, at one distance from all others: where
-/// the tour passes it, the path begins and ends. That distance changes no comparison of tours (every tour
-/// pays it twice), but lets the search weigh the free node as it weighs a typical neighbour.
+/// The distances between the nodes of a path, plus one node, `free_node`, with the same distance to all
+/// others: the path begins and ends where the tour passes it. That distance does not affect comparisons of
+/// tours (every tour includes it twice), but makes the free node look like a typical neighbor.
 class TourCosts {
  public:
   using Node = Tour::Node;
@@ -23,14 +23,17 @@ class TourCosts {
     float cost;
   };
 
-  /// costs: row-major, `nodes`² entries, symmetric, none negative; nodes ≥ 3 (a double bridge needs four
-  /// edges).
+  /// costs: row-major, `nodes`² entries, symmetric, non-negative, the diagonal ignored; not copied, so they
+  /// must outlive this object. nodes ≥ 3 (a double bridge needs four edges).
   TourCosts(const float* costs, Node nodes);
 
   /// The number of nodes, the free one included.
-  Node size() const { return size_; }
-  Node free_node() const { return size_ - 1; }
-  float operator()(Node a, Node b) const { return costs_[index(a, b)]; }
+  Node size() const { return free_node_ + 1; }
+  Node free_node() const { return free_node_; }
+  /// Of two different nodes.
+  float operator()(Node a, Node b) const {
+    return a == free_node_ || b == free_node_ ? free_cost_ : row(a)[b];
+  }
   /// The nodes nearest to `node`, the nearest first; none for the free node.
   const Neighbor* begin(Node node) const {
     return neighbors_.data() + starts_[static_cast<std::size_t>(node)];
@@ -39,33 +42,32 @@ class TourCosts {
     return neighbors_.data() + starts_[static_cast<std::size_t>(node) + 1];
   }
   float largest() const { return largest_; }
-  /// The mean over nodes of how much farther the last neighbour in the list is than the first.
+  /// The mean over nodes of the difference in distance between the last and the first neighbor in the list.
   double spread() const { return spread_; }
 
  private:
-  std::size_t index(Node a, Node b) const {
-    return static_cast<std::size_t>(a) * static_cast<std::size_t>(size_) + static_cast<std::size_t>(b);
-  }
+  const float* row(Node node) const { return costs_ + static_cast<std::ptrdiff_t>(node) * free_node_; }
   void find_neighbors();
   void place_free_node();
 
-  Node size_;
-  std::vector<float> costs_;
+  const float* costs_;
+  Node free_node_;
+  float free_cost_ = 0;
   std::vector<Neighbor> neighbors_;
   std::vector<std::size_t> starts_;
   float largest_ = 0;
   double spread_ = 0;
 };
 
-/// Iterated local search: disturb a place of the tour, repair it by improving moves, go back where the result
-/// is too long.
+/// Iterated local search: perturb the tour locally, repair it by improving moves, revert if the result is too
+/// long.
 ///
 /// The moves are all sequential exchanges of two or three edges whose partial gains are positive (Lin,
 /// Kernighan, "An effective heuristic algorithm for the TSP", Operations Research 1973), found from the nodes
-/// near to each end; nodes whose surroundings did not change are not looked at (Bentley's don't-look bits).
-/// The disturbance is a double bridge (Martin, Otto, Felten 1991) of edges that random walks reach from one
-/// node (Applegate, Cook, Rohe, "Chained Lin-Kernighan for large TSPs", INFORMS JoC 2003). What is too long
-/// cools down as in simulated annealing.
+/// near to each end; nodes whose neighborhood did not change are skipped (Bentley's don't-look bits). The
+/// perturbation is a double bridge (Martin, Otto, Felten 1991) of edges that random walks reach from one node
+/// (Applegate, Cook, Rohe, "Chained Lin-Kernighan for large TSPs", INFORMS JoC 2003). The acceptance
+/// tolerance decreases as in simulated annealing.
 class TourSearch {
  public:
   using Node = Tour::Node;
@@ -74,7 +76,7 @@ class TourSearch {
 
   /// Improves the tour until no move does.
   void descend();
-  /// Takes steps until `progress`, asked before each with their count so far, gives the end of the work: 1.
+  /// Takes steps until `progress`, called before each with their count so far, returns 1.
   void run(const std::function<double(int64_t)>& progress);
 
   const Tour& tour() const { return tour_; }
@@ -87,9 +89,9 @@ class TourSearch {
     std::size_t count() const { return kind == Kind::none ? 0 : kind == Kind::two ? 4 : 6; }
   };
 
-  /// Disturbs and repairs once; undoes it where that lost more than `tolerance`.
+  /// Perturbs and repairs once; reverts if the length increased by more than `tolerance`.
   void step(double tolerance);
-  /// Applies the best move that begins at an edge of `node` and returns it; none where none gains.
+  /// Applies the best move that starts at an edge of `node` and returns it; none if there is no improvement.
   Move improve(Node node);
   void search_from(Node t1, Node t2, bool forward, Move& best) const;
   void search_tour(const std::array<Node, 4>& t, bool forward, double gain, Move& best) const;

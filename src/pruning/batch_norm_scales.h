@@ -1,5 +1,5 @@
 #pragma once
-// Which tensors are the scales of batch norms.
+// Scales of batch norms.
 
 #include <vector>
 

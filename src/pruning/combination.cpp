@@ -17,7 +17,7 @@ at::Tensor divided(const at::Tensor& scores, const at::Tensor& divisor) {
 const std::vector<Combination>& combinations() {
   static const std::vector<Combination> table{
       {"mean", "the mean over the members", [](const at::Tensor& scores) { return scores.mean(0); }},
-      {"max", "the greatest of the members", [](const at::Tensor& scores) { return scores.amax(0); }},
+      {"max", "the maximum over the members", [](const at::Tensor& scores) { return scores.amax(0); }},
       {"sum", "the sum over the members", [](const at::Tensor& scores) { return scores.sum(0); }},
       {"product", "the product over the members", [](const at::Tensor& scores) { return scores.prod(0); }},
   };
@@ -26,12 +26,12 @@ const std::vector<Combination>& combinations() {
 
 const std::vector<ScoreScale>& score_scales() {
   static const std::vector<ScoreScale> table{
-      {"none", "as they are", [](const at::Tensor& scores) { return scores; }},
+      {"none", "unchanged", [](const at::Tensor& scores) { return scores; }},
       {"sum", "divided by the sum of their magnitudes",
        [](const at::Tensor& scores) { return divided(scores, scores.abs().sum()); }},
       {"mean", "divided by the mean of their magnitudes",
        [](const at::Tensor& scores) { return divided(scores, scores.abs().mean()); }},
-      {"max", "divided by the greatest magnitude",
+      {"max", "divided by the maximum magnitude",
        [](const at::Tensor& scores) { return divided(scores, scores.abs().max()); }},
       {"gaussian", "shifted and scaled to mean 0 and variance 1",
        [](const at::Tensor& scores) {
@@ -43,11 +43,11 @@ const std::vector<ScoreScale>& score_scales() {
 }
 
 const Combination& find_combination(const std::string& name) {
-  return find_named(combinations(), name, "resampling", "Combination '{}': there is no such way.{}");
+  return find_named(combinations(), name, "resampling", "Combination '{}': no such combination.{}");
 }
 const ScoreScale& find_score_scale(const std::string& name) {
   return find_named(score_scales(), name, "resampling",
-                    "Normalization of scores '{}': there is no such way.{}");
+                    "Normalization of scores '{}': no such normalization.{}");
 }
 
 }  // namespace inn

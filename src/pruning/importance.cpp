@@ -41,7 +41,7 @@ std::vector<Member> counted_members(const AnalysedNetwork& source, GroupId id, C
 at::Tensor score_of(const ScoredGroup& group, const Importance& importance) {
   const auto& name = group.group().name;
   const auto scores = importance.scores(group);
-  require(!scores.empty(), "resampling", "Group '{}': importance '{}' finds nothing to score it by.", name,
+  require(!scores.empty(), "resampling", "Group '{}': importance '{}' finds no tensor to score it.", name,
           importance.name);
   std::vector<at::Tensor> rows;
   for (const auto& score : scores) {
@@ -62,7 +62,7 @@ at::Tensor score_of(const ScoredGroup& group, const Importance& importance) {
 
 std::vector<Importance> importance_entries::of_chance() {
   return {{.name = "random",
-           .doc = "drawn uniformly, by the seed and the group",
+           .doc = "uniform random numbers, from the seed and the group",
            .scores = [](const ScoredGroup& group) -> std::vector<at::Tensor> {
              auto generator = at::detail::createCPUGenerator(group.options.seed + group.id);
              return {at::rand({group.group().width}, generator, at::TensorOptions(at::kDouble))};
@@ -89,7 +89,7 @@ const std::vector<Importance>& importances() {
 }
 
 const Importance& find_importance(const std::string& name) {
-  return find_named(importances(), name, "resampling", "Importance '{}': there is no such importance.{}");
+  return find_named(importances(), name, "resampling", "Importance '{}': no such importance.{}");
 }
 
 std::map<GroupId, at::Tensor> importance_scores(const AnalysedNetwork& source,
@@ -115,7 +115,7 @@ std::map<GroupId, at::Tensor> importance_scores(const AnalysedNetwork& source,
                                                 const Importance& importance,
                                                 const ImportanceOptions& options) {
   return importance_scores(source, groups, importance, options,
-                           measure(source, groups, options.calibration, importance.needs));
+                           measure_groups(source, groups, options.calibration, importance.needs));
 }
 
 std::vector<int64_t> most_important(const at::Tensor& scores, int64_t count) {

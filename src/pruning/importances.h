@@ -1,5 +1,5 @@
 #pragma once
-// The importances that the table begins with, by family.
+// The built-in importances, by family.
 
 #include <vector>
 

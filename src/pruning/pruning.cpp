@@ -1,5 +1,4 @@
 #include "inn/pruning/pruning.h"
-#include "inn/dimension/structure.h"
 
 #include <ATen/ATen.h>
 
@@ -8,14 +7,16 @@
 #include <set>
 
 #include "inn/core/error.h"
+#include "inn/dimension/fraction_groups.h"
+#include "inn/dimension/structure.h"
 #include "inn/pruning/importance.h"
 
 namespace inn {
 namespace {
 
 void check_kept_fraction(double keep) {
-  require(keep >= 0 && keep <= 1, "resampling",
-          "Pruning: the fraction that is kept must be in [0, 1] but got {}.", keep);
+  require(keep >= 0 && keep <= 1, "resampling", "Pruning: the fraction to keep must be in [0, 1] but got {}.",
+          keep);
 }
 
 /// A group on its way to a width.
@@ -98,12 +99,12 @@ class PlanMaker {
       : source_(source), scores_(scores), options_(options), progress_(progress) {}
 
   PrunePlan make() {
-    const auto fractions = kept_fractions(source_.groups, options_);
+    const auto fractions = kept_fractions(source_, options_);
     std::vector<Cut> cuts;
     for (const auto& [id, score] : scores_) {
       const auto& group = source_.groups.groups.at(id);
       require(score.dim() == 1 && score.size(0) == group.width, "resampling",
-              "Group '{}': {} scores are needed but got {}.", group.name, group.width, score.numel());
+              "Group '{}': expected {} scores but got {}.", group.name, group.width, score.numel());
       if (const auto fixed = options_.widths.find(group.name); fixed != options_.widths.end()) {
         keep(id, exact_width(id, fixed->second));
       } else if (const auto fraction = fractions.find(id); fraction != fractions.end()) {
@@ -144,7 +145,7 @@ class PlanMaker {
     if (!cut.emptied) return;
     plan_.notes.push_back(
         options_.scope == PruningScope::uniform
-            ? fmt::format("Group '{}': {} of {} channels would leave none; it keeps {}.", group.name,
+            ? fmt::format("Group '{}': keeping {} of {} channels would leave none; it keeps {}.", group.name,
                           fraction_at(progress_.share, cut.keep), cut.source_width, width)
             : fmt::format("Group '{}': none of its {} channels reaches the threshold; it keeps {}.",
                           group.name, group.width, width));
@@ -168,10 +169,15 @@ std::map<GroupId, GroupMaps> PrunePlan::maps(const Groups& groups) const {
   return maps;
 }
 
-std::map<GroupId, double> kept_fractions(const Groups& groups, const PruneOptions& options) {
+std::map<GroupId, double> kept_fractions(const AnalysedNetwork& source, const PruneOptions& options) {
+  const Groups& groups = source.groups;
   std::map<GroupId, double> fractions;
-  if (options.keep)
-    for (const auto id : groups.select(options.groups)) fractions[id] = *options.keep;
+  if (options.keep) {
+    const auto ids = !options.groups.empty() ? groups.select(options.groups)
+                     : options.unnamed       ? *options.unnamed
+                                             : fraction_groups(source);
+    for (const auto id : ids) fractions[id] = *options.keep;
+  }
   for (const auto& [pattern, keep] : options.keep_of)
     for (const auto id : groups.select({pattern})) fractions[id] = keep;
   for (const auto& pattern : options.exclude)
@@ -179,23 +185,24 @@ std::map<GroupId, double> kept_fractions(const Groups& groups, const PruneOption
   return fractions;
 }
 
-std::vector<GroupId> groups_to_prune(const Groups& groups, const PruneOptions& options) {
+std::vector<GroupId> groups_to_prune(const AnalysedNetwork& source, const PruneOptions& options) {
+  const Groups& groups = source.groups;
   check_limits(options.limits);
   require(options.keep || !options.keep_of.empty() || !options.widths.empty(), "resampling",
-          "Pruning: a fraction or a width is needed but none is given.");
+          "Pruning: a fraction or a width is required but none is given.");
   if (options.keep) check_kept_fraction(*options.keep);
   for (const auto& [pattern, keep] : options.keep_of) check_kept_fraction(keep);
   std::set<GroupId> ids;
-  for (const auto& [id, keep] : kept_fractions(groups, options)) ids.insert(id);
+  for (const auto& [id, keep] : kept_fractions(source, options)) ids.insert(id);
   for (const auto& [name, width] : options.widths) {
     const GroupId id = groups.find(name);
     const auto& group = groups.groups[id];
     if (group.pinned)
-      raise("resampling", "Group '{}': it is pinned at width {}, since {}.", name, group.width,
+      raise("resampling", "Group '{}': cannot be resized from width {}: {}.", name, group.width,
             *group.pinned);
     require(width >= 1 && width <= group.width, "resampling",
-            "Group '{}': where channels are chosen, its width must be in [1, {}] but got {}.", name,
-            group.width, width);
+            "Group '{}': the width must be in [1, {}] for channel selection but got {}.", name, group.width,
+            width);
     ids.insert(id);
   }
   return {ids.begin(), ids.end()};
@@ -205,7 +212,7 @@ PrunePlan plan_pruning(const AnalysedNetwork& source, const std::map<GroupId, at
                        const PruneOptions& options, const PruningProgress& progress) {
   require(progress.share >= 0 && progress.share <= 1, "resampling",
           "Pruning: the share of the cut that is made must be in [0, 1] but got {}.", progress.share);
-  groups_to_prune(source.groups, options);
+  groups_to_prune(source, options);
   return PlanMaker(source, scores, options, progress).make();
 }
 

@@ -73,7 +73,8 @@ const std::vector<Regularizer>& regularizers() {
   static const std::vector<Regularizer> table{
       {"group_lasso", "the norm of each channel's slices",
        by_group([](const at::Tensor& rows) { return rows.norm(2, {1}).sum(); })},
-      {"group_sparsity", "the squared norm of each channel's slices, weak channels up to 16 times as much",
+      {"group_sparsity",
+       "the squared norm of each channel's slices, with up to 16 times the weight for weak channels",
        by_group(sparsity_of)},
       {"batch_norm", "the absolute scales of batch norms", scale_penalty},
   };
@@ -81,7 +82,7 @@ const std::vector<Regularizer>& regularizers() {
 }
 
 const Regularizer& find_regularizer(const std::string& name) {
-  return find_named(regularizers(), name, "resampling", "Regularizer '{}': there is no such regularizer.{}");
+  return find_named(regularizers(), name, "resampling", "Regularizer '{}': no such regularizer.{}");
 }
 
 GrowingPenalty::GrowingPenalty(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
@@ -100,7 +101,7 @@ void GrowingPenalty::grow(const std::map<GroupId, at::Tensor>& scores) {
   for (const auto& [id, score] : scores) {
     const auto found = coefficients_.find(id);
     require(found != coefficients_.end() && score.sizes() == found->second.sizes(), "resampling",
-            "Growing penalty: {} scores of group {} are no scores of its groups.", score.numel(), id);
+            "Growing penalty: {} scores of group {} do not match its groups.", score.numel(), id);
   }
   for (const auto& [id, score] : scores) {
     auto& coefficient = coefficients_.at(id);
@@ -113,7 +114,7 @@ void GrowingPenalty::set_coefficients(const std::map<GroupId, at::Tensor>& coeff
   for (const auto& [id, own] : coefficients_) {
     const auto found = coefficients.find(id);
     require(found != coefficients.end() && found->second.sizes() == own.sizes(), "resampling",
-            "Growing penalty: group {} needs {} coefficients.", id, own.numel());
+            "Growing penalty: group {} requires {} coefficients.", id, own.numel());
   }
   for (auto& [id, own] : coefficients_) own = coefficients.at(id).to(at::kCPU, at::kDouble);
 }

@@ -35,7 +35,7 @@ at::Tensor factored(const ProductKernel& kernel, const at::Tensor& matrix, doubl
   const int64_t pivot = failed.item<int64_t>();
   require(pivot == 0, "quadrature",
           "Bayesian quadrature: the matrix of kernel '{}' at {} nodes is not positive definite at node {}: "
-          "nodes are too near to each other for its length scales and a jitter of {}.",
+          "nodes are too close for its length scales and a jitter of {}.",
           kernel.name(), matrix.size(0), pivot - 1, noise);
   return factor;
 }
@@ -77,7 +77,7 @@ BayesianQuadrature::BayesianQuadrature(const ProductKernel& kernel, const at::Te
 at::Tensor BayesianQuadrature::checked_values(const at::Tensor& values) const {
   require(
       values.defined() && values.dim() >= 1 && values.size(0) == nodes_.size(0) && values.is_floating_point(),
-      "quadrature", "Bayesian quadrature: there must be a floating point value for each of {} nodes.",
+      "quadrature", "Bayesian quadrature: one floating point value for each of {} nodes is required.",
       nodes_.size(0));
   return values.reshape({values.size(0), -1});
 }
@@ -91,7 +91,7 @@ IntegralEstimate BayesianQuadrature::estimate(const at::Tensor& values) const {
   const bool constant = options_.mean == Mean::constant;
   const int64_t freedom = nodes_.size(0) - (constant ? 1 : 0);
   require(freedom >= 1, "quadrature",
-          "Bayesian quadrature: the error of a single node can't be estimated, the mean being unknown.");
+          "Bayesian quadrature: with an unknown mean, the error cannot be estimated from a single node.");
   const auto columns = checked_values(values).to(factor_.options());
   auto half = solved(factor_, columns);
   if (constant) {

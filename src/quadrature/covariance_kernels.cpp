@@ -96,9 +96,9 @@ std::span<const CovarianceKernel> covariance_kernels() {
   static const std::vector<CovarianceKernel> table = {
       {"rbf", "analytic functions", rbf_value, rbf_mean, rbf_double_mean},
       {"matern12", "continuous functions", matern12_value, matern12_mean, matern12_double_mean},
-      {"matern32", "functions with one derivative", matern32_value, matern32_mean, matern32_double_mean},
-      {"matern52", "functions with two derivatives", matern52_value, matern52_mean, matern52_double_mean},
-      {"brownian", "Brownian motion, 0 at 0", brownian_value, brownian_mean, brownian_double_mean},
+      {"matern32", "once differentiable functions", matern32_value, matern32_mean, matern32_double_mean},
+      {"matern52", "twice differentiable functions", matern52_value, matern52_mean, matern52_double_mean},
+      {"brownian", "Brownian motion, starting at 0", brownian_value, brownian_mean, brownian_double_mean},
   };
   return table;
 }
@@ -106,8 +106,7 @@ std::span<const CovarianceKernel> covariance_kernels() {
 std::vector<std::string> covariance_kernel_names() { return names_of(covariance_kernels()); }
 
 const CovarianceKernel& find_covariance_kernel(std::string_view name) {
-  return find_named(covariance_kernels(), name, "quadrature",
-                    "Covariance kernel '{}': there is none of that name.{}");
+  return find_named(covariance_kernels(), name, "quadrature", "Covariance kernel '{}': no such kernel.{}");
 }
 
 }  // namespace inn

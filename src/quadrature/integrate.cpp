@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "inn/core/error.h"
@@ -16,10 +17,10 @@ namespace {
 /// Returns the count of dimensions of the box.
 size_t check_box(const IntegrateOptions& options) {
   const size_t dimensions = options.lower.size();
-  require(
-      dimensions >= 1 && options.upper.size() == dimensions, "quadrature",
-      "integrate: there must be as many upper bounds as lower ones, at least one, but they are {} and {}.",
-      options.upper.size(), dimensions);
+  require(dimensions >= 1 && options.upper.size() == dimensions, "quadrature",
+          "integrate: lower and upper bounds must have the same number of values, at least one, but have {} "
+          "and {}.",
+          options.upper.size(), dimensions);
   for (size_t k = 0; k < dimensions; ++k)
     require(std::isfinite(options.lower[k]) && std::isfinite(options.upper[k]), "quadrature",
             "integrate: bounds must be finite but those of axis {} are {} and {}.", k, options.lower[k],
@@ -33,22 +34,20 @@ at::Tensor stretched(const Integrand& f, const at::Tensor& points, const Integra
   const auto extent = upper - lower;
   const auto values = f(lower + extent * points);
   require(values.defined() && values.dim() >= 1 && values.size(0) == points.size(0), "quadrature",
-          "integrate: the function must give one value for each of the {} points but gave {}.",
+          "integrate: the function must return one value for each of the {} points but returned {}.",
           points.size(0),
           !values.defined()   ? "nothing"
           : values.dim() == 0 ? "a scalar"
                               : std::to_string(values.size(0)));
   require(values.is_floating_point() || values.is_complex(), "quadrature",
-          "integrate: the function must give floating point values but gave {}.",
+          "integrate: the function must return floating point values but returned {}.",
           at::toString(values.scalar_type()));
   return values * extent.prod().item<double>();
 }
 
-/// Returns Σ over all points of the product of their axes' weights with f.
-at::Tensor product_rule(const Integrand& f, const Quadrature& rule, const std::vector<at::Tensor>& axes,
-                        const IntegrateOptions& options) {
-  std::vector<at::Tensor> weights;
-  for (const auto& axis : axes) weights.push_back(quadrature_weights(rule, axis));
+/// Returns Σ over all points of the product of their axes' weights with f, which gets them at once.
+at::Tensor sum_at_once(const Integrand& f, const std::vector<at::Tensor>& axes,
+                       const std::vector<at::Tensor>& weights, const IntegrateOptions& options) {
   auto values = stretched(f, tensor_product(axes), options);
   std::vector<int64_t> rest(values.sizes().begin() + 1, values.sizes().end());
   for (const auto& weight : weights)
@@ -56,22 +55,69 @@ at::Tensor product_rule(const Integrand& f, const Quadrature& rule, const std::v
   return values.reshape(rest);
 }
 
+/// Returns the same sum part by part: the first axis of more than one point is cut.
+at::Tensor sum_by_parts(const Integrand& f, const std::vector<at::Tensor>& axes,
+                        const std::vector<at::Tensor>& weights, const IntegrateOptions& options) {
+  double points = 1;  // of more dimensions than an integer holds
+  for (const auto& axis : axes) points *= static_cast<double>(axis.size(0));
+  if (points <= static_cast<double>(options.points_at_once)) return sum_at_once(f, axes, weights, options);
+  const auto cut = std::find_if(axes.begin(), axes.end(), [](const auto& axis) { return axis.size(0) > 1; });
+  const auto k = static_cast<size_t>(cut - axes.begin());
+  const int64_t size = cut->size(0);
+  const double behind = points / static_cast<double>(size);
+  const auto step =
+      std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(options.points_at_once) / behind));
+  auto part = axes, part_weights = weights;
+  at::Tensor sum;
+  for (int64_t i = 0; i < size; i += step) {
+    part[k] = axes[k].slice(0, i, i + step);
+    part_weights[k] = weights[k].slice(0, i, i + step);
+    const auto added = sum_by_parts(f, part, part_weights, options);
+    sum = sum.defined() ? sum + added : added;
+  }
+  return sum;
+}
+
+at::Tensor product_rule(const Integrand& f, const Quadrature& rule, const std::vector<at::Tensor>& axes,
+                        const IntegrateOptions& options) {
+  require(options.points_at_once >= 1, "quadrature",
+          "integrate: points_at_once must be at least 1 but got {}.", options.points_at_once);
+  std::vector<at::Tensor> weights;
+  for (const auto& axis : axes) weights.push_back(quadrature_weights(rule, axis));
+  return sum_by_parts(f, axes, weights, options);
+}
+
+/// The count of points that an axis has, or of samples.
+int64_t count_of(const IntegrateOptions& options, size_t axis) {
+  constexpr int64_t kPoints = 100;
+  if (options.counts.empty()) return kPoints;
+  return options.counts[options.counts.size() == 1 ? 0 : axis];
+}
+
 void check_counts(const Quadrature& rule, size_t dimensions, const IntegrateOptions& options) {
   for (const int64_t count : options.counts)
     require(count >= 1, "quadrature", "integrate: counts of points must be at least 1 but one is {}.", count);
-  require(!rule.samples || options.counts.size() == 1, "quadrature",
-          "integrate: quadrature '{}' takes one count of samples but got {}.", rule.name,
+  require(!rule.samples || options.counts.size() <= 1, "quadrature",
+          "integrate: quadrature '{}' requires a single count of samples but got {}.", rule.name,
           options.counts.size());
-  require(options.counts.size() == 1 || options.counts.size() == dimensions, "quadrature",
-          "integrate: there must be 1 or {} counts of points, one an axis, but there are {}.", dimensions,
+  require(options.counts.size() <= 1 || options.counts.size() == dimensions, "quadrature",
+          "integrate: expected 1 or {} counts of points (one per axis) but got {}.", dimensions,
           options.counts.size());
+  require(rule.samples || options.seed == 0, "quadrature",
+          "integrate: quadrature '{}' does not draw samples, so seed must be 0 but got {}.", rule.name,
+          options.seed);
+}
+
+void refuse_replicas(const IntegrateOptions& options, std::string_view what) {
+  require(options.replicas == IntegrateOptions().replicas, "quadrature",
+          "integrate: {} uses no replicas, but replicas is {}.", what, options.replicas);
 }
 
 /// Returns the rule's own nodes for each axis.
 std::vector<at::Tensor> own_axes(const Quadrature& rule, size_t dimensions, const IntegrateOptions& options) {
   std::vector<at::Tensor> axes;
   for (size_t k = 0; k < dimensions; ++k)
-    axes.push_back(quadrature_nodes(rule, options.counts[options.counts.size() == 1 ? 0 : k], options.seed));
+    axes.push_back(quadrature_nodes(rule, count_of(options, k), options.seed));
   return axes;
 }
 
@@ -88,8 +134,9 @@ at::Tensor integrate(const Integrand& f, const IntegrateOptions& options) {
   const size_t dimensions = check_box(options);
   const auto rule = find_quadrature(options.rule);
   check_counts(rule, dimensions, options);
+  refuse_replicas(options, "integrate");
   if (rule.samples) {
-    const auto points = rule.samples(options.counts[0], static_cast<int64_t>(dimensions), options.seed);
+    const auto points = rule.samples(count_of(options, 0), static_cast<int64_t>(dimensions), options.seed);
     return stretched(f, points, options).mean(0);
   }
   return product_rule(f, rule, own_axes(rule, dimensions, options), options);
@@ -100,11 +147,12 @@ IntegralEstimate integrate_with_error(const Integrand& f, const IntegrateOptions
   const auto rule = find_quadrature(options.rule);
   check_counts(rule, dimensions, options);
   require(rule.error != Quadrature::Error::unknown, "quadrature",
-          "integrate: quadrature '{}' has no estimate of its error; these have: {}.", rule.name,
+          "integrate: quadrature '{}' has no error estimate; these have: {}.", rule.name,
           fmt::join(estimating_rules(), ", "));
   const auto d = static_cast<int64_t>(dimensions);
   if (rule.error == Quadrature::Error::estimate) {
-    const auto points = rule.samples ? rule.samples(options.counts[0], d, options.seed)
+    refuse_replicas(options, fmt::format("quadrature '{}'", rule.name));
+    const auto points = rule.samples ? rule.samples(count_of(options, 0), d, options.seed)
                                      : tensor_product(own_axes(rule, dimensions, options));
     return rule.estimate(points, stretched(f, points, options));
   }
@@ -113,7 +161,7 @@ IntegralEstimate integrate_with_error(const Integrand& f, const IntegrateOptions
   std::vector<at::Tensor> integrals;
   Random seeds(options.seed);
   for (int64_t replica = 0; replica < options.replicas; ++replica) {
-    const auto points = rule.samples(options.counts[0], d, seeds.next());
+    const auto points = rule.samples(count_of(options, 0), d, seeds.next());
     integrals.push_back(stretched(f, points, options).mean(0));
   }
   return rules::sample_mean({}, at::stack(integrals));
@@ -122,7 +170,10 @@ IntegralEstimate integrate_with_error(const Integrand& f, const IntegrateOptions
 at::Tensor integrate(const Integrand& f, const TensorGrid& grid, const IntegrateOptions& options) {
   const size_t dimensions = check_box(options);
   require(grid.dimensions() == static_cast<int64_t>(dimensions), "quadrature",
-          "integrate: the box has {} dimensions but the grid {}.", dimensions, grid.dimensions());
+          "integrate: the box has {} dimensions but the grid has {}.", dimensions, grid.dimensions());
+  require(options.counts.empty() && options.seed == 0, "quadrature",
+          "integrate: the grid determines the points, so counts and seed must not be set.");
+  refuse_replicas(options, "integrate");
   return product_rule(f, find_quadrature(options.rule), grid.axis_points(), options);
 }
 

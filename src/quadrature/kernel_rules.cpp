@@ -28,14 +28,14 @@ struct KernelChoice {
 };
 
 /// Reads "KERNEL" or "KERNEL,LENGTH".
-KernelChoice read_choice(std::string_view rule, std::string_view text) {
+KernelChoice parse_choice(std::string_view rule, std::string_view text) {
   const size_t comma = text.find(',');
   KernelChoice choice{std::string(text.substr(0, comma)), usual_length};
   if (comma != text.npos) {
     const auto number = text.substr(comma + 1);
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), choice.length);
     require(error == std::errc() && end == number.data() + number.size(), "quadrature",
-            "Quadrature '{}:{}': '{}' is no number; the form is {}:KERNEL or {}:KERNEL,LENGTH.", rule, text,
+            "Quadrature '{}:{}': '{}' is not a number; expected {}:KERNEL or {}:KERNEL,LENGTH.", rule, text,
             number, rule, rule);
   }
   choice.on(1);  // throws for a kernel or a length scale that is none
@@ -55,7 +55,7 @@ int64_t degree_of_symmetry(int64_t) { return 1; }
 }  // namespace
 
 Quadrature bayesian(std::string_view parameters) {
-  const auto choice = read_choice("bayesian", parameters);
+  const auto choice = parse_choice("bayesian", parameters);
   return {
       .name = "bayesian",
       .summary = "the expected integral of a Gaussian process with a covariance kernel",
@@ -74,7 +74,7 @@ Quadrature bayesian(std::string_view parameters) {
 }
 
 Quadrature herding(std::string_view parameters) {
-  const auto choice = read_choice("herding", parameters);
+  const auto choice = parse_choice("herding", parameters);
   return {.name = "herding",
           .summary = "the mean over points chosen by kernel herding",
           .points = Quadrature::Points::any,

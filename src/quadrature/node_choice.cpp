@@ -17,7 +17,7 @@ constexpr double least_residual = 4;
 at::Tensor checked_candidates(const ProductKernel& kernel, const at::Tensor& candidates, int64_t count) {
   const auto points = kernel.checked_points(candidates, "Choice of nodes: candidates").detach();
   require(count >= 1 && count <= points.size(0), "quadrature",
-          "Choice of nodes: their count must be in [1, {}], the count of candidates, but is {}.",
+          "Choice of nodes: their count must be in [1, {}] (the number of candidates) but is {}.",
           points.size(0), count);
   return points;
 }
@@ -99,9 +99,10 @@ ChosenNodes choose_bayesian_nodes(const ProductKernel& kernel, const at::Tensor&
     const auto left = posterior.variances();
     const int64_t best = left.argmin().item<int64_t>();
     const double variance = left[best].item<double>();
-    require(variance < infinity, "quadrature",
-            "Choice of nodes: kernel '{}' tells only {} of {} candidates apart, but {} nodes are wanted.",
-            kernel.name(), t, points.size(0), count);
+    require(
+        variance < infinity, "quadrature",
+        "Choice of nodes: kernel '{}' distinguishes only {} of {} candidates, but {} nodes were requested.",
+        kernel.name(), t, points.size(0), count);
     posterior.add(best);
     indices.push_back(best);
     // More knowledge never raises it; what rounding does is no rise.

@@ -11,11 +11,10 @@ namespace inn {
 ProductKernel::ProductKernel(std::string_view kernel, std::vector<double> length_scales)
     : kernel_(&find_covariance_kernel(kernel)), length_scales_(std::move(length_scales)) {
   require(!length_scales_.empty(), "quadrature",
-          "Covariance kernel '{}': there must be a length scale for each of d ≥ 1 axes but got none.",
-          kernel);
+          "Covariance kernel '{}': one length scale per axis is required but got none.", kernel);
   for (const double length : length_scales_)
     require(length > 0 && std::isfinite(length), "quadrature",
-            "Covariance kernel '{}': length scales must be above 0 and finite but one is {}.", kernel,
+            "Covariance kernel '{}': length scales must be positive and finite but one is {}.", kernel,
             length);
 }
 

@@ -25,21 +25,21 @@ std::span<const Quadrature> quadratures() {
   static const std::vector<Quadrature> table = {
       {"rectangle", "equal weights", Points::any, true, degree_1, rules::equal_weights,
        rules::midpoint_nodes},
-      {"trapezoid", "straight lines between the points", Points::any, true, degree_1,
-       rules::trapezoid_weights, rules::uniform_nodes},
-      {"simpson", "parabolas through three points each", Points::any, false, degree_simpson,
+      {"trapezoid", "piecewise linear interpolation", Points::any, true, degree_1, rules::trapezoid_weights,
+       rules::uniform_nodes},
+      {"simpson", "piecewise parabolic interpolation", Points::any, false, degree_simpson,
        rules::simpson_weights, rules::uniform_nodes},
-      {"gauss-legendre", "the rule of greatest degree, on its own nodes", Points::own_nodes, true,
+      {"gauss-legendre", "the rule of highest degree, on its own nodes", Points::own_nodes, true,
        degree_gauss_legendre, rules::gauss_legendre_weights, rules::gauss_legendre_nodes},
       {"clenshaw-curtis", "the polynomial through the Chebyshev extrema", Points::own_nodes, true,
        degree_clenshaw_curtis, rules::clenshaw_curtis_weights, rules::clenshaw_curtis_nodes},
       {"monte-carlo", "the mean over random points", Points::any, true, degree_0, rules::equal_weights,
        rules::monte_carlo_nodes, rules::random_points, Error::estimate, rules::sample_mean},
-      {"sobol", "the mean over Sobol's points, shifted at random", Points::any, true, degree_0,
+      {"sobol", "the mean over randomly shifted Sobol points", Points::any, true, degree_0,
        rules::equal_weights, rules::sobol_nodes,
        static_cast<at::Tensor (*)(int64_t, int64_t, uint64_t)>(sobol_points), Error::replicas},
-      {"halton", "the mean over Halton's points, their digits permuted at random", Points::any, true,
-       degree_0, rules::equal_weights, rules::halton_nodes,
+      {"halton", "the mean over Halton points with randomly permuted digits", Points::any, true, degree_0,
+       rules::equal_weights, rules::halton_nodes,
        static_cast<at::Tensor (*)(int64_t, int64_t, uint64_t)>(halton_points), Error::replicas},
       rules::bayesian("matern52"),
       rules::herding("matern52"),
@@ -60,8 +60,7 @@ Quadrature find_quadrature(std::string_view text) {
     chosen.name = text;
     return chosen;
   }
-  raise("quadrature", "Quadrature '{}': there is none of that name.{}", text,
-        nearest_names(name, quadrature_names()));
+  raise("quadrature", "Quadrature '{}': no such rule.{}", text, nearest_names(name, quadrature_names()));
 }
 
 at::Tensor quadrature_weights(const Quadrature& rule, const at::Tensor& points) {
@@ -81,7 +80,7 @@ at::Tensor quadrature_weights(const Quadrature& rule, const at::Tensor& points) 
     const auto nodes = rule.nodes(values.size(0), 0);
     const double worst = (values - nodes).abs().max().item<double>();
     require(worst <= tolerance, "quadrature",
-            "Quadrature '{}': takes its own {} nodes only, but a point is {} away from its node.", rule.name,
+            "Quadrature '{}': requires its own {} nodes, but a point is {} away from its node.", rule.name,
             values.size(0), worst);
   }
   return rule.weights(checked);

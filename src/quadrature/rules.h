@@ -10,8 +10,7 @@
 
 namespace inn::rules {
 
-/// Returns how near a point that a grid computed in that dtype is to what it stands for: a node, or the end
-/// of the interval.
+/// Returns the tolerance for comparing a point computed in that dtype with a node or an end of the interval.
 constexpr double same_point(at::ScalarType dtype) { return dtype == at::kFloat ? 1e-6 : 1e-9; }
 
 at::Tensor equal_weights(const at::Tensor& points);
@@ -33,7 +32,7 @@ at::Tensor random_points(int64_t count, int64_t dimensions, uint64_t seed);
 /// Returns the mean over independent samples [N, …] and its standard error.
 IntegralEstimate sample_mean(const at::Tensor& points, const at::Tensor& values);
 
-/// Returns the entries of the table that stand on a covariance kernel: "KERNEL" or "KERNEL,LENGTH".
+/// Returns the rules with a covariance kernel: "KERNEL" or "KERNEL,LENGTH".
 Quadrature bayesian(std::string_view parameters);
 Quadrature herding(std::string_view parameters);
 

@@ -55,7 +55,7 @@ at::Tensor random_points(int64_t count, int64_t dimensions, uint64_t seed) {
 
 IntegralEstimate sample_mean(const at::Tensor&, const at::Tensor& values) {
   const int64_t count = values.size(0);
-  require(count >= 2, "quadrature", "Monte-Carlo: the error of {} sample can't be estimated.", count);
+  require(count >= 2, "quadrature", "Monte-Carlo: the error cannot be estimated from {} sample.", count);
   return {values.mean(0), values.std(at::IntArrayRef{0}) / std::sqrt(static_cast<double>(count))};
 }
 

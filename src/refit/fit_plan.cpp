@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "inn/network/batch_norm.h"
+
 namespace inn {
 namespace {
 
@@ -26,7 +28,8 @@ class FitPlanner {
         maps_(maps),
         readers_(network.values.size()),
         made_by_(network.values.size(), -1),
-        changed_(network.values.size(), false) {
+        changed_(network.values.size(), false),
+        linear_(linear_calls(network)) {
     for (size_t c = 0; c < network.calls.size(); ++c) {
       for (const auto& argument : network.calls[c].arguments)
         argument.for_each_value([&](ValueId id) {
@@ -38,7 +41,6 @@ class FitPlanner {
     }
     for (const auto& output : network.outputs)
       output.for_each_value([&](ValueId id) { readers_[static_cast<size_t>(id)].is_output = true; });
-    for (size_t c = 0; c < network.calls.size(); ++c) linear_.push_back(linear_call(network, c));
     for (size_t s = 0; s < network.state.size(); ++s)
       changed_[static_cast<size_t>(network.state[s].value)] = is_mapped(s);
   }
@@ -78,7 +80,7 @@ class FitPlanner {
     if (const auto* found = std::get_if<LinearCall>(&linear_[c])) {
       if (auto fit = fit_of(*found)) plan_.fits.push_back(std::move(*fit));
     } else if (const auto* reason = std::get_if<std::string>(&linear_[c]); reason && touched(c)) {
-      plan_.kept.push_back({network_.calls[c].module, *reason});
+      plan_.skipped.push_back({network_.calls[c].module, *reason});
     }
   }
 
@@ -104,7 +106,7 @@ class FitPlanner {
     if (linear.kind != LinearCall::Kind::linear && linear.input_first)
       fit.outputs = grouped_outputs(linear, fit.outputs);
     ValueId output = linear.output;
-    if (const auto next = only_reader(output); next && is_batch_norm(*next, output)) {
+    if (const auto next = only_reader(output); next && is_channel_norm(*next, output)) {
       fit.norm = norm_of(*next);
       output = network_.calls[*next].results[0].values[0];
     }
@@ -163,24 +165,25 @@ class FitPlanner {
 
   /// The one linear call by which everything goes that depends on the value.
   const LinearCall* only_layer_behind(ValueId value) const {
-    std::set<ValueId> reached{value};
+    std::set<size_t> open;  // calls that read what depends on the value
+    const auto reach = [&](ValueId id) {
+      const auto& readers = readers_[static_cast<size_t>(id)];
+      open.insert(readers.calls.begin(), readers.calls.end());
+      return !readers.is_output;
+    };
+    if (!reach(value)) return nullptr;
     const LinearCall* found = nullptr;
-    for (auto c = static_cast<size_t>(made_by_[static_cast<size_t>(value)]) + 1; c < network_.calls.size();
-         ++c) {
-      const auto& call = network_.calls[c];
-      bool reads = false;
-      for (const auto& argument : call.arguments)
-        argument.for_each_value([&](ValueId id) { reads = reads || reached.contains(id); });
-      if (!reads) continue;
+    while (!open.empty()) {
+      const size_t c = open.extract(open.begin()).value();
       if (found) return nullptr;
       if (const auto* linear = std::get_if<LinearCall>(&linear_[c])) {
         found = linear;
         continue;
       }
-      for (const auto& result : call.results) reached.insert(result.values.begin(), result.values.end());
+      for (const auto& result : network_.calls[c].results)
+        for (const auto id : result.values)
+          if (!reach(id)) return nullptr;
     }
-    for (const auto id : reached)
-      if (readers_[static_cast<size_t>(id)].is_output) return nullptr;
     return found;
   }
 
@@ -199,23 +202,22 @@ class FitPlanner {
   }
 
   Fit::Norm norm_of(size_t c) const {
-    const auto& arguments = network_.calls[c].arguments;
-    Fit::Norm norm{c, *network_.state_of(arguments[3].value()), {}};
-    if (arguments[2].is_value()) norm.shift = network_.state_of(arguments[2].value());
+    const auto call = batch_norm_call(network_.calls[c]).value();
+    Fit::Norm norm{c, *network_.state_of(call.running_mean.value()), {}};
+    if (call.bias.is_value()) norm.shift = network_.state_of(call.bias.value());
     return norm;
   }
 
-  bool is_batch_norm(size_t c, ValueId input) const {
-    const auto& call = network_.calls[c];
-    if (call.op != "aten::batch_norm" && call.op != "aten::_native_batch_norm_legit_no_training")
-      return false;
-    if (!call.arguments[0].is_value() || call.arguments[0].value() != input) return false;
-    for (const size_t place : {1, 2, 3, 4}) {
-      const auto& argument = call.arguments[place];
-      const bool may_lack = place < 3;
-      if (may_lack && argument.is_none()) continue;
-      if (!argument.is_value() || !network_.state_of(argument.value())) return false;
-      if (readers_[static_cast<size_t>(argument.value())].calls.size() != 1) return false;
+  /// Whether it is an affine map of the channels of `input` by tensors of its own.
+  bool is_channel_norm(size_t c, ValueId input) const {
+    const auto norm = batch_norm_call(network_.calls[c]);
+    if (!norm || !norm->has_running_statistics()) return false;
+    if (norm->uses_batch && !norm->follows_mode) return false;
+    if (!norm->input.is_value() || norm->input.value() != input) return false;
+    for (const auto* argument : {&norm->weight, &norm->bias, &norm->running_mean, &norm->running_var}) {
+      if (argument->is_none()) continue;
+      if (!argument->is_value() || !network_.state_of(argument->value())) return false;
+      if (readers_[static_cast<size_t>(argument->value())].calls.size() != 1) return false;
     }
     return true;
   }
@@ -271,7 +273,7 @@ class FitPlanner {
   std::vector<Readers> readers_;
   std::vector<int64_t> made_by_;
   std::vector<bool> changed_;
-  std::vector<std::variant<std::monostate, LinearCall, std::string>> linear_;  // by call
+  std::vector<MaybeLinearCall> linear_;  // by call
   FitPlan plan_;
 };
 

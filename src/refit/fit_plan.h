@@ -1,5 +1,5 @@
 #pragma once
-// Which layers are refit, and to what.
+// Plan of the refits: layers and their targets.
 
 #include <optional>
 #include <string>
@@ -10,17 +10,17 @@
 
 namespace inn {
 
-/// One layer's fit.
+/// The fit of one layer.
 struct Fit {
   LinearCall linear;
-  /// A batch norm in evaluation mode that alone reads the output: an affine map of each channel.
+  /// A batch norm in evaluation mode that is the only consumer of the output: an affine map of each channel.
   struct Norm {
     size_t call, mean;            // `mean`: the running mean, in Network::state
     std::optional<size_t> shift;  // in Network::state
   };
   std::optional<Norm> norm;
-  /// Where the output (of the norm) is read by nothing but one sum: that sum, and its other summand, which is
-  /// computed without anything that is fit later.
+  /// If the output (of the norm) is used only by one sum: that sum and its other summand, which does not
+  /// depend on later fits.
   struct Residual {
     ValueId sum, partner;
   };
@@ -28,22 +28,21 @@ struct Fit {
   AxisMap outputs;  // of the source's output channels
 };
 
-/// A layer that is touched but can't be fit.
+/// An affected layer that cannot be fit.
 struct Kept {
   std::string layer, reason;
 };
 
-/// A value that is to be what it was in the source network, under the map of one of its axes (none: as it
-/// is).
+/// A target value: that of the source network, under the map of one of its axes (none: unchanged).
 struct Target {
   ValueId value;
   std::optional<AxisMap> map;
   int64_t axis;      // of channels: 1 of images, else −1
-  bool before_relu;  // nothing but a ReLU reads it
+  bool before_relu;  // used only by a ReLU
   double weight = 1;
 };
 
-/// Layers that are fit together, since what one gives is only seen through another.
+/// Layers that are fit jointly.
 struct JointFit {
   std::vector<Fit> layers;  // in network order
   std::vector<Target> targets;
@@ -54,9 +53,9 @@ struct FitPlan {
   /// Each layer whose outputs were cut, where all that depends on them goes through one other layer: with
   /// that one, by which they are ordered, towards its output (that of its norm, or the sum that it ends in).
   std::vector<JointFit> blocks;
-  /// All layers that are touched, towards the network's outputs and those of the blocks.
+  /// All affected layers, towards the network's outputs and those of the blocks.
   JointFit whole;
-  std::vector<Kept> kept;
+  std::vector<Kept> skipped;
 };
 
 /// Looks at `network` (source or resampled: the calls are alike) under `maps`. `only_readers`: layers whose

@@ -348,7 +348,7 @@ double gauss_newton(ActivationCache& source, ActivationCache& present, const Joi
     if (now == 1) break;
   }
   const int64_t all = options.steps * options.iterations;
-  if (options.progress) options.progress(all, all, fmt::format("error {:.3g} of what it was", factor));
+  if (options.progress) options.progress(all, all, fmt::format("relative error {:.3g}", factor));
   return factor;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Gauss-Newton steps on several layers together, towards what they gave in the source network.
+// Joint Gauss-Newton steps on several layers towards their outputs in the source network.
 
 #include <cstdint>
 #include <functional>
@@ -27,7 +27,7 @@ struct GaussNewtonOptions {
 /// preconditioner of a layer is the Kronecker product of its inputs' and its outputs' second moments (Martens
 /// and Grosse, 2015). Where nothing but a ReLU reads a target, it is compared behind that ReLU.
 ///
-/// Both replays stand at or before the first layer. Returns by which factor the error on the samples held out
+/// Both activation caches stand at or before the first layer. Returns by which factor the error on the samples held out
 /// fell (1: no step helped).
 double gauss_newton(ActivationCache& source, ActivationCache& present, const JointFit& joint,
                     const GaussNewtonOptions& options);

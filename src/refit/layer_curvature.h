@@ -1,5 +1,5 @@
 #pragma once
-// The unknowns of a joint fit: matrices of layers, and how strongly the targets depend on them.
+// Unknowns and curvature of a joint fit of several layers.
 
 #include <ATen/core/Tensor.h>
 

@@ -34,7 +34,7 @@ void NormalEquations::add(const at::Tensor& x, const at::Tensor& y) {
           "Least squares: features [g, rows, F] and targets [g, rows, O] must have the same g and rows.");
   require(
       !xx_.defined() || (xx_.size(0) == x.size(0) && xx_.size(1) == x.size(2) && xy_.size(2) == y.size(2)),
-      "resampling", "Least squares: rows of other sizes than before.");
+      "resampling", "Least squares: the sizes of rows must not change between calls.");
   const at::Tensor a = x.to(at::kCPU, at::kDouble), b = y.to(at::kCPU, at::kDouble);
   add_to(xx_, at::bmm(a.transpose(1, 2), a));
   add_to(xy_, at::bmm(a.transpose(1, 2), b));
@@ -71,7 +71,7 @@ at::Tensor NormalEquations::variation(bool with_bias) const {
 }
 
 NormalEquations::Fit NormalEquations::solve(const at::Tensor& prior, double ridge, bool with_bias) const {
-  require(rows_ > 0, "resampling", "Least squares: there is no row.");
+  require(rows_ > 0, "resampling", "Least squares: at least one row is required.");
   const auto n = static_cast<double>(rows_);
   const at::Tensor w0 = prior.to(at::kDouble);
   at::Tensor a = xx_, c = xy_;
@@ -80,7 +80,7 @@ NormalEquations::Fit NormalEquations::solve(const at::Tensor& prior, double ridg
     c = c - product(x_, y_) / n;
   }
   require(at::isfinite(a).all().item<bool>() && at::isfinite(c).all().item<bool>(), "resampling",
-          "Least squares: the activations are not finite.");
+          "Least squares: the activations must be finite.");
   const at::Tensor least = kConstantVariation * xx_.diagonal(0, 1, 2).mean(1);
   const at::Tensor diagonal =
       at::maximum(a.diagonal(0, 1, 2).mean(1), least).clamp_min(std::numeric_limits<double>::min());
@@ -95,7 +95,8 @@ NormalEquations::Fit NormalEquations::solve(const at::Tensor& prior, double ridg
     delta = at::cholesky_solve(right, factor);
     if (at::isfinite(delta).all().item<bool>()) break;
   }
-  require(delta.defined(), "resampling", "Least squares: no ridge makes the normal equations regular.");
+  require(delta.defined(), "resampling",
+          "Least squares: the normal equations are singular for every ridge parameter.");
   Fit fit{w0 + delta.transpose(1, 2), {}};
   if (with_bias) fit.bias = (y_ - at::bmm(fit.weight, x_.unsqueeze(-1)).squeeze(-1)) / n;
   return fit;

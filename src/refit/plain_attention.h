@@ -1,12 +1,12 @@
 #pragma once
-// Attention in operators that can be differentiated forward.
+// Attention by operators with forward-mode derivatives.
 
 #include <ATen/Context.h>
 
 namespace inn {
 
-/// While it lives, torch computes attention by products and a softmax: its fused kernels have no forward
-/// derivative. As it was afterwards. The setting is the process's, as torch has no other.
+/// RAII: torch computes attention by matrix products and a softmax, because its fused kernels have no
+/// forward-mode derivative. Restored afterwards. The setting is process-wide.
 class PlainAttention {
  public:
   PlainAttention()

@@ -35,7 +35,8 @@ class Sweep {
 
   std::vector<LayerFit> run() {
     std::vector<LayerFit> results;
-    for (const auto& kept : plan_.kept) results.push_back({.layer = kept.layer, .kept = kept.reason});
+    for (const auto& skipped : plan_.skipped)
+      results.push_back({.layer = skipped.layer, .skip_reason = skipped.reason});
     const auto all = static_cast<int64_t>(plan_.fits.size());
     for (const auto& fit : plan_.fits) {
       const auto start = std::chrono::steady_clock::now();
@@ -52,12 +53,12 @@ class Sweep {
   LayerFit refit(const Fit& fit) {
     const auto& linear = fit.linear;
     LayerFit result{.layer = present_.network.state[linear.weight].name,
-                    .target = fit.residual ? "the sum that it ends in" : "its output"};
+                    .target = fit.residual ? "the residual sum that it ends in" : "its output"};
     const at::Tensor prior = weight_matrix(present_.network, linear).to(at::kDouble);
     result.features = prior.size(2);
     if (prior.size(2) > options_.most_features) {
-      result.kept = fmt::format("{} features are more than the {} that a fit may have", prior.size(2),
-                                options_.most_features);
+      result.skip_reason =
+          fmt::format("it has {} features; the limit is {}", prior.size(2), options_.most_features);
       return result;
     }
     const size_t position = position_for(linear.call);
@@ -76,7 +77,7 @@ class Sweep {
       try {
         return choose_ridge(kept_in, held_out, prior, prior_bias, linear.bias || fit.norm, options_.ridges);
       } catch (const std::invalid_argument&) {
-        raise<std::runtime_error>("resampling", "Layer '{}': its activations are not finite.", result.layer);
+        raise<std::runtime_error>("resampling", "Layer '{}': its activations must be finite.", result.layer);
       }
     }();
     set_weights(fit, choice.fit);
@@ -115,7 +116,7 @@ class Sweep {
     return std::clamp(kRowsPerFeature * features / positions, std::min(kLeastSamples, most), most);
   }
 
-  /// Where the replays may stand: before this call, and before every block that is still to be fit.
+  /// Where the activation caches may stand: before this call, and before every block that is still to be fit.
   size_t position_for(size_t call) const {
     size_t position = call;
     if (options_.gauss_newton_steps > 0)
@@ -217,7 +218,7 @@ std::vector<LayerFit> refit(Network& resampled, const AnalysedNetwork& source,
                             const std::map<GroupId, GroupMaps>& maps, const Calibration& calibration,
                             const RefitOptions& options) {
   check_held_out(options.held_out_every);
-  require(options.sweeps >= 1, "resampling", "Refit: at least one sweep is needed but got {}.",
+  require(options.sweeps >= 1, "resampling", "Refit: at least one sweep is required but got {}.",
           options.sweeps);
   const at::NoGradGuard no_grad;
   Network result = resampled;

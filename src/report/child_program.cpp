@@ -27,7 +27,7 @@ File temporary_file(const std::string& content) {
   File file(std::tmpfile());
   const bool written = file && std::fwrite(content.data(), 1, content.size(), file.get()) == content.size() &&
                        std::fflush(file.get()) == 0;
-  require<std::runtime_error>(written, "report", "A temporary file can't be written: {}.",
+  require<std::runtime_error>(written, "report", "A temporary file cannot be written: {}.",
                               std::strerror(errno));
   std::rewind(file.get());
   return file;
@@ -61,9 +61,10 @@ std::string run_child(const ChildProgram& program, const std::string& input) {
   const int failed = posix_spawnp(&child, name.c_str(), &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   require<std::runtime_error>(failed != ENOENT, "report",
-                              "{} needs the program {}, which is missing; on Debian: apt install {}",
+                              "{} requires the program {}, which was not found; on Debian: apt install {}",
                               program.purpose, name, program.package);
-  require<std::runtime_error>(failed == 0, "report", "{} can't be started: {}.", name, std::strerror(failed));
+  require<std::runtime_error>(failed == 0, "report", "{} cannot be started: {}.", name,
+                              std::strerror(failed));
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

@@ -1,5 +1,5 @@
 #pragma once
-// Which calls of a network become one node of its drawing, and what flows between nodes.
+// Nodes and edges of the drawing of a network.
 
 #include <cstdint>
 #include <string>
@@ -29,9 +29,9 @@ struct NetworkGraph {
   std::vector<Edge> edges;
 };
 
-/// Returns one node for each call that gives a tensor, or, where these are more than `most_nodes`, one for
-/// each run of calls of one module: of the deepest modules that give no more nodes, else of the outermost
-/// ones. Inputs and outputs are nodes beside them.
+/// Returns one node per call with a tensor result or, if these are more than `most_nodes`, one per run of
+/// calls of a module, at the deepest level of modules that does not exceed it, else of the outermost modules.
+/// Inputs and outputs are additional nodes.
 NetworkGraph graph_of(const Network& network, int64_t most_nodes);
 
 }  // namespace inn

@@ -90,8 +90,8 @@ std::vector<int64_t> channel_clusters(const AnalysedNetwork& source, GroupId gro
                                       uint64_t seed) {
   const int64_t n = source.groups.groups.at(group).width;
   require(count >= 1 && count <= n, "resampling",
-          "Group '{}': its {} channels make 1 to {} clusters but got {}.", source.groups.groups[group].name,
-          n, n, count);
+          "Group '{}': with {} channels the number of clusters must be in [1, {}] but got {}.",
+          source.groups.groups[group].name, n, n, count);
   const at::Tensor points = features_to_fold(source, group);
   std::mt19937_64 generator(seed);
   Clustering best;

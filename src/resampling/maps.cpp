@@ -80,13 +80,34 @@ const AxisMap* whole_map(size_t state, int64_t axis, const std::map<GroupId, Gro
   return nullptr;
 }
 
+/// Maps as tensors of each device and dtype take them, made once for all such tensors.
+class PreparedMaps {
+ public:
+  explicit PreparedMaps(const std::map<GroupId, GroupMaps>& maps) : maps_(maps) {}
+
+  const std::map<GroupId, GroupMaps>& of(const at::Tensor& tensor) {
+    const auto [found, added] = prepared_.try_emplace({tensor.device().str(), tensor.scalar_type()});
+    if (!added) return found->second;
+    for (const auto& [id, pair] : maps_) {
+      GroupMaps maps{pair.produce.prepared_for(tensor), pair.consume.prepared_for(tensor)};
+      for (const auto& [axis, map] : pair.whole) maps.whole.emplace(axis, map.prepared_for(tensor));
+      found->second.emplace(id, std::move(maps));
+    }
+    return found->second;
+  }
+
+ private:
+  const std::map<GroupId, GroupMaps>& maps_;
+  std::map<std::pair<std::string, c10::ScalarType>, std::map<GroupId, GroupMaps>> prepared_;
+};
+
 void check_maps(const Groups& groups, const std::map<GroupId, GroupMaps>& maps) {
   for (const auto& [id, pair] : maps) {
     const auto& group = groups.groups.at(id);
     if (pair.produce.is_identity() && pair.consume.is_identity() && pair.produce.cols() == group.width)
       continue;
     if (group.pinned)
-      raise("resampling", "Group '{}': it is pinned at width {}, since {}.", group.name, group.width,
+      raise("resampling", "Group '{}': cannot be resized from width {}: {}.", group.name, group.width,
             *group.pinned);
     require(pair.produce.cols() == group.width && pair.consume.cols() == group.width, "resampling",
             "Group '{}': maps must start at its width {} but start at {} and {}.", group.name, group.width,
@@ -124,7 +145,7 @@ GroupMaps first_channels(int64_t source_width, int64_t width) {
   return selection_maps(source_width, indices);
 }
 
-GroupMaps compose(const GroupMaps& after, const GroupMaps& before) {
+GroupMaps compose_maps(const GroupMaps& after, const GroupMaps& before) {
   return {after.produce.after(before.produce), after.consume.after(before.consume)};
 }
 
@@ -160,7 +181,7 @@ at::Tensor apply_maps(const Groups& groups, size_t state, const at::Tensor& tens
     if (!map.is_identity()) mapped.push_back({axis, std::move(map)});
   }
   if (mapped.empty()) return tensor;
-  const at::Tensor sampled = sample(tensor, mapped);
+  const at::Tensor sampled = sample_tensor(tensor, mapped);
   if (groups.bounded.at(state)) return sampled.clamp(tensor.min(), tensor.max());
   return sampled;
 }
@@ -171,7 +192,9 @@ std::vector<at::Tensor> apply_maps(const Groups& groups, const Network& network,
   std::set<size_t> mapped;
   for (const auto& [id, pair] : maps)
     for (const auto& member : groups.groups.at(id).members) mapped.insert(member.state);
-  for (const auto state : mapped) tensors[state] = apply_maps(groups, state, tensors[state], maps);
+  PreparedMaps prepared(maps);
+  for (const auto state : mapped)
+    tensors[state] = apply_maps(groups, state, tensors[state], prepared.of(tensors[state]));
   return tensors;
 }
 

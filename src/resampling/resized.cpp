@@ -36,7 +36,7 @@ std::vector<Member> placed_anew(const Groups& groups, GroupId id) {
 
 }  // namespace
 
-Groups resized(const Groups& groups, const std::map<GroupId, int64_t>& widths) {
+Groups resized_groups(const Groups& groups, const std::map<GroupId, int64_t>& widths) {
   Groups result = groups;
   std::vector<int64_t> all;
   for (const auto& group : groups.groups) all.push_back(group.width);
@@ -51,7 +51,7 @@ Groups resized(const Groups& groups, const std::map<GroupId, int64_t>& widths) {
 
 AnalysedNetwork resample_with_groups(const AnalysedNetwork& source,
                                      const std::map<GroupId, GroupMaps>& maps) {
-  return {resample(source, maps), resized(source.groups, widths_of(maps))};
+  return {resample(source, maps), resized_groups(source.groups, widths_of(maps))};
 }
 
 }  // namespace inn

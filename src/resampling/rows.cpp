@@ -26,9 +26,10 @@ at::Tensor member_rows(const Network& network, const Member& member, int64_t wid
 std::vector<int64_t> smooth_order(const AnalysedNetwork& source, GroupId group, uint64_t seed) {
   const int64_t width = source.groups.groups.at(group).width;
   std::vector<at::Tensor> rows;
-  for (const auto& member : source.groups.groups[group].members)
-    if (source.network.state[member.state].tensor.is_floating_point())
-      rows.push_back(member_rows(source.network, member, width));
+  for (const auto& member : source.groups.groups[group].members) {
+    const at::Tensor tensor = source.network.state[member.state].tensor.detach();
+    if (tensor.is_floating_point()) rows.push_back(member_rows(tensor, member, width));
+  }
   return shortest_path(path_cost(rows), {.seed = seed});
 }
 

@@ -9,6 +9,7 @@
 
 #include "inn/core/error.h"
 #include "inn/grid/grid.h"
+#include "inn/network/training_arguments.h"
 #include "inn/resampling/maps.h"
 
 namespace inn {
@@ -20,7 +21,7 @@ at::Tensor flat(const std::vector<c10::IValue>& outputs) {
   for (const auto& output : outputs)
     if (output.isTensor() && output.toTensor().is_floating_point())
       parts.push_back(output.toTensor().flatten().to(at::kDouble));
-  require(!parts.empty(), "resampling", "The network gives no floating point tensor to compare.");
+  require(!parts.empty(), "resampling", "The network must return a floating-point tensor to compare.");
   return at::cat(parts);
 }
 
@@ -65,9 +66,9 @@ GroupMaps permutation_of(int64_t width, at::Generator& generator) {
 constexpr double kRounding = 1e-14, kMostAmplified = 1e4;
 constexpr int kMostHalvings = 3;
 
-class Proof {
+class Verifier {
  public:
-  Proof(const AnalysedNetwork& source, const VerifyOptions& options)
+  Verifier(const AnalysedNetwork& source, const VerifyOptions& options)
       : source_(source),
         options_(options),
         generator_(at::detail::createCPUGenerator(options.seed)),
@@ -78,7 +79,7 @@ class Proof {
       entry.tensor = at::empty({0}, entry.tensor.options().requires_grad(false));
     source_.network.to(at::kDouble);
     for (const auto& entry : source_.network.state) dtypes_.push_back(entry.tensor.scalar_type());
-    source_.network.set_training(false);
+    turn_off_dropout(source_.network);
     inputs_ = random_inputs(source_.network, options.seed);
     expected_ = run({});
     for (int halved = 0; options.redraw && halved < kMostHalvings && amplifies_rounding(); ++halved) {
@@ -87,17 +88,17 @@ class Proof {
     }
   }
 
-  GroupVerification prove(GroupId id) {
+  GroupVerification verify(GroupId id) {
     const auto& group = source_.groups.groups[id];
-    return prove({.group = id, .name = group.name, .width = group.width}, {id});
+    return verify({.group = id, .name = group.name, .width = group.width}, {id});
   }
 
   GroupVerification verify_together() {
-    return prove({.group = 0, .name = "all groups", .width = 0}, source_.groups.select({}));
+    return verify({.group = 0, .name = "all groups", .width = 0}, source_.groups.select({}));
   }
 
  private:
-  GroupVerification prove(GroupVerification verification, const std::vector<GroupId>& ids) {
+  GroupVerification verify(GroupVerification verification, const std::vector<GroupId>& ids) {
     try {
       permute(ids, verification);
       change_width(ids, verification);
@@ -167,7 +168,7 @@ class Proof {
       }
       const auto outputs = run(maps);
       if (outputs.sizes() != expected_.sizes() && verification.failure.empty())
-        verification.failure = fmt::format("at width {} the outputs have other sizes", shown);
+        verification.failure = fmt::format("at width {} the sizes of the outputs change", shown);
       verification.widths.push_back(shown);
     }
   }
@@ -191,7 +192,7 @@ std::vector<c10::IValue> random_inputs(const Network& network, uint64_t seed) {
   for (const auto id : network.inputs) {
     const auto& value = network.values[id];
     require(value.kind == Value::Kind::tensor, "resampling",
-            "Input '{}' is no tensor; examples are made of tensors only.", value.name);
+            "Input '{}': must be a tensor; other example inputs cannot be generated.", value.name);
     const bool floating = c10::isFloatingType(value.dtype);
     if (floating) {
       inputs.emplace_back(at::randn(value.sizes, generator, at::TensorOptions(value.dtype)));
@@ -205,19 +206,19 @@ std::vector<c10::IValue> random_inputs(const Network& network, uint64_t seed) {
 
 std::vector<GroupVerification> verify_groups(const AnalysedNetwork& source, const VerifyOptions& options) {
   at::NoGradGuard no_grad;
-  Proof verification(source, options);
+  Verifier verification(source, options);
   std::vector<GroupVerification> verifications;
   const auto ids = source.groups.select({});
   for (size_t k = 0; k < ids.size(); ++k) {
     if (options.progress) options.progress(k, ids.size());
-    verifications.push_back(verification.prove(ids[k]));
+    verifications.push_back(verification.verify(ids[k]));
   }
   return verifications;
 }
 
 GroupVerification verify_together(const AnalysedNetwork& source, const VerifyOptions& options) {
   at::NoGradGuard no_grad;
-  return Proof(source, options).verify_together();
+  return Verifier(source, options).verify_together();
 }
 
 }  // namespace inn

@@ -16,7 +16,7 @@ constexpr double kLeastVariation = 1e-12;
 /// Sums over all outputs: Σ (a − b)², Σ b², Σ b, outputs, agreeing places, places.
 at::Tensor sums_of(const at::Tensor& a, const at::Tensor& b) {
   require(b.dim() >= 2 && a.sizes() == b.sizes(), "train",
-          "Agreement: outputs must have two axes or more and one size but are [{}] and [{}].",
+          "Agreement: outputs must have the same size and at least two axes but are [{}] and [{}].",
           fmt::join(a.sizes(), ", "), fmt::join(b.sizes(), ", "));
   const int64_t axis = b.dim() >= 4 ? 1 : -1;
   const auto same = a.argmax(axis) == b.argmax(axis);

@@ -19,7 +19,7 @@ using nlohmann::json;
 using TensorDict = c10::Dict<std::string, at::Tensor>;
 using Tensors = std::map<std::string, at::Tensor>;
 
-constexpr int kVersion = 4;
+constexpr int kVersion = 5;
 /// Between the name of a parameter and what the optimizer remembers of it. Names of parameters have dots
 /// only.
 constexpr char kSeparator = '/';
@@ -95,7 +95,7 @@ c10::IValue load_pickle(const std::filesystem::path& path) {
   return torch::jit::readArchiveAndTensors("data", "", "", std::nullopt, std::nullopt, std::nullopt, reader);
 }
 
-Checkpoint parse(const std::filesystem::path& path) {
+Checkpoint read_file(const std::filesystem::path& path) {
   const auto root = load_pickle(path).toGenericDict();
   Checkpoint checkpoint = from_meta(json::parse(root.at("meta").toStringRef()));
   checkpoint.model = tensors_of(root.at("model"));
@@ -143,15 +143,15 @@ void write_checkpoint(const std::filesystem::path& path, const Checkpoint& check
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {
   require<std::runtime_error>(static_cast<bool>(std::ifstream(path, std::ios::binary)), "train",
-                              "Checkpoint '{}': the file can't be opened.", path.string());
+                              "Checkpoint '{}': the file cannot be opened.", path.string());
   // Whatever is wrong with the file, torch and the JSON reader say so in types of their own.
   try {
-    return parse(path);
+    return read_file(path);
   } catch (const c10::Error& error) {
-    raise<std::runtime_error>("train", "Checkpoint '{}': the file is damaged or no checkpoint ({}).",
+    raise<std::runtime_error>("train", "Checkpoint '{}': the file is corrupt or not a checkpoint ({}).",
                               path.string(), error.what_without_backtrace());
   } catch (const std::exception& error) {
-    raise<std::runtime_error>("train", "Checkpoint '{}': the file is damaged or no checkpoint ({}).",
+    raise<std::runtime_error>("train", "Checkpoint '{}': the file is corrupt or not a checkpoint ({}).",
                               path.string(), error.what());
   }
 }

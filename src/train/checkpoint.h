@@ -1,5 +1,5 @@
 #pragma once
-// All that a training run must know to go on as if it had never stopped.
+// The complete state of a training run, for resuming.
 
 #include <ATen/core/Tensor.h>
 
@@ -14,7 +14,7 @@
 namespace inn {
 
 struct Checkpoint {
-  /// What the run was started with, as text: another run may not go on with it.
+  /// The settings of the run, as text; a run with other settings cannot resume from it.
   std::map<std::string, std::string> run;
 
   int64_t epoch = 0, batch = 0;  // the next ones
@@ -32,14 +32,14 @@ struct Checkpoint {
 };
 
 /// Writes it as a file that torch.load(…, weights_only=False) reads too: {"meta": JSON, "model": …,
-/// "average": …, "best": …, "optimizer": …, "generators": …, "penalty": …}. The file is there whole or not at
-/// all. Throws std::runtime_error.
+/// "average": …, "best": …, "optimizer": …, "generators": …, "penalty": …}. Written atomically. Throws
+/// std::runtime_error.
 void write_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
 
-/// Throws std::runtime_error, naming the file, where it is missing, damaged or no checkpoint.
+/// Throws std::runtime_error naming the file if it is missing, corrupt or not a checkpoint.
 Checkpoint read_checkpoint(const std::filesystem::path& path);
 
-/// The figures of an epoch that it has, by their names.
+/// The available figures of an epoch, by name.
 std::vector<std::pair<const char*, double>> figures(const EpochRecord& record);
 
 /// An epoch as one object of JSON, without line breaks, and back.

@@ -16,7 +16,7 @@ constexpr int64_t kCalibrationBatch = 64;
 
 Calibration calibration_of(const CalibrationData& data, const Network& network, Measured needs) {
   require(needs == Measured::activations || data.samples.has_classes(), "train",
-          "Calibration '{}': it has no labels of classes, which this method needs.", data.samples.source);
+          "Calibration '{}': this method requires class labels, but the data has none.", data.samples.source);
   // A sample's own gradient costs a pass over its whole batch.
   const int64_t size = needs == Measured::squared_gradients ? 1 : kCalibrationBatch;
   const Batches batches(
@@ -29,7 +29,7 @@ Calibration calibration_of(const CalibrationData& data, const Network& network, 
             if (index >= epoch->size()) return std::nullopt;
             const Batch batch = (*epoch)[index];
             require<std::runtime_error>(!batch.empty(), "train",
-                                        "Calibration '{}': all images of batch {} are damaged.", source,
+                                        "Calibration '{}': all images of batch {} are corrupt.", source,
                                         index);
             const auto labels = batch.labels.defined() ? batch.labels.to(place.device()) : at::Tensor();
             return CalibrationBatch{{to_input_options(batch.inputs, place)}, labels};
@@ -37,7 +37,8 @@ Calibration calibration_of(const CalibrationData& data, const Network& network, 
           .loss =
               [](const std::vector<c10::IValue>& outputs, const CalibrationBatch& batch) {
                 require(outputs.size() == 1 && outputs[0].isTensor(), "train",
-                        "The network must give one tensor for a loss but gives {} outputs.", outputs.size());
+                        "The network must return one tensor to compute a loss but returns {} outputs.",
+                        outputs.size());
                 const auto scores =
                     scores_of(outputs[0].toTensor(), batch.labels, batch.labels.max().item<int64_t>() + 1);
                 return at::cross_entropy_loss(scores.outputs, scores.labels, {}, at::Reduction::None)

@@ -35,14 +35,14 @@ Scores scores_of(const at::Tensor& outputs, const at::Tensor& labels, int64_t cl
     const bool column = labels.dim() == 1 && outputs.dim() == 2 && outputs.size(1) == 1;
     const auto targets = column ? labels.unsqueeze(1) : labels;
     require(outputs.sizes() == targets.sizes(), "train",
-            "For targets [{}] the network must give outputs of their size but gives [{}].",
+            "For targets [{}] the network must return outputs of the same size but returns [{}].",
             fmt::join(labels.sizes(), ", "), fmt::join(outputs.sizes(), ", "));
     return {outputs, targets};
   }
   const bool fits =
       outputs.dim() == labels.dim() + 1 && outputs.sizes().slice(0, labels.dim()) == labels.sizes();
   require(fits && outputs.size(-1) >= classes, "train",
-          "For labels [{}] of {} classes the network must give [{}, at least {}] outputs but gives [{}].",
+          "For labels [{}] of {} classes the network must return [{}, at least {}] outputs but returns [{}].",
           fmt::join(labels.sizes(), ", "), classes, fmt::join(labels.sizes(), ", "), classes,
           fmt::join(outputs.sizes(), ", "));
   return {outputs.flatten(0, -2), labels.flatten()};
@@ -91,7 +91,7 @@ EvalResult evaluate_forward(const std::function<at::Tensor(const at::Tensor&)>& 
     count += classes_known ? labels.numel() : labels.size(0);
     progress.advance(labels.size(0));
   }
-  require<std::runtime_error>(count > 0, "train", "Data set '{}': all its samples are damaged.", data.source);
+  require<std::runtime_error>(count > 0, "train", "Data set '{}': all its samples are corrupt.", data.source);
   const auto totals = sums.cpu();
   if (!classes_known) {
     const auto samples = static_cast<double>(count);

@@ -1,5 +1,5 @@
 #pragma once
-// torch's own generators, from which dropout draws.
+// torch's random generators, which dropout uses.
 
 #include <ATen/core/Generator.h>
 #include <c10/core/Device.h>
@@ -13,7 +13,7 @@ namespace inn {
 /// Returns torch's generators of the CPU and of `device`, by the name of the device.
 std::map<std::string, at::Generator> torch_generators(c10::Device device);
 
-/// While it lives, torch's generators draw from a seed of their own.
+/// RAII: torch's generators use the given seed; their state is restored afterwards.
 class SeededGenerators {
  public:
   SeededGenerators(c10::Device device, uint64_t seed);

@@ -25,7 +25,7 @@ LossEntry distance_loss(std::string name, std::string doc,
   const auto mean = [name, distance](const at::Tensor& outputs, const at::Tensor& targets,
                                      const TrainOptions&) {
     require(outputs.sizes() == targets.sizes(), "train",
-            "Loss '{}': it is for floating targets, of the size of the outputs [{}], but got [{}].", name,
+            "Loss '{}': requires floating-point targets of the size of the outputs [{}] but got [{}].", name,
             fmt::join(outputs.sizes(), ", "), fmt::join(targets.sizes(), ", "));
     return distance(outputs, targets, at::Reduction::Mean);
   };
@@ -35,29 +35,25 @@ LossEntry distance_loss(std::string name, std::string doc,
 }  // namespace
 
 LossEntry mse() {
-  return distance_loss("mse", "the mean square of outputs minus floating targets", at::mse_loss);
+  return distance_loss("mse", "mean squared error for floating-point targets", at::mse_loss);
 }
 
-LossEntry l1() {
-  return distance_loss("l1", "the mean of the absolute values of outputs minus floating targets",
-                       at::l1_loss);
-}
+LossEntry l1() { return distance_loss("l1", "mean absolute error for floating-point targets", at::l1_loss); }
 
 LossEntry cross_entropy() {
-  return {
-      .name = "cross_entropy",
-      .doc = "cross entropy of the softmax of the outputs with the labels, smoothed as label_smoothing says",
-      .mean =
-          [](const at::Tensor& outputs, const at::Tensor& labels, const TrainOptions& options) {
-            require(!labels.is_floating_point(), "train",
-                    "Loss 'cross_entropy': labels must be classes but are of {}; 'mse' and 'l1' take "
-                    "floating targets.",
-                    c10::toString(labels.scalar_type()));
-            constexpr int64_t kIgnoreNone = -100;
-            return at::cross_entropy_loss(outputs, labels, {}, at::Reduction::Mean, kIgnoreNone,
-                                          options.label_smoothing);
-          },
-      .distance = divergence};
+  return {.name = "cross_entropy",
+          .doc = "softmax cross entropy for class labels, with label_smoothing",
+          .mean =
+              [](const at::Tensor& outputs, const at::Tensor& labels, const TrainOptions& options) {
+                require(!labels.is_floating_point(), "train",
+                        "Loss 'cross_entropy': labels must be classes but are {}; use 'mse' or 'l1' for "
+                        "floating-point targets.",
+                        c10::toString(labels.scalar_type()));
+                constexpr int64_t kIgnoreNone = -100;
+                return at::cross_entropy_loss(outputs, labels, {}, at::Reduction::Mean, kIgnoreNone,
+                                              options.label_smoothing);
+              },
+          .distance = divergence};
 }
 
 }  // namespace inn::recipes

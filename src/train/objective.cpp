@@ -19,18 +19,18 @@ Objective::Objective(NetworkModuleImpl& model, const TrainOptions& options, int6
       passes_(parse_width_rule(options.width_rule)) {
   const bool draws = integral_ != nullptr && integral_->draws_widths();
   require(draws || passes_ == std::vector<PassWidth>{WidthDraw::random}, "train",
-          "Width rule '{}': it is for integral models that draw their widths.", options.width_rule);
+          "Width rule '{}': requires an integral model with width distributions.", options.width_rule);
   const auto dtype = c10::typeMetaToScalarType(place_.dtype());
-  require(!options.bfloat16 || dtype == at::kFloat, "train",
-          "bfloat16: the model must be of float32 but is of {}.", c10::toString(dtype));
+  require(!options.bfloat16 || dtype == at::kFloat, "train", "bfloat16: the model must be float32 but is {}.",
+          c10::toString(dtype));
   const auto& distillation = options.distillation;
   require(!distillation.in_place || (passes_[0] == PassWidth(WidthDraw::widest) && passes_.size() > 1),
           "train",
-          "Distillation in place: the rule's first pass of several must be the widest, as in 'sandwich', but "
-          "the rule is '{}'.",
+          "In-place distillation: the width rule must have several passes and start with the widest, such as "
+          "'sandwich', but is '{}'.",
           options.width_rule);
   require(loss_.distance || !(distillation.in_place || distillation.source), "train",
-          "Loss '{}': it has no distance to a teacher's outputs, so it can't be distilled with.", loss_.name);
+          "Loss '{}': cannot be used for distillation.", loss_.name);
   if (!distillation.source) return;
   teacher_ = *distillation.source;
   teacher_->set_training(false);
@@ -63,7 +63,7 @@ Objective::Value Objective::backward(const Batch& batch) {
     const auto scores = forward(inputs, labels);
     auto loss = loss_.mean(scores.outputs, scores.labels, options_);
     require(!taught.defined() || taught.sizes() == scores.outputs.sizes(), "train",
-            "Distillation: the source gives [{}] for a batch but the network [{}].",
+            "Distillation: for one batch the teacher returns [{}] but the network returns [{}].",
             fmt::join(taught.defined() ? taught.sizes() : at::IntArrayRef(), ", "),
             fmt::join(scores.outputs.sizes(), ", "));
     if (taught.defined())

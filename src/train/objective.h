@@ -1,5 +1,5 @@
 #pragma once
-// What one step minimizes.
+// The objective of a training step.
 
 #include <ATen/core/Tensor.h>
 
@@ -14,11 +14,10 @@
 
 namespace inn {
 
-/// The mean over the passes of a step: each a forward at widths of its own, with a loss that may have a
-/// teacher.
+/// The mean loss over the passes of a step, each a forward pass at its own widths, optionally with a teacher.
 class Objective {
  public:
-  /// Throws std::invalid_argument where the rule of widths or the distillation does not fit the model.
+  /// Throws std::invalid_argument if the width rule or the distillation does not fit the model.
   Objective(NetworkModuleImpl& model, const TrainOptions& options, int64_t classes);
 
   struct Value {

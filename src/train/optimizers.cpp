@@ -80,7 +80,7 @@ OptimizerEntry adam_like(std::string name, std::string doc) {
 
 OptimizerEntry sgd() {
   return {.name = "sgd",
-          .doc = "stochastic gradient descent with Nesterov's momentum",
+          .doc = "stochastic gradient descent with Nesterov momentum",
           .make =
               [](const Tensors& decayed, const Tensors& plain, const TrainOptions& options) {
                 torch::optim::SGDOptions own(options.learning_rate);
@@ -93,7 +93,7 @@ OptimizerEntry sgd() {
 
 OptimizerEntry adam() {
   return adam_like<torch::optim::Adam, torch::optim::AdamOptions, torch::optim::AdamParamState>(
-      "adam", "Adam (Kingma and Ba, ICLR 2015), the decay being part of the gradient");
+      "adam", "Adam (Kingma and Ba, ICLR 2015), with weight decay added to the gradient");
 }
 
 OptimizerEntry adamw() {

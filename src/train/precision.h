@@ -6,8 +6,8 @@
 
 namespace inn {
 
-/// While it lives and `on`, torch's autocast to bfloat16 is on for the device: products of matrices and
-/// convolutions are of bfloat16, what needs more is of float32, and so are the weights and their gradients.
+/// RAII: if `on`, enables torch's autocast to bfloat16 for the device: matrix products and convolutions use
+/// bfloat16, other operators, weights and gradients float32.
 class BFloat16Guard {
  public:
   BFloat16Guard(c10::Device device, bool on);

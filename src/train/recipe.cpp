@@ -23,7 +23,7 @@ std::vector<OptimizerEntry>& optimizer_table() {
 std::vector<ScheduleEntry>& schedule_table() {
   static std::vector<ScheduleEntry> table{
       {.name = "cosine",
-       .doc = "falls to 0 along half a cosine (Loshchilov and Hutter, ICLR 2017)",
+       .doc = "cosine annealing to 0 (Loshchilov and Hutter, ICLR 2017)",
        .factor = [](double progress) { return 0.5 * (1 + std::cos(std::numbers::pi * progress)); }},
       {.name = "constant", .doc = "stays", .factor = [](double) { return 1.0; }}};
   return table;
@@ -37,11 +37,11 @@ std::vector<LossEntry>& loss_table() {
 std::vector<WidthRuleEntry>& width_rule_table() {
   static std::vector<WidthRuleEntry> table{
       {.name = "random",
-       .doc = "drawn widths, one pass each",
+       .doc = "random widths, one pass each",
        .draws = 1,
        .passes = [](int64_t draws) { return std::vector<WidthDraw>(draws, WidthDraw::random); }},
       {.name = "sandwich",
-       .doc = "the widest, the narrowest and drawn widths (Yu and Huang, ICCV 2019)",
+       .doc = "the widest, the narrowest and random widths (Yu and Huang, ICCV 2019)",
        .draws = 2,
        .passes = [](int64_t draws) {
          std::vector<WidthDraw> passes(draws + 2, WidthDraw::random);
@@ -55,13 +55,13 @@ std::vector<WidthRuleEntry>& width_rule_table() {
 template <class Entry>
 void add(std::vector<Entry>& table, const char* kind, Entry entry) {
   for (const auto& known : table)
-    require(known.name != entry.name, "train", "The {} '{}': the name is taken.", kind, entry.name);
+    require(known.name != entry.name, "train", "The {} '{}': the name is already in use.", kind, entry.name);
   table.push_back(std::move(entry));
 }
 
 /// Whether the whole of the text is a number, which it then sets.
 template <class Number>
-bool read_number(std::string_view text, Number& number) {
+bool parse_number(std::string_view text, Number& number) {
   const char* end = text.data() + text.size();
   const auto [last, error] = std::from_chars(text.data(), end, number);
   return !text.empty() && last == end && error == std::errc();
@@ -99,20 +99,22 @@ std::vector<PassWidth> parse_width_rule(const std::string& text) {
   const auto colon = drawn.find(':');
   const auto& rule = find_width_rule(std::string(drawn.substr(0, colon)));
   int64_t draws = rule.draws;
-  const bool is_count = colon == drawn.npos || read_number(drawn.substr(colon + 1), draws);
+  const bool is_count = colon == drawn.npos || parse_number(drawn.substr(colon + 1), draws);
   require(is_count && draws >= 0 && draws <= kMostDraws, "train",
-          "Width rule '{}': must be NAME or NAME:N, N random widths in [0, {}].", text, kMostDraws);
+          "Width rule '{}': must be NAME or NAME:N with the number N of random widths in [0, {}].", text,
+          kMostDraws);
   const auto random = rule.passes(draws);
   std::vector<PassWidth> passes(random.begin(), random.end());
   for (auto at = comma; at != text.npos; at = text.find(',', at + 1)) {
     const auto word = text.substr(at + 1, text.find(',', at + 1) - at - 1);
     double fraction = 0;
-    require(read_number(word, fraction) && fraction > 0 && fraction <= 1, "train",
-            "Width rule '{}': '{}' must be a fraction of all widths in (0, 1], as 0.75 in 'sandwich:1,0.75'.",
-            text, word);
+    require(
+        parse_number(word, fraction) && fraction > 0 && fraction <= 1, "train",
+        "Width rule '{}': '{}' must be a fraction of all widths in (0, 1], e.g. 0.75 in 'sandwich:1,0.75'.",
+        text, word);
     passes.emplace_back(fraction);
   }
-  require(!passes.empty(), "train", "Width rule '{}': it has no pass.", text);
+  require(!passes.empty(), "train", "Width rule '{}': must have at least one pass.", text);
   return passes;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The optimizers and losses that the tables begin with.
+// The built-in optimizers and losses.
 
 #include "inn/train/recipe.h"
 

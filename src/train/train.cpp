@@ -35,14 +35,14 @@ void check(const TrainOptions& options) {
   require(options.ema >= 0 && options.ema < 1, "train", "ema must be in [0, 1) but got {}.", options.ema);
   at_least("patience", options.patience, int64_t{0});
   require(options.metric || !(options.keep_best || options.patience > 0), "train",
-          "keep_best and patience go by a metric, and there is none.");
+          "keep_best and patience require a metric.");
   const auto& taught = options.distillation;
   require(taught.weight >= 0 && taught.weight <= 1, "train",
           "The weight of the distillation must be in [0, 1] but got {}.", taught.weight);
   require(taught.temperature > 0 && std::isfinite(taught.temperature), "train",
-          "The temperature of the distillation must be a finite number above 0 but got {}.",
-          taught.temperature);
-  require(!options.resume || !options.checkpoint.empty(), "train", "resume needs the path of a checkpoint.");
+          "The temperature of the distillation must be finite and positive but got {}.", taught.temperature);
+  require(!options.resume || !options.checkpoint.empty(), "train",
+          "resume requires the path of a checkpoint.");
   find_schedule(options.schedule);
   if (!options.regularizer.empty()) find_regularizer(options.regularizer);
 }
@@ -53,13 +53,16 @@ class ModelGuard {
   explicit ModelGuard(NetworkModuleImpl& model)
       : model_(model), integral_(dynamic_cast<IntegralModelImpl*>(&model)) {
     if (integral_ == nullptr) return;
+    for (const auto& group : integral_->groups()) grids_.push_back(group.shared_grid());
     for (const auto& group : integral_->groups()) widths_.push_back(group.width());
   }
   ~ModelGuard() {
     model_.eval();
     if (integral_ != nullptr) integral_->set_pass_width(WidthDraw::random);
     for (size_t g = 0; g < widths_.size(); ++g)
-      if (auto& group = integral_->groups()[g]; group.width() != widths_[g]) group.resize(widths_[g]);
+      if (auto& group = integral_->groups()[g];
+          group.width() != widths_[g] && group.shared_grid() != grids_[g])
+        group.resize(widths_[g]);
   }
   ModelGuard(const ModelGuard&) = delete;
   ModelGuard& operator=(const ModelGuard&) = delete;
@@ -68,6 +71,7 @@ class ModelGuard {
   NetworkModuleImpl& model_;
   IntegralModelImpl* integral_;
   std::vector<int64_t> widths_;
+  std::vector<std::shared_ptr<const Grid>> grids_;
 };
 
 }  // namespace

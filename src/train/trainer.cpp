@@ -56,12 +56,18 @@ Trainer::Trainer(NetworkModuleImpl& model, const Dataset& data, const Normalizat
   optimizer_ = optimizer_entry_.make(decayed, plain, options);
   state_.run = run_description();
   if (options_.ema > 0) average_.emplace(model_tensors(), options_.ema);
-  if (!options_.regularizer.empty() || options_.growing_penalty > 0)
-    regularized_ = integral_ != nullptr ? AnalysedNetwork{integral_->network(), integral_->structure()}
-                                        : analyse_as_written(model_.network());
+  if (!options_.regularizer.empty() || options_.growing_penalty > 0) regularized_ = regularized_network();
   if (options_.growing_penalty > 0)
     growing_.emplace(*regularized_, regularized_->groups.select({}),
                      GrowingPenalty::Options{.step = options_.growing_penalty});
+}
+
+std::shared_ptr<const AnalysedNetwork> Trainer::regularized_network() const {
+  // An integral model's own is shared: it lives as long as the model, which outlives the run.
+  if (integral_ != nullptr) return {std::shared_ptr<void>(), &integral_->source()};
+  const auto& rules = options_.rules;
+  return std::make_shared<const AnalysedNetwork>(
+      analyse_as_written(model_.network(), rules ? *rules : RuleTable::standard()));
 }
 
 TrainResult Trainer::run() {
@@ -144,8 +150,7 @@ void Trainer::step(const Batch& batch) {
 
 void Trainer::grow_penalty() {
   if (!growing_) return;
-  const AnalysedNetwork now{model_.network(), regularized_->groups};
-  growing_->grow(importance_scores(now, now.groups.select({}), find_importance("l2")));
+  growing_->grow(importance_scores(*regularized_, regularized_->groups.select({}), find_importance("l2")));
 }
 
 void Trainer::regularize() const {
@@ -166,7 +171,7 @@ std::optional<double> Trainer::accuracy() const {
 }
 
 void Trainer::finish_epoch() {
-  require<std::runtime_error>(state_.seen > 0, "train", "Data set '{}': all its samples are damaged.",
+  require<std::runtime_error>(state_.seen > 0, "train", "Data set '{}': all its samples are corrupt.",
                               batches_.dataset().source);
   require_finite_weights();
   const int64_t last = (state_.epoch + 1) * batches_.size() - 1;
@@ -223,7 +228,8 @@ void Trainer::recalibrate_source() {
   if (integral_ == nullptr || !weights_learn_ || options_.recalibration_batches == 0 || options_.epochs == 0)
     return;
   bool elsewhere = integral_->draws_widths();
-  for (const auto& group : integral_->groups()) elsewhere |= group.width() != group.source_width();
+  for (const auto& group : integral_->groups())
+    elsewhere |= group.width() != group.source_width() || group.grid().kind() == "random";
   if (!elsewhere) return;
   Network source = model_.network();  // shares the model's tensors
   auto all = batches_.options();
@@ -243,7 +249,7 @@ void Trainer::stop(const std::string& what, int64_t batch) const {
 void Trainer::require_finite_weights() const {
   for (const auto& [name, parameter] : learning_)
     if (!at::isfinite(parameter.detach()).all().item<bool>())
-      stop(fmt::format("'{}' has a number that is not finite", name), state_.batch - 1);
+      stop(fmt::format("'{}' contains a non-finite number", name), state_.batch - 1);
 }
 
 }  // namespace inn

@@ -28,32 +28,33 @@ class Trainer {
   TrainResult run();
 
  private:
-  /// Runs the rest of the epoch that the state stands in. False: Ctrl-C ended it.
+  /// Runs the rest of the current epoch. Returns false if interrupted by Ctrl-C.
   bool run_epoch();
   void step(const Batch& batch);
-  /// The coefficients of the growing penalty grow, by the weights as they are.
+  /// Increases the coefficients of the growing penalty, by the current weights.
   void grow_penalty();
-  /// Adds the gradients of the terms of the regularizer and of the growing penalty, where there are such.
+  /// Adds the gradients of the regularizer and of the growing penalty, if any.
   void regularize() const;
-  /// Of the epoch so far; none of a regression.
+  /// Accuracy of the epoch so far; none for a regression.
   std::optional<double> accuracy() const;
   void finish_epoch();
-  /// Asks for the metric, and keeps the weights where it is the best so far.
+  /// Evaluates the metric and keeps the weights if it is the best so far.
   std::optional<double> measure();
-  /// The record with the best metric, the first of equals; null where there is none.
+  /// The record with the best metric (the first for ties); null if there is none.
   const EpochRecord* best_record() const;
-  /// Whether the best epoch is so long ago that the run ends.
+  /// Whether patience is exhausted.
   bool out_of_patience() const;
-  /// The model gets the weights that the run is for: the best ones, or the averages, or its own.
+  /// Sets the final weights: the best ones, the averages, or the current ones.
   void take_result();
-  /// Measures batch norm's statistics where the steps could not keep them.
+  /// Recalibrates batch norm if the steps could not track its statistics.
   void recalibrate_source();
 
+  std::shared_ptr<const AnalysedNetwork> regularized_network() const;
   NamedTensors model_tensors() const;
   std::map<std::string, std::string> run_description() const;
   void save() const;
   void resume();
-  /// Writes the epochs so far into the log, so that a line is there once however often the run was resumed.
+  /// Writes the epochs so far to the log, each once, however often the run was resumed.
   void begin_logs() const;
   void append_logs(const EpochRecord& record) const;
   void check(const Checkpoint& kept) const;
@@ -61,7 +62,7 @@ class Trainer {
   void restore_generators(const Checkpoint& kept);
   void restore_penalty(const Checkpoint& kept);
   [[noreturn]] void refuse(const std::string& why) const;
-  /// Raises what stops a run whose numbers have left the finite ones.
+  /// Throws the error for non-finite numbers.
   [[noreturn]] void stop(const std::string& what, int64_t batch) const;
   void require_finite_weights() const;
 
@@ -72,8 +73,8 @@ class Trainer {
   Objective objective_;
   const OptimizerEntry& optimizer_entry_;
   at::TensorOptions place_;
-  bool weights_learn_;                          // not only grids
-  std::optional<AnalysedNetwork> regularized_;  // whose groups the regularizers are for
+  bool weights_learn_;                                  // not only grids
+  std::shared_ptr<const AnalysedNetwork> regularized_;  // whose groups the regularizers are for
   std::optional<GrowingPenalty> growing_;
   std::map<std::string, at::Tensor> learning_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;

@@ -15,84 +15,11 @@
 #include "trainer.h"
 
 namespace inn {
-namespace {
-
-/// A number that another network is unlikely to have.
-uint64_t hash_of(const Network& network) {
-  uint64_t hash = 0;
-  for (const auto& entry : network.state) {
-    const auto bytes = entry.tensor.detach().cpu().contiguous();
-    const std::string_view text(static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes());
-    hash = hash * 31 + std::hash<std::string_view>()(text);
-  }
-  return hash;
-}
-
-/// Whether convolutions are laid out with their channels last, which sums in another order.
-bool has_channels_last(const Network& network) {
-  return std::any_of(network.state.begin(), network.state.end(), [](const StateEntry& entry) {
-    return entry.tensor.dim() == 4 && !entry.tensor.is_contiguous() &&
-           entry.tensor.is_contiguous(at::MemoryFormat::ChannelsLast);
-  });
-}
-
-}  // namespace
-
 NamedTensors Trainer::model_tensors() const {
   NamedTensors tensors;
   for (const auto& parameter : model_.named_parameters()) tensors.emplace(parameter.key(), parameter.value());
   for (const auto& buffer : model_.named_buffers()) tensors.emplace(buffer.key(), buffer.value());
   return tensors;
-}
-
-std::map<std::string, std::string> Trainer::run_description() const {
-  const auto text = [](const auto& value) { return fmt::format("{}", value); };
-  const auto& normalization = batches_.options().normalization;
-  std::map<std::string, std::string> run{
-      {"epochs", text(options_.epochs)},
-      {"batch_size", text(options_.batch_size)},
-      {"optimizer", options_.optimizer},
-      {"learning_rate", text(options_.learning_rate)},
-      {"momentum", text(options_.momentum)},
-      {"weight_decay", text(options_.weight_decay)},
-      {"schedule", options_.schedule},
-      {"warmup_epochs", text(options_.warmup_epochs)},
-      {"loss", options_.loss},
-      {"label_smoothing", text(options_.label_smoothing)},
-      {"clip_norm", text(options_.clip_norm)},
-      {"crop_padding", text(options_.augmentation.crop_padding)},
-      {"flip", text(options_.augmentation.flip)},
-      {"drop_last", text(options_.drop_last)},
-      {"seed", text(options_.seed)},
-      {"images", fmt::format("{}", fmt::join(batches_.dataset().sizes(), "x"))},
-      {"mean", fmt::format("{}", fmt::join(normalization.mean, ","))},
-      {"std", fmt::format("{}", fmt::join(normalization.std, ","))},
-  };
-  if (!options_.regularizer.empty())
-    run["regularizer"] = fmt::format("{}:{}", options_.regularizer, options_.regularization);
-  if (options_.ema > 0) run["ema"] = text(options_.ema);
-  if (options_.bfloat16) run["bfloat16"] = text(options_.bfloat16);
-  if (has_channels_last(model_.network())) run["channels_last"] = text(true);
-  if (!options_.metric_name.empty()) run["metric"] = options_.metric_name;
-  if (options_.keep_best) run["keep_best"] = text(options_.keep_best);
-  if (const auto& taught = options_.distillation; taught.in_place || taught.source) {
-    std::string teacher = taught.in_place ? "in-place" : "";
-    if (taught.source)
-      teacher += fmt::format("{}source {:016x}", teacher.empty() ? "" : ", ", hash_of(*taught.source));
-    run["distillation"] = fmt::format("{}:{}:{}", teacher, taught.weight, taught.temperature);
-  }
-  if (options_.growing_penalty > 0) run["growing_penalty"] = text(options_.growing_penalty);
-  if (options_.augmentation.random_resized_crop) run["random_resized_crop"] = text(true);
-  if (const auto& frame = batches_.dataset().frame; frame.size > 0)
-    run["resize"] = text(frame.shorter_side());
-  if (integral_ == nullptr) return run;
-  if (integral_->draws_widths()) run["widths_rule"] = options_.width_rule;
-  if (integral_->distribution())
-    run["widths"] = integral_->distribution()->text() +
-                    (integral_->sharing() == FractionSharing::own ? " for each group" : "");
-  for (const auto& group : integral_->groups())
-    if (group.distribution()) run["widths of " + group.name()] = group.distribution()->text();
-  return run;
 }
 
 void Trainer::save() const {
@@ -124,13 +51,13 @@ void Trainer::refuse(const std::string& why) const {
 void Trainer::check(const Checkpoint& kept) const {
   for (const auto& [name, value] : state_.run) {
     const auto found = kept.run.find(name);
-    const auto was = found == kept.run.end() ? "nothing" : found->second;
+    const auto was = found == kept.run.end() ? "not set" : found->second;
     if (was != value)
       refuse(fmt::format("{} was {} in the run that wrote it but is {} now", name, was, value));
   }
   for (const auto& [name, value] : kept.run)
     if (!state_.run.contains(name))
-      refuse(fmt::format("{} was {} in the run that wrote it but is nothing now", name, value));
+      refuse(fmt::format("{} was {} in the run that wrote it but is not set now", name, value));
   const auto compare = [&](const std::string& name, const at::Tensor& ours, const at::Tensor& theirs) {
     if (ours.sizes() != theirs.sizes() || ours.scalar_type() != theirs.scalar_type())
       refuse(fmt::format("tensor '{}' must be {} [{}] but is {} [{}]; it belongs to another model", name,
@@ -155,13 +82,12 @@ void Trainer::check(const Checkpoint& kept) const {
   for (const auto& [name, state] : kept.optimizer) {
     const auto found = learning_.find(name);
     if (found == learning_.end())
-      refuse(fmt::format("its optimizer knows '{}', which does not learn now", name));
+      refuse(fmt::format("its optimizer has state for '{}', which is not trained now", name));
     for (const auto& [part, tensor] : state)
       if (tensor.dim() > 0) compare(name + "/" + part, found->second, tensor);
   }
   if (kept.epoch < 0 || kept.epoch > options_.epochs || kept.batch < 0 || kept.batch >= batches_.size())
-    refuse(
-        fmt::format("it stands at epoch {}, batch {}, which this run does not have", kept.epoch, kept.batch));
+    refuse(fmt::format("it is at epoch {}, batch {}, which this run does not have", kept.epoch, kept.batch));
 }
 
 void Trainer::restore_optimizer(const Checkpoint& kept) {
@@ -172,8 +98,7 @@ void Trainer::restore_optimizer(const Checkpoint& kept) {
     try {
       optimizer_entry_.restore(*optimizer_, learning_.at(name), moved);
     } catch (const std::out_of_range&) {
-      refuse(
-          fmt::format("what the optimizer '{}' keeps of '{}' is not complete", optimizer_entry_.name, name));
+      refuse(fmt::format("the state of optimizer '{}' for '{}' is incomplete", optimizer_entry_.name, name));
     }
   }
 }
@@ -184,12 +109,12 @@ void Trainer::restore_generators(const Checkpoint& kept) {
       if (const auto found = kept.generators.find(name); found != kept.generators.end())
         at::Generator(generator).set_state(found->second);
   } catch (const c10::Error& error) {
-    refuse(fmt::format("the state of a generator is damaged ({})", error.what_without_backtrace()));
+    refuse(fmt::format("the state of a random generator is corrupt ({})", error.what_without_backtrace()));
   }
   if (integral_ == nullptr) return;
   std::istringstream text(kept.width_generator);
   std::mt19937_64 generator;
-  if (!(text >> generator)) refuse("the state of the generator of widths is damaged");
+  if (!(text >> generator)) refuse("the state of the width generator is corrupt");
   integral_->generator() = generator;
 }
 
@@ -202,11 +127,15 @@ void Trainer::restore_penalty(const Checkpoint& kept) {
   try {
     growing_->set_coefficients(coefficients);
   } catch (const std::invalid_argument&) {
-    refuse("what it keeps of the growing penalty is not complete");
+    refuse("the state of the growing penalty is incomplete");
   }
 }
 
 void Trainer::resume() {
+  if (integral_ != nullptr)
+    for (const auto& group : integral_->groups())
+      if (group.grid().kind() == "random")
+        refuse(fmt::format("the grid of group '{}' is random, and how it goes on is not kept", group.name()));
   const Checkpoint kept = read_checkpoint(options_.checkpoint);
   check(kept);
   restore_optimizer(kept);
@@ -242,7 +171,7 @@ void Trainer::append_logs(const EpochRecord& record) const {
   const auto append = [](const std::filesystem::path& path, const std::string& text) {
     std::ofstream file(path, std::ios::app | std::ios::binary);
     file << text << std::flush;
-    require<std::runtime_error>(static_cast<bool>(file), "train", "Log '{}': it can't be written.",
+    require<std::runtime_error>(static_cast<bool>(file), "train", "Log '{}': cannot be written.",
                                 path.string());
   };
   if (!options_.log.empty()) append(options_.log, to_json(record) + "\n");

@@ -11,17 +11,17 @@ namespace inn {
 using NamedTensors = std::map<std::string, at::Tensor>;
 
 /// Averages of tensors that change from step to step: after step t = 0, 1, … an average becomes d·average +
-/// (1 − d)·tensor, d = min(decay, (t + 1)/(t + 10)), so that a short run forgets where it began. Counts
-/// (integers) are taken as they are.
+/// (1 − d)·tensor, d = min(decay, (t + 1)/(t + 10)), so that short runs forget the initial weights. Integer
+/// counts are copied.
 class WeightAverage {
  public:
-  /// Averages that begin as the tensors are. The tensors themselves are kept, not copies.
+  /// The averages start from the tensors' values. Stores references to the tensors, not copies.
   WeightAverage(NamedTensors tensors, double decay);
 
   void update(int64_t step);
-  /// Exchanges the numbers of the tensors and of their averages, bit for bit.
+  /// Swaps the values of the tensors and their averages, bit for bit.
   void exchange();
-  /// Makes the averages those of a checkpoint. Throws std::out_of_range where one is missing.
+  /// Restores the averages of a checkpoint. Throws std::out_of_range if one is missing.
   void restore(const NamedTensors& averages);
   const NamedTensors& averages() const { return averages_; }
 
@@ -30,7 +30,7 @@ class WeightAverage {
   double decay_;
 };
 
-/// While it lives, the tensors hold their averages; nothing where there is none.
+/// RAII: the tensors have the values of their averages; no effect without averages.
 class AveragedWeights {
  public:
   explicit AveragedWeights(WeightAverage* average) : average_(average) {

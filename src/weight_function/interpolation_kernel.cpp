@@ -35,10 +35,9 @@ at::Tensor checked_points(const at::Tensor& points, double tolerance) {
 
 std::span<const InterpolationKernel> interpolation_kernels() {
   static const std::vector<InterpolationKernel> table = {
-      {"nearest", "the value of the nearest control point, the right one of two", 1, 0, -1, 1, "",
-       kernels::nearest},
-      {"linear", "straight lines between control points", 2, 1, 0, 2, "nearest", kernels::linear},
-      {"cubic", "Keys' cubic convolution, a = -1/2, extrapolated by parabolas at the ends", 4, 2, 1, 3,
+      {"nearest", "value of the nearest control point; ties go right", 1, 0, -1, 1, "", kernels::nearest},
+      {"linear", "piecewise linear", 2, 1, 0, 2, "nearest", kernels::linear},
+      {"cubic", "Keys' cubic convolution, a = -1/2, with parabolic extrapolation at the ends", 4, 2, 1, 3,
        "linear", kernels::cubic},
       {"bspline", "interpolating cubic spline with not-a-knot ends", 0, 3, 2, 3, "linear", kernels::bspline},
   };
@@ -49,12 +48,12 @@ std::vector<std::string> kernel_names() { return names_of(interpolation_kernels(
 
 const InterpolationKernel& find_kernel(std::string_view name) {
   return find_named(interpolation_kernels(), name, "weight_function",
-                    "Interpolation kernel '{}': there is none of that name.{}");
+                    "Interpolation kernel '{}': no such kernel.{}");
 }
 
 AxisMap interpolation_map(const InterpolationKernel& kernel, int64_t n, const at::Tensor& points) {
   require(n >= 1, "weight_function",
-          "Interpolation kernel '{}': there must be at least 1 control point but there are {}.", kernel.name,
+          "Interpolation kernel '{}': at least 1 control point is required but there are {}.", kernel.name,
           n);
   const double tolerance =
       points.defined() && points.scalar_type() == at::kFloat ? same_point_float32 : same_point_float64;

@@ -1,6 +1,14 @@
 #include "kernels.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 namespace inn::kernels {
 
@@ -38,60 +46,119 @@ AxisMap cubic(int64_t n, const InterpolationKernel::Place& place) {
 
 namespace {
 
+// The entries of a row of the matrix below fall by 2 − √3 = 0.27 from one to the next; those further from the
+// diagonal than this add less than 1e-16 of a control point to the function.
+constexpr int64_t kReach = 27;
+
+/// A matrix whose row i holds `width` entries, from column first(i) on: all that is not negligible.
+struct Band {
+  int64_t n, width;
+  at::Tensor entries;  // [n, width] float64
+
+  int64_t first(int64_t row) const { return std::clamp<int64_t>(row - kReach, 0, n - width); }
+};
+
 /// Returns the matrix [n, n] that gives the second derivatives M (for control points a distance 1 apart) of
 /// the cubic spline through c: M_{i−1} + 4M_i + M_{i+1} = 6(c_{i−1} − 2c_i + c_{i+1}), and no jump of the
 /// third derivative at the second and last but one control point: M_0 − 2M_1 + M_2 = 0. n ≥ 3; for n = 3 the
 /// spline is the parabola.
-at::Tensor second_derivatives(int64_t n) {
-  const auto matrix = at::zeros({n, n}, at::kDouble);
-  double* entries = matrix.mutable_data_ptr<double>();
-  const auto row = [&](int64_t i) { return entries + i * n; };
+Band second_derivatives(int64_t n) {
+  const int64_t width = std::min(n, 2 * kReach + 1);
+  Band band{n, width, at::zeros({n, width}, at::kDouble)};
+  double* entries = band.entries.mutable_data_ptr<double>();
+  // Entry [i, c], c within the band.
+  const auto entry = [&](int64_t i, int64_t c) -> double& { return entries[i * width + c - band.first(i)]; };
   const auto add_row = [&](int64_t to, double factor, int64_t from) {
-    for (int64_t c = 0; c < n; ++c) row(to)[c] += factor * row(from)[c];
+    const int64_t begin = std::max(band.first(to), band.first(from));
+    const int64_t end = std::min(band.first(to), band.first(from)) + width;
+    for (int64_t c = begin; c < end; ++c) entry(to, c) += factor * entry(from, c);
   };
   const auto scale_row = [&](int64_t i, double factor) {
-    for (int64_t c = 0; c < n; ++c) row(i)[c] *= factor;
+    for (int64_t k = 0; k < width; ++k) entries[i * width + k] *= factor;
   };
   for (int64_t i = 1; i + 1 < n; ++i) {
     // With M_0 = 2M_1 − M_2 the first equation is 6M_1 = 6(…), and so the last: both stand here already
     // solved.
     const double unit = i == 1 || i == n - 2 ? 1 : 6;
-    row(i)[i - 1] = unit;
-    row(i)[i] = -2 * unit;
-    row(i)[i + 1] = unit;
+    entry(i, i - 1) = unit;
+    entry(i, i) = -2 * unit;
+    entry(i, i + 1) = unit;
   }
   // The rest is tridiagonal (1, 4, 1), its ends known: elimination downwards, then substitution upwards.
-  std::vector<double> upper(n, 0);
+  std::vector<double> upper(static_cast<size_t>(n), 0);
   for (int64_t i = 2; i + 2 < n; ++i) {
-    const double pivot = 1 / (4 - upper[i - 1]);
+    const double pivot = 1 / (4 - upper[static_cast<size_t>(i - 1)]);
     add_row(i, -1, i - 1);
     scale_row(i, pivot);
-    upper[i] = pivot;
+    upper[static_cast<size_t>(i)] = pivot;
   }
-  for (int64_t i = n - 3; i >= 2; --i) add_row(i, -upper[i], i + 1);
+  for (int64_t i = n - 3; i >= 2; --i) add_row(i, -upper[static_cast<size_t>(i)], i + 1);
   if (n == 3) {
     add_row(0, 1, 1);
     add_row(2, 1, 1);
-    return matrix;
+    return band;
   }
   add_row(0, 2, 1);
   add_row(0, -1, 2);
   add_row(n - 1, 2, n - 2);
   add_row(n - 1, -1, n - 3);
-  return matrix;
+  return band;
+}
+
+/// What the spline of n control points needs of the band, for any points.
+struct SplineCells {
+  int64_t n, width;        // taps of a cell
+  at::Tensor first;        // int64 [n−1]: the first control point that a cell depends on
+  at::Tensor left, right;  // [n−1, width]: second derivatives at its left and at its right end, from there on
+};
+
+SplineCells make_cells(int64_t n) {
+  const Band band = second_derivatives(n);
+  const int64_t width = std::min(n, band.width + 1);
+  SplineCells cells{n, width, at::empty({n - 1}, at::kLong), at::zeros({n - 1, width}, at::kDouble),
+                    at::zeros({n - 1, width}, at::kDouble)};
+  const auto* entries = band.entries.const_data_ptr<double>();
+  auto* firsts = cells.first.mutable_data_ptr<int64_t>();
+  for (int64_t c = 0; c + 1 < n; ++c) {
+    firsts[c] = std::min(band.first(c), n - width);
+    for (const auto& [table, i] : {std::pair(&cells.left, c), std::pair(&cells.right, c + 1)})
+      std::copy_n(entries + i * band.width, band.width,
+                  table->mutable_data_ptr<double>() + c * width + band.first(i) - firsts[c]);
+  }
+  return cells;
+}
+
+/// The cells of n control points, made once: a training run samples a few widths' splines at ever new points.
+std::shared_ptr<const SplineCells> cells_of(int64_t n) {
+  static std::mutex mutex;
+  static std::map<int64_t, std::shared_ptr<const SplineCells>> known;
+  constexpr size_t kKept = 64;
+  const std::lock_guard lock(mutex);
+  if (const auto found = known.find(n); found != known.end()) return found->second;
+  const c10::InferenceMode usable_everywhere(false);
+  if (known.size() == kKept) known.clear();
+  return known[n] = std::make_shared<const SplineCells>(make_cells(n));
 }
 
 }  // namespace
 
 AxisMap bspline(int64_t n, const InterpolationKernel::Place& place) {
+  // A row of a dense map costs as much as several times so many taps, which are gathered.
+  constexpr int64_t kDenseBelow = 4 * (2 * kReach + 2);
+  const auto cells = cells_of(n);
   const auto& t = place.offset;
   const auto s = 1 - t;
   // On a cell: (1−t) c_i + t c_{i+1} + (s³ − s)/6 M_i + (t³ − t)/6 M_{i+1}. The bends vanish exactly at
   // control points.
-  const auto index = at::stack({place.cell, place.cell + 1}, 1);
-  const auto bend = at::stack({s * (s * s - 1), t * (t * t - 1)}, 1) / 6;
-  const auto correction = AxisMap::taps(index, bend, n).apply(second_derivatives(n), 0);
-  return AxisMap::dense(correction.scatter_add(1, index, at::stack({s, t}, 1)));
+  const auto bend = [](const at::Tensor& u) { return (u * (u * u - 1) / 6).unsqueeze(1); };
+  const auto of_cell = [&](const at::Tensor& table) { return table.index_select(0, place.cell); };
+  const auto correction = bend(s) * of_cell(cells->left) + bend(t) * of_cell(cells->right);
+  const auto first = of_cell(cells->first);
+  const auto ends = at::stack({place.cell, place.cell + 1}, 1) - first.unsqueeze(1);
+  const auto weight = correction.scatter_add(1, ends, at::stack({s, t}, 1));
+  if (cells->width == n) return AxisMap::dense(weight);
+  const auto map = AxisMap::taps(first.unsqueeze(1) + at::arange(cells->width), weight, n);
+  return n < kDenseBelow ? AxisMap::dense(map.to_dense()) : map;
 }
 
 }  // namespace inn::kernels

@@ -1,6 +1,5 @@
 #pragma once
-// The maps of the kernels in the table, each for the smallest count of control points that its entry names,
-// or more.
+// The maps of the kernels in the table, each for at least its entry's minimum number of control points.
 
 #include "inn/weight_function/interpolation_kernel.h"
 

@@ -10,8 +10,8 @@
 
 namespace inn {
 
-at::Tensor sample(const at::Tensor& tensor, std::span<const MappedAxis> maps) {
-  require(tensor.defined(), "weight_function", "sample: the tensor is undefined.");
+at::Tensor sample_tensor(const at::Tensor& tensor, std::span<const MappedAxis> maps) {
+  require(tensor.defined(), "weight_function", "sample_tensor: the tensor is undefined.");
   const auto place = [&](const MappedAxis& mapped) {
     return mapped.axis < 0 ? mapped.axis + tensor.dim() : mapped.axis;
   };

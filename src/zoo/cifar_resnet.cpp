@@ -100,8 +100,7 @@ ZooEntry cifar_resnet(int64_t blocks) {
   return {
       .name = fmt::format("resnet{}", 6 * blocks + 2),
       .doc = fmt::format(
-          "ResNet-{} for CIFAR (He et al. 2016) with zero-padded shortcuts, He's initialization; {} "
-          "parameters",
+          "ResNet-{} for CIFAR (He et al. 2016) with zero-padded shortcuts, He initialization; {} parameters",
           6 * blocks + 2, parameters_of(blocks)),
       .classes = 10,
       .channels = 3,

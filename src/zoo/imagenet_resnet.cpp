@@ -120,15 +120,15 @@ ZooEntry imagenet_resnet(std::string name, std::string doc, Architecture archite
 }  // namespace
 
 ZooEntry resnet18() {
-  return imagenet_resnet(
-      "resnet18", "ResNet-18 for ImageNet (He et al. 2016) as torchvision has it; 11,689,512 parameters",
-      {.bottleneck = false, .blocks = {2, 2, 2, 2}});
+  return imagenet_resnet("resnet18",
+                         "ResNet-18 for ImageNet (He et al. 2016) as in torchvision; 11,689,512 parameters",
+                         {.bottleneck = false, .blocks = {2, 2, 2, 2}});
 }
 
 ZooEntry resnet50() {
-  return imagenet_resnet(
-      "resnet50", "ResNet-50 for ImageNet (He et al. 2016) as torchvision has it; 25,557,032 parameters",
-      {.bottleneck = true, .blocks = {3, 4, 6, 3}});
+  return imagenet_resnet("resnet50",
+                         "ResNet-50 for ImageNet (He et al. 2016) as in torchvision; 25,557,032 parameters",
+                         {.bottleneck = true, .blocks = {3, 4, 6, 3}});
 }
 
 }  // namespace inn::zoo_networks

@@ -44,13 +44,12 @@ class LeNet : public ZooModule {
 }  // namespace
 
 ZooEntry lenet() {
-  return {
-      .name = "lenet",
-      .doc = "LeNet-5 (LeCun et al. 1998) with ReLU and maximum pooling, padded for 28×28; 61,706 parameters",
-      .classes = 10,
-      .channels = 1,
-      .image_size = 28,
-      .make = [](const ZooOptions& options) { return std::make_shared<LeNet>(options); }};
+  return {.name = "lenet",
+          .doc = "LeNet-5 (LeCun et al. 1998) with ReLU and max pooling, padded for 28×28; 61,706 parameters",
+          .classes = 10,
+          .channels = 1,
+          .image_size = 28,
+          .make = [](const ZooOptions& options) { return std::make_shared<LeNet>(options); }};
 }
 
 }  // namespace inn::zoo_networks

@@ -38,7 +38,7 @@ class Mlp : public ZooModule {
 
 ZooEntry mlp() {
   return {.name = "mlp",
-          .doc = "perceptron 784-512-512-10 with ReLU; 669,706 parameters",
+          .doc = "multilayer perceptron 784-512-512-10 with ReLU; 669,706 parameters",
           .classes = 10,
           .channels = 1,
           .image_size = 28,

@@ -108,7 +108,7 @@ class MobileNetV2 : public ZooModule {
 
 ZooEntry mobilenet_v2() {
   return {.name = "mobilenet_v2",
-          .doc = "MobileNetV2 for ImageNet (Sandler et al. 2018) as torchvision has it; 3,504,872 parameters",
+          .doc = "MobileNetV2 for ImageNet (Sandler et al. 2018) as in torchvision; 3,504,872 parameters",
           .classes = 1000,
           .channels = 3,
           .image_size = 224,

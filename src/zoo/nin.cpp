@@ -78,7 +78,7 @@ class Nin : public ZooModule {
 
 ZooEntry nin() {
   return {.name = "nin",
-          .doc = "Network in Network (Lin et al. 2014) for CIFAR, He's initialization; 966,986 parameters",
+          .doc = "Network in Network (Lin et al. 2014) for CIFAR, He initialization; 966,986 parameters",
           .classes = 10,
           .channels = 3,
           .image_size = 32,

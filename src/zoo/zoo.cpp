@@ -50,7 +50,7 @@ const std::vector<ZooEntry>& zoo() { return table(); }
 
 void register_zoo_network(ZooEntry entry) {
   for (const auto& known : table())
-    require(known.name != entry.name, "zoo", "{}: the name is taken.", where(entry));
+    require(known.name != entry.name, "zoo", "{}: the name is already in use.", where(entry));
   table().push_back(std::move(entry));
 }
 
@@ -69,7 +69,7 @@ ZooOptions complete(const ZooEntry& entry, const ZooOptions& options) {
   fill("channels", full.channels, entry.channels);
   fill("image_size", full.image_size, entry.image_size);
   require(std::isfinite(full.width) && full.width > 0, "zoo",
-          "{}: width must be a finite number above 0 but got {}.", where(entry), full.width);
+          "{}: width must be finite and positive but got {}.", where(entry), full.width);
   require(full.hidden.empty() || entry.name == "mlp", "zoo", "{}: hidden widths are an option of 'mlp' only.",
           where(entry));
   for (const int64_t width : full.hidden)

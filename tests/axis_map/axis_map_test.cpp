@@ -152,6 +152,27 @@ TEST(AxisMap, WorksInTheDtypeOfTheTensor) {
   EXPECT_TRUE(at::equal(AxisMap::select({4, 0, 4}, 5).apply(integers, 0), at::tensor({4, 0, 4}, at::kLong)));
 }
 
+TEST(AxisMap, PreparedGivesTheSameAndCopiesNothingMore) {
+  for (const auto& [name, map, matrix] : cases()) {
+    for (const auto dtype : {at::kDouble, at::kFloat, at::kBFloat16, at::kHalf, at::kComplexDouble}) {
+      SCOPED_TRACE(name + " " + at::toString(dtype));
+      const auto x = at::randn({3, 5, 2}, at::kDouble).to(dtype);
+      const AxisMap prepared = map.prepared_for(x);
+      EXPECT_EQ(prepared.kind(), map.kind());
+      EXPECT_TRUE(at::equal(prepared.apply(x, 1), map.apply(x, 1)));
+      EXPECT_TRUE(at::equal(prepared.apply(x.transpose(1, 2), 2), map.apply(x.transpose(1, 2), 2)));
+      // As a part of a map of a whole axis.
+      const std::vector<AxisMap> parts{map, map}, prepared_parts{prepared, prepared};
+      const auto wide = at::cat({x, x}, 1);
+      EXPECT_TRUE(at::equal(AxisMap::direct_sum(prepared_parts).apply(wide, 1),
+                            AxisMap::direct_sum(parts).apply(wide, 1)));
+      EXPECT_EQ(prepared.prepared_for(x).nbytes(), prepared.nbytes());
+    }
+  }
+  EXPECT_EQ(AxisMap::identity(7).nbytes(), 0);
+  EXPECT_EQ(AxisMap::dense(at::ones({3, 5}, at::kFloat)).nbytes(), 3 * 5 * 4);
+}
+
 TEST(AxisMap, GradientsReachTheTensorAndTheWeights) {
   const auto index = long_matrix({0, 1, 2, 2, 4, 0, 1, 3}, 4);
   const auto x = at::randn({2, 5, 3}, at::kDouble), weight = at::randn({4, 2}, at::kDouble);

@@ -10,10 +10,13 @@
 #include <limits>
 
 #include "inn/budget/error_curves.h"
+#include "inn/budget/latency_table.h"
+#include "inn/budget/resample_to_budget.h"
 #include "inn/cost/cost.h"
 #include "inn/data_quadrature/data_quadrature.h"
 #include "inn/resampling/maps.h"
 #include "network_builder.h"
+#include "temporary_folder.h"
 
 namespace inn {
 namespace {
@@ -56,8 +59,8 @@ TEST(WidthCost, IsWhatTheResampledNetworkCosts) {
       widths[first] = m;
       widths[second] = k;
       const auto report = cost_of(cut(source, {{first, m}, {second, k}}).network);
-      EXPECT_DOUBLE_EQ(multiply_adds(source)(widths), static_cast<double>(report.macs));
-      EXPECT_DOUBLE_EQ(parameters(source)(widths), static_cast<double>(report.parameters));
+      EXPECT_DOUBLE_EQ(multiply_add_cost(source)(widths), static_cast<double>(report.macs));
+      EXPECT_DOUBLE_EQ(parameter_cost(source)(widths), static_cast<double>(report.parameters));
     }
 }
 
@@ -71,7 +74,7 @@ TEST(WidthCost, ReadsLinearlyBetweenKnownWidths) {
 
 TEST(WidthCost, LatencyAddsUpWhatEachGroupSaves) {
   const LatencyTable table{10, {{0, {{2, 6.}, {4, 10.}}}, {1, {{1, 7.}, {3, 9.}, {5, 10.}}}}};
-  const auto cost = latency(table);
+  const auto cost = latency_cost(table);
   EXPECT_DOUBLE_EQ(cost({4, 5}), 10);
   EXPECT_DOUBLE_EQ(cost({3, 5}), 8);
   EXPECT_DOUBLE_EQ(cost({2, 2}), 10 - 4 - 2);
@@ -85,7 +88,7 @@ TEST(Budget, IsMetWithNearlyTheLeastErrorThatThereIs) {
   for (int64_t w = 1; w <= 6; ++w) curves[first][w] = 0.3 * std::exp(-0.5 * static_cast<double>(w));
   for (int64_t w = 1; w <= 8; ++w) curves[second][w] = std::exp(-0.8 * static_cast<double>(w));
   curves[first][6] = curves[second][8] = 0;
-  const auto cost = multiply_adds(source);
+  const auto cost = multiply_add_cost(source);
   for (const double fraction : {0.9, 0.6, 0.4, 0.2}) {
     const auto found = widths_for_budget(source, curves, cost, {Budget::Of::macs, fraction});
     EXPECT_LE(found.cost, fraction * found.source_cost);
@@ -109,7 +112,7 @@ TEST(Budget, LimitsHold) {
   const auto source = three_layers();
   const auto first = group_written_by(source, "a.weight"), second = group_written_by(source, "b.weight");
   const std::map<GroupId, ErrorCurve> curves{{first, {{1, 1.}, {6, 0.}}}, {second, {{1, 1.}, {8, 0.}}}};
-  const auto found = widths_for_budget(source, curves, parameters(source), {Budget::Of::parameters, 0.5},
+  const auto found = widths_for_budget(source, curves, parameter_cost(source), {Budget::Of::parameters, 0.5},
                                        {.round_to = 2, .min_width = 4});
   for (const auto& [id, width] : found.widths) {
     EXPECT_EQ(width % 2, 0);
@@ -122,29 +125,29 @@ TEST(Budget, ThatCannotBeMetSaysWhatCan) {
   const auto second = group_written_by(source, "b.weight");
   const std::map<GroupId, ErrorCurve> curves{{second, {{1, 1.}, {8, 0.}}}};
   try {
-    widths_for_budget(source, curves, parameters(source), {Budget::Of::parameters, 10, false});
+    widths_for_budget(source, curves, parameter_cost(source), {Budget::Of::parameters, 10, false});
     FAIL();
   } catch (const std::invalid_argument& error) {
     // 162 weights and 6 biases of a; 54 of b and 5 of c for one channel.
     EXPECT_THAT(error.what(), testing::HasSubstr("227"));
   }
-  EXPECT_THROW(widths_for_budget(source, {}, parameters(source), {}), std::invalid_argument);
+  EXPECT_THROW(widths_for_budget(source, {}, parameter_cost(source), {}), std::invalid_argument);
 }
 
 TEST(Budget, IsReadFromText) {
-  const auto half = Budget::read("macs=0.5");
+  const auto half = Budget::parse("macs=0.5");
   EXPECT_EQ(half.of, Budget::Of::macs);
   EXPECT_TRUE(half.is_fraction);
   EXPECT_DOUBLE_EQ(half.amount, 0.5);
-  const auto some = Budget::read("params=100k");
+  const auto some = Budget::parse("params=100k");
   EXPECT_EQ(some.of, Budget::Of::parameters);
   EXPECT_FALSE(some.is_fraction);
   EXPECT_DOUBLE_EQ(some.amount, 1e5);
-  EXPECT_DOUBLE_EQ(Budget::read("latency=5ms").amount, 5e-3);
-  EXPECT_DOUBLE_EQ(Budget::read("macs=20000000").amount, 2e7);
+  EXPECT_DOUBLE_EQ(Budget::parse("latency=5ms").amount, 5e-3);
+  EXPECT_DOUBLE_EQ(Budget::parse("macs=20000000").amount, 2e7);
   for (const char* text : {"", "macs", "macs=", "macs=0", "macs=-1", "macs=half", "flops=0.5", "params=5ms",
                            "latency=5", "latency=5k", "macs=nan", "macs=1e999"})
-    EXPECT_THROW(Budget::read(text), std::invalid_argument) << text;
+    EXPECT_THROW(Budget::parse(text), std::invalid_argument) << text;
 }
 
 /// Images of noise, in batches of ten.
@@ -180,7 +183,7 @@ TEST(JointWidths, AreMendedWhereCurvesMislead) {
   std::map<GroupId, ErrorCurve> curves;
   for (int64_t w = 1; w <= 6; ++w) curves[first][w] = 0.1 * static_cast<double>(6 - w);
   for (int64_t w = 1; w <= 8; ++w) curves[second][w] = static_cast<double>(8 - w);
-  const auto cost = multiply_adds(source);
+  const auto cost = multiply_add_cost(source);
   const ChooseWidths choose = [&](const auto& now) {
     return widths_for_budget(source, now, cost, {Budget::Of::macs, 0.4}).widths;
   };
@@ -207,6 +210,31 @@ TEST(JointWidths, AreThoseOfTheCurvesWithoutARound) {
   const auto found = choose_jointly(source, {{first, {{1, 1.}, {6, 0.}}}}, choose, noise_images(40), 0);
   EXPECT_EQ(found.widths.at(first), 3);
   EXPECT_EQ(found.error, found.first_error);
+}
+
+TEST(ResampleToBudget, MeetsTheBudgetInOneCall) {
+  const auto source = three_layers();
+  const auto made = resample_to_budget(source, Budget::parse("macs=0.5"), noise_images(60), {},
+                                       {.rechecks = 0, .curves = {.fractions = {0.3, 0.7}, .samples = 30}});
+  EXPECT_LE(2 * cost_of(made.network).macs, cost_of(source.network).macs);
+  EXPECT_GT(made.groups.size(), 0u);
+  const auto kept =
+      resample_to_budget(source, Budget::parse("macs=1"), noise_images(60), {}, {.rechecks = 0});
+  const at::Tensor x = at::randn({4, 3, 8, 8}, at::kDouble);
+  EXPECT_TRUE(kept.network.forward(x).equal(source.network.forward(x)));
+}
+
+TEST(LatencyTable, IsReadAsItWasWrittenAndRefusesAnotherNetwork) {
+  const TemporaryFolder folder;
+  const auto source = three_layers();
+  const auto first = group_written_by(source, "a.weight"), second = group_written_by(source, "b.weight");
+  const LatencyTable table{0.25, {{first, {{3, 0.125}, {6, 0.25}}}}};
+  write_latency_table(table, source.groups, folder / "table.json");
+  const auto read = read_latency_table(folder / "table.json", source.groups, {first});
+  EXPECT_EQ(read.source, table.source);
+  EXPECT_EQ(read.seconds, table.seconds);
+  EXPECT_THROW(read_latency_table(folder / "table.json", source.groups, {first, second}), std::runtime_error);
+  EXPECT_THROW(read_latency_table(folder / "missing.json", source.groups, {first}), std::runtime_error);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "cli/program_run.h"
 #include "inn/cost/cost.h"
 #include "inn/network/files.h"
@@ -46,6 +48,14 @@ TEST_F(Program, ShowsExamplesInTheHelpOfEveryCommand) {
                 AllOf(HasSubstr("Examples:"), HasSubstr("inn " + name), HasSubstr("--json")));
   }
   EXPECT_THAT(output_of("--version"), HasSubstr("."));
+}
+
+TEST_F(Program, PrintsItsCommandsALineEachWhereNoneIsNamed) {
+  const auto all = output_of("");
+  for (const std::string line : {"\n  groups     Lists ", "\n  resample   Changes ", "\n  demo       Runs "})
+    EXPECT_THAT(all, HasSubstr(line));
+  EXPECT_EQ(std::count(all.begin(), all.end(), '\n'),
+            13);  // eleven commands below the usage and a blank line
 }
 
 TEST_F(Program, PrintsTheOperatorReferenceThatTheDocsHold) {
@@ -177,7 +187,7 @@ TEST_F(Program, WritesAndReadsTorchScript) {
   EXPECT_EQ(width_of(groups, "conv2"), 8);
   const auto run = folder.run("groups half.pt");
   EXPECT_EQ(run.code, 2);
-  EXPECT_THAT(run.err, HasSubstr("needs --input-size"));
+  EXPECT_THAT(run.err, HasSubstr("requires --input-size"));
 }
 
 /// The ResNet-20 that torch exported, and 2000 real images: right on 1775 of them, says PyTorch.

@@ -88,11 +88,11 @@ def main():
     assert "had fewer rows than features" in few, few
     for arguments, message in (
         ([*cut, "quadrature", "--calibration", "floats.pt"], "was Long[N, 6] in the source but is Float[50, 6] here"),
-        ([*cut, "taylor", "--calibration", "unlabelled.pt"], "has no labels of classes, which this method needs"),
-        ([*cut, "quadrature", "--calibration", "calibration.pt", "--std", "0.5"], "--mean and --std are for images"),
-        (["eval", "decoder.pt2", "--data", "test.pt", "--mean", "0.5"], "--mean and --std are for images"),
+        ([*cut, "taylor", "--calibration", "unlabelled.pt"], "this method requires class labels"),
+        ([*cut, "quadrature", "--calibration", "calibration.pt", "--std", "0.5"], "--mean and --std require images"),
+        (["eval", "decoder.pt2", "--data", "test.pt", "--mean", "0.5"], "--mean and --std require images"),
         (["eval", "decoder.pt2", "--data", "calibration.pt"], "has no labels"),
-        (["train", "decoder.pt2", "-o", "no.pt2", "--data", "test.pt", "--flip"], "flip is of images"),
+        (["train", "decoder.pt2", "-o", "no.pt2", "--data", "test.pt", "--flip"], "flip requires images"),
         (["eval", "zoo:lenet", "--data", "test.pt"], "in the source but is Long[50, 6] here"),
     ):
         done = subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True, check=False)

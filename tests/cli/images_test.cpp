@@ -142,13 +142,13 @@ TEST_F(ImagesProgram, NameADamagedImage) {
   ASSERT_EQ(train("--image-size 16 --epochs 1").code, 0);
   const auto refused = folder.run("eval net.pt2 --data data");
   EXPECT_EQ(refused.code, 1);
-  EXPECT_THAT(refused.err, HasSubstr("Image '" + bad + "' is damaged: "));
+  EXPECT_THAT(refused.err, HasSubstr("Image '" + bad + "': cannot be decoded: "));
   const auto skipped = folder.run("eval net.pt2 --data data --skip-corrupt --json");
   EXPECT_EQ(skipped.code, 0) << skipped.err;
   EXPECT_EQ(skipped.json().at("results")[0].at("count"), 2 * kImagesOfClass - 1);
   ASSERT_EQ(skipped.json().at("skipped_images").size(), 1u);
   EXPECT_EQ(skipped.json().at("skipped_images")[0].at("file"), bad);
-  EXPECT_THAT(skipped.err, AllOf(HasSubstr("1 damaged image was left out:"), HasSubstr(bad)));
+  EXPECT_THAT(skipped.err, AllOf(HasSubstr("1 corrupt image was skipped:"), HasSubstr(bad)));
   // A batch may be left with no image at all, a data set not.
   const auto alone = folder.run("eval net.pt2 --data data --skip-corrupt --batch-size 1 --json");
   EXPECT_EQ(alone.code, 0) << alone.err;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "attention_network.h"
 #include "cli/program_run.h"
 #include "inn/network/files.h"
 #include "inn/pruning/importance.h"
@@ -88,32 +89,59 @@ TEST_F(PruningProgram, KeepsOneChannelWhereAFractionLeavesNoneAndSaysSo) {
     const auto document = pruned("zoo:lenet --keep 0.05 --method " + method);
     EXPECT_EQ(widths_in(document).at("conv1"), 1);
     ASSERT_THAT(document.at("notes"), SizeIs(1)) << document;
-    EXPECT_EQ(document.at("notes")[0], "Group 'conv1': 0.05 of 6 channels would leave none; it keeps 1.");
+    EXPECT_EQ(document.at("notes")[0],
+              "Group 'conv1': keeping 0.05 of 6 channels would leave none; it keeps 1.");
   }
   const auto text = folder.run("resample zoo:lenet -o out.pt2 --keep 0.05 --method l1");
   EXPECT_THAT(text.out, HasSubstr("would leave none; it keeps 1."));
   EXPECT_EQ(text.err, "");
 }
 
+TEST_F(PruningProgram, KeepsAFractionOfEveryAxisByEveryMethod) {
+  Network network = test::attention_network();
+  network.signature.argument_names = {"x"};
+  write_pt2(network, folder / "net.pt2");
+  const auto groups = folder.run("groups net.pt2 --json").json();
+  ASSERT_THAT(groups.at("products"), SizeIs(1));
+  for (const auto& product : groups.at("products")) {
+    EXPECT_THAT(product.at("factors"), SizeIs(2));
+    EXPECT_EQ(product.at("follow_fraction"), product.at("factors")[0]);
+  }
+  const std::string heads = groups.at("products")[0].at("factors")[0][0];
+  EXPECT_THAT(folder.run("groups net.pt2").out, HasSubstr(heads + " (4) · "));
+  const auto sizes = [&](const std::string& arguments) {
+    pruned(arguments);
+    const Network cut = read_pt2(folder / "out.pt2");
+    return cut.state[cut.find_state("qkv.weight")].tensor.sizes().vec();
+  };
+  using Sizes = std::vector<int64_t>;
+  for (const std::string method : {"l2", "interpolate", "fold"})
+    EXPECT_EQ(sizes("net.pt2 --keep 0.5 --method " + method), (Sizes{48, 12})) << method;
+  EXPECT_EQ(sizes("net.pt2 --keep 0.5 --groups '*' --method l2"), (Sizes{24, 12}));
+  ASSERT_EQ(folder.run("convert net.pt2 -o integral.pt2").code, 0);
+  EXPECT_EQ(sizes("integral.pt2 --keep 0.5"), (Sizes{48, 12}));
+  EXPECT_EQ(sizes("integral.pt2 --keep 0.5 --keep-of '*=0.5'"), (Sizes{24, 12}));
+  EXPECT_EQ(sizes("integral.pt2 --keep 0.5 --width '" + heads + "=3'"), (Sizes{72, 12}));
+}
+
 TEST_F(PruningProgram, RefusesWhatDoesNotFitTheMethod) {
   const std::string resample = "resample zoo:lenet -o out.pt2 --keep 0.5 ";
-  expect_refused(2, resample + "--scope global", "method interpolate chooses none");
+  expect_refused(2, resample + "--scope global", "require an importance method but got method interpolate");
   expect_refused(2, resample + "--method l1 --scope globl",
                  "--scope 'globl': must be uniform, global or isomorphic.");
-  expect_refused(2, resample + "--method l1 --combine median", "there is no such way. Did you mean");
+  expect_refused(2, resample + "--method l1 --combine median", "no such combination. Did you mean");
   expect_refused(2, resample + "--method l1 --normalize gausian", "'gaussian'");
-  expect_refused(2, resample + "--method lp --p 0", "--p: must be above 0 but got 0.");
-  expect_refused(2, resample + "--method taylor",
-                 "Method taylor is measured on data: --calibration is missing.");
+  expect_refused(2, resample + "--method lp --p 0", "--p must be positive but got 0.");
+  expect_refused(2, resample + "--method taylor", "Method taylor requires --calibration.");
   expect_refused(2, resample + "--method l1 --max-cut 2", "--max-cut");
   expect_refused(2, resample + "--method l1 --min-width 0", "--min-width");
   expect_refused(2, resample + "--method l1 --keep-of fc1", "must be PATTERN=F");
-  expect_refused(2, resample + "--method l1 --keep-of fc1=0", "--keep-of: must be a fraction above 0");
-  expect_refused(1, resample + "--method l1 --exclude 'layer*'", "it matches no group");
+  expect_refused(2, resample + "--method l1 --keep-of fc1=0", "--keep-of: must be a fraction in (0, ");
+  expect_refused(1, resample + "--method l1 --exclude 'layer*'", "matches no group");
   expect_refused(1, "resample zoo:lenet -o out.pt2 --keep 2 --method l1", "must be in [0, 1] but got 2.");
   expect_refused(1, resample + "--method hessian --calibration data/train-images-idx3-ubyte",
-                 "it has no labels");
-  expect_refused(1, resample + "--method batch_norm", "importance 'batch_norm' needs a batch norm");
+                 "requires class labels");
+  expect_refused(1, resample + "--method batch_norm", "importance 'batch_norm' requires a batch norm");
   EXPECT_THAT(folder.run("resample --help").out, AllOf(HasSubstr("--scope"), HasSubstr("isomorphic"),
                                                        HasSubstr("fpgm"), HasSubstr("--exclude")));
 }
@@ -139,7 +167,7 @@ TEST_F(PruningProgram, TrainsChannelsTowardsZero) {
   const std::string refused = "train zoo:small_cnn --data data -o out.pt2 --regularize ";
   expect_refused(2, refused + "group_laso:1", "Did you mean 'group_lasso'");
   expect_refused(2, refused + "group_lasso", "must be NAME:FACTOR");
-  expect_refused(2, refused + "group_lasso:-1", "the factor a number above 0");
+  expect_refused(2, refused + "group_lasso:-1", "with a positive factor");
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ TEST_F(QuadratureProgram, FitsAllLayersTogetherAfterRefits) {
   const auto run =
       folder.run("resample zoo:small_cnn -o no.pt2 --keep 0.5 --calibration data --method l1 --together 1");
   EXPECT_EQ(run.code, 2);
-  EXPECT_THAT(run.err, testing::HasSubstr("needs --refit"));
+  EXPECT_THAT(run.err, testing::HasSubstr("requires --refit"));
 }
 
 TEST_F(QuadratureProgram, KeepsWithinItsBudget) {
@@ -79,7 +79,7 @@ TEST_F(QuadratureProgram, KeepsWithinItsBudget) {
   const auto run =
       folder.run("resample zoo:small_cnn -o no.pt2 --calibration data --samples 20 --budget macs=0.0001");
   EXPECT_EQ(run.code, 1);
-  EXPECT_THAT(run.err, testing::HasSubstr("can't be met"));
+  EXPECT_THAT(run.err, testing::HasSubstr("is not reachable"));
   EXPECT_FALSE(std::filesystem::exists(folder / "no.pt2"));
 }
 
@@ -92,7 +92,7 @@ TEST_F(QuadratureProgram, MeasuresItsLatencyTableOnce) {
   const auto run = folder.run(
       "resample zoo:small_cnn -o no.pt2 --calibration data --budget latency=0.9 --latency-table times.json");
   EXPECT_EQ(run.code, 1);
-  EXPECT_THAT(run.err, testing::HasSubstr("no table of this network's groups"));
+  EXPECT_THAT(run.err, testing::HasSubstr("does not match this network's groups"));
 }
 
 }  // namespace

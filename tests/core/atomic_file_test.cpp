@@ -88,12 +88,12 @@ TEST_F(AtomicFile, KeepsTheOldContentWhenThereIsNoRoom) {
 TEST_F(AtomicFile, NamesThePathAndTheReason) {
   EXPECT_EQ(failure_of([&] { write_atomically(folder_ / "no" / "file", "x"); }),
             "[core] File '" + (folder_ / "no" / "file").string() +
-                "' can't be written: No such file or directory.");
+                "': cannot be written: No such file or directory.");
   EXPECT_EQ(failure_of([&] { write_atomically(folder_, "x"); }),
-            "[core] File '" + folder_.string() + "' can't be written: it is a folder.");
+            "[core] File '" + folder_.string() + "': cannot be written: it is a folder.");
   EXPECT_EQ(failure_of([&] { write_atomically("/dev/null", "x"); }),
-            "[core] File '/dev/null' can't be written: it is no regular file.");
-  EXPECT_THAT(failure_of([&] { write_atomically("", "x"); }), HasSubstr("names no file"));
+            "[core] File '/dev/null': cannot be written: it is not a regular file.");
+  EXPECT_THAT(failure_of([&] { write_atomically("", "x"); }), HasSubstr("is not a file name"));
 }
 
 TEST_F(AtomicFile, RefusesAReadOnlyFolder) {

@@ -70,19 +70,19 @@ TEST(ClassFolders, OfSplitsHaveTheClassesOfTheTrainingSplit) {
   EXPECT_EQ(open_dataset(folder.path(), Split::any).size(), 3);
   write_pictures(folder, "val/d", 1);
   EXPECT_THAT(message_of_error([&] { open_dataset(folder.path(), Split::test); }),
-              HasSubstr("the training split has no class 'd'"));
+              HasSubstr("class 'd' does not occur in the training split"));
 }
 
 TEST(ClassFolders, SayWhichSplitIsMissing) {
   const TemporaryFolder folder;
   write_pictures(folder, "train/a", 1);
   EXPECT_THAT(message_of_error([&] { open_dataset(folder.path(), Split::test); }),
-              HasSubstr("Folder 'test' with images is missing in '" + folder.path().string() + "'"));
+              HasSubstr("Folder 'test' with images: not found in '" + folder.path().string() + "'"));
   const TemporaryFolder other;
   write_pictures(other, "validation/a", 1);
   EXPECT_EQ(open_dataset(other.path(), Split::any).size(), 1);
   EXPECT_THAT(message_of_error([&] { open_dataset(other.path(), Split::train); }),
-              HasSubstr("Folder 'train' with images is missing"));
+              HasSubstr("Folder 'train' with images: not found"));
 }
 
 TEST(ClassFolders, AFolderOfImagesHasNoLabels) {
@@ -130,7 +130,7 @@ TEST(ClassFolders, RefuseImagesOfOtherKinds) {
   write_pictures(folder, "a", 1);
   write_bytes(folder / "a/scan.TIFF", "");
   EXPECT_THAT(message_of_error([&] { open_dataset(folder.path(), Split::any); }),
-              AllOf(HasSubstr("scan.TIFF"), HasSubstr("only JPEG and PNG can be read")));
+              AllOf(HasSubstr("scan.TIFF"), HasSubstr("only JPEG and PNG are supported")));
 }
 
 TEST(ClassFolders, RefuseAFolderThatWouldBeAClassWithoutImages) {
@@ -138,14 +138,14 @@ TEST(ClassFolders, RefuseAFolderThatWouldBeAClassWithoutImages) {
   write_pictures(folder, "cat", 1);
   write_bytes(folder / "annotations/cat.xml", "");
   EXPECT_THAT(message_of_error([&] { open_dataset(folder.path(), Split::any); }),
-              HasSubstr("every folder in it is a class, but 'annotations' holds no image"));
+              HasSubstr("every subfolder is a class, but 'annotations' contains no image"));
 }
 
 TEST(ClassFolders, WithoutImagesAreNoDataSet) {
   const TemporaryFolder folder;
   std::filesystem::create_directories(folder / "a/b");
   EXPECT_THAT(message_of_error([&] { open_dataset(folder.path(), Split::any); }),
-              HasSubstr("is no data set of a known format"));
+              HasSubstr("is not a data set of a known format"));
 }
 
 TEST(ImageBatches, AreTheFilesFramedAndNormalized) {
@@ -192,14 +192,14 @@ TEST(ImageBatches, RefuseAFrameThatDoesNotFit) {
   const TemporaryFolder folder;
   write_pictures(folder, "a", 1);
   Dataset data = open_dataset(folder.path(), Split::any);
-  EXPECT_THAT(message_of_error([&] { Batches(data, {}); }), HasSubstr("the size that they are brought to"));
+  EXPECT_THAT(message_of_error([&] { Batches(data, {}); }), HasSubstr("image files require an image size"));
   data.frame = {.size = 8, .resize = 7};
   EXPECT_THAT(message_of_error([&] { Batches(data, {}); }), HasSubstr("but got 8 and 7"));
   data.frame = {.size = 8, .channels = 4};
   EXPECT_THAT(message_of_error([&] { Batches(data, {}); }), HasSubstr("1 or 3 channels but 4"));
   data.frame = {.size = 8};
   data.inputs = at::zeros({1, 3, 8, 8}, at::kByte);
-  EXPECT_THAT(message_of_error([&] { Batches(data, {}); }), HasSubstr("it has inputs and files"));
+  EXPECT_THAT(message_of_error([&] { Batches(data, {}); }), HasSubstr("must have inputs or files, not both"));
 }
 
 TEST(InMemory, HasTheSameBatches) {

@@ -101,7 +101,7 @@ TEST_F(OpenDataset, ServesTheOnlySplitWhereAnyIsAsked) {
   write("test-images-idx3-ubyte", idx({1, 2, 2}, counting(4)));
   write("test-labels-idx1-ubyte", idx({1}, Bytes{5}));
   EXPECT_EQ(open(Split::any).size(), 1);
-  EXPECT_EQ(failure(Split::train), "[data] File 'train-images-idx3-ubyte' (or .gz) is missing in '" +
+  EXPECT_EQ(failure(Split::train), "[data] File 'train-images-idx3-ubyte' (or .gz): not found in '" +
                                        folder_.path().string() + "'.");
 }
 
@@ -113,15 +113,15 @@ TEST_F(OpenDataset, NamesTheIdxFileThatIsWrong) {
     EXPECT_THAT(failure(Split::train), AllOf(HasSubstr(name), HasSubstr(reason)));
   };
   const std::string images = "train-images-idx3-ubyte", labels = "train-labels-idx1-ubyte";
-  fails(images, "", "is short");
-  fails(images, idx({5, 4, 3}, counting(59)), "is short");
-  fails(images, idx({5, 4, 3}, counting(61)), "is longer");
+  fails(images, "", "is truncated");
+  fails(images, idx({5, 4, 3}, counting(59)), "is truncated");
+  fails(images, idx({5, 4, 3}, counting(61)), "is too long");
   fails(images, idx({5, 0, 3}, ""), "a size of 0");
   fails(images, idx({0xffffffff, 0xffffffff, 0xffffffff}, counting(60)), "a size of 4294967295");
-  fails(images, idx({0x7fffffff, 28, 28}, counting(60)), "is short: its header asks for");
-  fails(images, "PK" + counting(70), "no IDX file");
-  fails(images, idx({5}, counting(5)), "does not hold images");
-  fails(labels, idx({5, 1}, counting(5)), "does not hold labels");
+  fails(images, idx({0x7fffffff, 28, 28}, counting(60)), "is truncated: its header requires");
+  fails(images, "PK" + counting(70), "is not an IDX file");
+  fails(images, idx({5}, counting(5)), "does not contain images");
+  fails(labels, idx({5, 1}, counting(5)), "does not contain labels");
   fails(labels, idx({4}, counting(4)), "has 4 labels");
   write_idx_train();
   fs::remove(folder_ / labels);
@@ -141,13 +141,13 @@ TEST_F(OpenDataset, FindsDamageInCompressedFiles) {
   std::ifstream file(folder_ / name, std::ios::binary);
   const Bytes good{std::istreambuf_iterator<char>(file), {}};
   write(name, good.substr(0, good.size() / 2));
-  EXPECT_THAT(failure(Split::train), AllOf(HasSubstr(name), HasSubstr("cut short")));
+  EXPECT_THAT(failure(Split::train), AllOf(HasSubstr(name), HasSubstr("corrupt or truncated")));
   Bytes flipped = good;
   flipped[good.size() / 2] = static_cast<char>(flipped[good.size() / 2] ^ 0x10);
   write(name, flipped);
-  EXPECT_THAT(failure(Split::train), AllOf(HasSubstr(name), HasSubstr("damaged")));
+  EXPECT_THAT(failure(Split::train), AllOf(HasSubstr(name), HasSubstr("corrupt")));
   write_gz(name, idx({0x7fffffff, 0x7fff, 1}, ""));
-  EXPECT_THAT(failure(Split::train), AllOf(HasSubstr(name), HasSubstr("its header asks for")));
+  EXPECT_THAT(failure(Split::train), AllOf(HasSubstr(name), HasSubstr("its header requires")));
 }
 
 TEST_F(OpenDataset, ReadsCifar10) {
@@ -171,14 +171,14 @@ TEST_F(OpenDataset, ReadsCifar100ByItsFineLabels) {
   EXPECT_TRUE(at::equal(train.labels, at::tensor({99, 0}, at::kLong)));
   EXPECT_TRUE(at::equal(train.inputs[1], counting_tensor({3, 32, 32})));
   EXPECT_EQ(train.class_names.size(), 100u);
-  EXPECT_THAT(failure(Split::test), AllOf(HasSubstr("test.bin"), HasSubstr("is missing")));
+  EXPECT_THAT(failure(Split::test), AllOf(HasSubstr("test.bin"), HasSubstr("not found")));
 }
 
 TEST_F(OpenDataset, NamesTheCifarFileThatIsWrong) {
   write("data_batch_1.bin", cifar10_batch(1, 0));
-  EXPECT_THAT(failure(Split::test), AllOf(HasSubstr("test_batch.bin"), HasSubstr("is missing")));
+  EXPECT_THAT(failure(Split::test), AllOf(HasSubstr("test_batch.bin"), HasSubstr("not found")));
   write("data_batch_3.bin", cifar10_batch(1, 0));
-  EXPECT_THAT(failure(Split::train), AllOf(HasSubstr("data_batch_2.bin"), HasSubstr("is missing")));
+  EXPECT_THAT(failure(Split::train), AllOf(HasSubstr("data_batch_2.bin"), HasSubstr("not found")));
   write("data_batch_2.bin", cifar10_batch(1, 0).substr(1));
   EXPECT_THAT(failure(Split::train), AllOf(HasSubstr("data_batch_2.bin"),
                                            HasSubstr("expected a multiple of 3073 bytes but got 3072")));
@@ -194,7 +194,7 @@ TEST_F(OpenDataset, SaysWhatItKnowsWhereItKnowsNothing) {
               AllOf(HasSubstr("found notes.txt"), HasSubstr("cifar-100"), HasSubstr("idx")));
   EXPECT_THAT(
       [] { open_dataset("fashion-mnst", Split::train); },
-      testing::ThrowsMessage<std::runtime_error>("[data] 'fashion-mnst' is neither a folder, a file, nor the "
+      testing::ThrowsMessage<std::runtime_error>("[data] 'fashion-mnst': is not a folder, a file, or the "
                                                  "name of a data set. Did you mean 'fashion-mnist'?"));
   EXPECT_THROW(open_dataset((folder_ / "notes.txt").string(), Split::any), std::runtime_error);
 }

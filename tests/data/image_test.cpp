@@ -70,17 +70,17 @@ TEST(ReadImage, NamesTheDamagedFile) {
   const auto fails = [&](const std::string& bytes, const std::string& reason) {
     write_bytes(folder / "bad.jpg", bytes);
     EXPECT_THAT(message_of_error([&] { read_image(folder / "bad.jpg"); }),
-                AllOf(HasSubstr("[data] Image '" + (folder / "bad.jpg").string() + "' is damaged: "),
+                AllOf(HasSubstr("[data] Image '" + (folder / "bad.jpg").string() + "': cannot be decoded: "),
                       HasSubstr(reason)));
     EXPECT_THROW(read_image(folder / "bad.jpg"), DamagedImage);
   };
   fails("", "it is empty");
-  fails("GIF89a" + std::string(40, '\0'), "it is neither JPEG nor PNG");
+  fails("GIF89a" + std::string(40, '\0'), "it is not JPEG or PNG");
   write_jpeg(folder / "a.jpg", picture(64, 64));
   const std::string jpeg = read_bytes(folder / "a.jpg");
   fails(jpeg.substr(0, jpeg.size() / 2), "Premature end of JPEG file");
   EXPECT_THAT(message_of_error([&] { read_image(folder / "none.jpg"); }),
-              HasSubstr("none.jpg' can't be read"));
+              HasSubstr("none.jpg': cannot be read"));
 }
 
 TEST(ReadImage, RefusesClaimedSizesBeforeItAllocates) {
@@ -92,7 +92,7 @@ TEST(ReadImage, RefusesClaimedSizesBeforeItAllocates) {
   jpeg.replace(frame + 5, 4, "\xfd\xe8\xfd\xe8");
   write_bytes(folder / "a.jpg", jpeg);
   EXPECT_THAT(message_of_error([&] { read_image(folder / "a.jpg"); }),
-              HasSubstr("claims 65000×65000 pixels; an image may have 134217728"));
+              HasSubstr("has 65000×65000 pixels; the limit is 134217728"));
   write_png(folder / "a.png", picture(16, 16));
   std::string png = read_bytes(folder / "a.png");
   const std::string sides("\x00\x0f\x00\x00\x00\x0f\x00\x00", 8);
@@ -149,13 +149,13 @@ TEST(ReadImage, RandomBytesAnywhereAreDamageNotACrash) {
 TEST(Luma, IsTheWeightedMean) {
   const at::Tensor rgb = picture(7, 9);
   const auto parts = at::tensor({0.299, 0.587, 0.114}, at::kDouble).view({3, 1, 1});
-  EXPECT_LE(distance(luma(rgb), (rgb.to(at::kDouble) * parts).sum(0, true).round()), 1);
+  EXPECT_LE(distance(to_grayscale(rgb), (rgb.to(at::kDouble) * parts).sum(0, true).round()), 1);
 }
 
 TEST(Framed, CutsTheMiddleOfWhatIsLargeEnough) {
   // Without resizing, the frame is a cut alone.
   const at::Tensor image = picture(10, 17);
-  const at::Tensor cut = framed(image, {.size = 6, .resize = 10});
+  const at::Tensor cut = resize_center_crop(image, {.size = 6, .resize = 10});
   EXPECT_TRUE(at::equal(cut, image.narrow(1, 2, 6).narrow(2, 6, 6)));  // (17 − 6)/2 = 5.5 rounds to even
 }
 
@@ -163,25 +163,25 @@ TEST(Framed, ByDefaultLeavesTheMarginOfImageNet) {
   EXPECT_EQ((ImageFrame{.size = 224}).shorter_side(), 256);
   EXPECT_EQ((ImageFrame{.size = 32}).shorter_side(), 37);
   EXPECT_EQ((ImageFrame{.size = 224, .resize = 232}).shorter_side(), 232);
-  EXPECT_TRUE(at::equal(framed(picture(32, 32), {.size = 32}), picture(32, 32)));
-  EXPECT_FALSE(at::equal(framed(picture(32, 32), {.size = 32, .resize = 37}), picture(32, 32)));
-  EXPECT_EQ(framed(picture(300, 500), {.size = 224}).sizes(), at::IntArrayRef({3, 224, 224}));
-  EXPECT_EQ(framed(picture(500, 20), {.size = 224}).sizes(), at::IntArrayRef({3, 224, 224}));
+  EXPECT_TRUE(at::equal(resize_center_crop(picture(32, 32), {.size = 32}), picture(32, 32)));
+  EXPECT_FALSE(at::equal(resize_center_crop(picture(32, 32), {.size = 32, .resize = 37}), picture(32, 32)));
+  EXPECT_EQ(resize_center_crop(picture(300, 500), {.size = 224}).sizes(), at::IntArrayRef({3, 224, 224}));
+  EXPECT_EQ(resize_center_crop(picture(500, 20), {.size = 224}).sizes(), at::IntArrayRef({3, 224, 224}));
 }
 
 TEST(Framed, RefusesAnImageThatResizingWouldMakeHuge) {
-  EXPECT_THROW(framed(at::zeros({3, 1, 1000000}, at::kByte), {.size = 224}), std::runtime_error);
+  EXPECT_THROW(resize_center_crop(at::zeros({3, 1, 1000000}, at::kByte), {.size = 224}), std::runtime_error);
 }
 
 TEST(Framed, RefusesAFrameWithoutRoom) {
-  EXPECT_THROW(framed(picture(9, 9), {.size = 0}), std::invalid_argument);
-  EXPECT_THROW(framed(picture(9, 9), {.size = 9, .resize = 8}), std::invalid_argument);
+  EXPECT_THROW(resize_center_crop(picture(9, 9), {.size = 0}), std::invalid_argument);
+  EXPECT_THROW(resize_center_crop(picture(9, 9), {.size = 9, .resize = 8}), std::invalid_argument);
 }
 
 TEST(Resized, HalvingIsTheTriangleOfFourPixels) {
   // Antialiased bilinear by a half: weights 1, 3, 3, 1 eighths of the pixels at −1, 0, 1, 2.
   const at::Tensor image = picture(12, 16);
-  const at::Tensor small = resized(image, 6, 8);
+  const at::Tensor small = resize_image(image, 6, 8);
   const auto halved = [](const at::Tensor& x, int64_t axis) {
     const int64_t n = x.size(axis) / 2;
     const auto part = [&](int64_t first) { return x.slice(axis, first, first + 2 * (n - 2) - 1, 2); };
@@ -271,7 +271,7 @@ TEST_F(PillowImages, Of16BitsAreRounded) {
 TEST_F(PillowImages, AreResizedAndCutAsTorchvisionDoes) {
   for (const char* name : {"rgb.png", "tall.png"})
     for (const int64_t size : {24, 33, 56}) {
-      const at::Tensor ours = framed(read_image(folder_ + "/" + name), {.size = size});
+      const at::Tensor ours = resize_center_crop(read_image(folder_ + "/" + name), {.size = size});
       EXPECT_LE(distance(ours, expected(fmt::format("{}.{}.pt", name, size))), kResizeLevels) << name << size;
     }
 }

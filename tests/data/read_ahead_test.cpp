@@ -125,7 +125,8 @@ TEST_F(ImageReading, NamesADamagedImageWhereItsBatchIsAskedFor) {
     epoch[1];
     for (int again = 0; again < 2; ++again) {
       EXPECT_THROW(epoch[2], DamagedImage);
-      EXPECT_THAT(message_of_error([&] { epoch[2]; }), HasSubstr("[data] Image '" + path + "' is damaged: "));
+      EXPECT_THAT(message_of_error([&] { epoch[2]; }),
+                  HasSubstr("[data] Image '" + path + "': cannot be decoded: "));
     }
     EXPECT_EQ(epoch[3].inputs.size(0), 5);
   }
@@ -160,7 +161,7 @@ TEST_F(ImageReading, LeavesOutDamagedImagesWhereAskedAndNamesThem) {
     EXPECT_TRUE(at::equal(at::cat(labels), data.labels.index_select(0, at::tensor(kept))));
     const auto skipped = data.skipped->all();
     EXPECT_EQ(skipped.size(), 3u);
-    EXPECT_EQ(skipped.at(whole.files[7]), "it is neither JPEG nor PNG");
+    EXPECT_EQ(skipped.at(whole.files[7]), "it is not JPEG or PNG");
     // What is made ahead and never asked for is not named.
     Dataset other = open(workers);
     other.skipped = std::make_shared<SkippedImages>();
@@ -189,11 +190,12 @@ TEST_F(ImageReading, AFileThatIsGoneIsAnErrorEvenWhereDamageIsNone) {
   data.skipped = std::make_shared<SkippedImages>();
   std::filesystem::remove(data.files[0]);
   EXPECT_THAT(message_of_error([&] { Batches(data, {}).epoch(0)[0]; }),
-              HasSubstr("File '" + data.files[0] + "' can't be read"));
+              HasSubstr("File '" + data.files[0] + "': cannot be read"));
 }
 
 TEST_F(ImageReading, RefusesANumberOfWorkersThatIsNone) {
-  EXPECT_THAT(message_of_error([&] { Batches(open(-2), {}); }), HasSubstr("the workers must be in [0, 256]"));
+  EXPECT_THAT(message_of_error([&] { Batches(open(-2), {}); }),
+              HasSubstr("the number of workers must be in [0, 256]"));
   EXPECT_THROW(Batches(open(257), {}), std::invalid_argument);
 }
 

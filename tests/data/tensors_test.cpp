@@ -101,19 +101,20 @@ TEST_F(SavedTensors, SaysWhatIsWrong) {
   const at::Tensor inputs = at::zeros({3, 2});
   EXPECT_THAT(failure(dict({{"labels", at::zeros({3}, at::kLong)}})),
               AllOf(HasSubstr(path_.string()), HasSubstr("its dict has no 'inputs'")));
-  EXPECT_THAT(failure(dict({{"inputs", inputs}, {"goals", inputs}})), HasSubstr("has the key 'goals'"));
+  EXPECT_THAT(failure(dict({{"inputs", inputs}, {"goals", inputs}})),
+              HasSubstr("has the unknown key 'goals'"));
   EXPECT_THAT(failure(dict({{"inputs", inputs}, {"targets", at::zeros({3}, at::kLong)}})),
               HasSubstr("'targets' must be floating point but are Long"));
   EXPECT_THAT(failure(dict({{"inputs", inputs}, {"targets", at::zeros({4, 2})}})),
               HasSubstr("'targets' must be [3, …] but are [4, 2]"));
   EXPECT_THAT(failure(dict({{"inputs", inputs}, {"targets", inputs}, {"labels", at::zeros({3}, at::kLong)}})),
               HasSubstr("both 'labels' and 'targets'"));
-  EXPECT_THAT(failure(dict({{"inputs", 3}})), HasSubstr("'inputs' is no tensor but Int"));
-  EXPECT_THAT(failure(c10::List<at::Tensor>({inputs})), HasSubstr("must hold a tensor or a dict"));
+  EXPECT_THAT(failure(dict({{"inputs", 3}})), HasSubstr("'inputs' must be a tensor but is Int"));
+  EXPECT_THAT(failure(c10::List<at::Tensor>({inputs})), HasSubstr("must contain a tensor or a dict"));
   EXPECT_THAT(failure(at::zeros({})), HasSubstr("must be [N, …] with at least one sample but are []"));
   EXPECT_THAT(failure(at::zeros({0, 3})), HasSubstr("but are [0, 3]"));
   EXPECT_THAT(failure(at::zeros({3}, at::kBool)), HasSubstr("but are Bool"));
-  EXPECT_THAT(failure(at::zeros({3, 4}, at::kByte)), HasSubstr("must be [N, C, H, W] but are [3, 4]"));
+  EXPECT_THAT(failure(at::zeros({3, 4}, at::kByte)), HasSubstr("must be images [N, C, H, W] but are [3, 4]"));
   EXPECT_THAT(failure(at::zeros({3, 4}).to_sparse()), HasSubstr(path_.string()));
   const auto labelled = [&](const at::Tensor& labels) {
     return failure(dict({{"inputs", inputs}, {"labels", labels}}));
@@ -132,7 +133,7 @@ TEST_F(SavedTensors, DamageIsOneError) {
   write({'P', 'K'});
   EXPECT_THAT(failure(), HasSubstr(path_.string()));
   write({'n', 'o', 'n', 'e'});
-  EXPECT_THAT(failure(), HasSubstr("it is no file that torch.save"));
+  EXPECT_THAT(failure(), HasSubstr("was not written by torch.save"));
 }
 
 TEST_F(SavedTensors, SizesAreCheckedAgainstTheFile) {
@@ -168,7 +169,7 @@ TEST(TensorBatches, RefuseWhatIsOfImages) {
     EXPECT_THAT([&] { Batches(data, options); },
                 testing::ThrowsMessage<std::invalid_argument>(
                     "[data] Data set 'features.pt': " + what +
-                    " is of images (uint8 [N, C, H, W]) but the inputs are CPUFloatType with 4 axes."));
+                    " requires images (uint8 [N, C, H, W]) but the inputs are CPUFloatType with 4 axes."));
   };
   refused({.augmentation = {.crop_padding = 1}}, "crop_padding");
   refused({.augmentation = {.flip = true}}, "flip");

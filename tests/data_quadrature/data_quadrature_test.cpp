@@ -147,7 +147,7 @@ TEST(DataQuadrature, RefitsLowerTheErrorOfEachLayer) {
   ASSERT_FALSE(made.layers.empty());
   for (const auto& layer : made.layers) EXPECT_LE(layer.error_after, layer.error_before) << layer.layer;
   EXPECT_EQ(made.layers.front().layer, "second.weight");
-  EXPECT_EQ(made.layers.front().target, "the sum that it ends in");
+  EXPECT_EQ(made.layers.front().target, "the residual sum that it ends in");
 }
 
 TEST(DataQuadrature, RefitsBringTheNetworkNearerToItsSource) {
@@ -226,7 +226,7 @@ TEST(DataQuadrature, ActivationsThatAreNotFiniteAreNamed) {
     resample(source, {{group_of(source, "first.weight"), 3}}, noise({3, 6, 6}, 8, 8));
     FAIL();
   } catch (const std::runtime_error& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("not finite"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("must be finite"));
   }
 }
 

@@ -95,7 +95,7 @@ TEST(Heads, OfRankMKeepTheirScoresAndValuesInMChannels) {
     for (const auto id : groups_of_width(source, kHeadWidth)) widths[id] = kRank;
     EXPECT_EQ(widths.size(), fused ? 1u : 2u);
     const auto half = resample(source, widths, noise_tokens(200), {.refits = false});
-    for (const auto& group : half.groups) EXPECT_EQ(group.found_by, "mixture");
+    for (const auto& group : half.groups) EXPECT_EQ(group.criterion, "mixture");
     const at::Tensor x = at::randn({4, kTokens, kInputs}, at::kDouble);
     const at::Tensor expected = source.network.forward(x), got = half.network.forward(x);
     EXPECT_LT(((got - expected).norm() / expected.norm()).item<double>(), kWithoutLoss) << fused;
@@ -138,7 +138,7 @@ TEST(Heads, WithRotaryPositionsAreChosen) {
   const auto ids = groups_of_width(source, kHeadWidth);
   ASSERT_EQ(ids.size(), 1u);
   const auto found = find_nodes(source, {{ids[0], kRank}}, noise_tokens(50));
-  EXPECT_EQ(found.groups[0].found_by, "kernel");
+  EXPECT_EQ(found.groups[0].criterion, "kernel");
   const auto& maps = found.maps.at(ids[0]);
   EXPECT_TRUE(maps.whole.empty());
   EXPECT_TRUE(at::equal(maps.consume.to_dense(), maps.produce.to_dense()));

@@ -61,7 +61,8 @@ TEST(Algebra, FactorsThatDoNotDivideArePinnedNamingBoth) {
   const Axis left = algebra.resolve(a);
   ASSERT_TRUE(left.is_variable());
   ASSERT_TRUE(algebra.pinned(left.variable).has_value());
-  EXPECT_EQ(*algebra.pinned(left.variable), "first operator and second operator divide it unlike");
+  EXPECT_EQ(*algebra.pinned(left.variable),
+            "first operator and second operator require incompatible factorizations");
 }
 
 TEST(Algebra, AlignsCutPointsOfSums) {
@@ -123,7 +124,7 @@ TEST(Algebra, CutInsideOnePositionOfARepeatedVariableLeavesItWhole) {
   ASSERT_EQ(whole.parts.size(), 3U);
   EXPECT_EQ(whole.parts[0].size, 14);
   EXPECT_EQ(whole.parts[2].size, 14);
-  EXPECT_EQ(algebra.pinned(whole.parts[1].variable), "chunk cuts inside its one position");
+  EXPECT_EQ(algebra.pinned(whole.parts[1].variable), "chunk splits inside one of its positions");
   EXPECT_EQ(halves->first, sum({product({whole.parts[0], number(4)}), number(2)}));
   EXPECT_EQ(halves->second, sum({number(2), product({whole.parts[2], number(4)})}));
   EXPECT_FALSE(algebra.pinned(whole.parts[0].variable).has_value());
@@ -149,7 +150,7 @@ TEST(Algebra, ANumberPinsWhatItMeets) {
   Algebra algebra;
   const Axis v = algebra.fresh(3);
   EXPECT_TRUE(algebra.unify(v, number(3), "aten::add (head)"));
-  EXPECT_EQ(algebra.pinned(v.variable), "aten::add (head) needs just 3 of it");
+  EXPECT_EQ(algebra.pinned(v.variable), "aten::add (head) requires exactly 3 channels");
 }
 
 }  // namespace

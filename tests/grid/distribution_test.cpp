@@ -135,18 +135,18 @@ TEST(Distribution, RefusesWhatIsNone) {
   const auto fraction = [](const char* written) { return [=] { FractionDistribution::parse(written); }; };
   EXPECT_THAT(
       fraction("unifrom:0.25,1"),
-      text("[grid] Distribution 'unifrom:0.25,1': there is no law 'unifrom'. Did you mean 'uniform'"));
-  EXPECT_THAT(fraction("uniform"), text("after a colon"));
+      text("[grid] Distribution 'unifrom:0.25,1': no distribution 'unifrom'. Did you mean 'uniform'"));
+  EXPECT_THAT(fraction("uniform"), text("followed by a colon"));
   EXPECT_THAT(fraction("uniform:0.25"), text("must have the form uniform:LOWER,UPPER."));
-  EXPECT_THAT(fraction("uniform:a,1"), text("'a' is no number."));
-  EXPECT_THAT(fraction("uniform:,1"), text("'' is no number."));
+  EXPECT_THAT(fraction("uniform:a,1"), text("'a' is not a number."));
+  EXPECT_THAT(fraction("uniform:,1"), text("'' is not a number."));
   EXPECT_THAT(fraction("uniform:1,0.5"), text("in order but are 1 and 0.5."));
-  EXPECT_THAT(fraction("uniform:0,1"), text("must be above 0 but the least is 0."));
+  EXPECT_THAT(fraction("uniform:0,1"), text("must be positive but the smallest is 0."));
   EXPECT_THAT(fraction("uniform:nan,1"), text("finite"));
-  EXPECT_THAT(fraction("normal:0.5,0"), text("the deviation must be above 0 but is 0."));
+  EXPECT_THAT(fraction("normal:0.5,0"), text("the standard deviation must be positive but is 0."));
   EXPECT_THAT(fraction("normal:1.5,0.1"), text("the mean must be in [0, 1] but is 1.5."));
-  EXPECT_THAT(fraction("loguniform:0,1"), text("the lower bound must be above 0"));
-  EXPECT_THAT(fraction("choice:"), text("is no number."));
+  EXPECT_THAT(fraction("loguniform:0,1"), text("the lower bound must be positive"));
+  EXPECT_THAT(fraction("choice:"), text("is not a number."));
   EXPECT_THAT(fraction("choice:1@0.5,2"), text("must have the form choice"));
   EXPECT_THAT(fraction("choice:1@0,0.5@0"), text("must not all be 0."));
   EXPECT_THAT(fraction("choice:1@-1,0.5@2"), text("at least 0 but one is -1."));
@@ -154,12 +154,12 @@ TEST(Distribution, RefusesWhatIsNone) {
       [] {
         SizeDistribution(Uniform{0, 4});
       },
-      text("the lower bound must be a whole number of at least 1 but is 0."));
+      text("the lower bound must be a positive integer but is 0."));
   EXPECT_THAT(
       [] {
         SizeDistribution(Choice{{2, 2.5}});
       },
-      text("a choice must be a whole number of at least 1 but is 2.5."));
+      text("a choice must be a positive integer but is 2.5."));
   EXPECT_THAT([] { SizeDistribution::parse("normal:8,2"); }, text("normal:MEAN,DEVIATION,LOWER,UPPER."));
   EXPECT_THAT([] { SizeDistribution(Choice{}); }, text("at least one value"));
 }

@@ -82,6 +82,31 @@ TEST(NestedGrid, HalvesTheWidestGap) {
   EXPECT_TRUE(at::equal(NestedGrid(9, 9).points(), uniform_points(9)));
 }
 
+/// By the definition alone: each time all gaps are looked at.
+std::vector<int64_t> halved_one_by_one(int64_t n) {
+  if (n == 1) return {0};
+  std::vector<int64_t> order{0, n - 1}, sorted{0, n - 1};
+  while (static_cast<int64_t>(sorted.size()) < n) {
+    size_t widest = 1;
+    for (size_t k = 2; k < sorted.size(); ++k)
+      if (sorted[k] - sorted[k - 1] > sorted[widest] - sorted[widest - 1]) widest = k;
+    const int64_t middle = (sorted[widest - 1] + sorted[widest]) / 2;
+    order.push_back(middle);
+    sorted.insert(sorted.begin() + static_cast<int64_t>(widest), middle);
+  }
+  return order;
+}
+
+TEST(NestedGrid, TakesTheMiddleOfTheWidestGapEachTime) {
+  for (int64_t n = 1; n <= 300; ++n) EXPECT_EQ(nested_order(n), halved_one_by_one(n)) << n;
+  EXPECT_EQ(nested_order(1000), halved_one_by_one(1000));
+  const auto order = at::tensor(nested_order(100));
+  for (const int64_t m : {1, 2, 17, 64, 99, 100}) {
+    const auto chosen = std::get<0>(order.narrow(0, 0, m).sort());
+    EXPECT_TRUE(at::equal(NestedGrid(m, 100).points(), uniform_points(100).index_select(0, chosen))) << m;
+  }
+}
+
 TEST(NestedGrid, PointsAreAmongThoseOfEveryGreaterWidth) {
   for (const int64_t n : {1, 2, 7, 16, 33})
     for (int64_t m = 1; m < n; ++m) {

@@ -6,50 +6,20 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
+#include "attention_network.h"
 #include "inn/data_quadrature/data_quadrature.h"
+#include "inn/dimension/fraction_groups.h"
 #include "inn/model/batch_norm.h"
 #include "inn/network/files.h"
-#include "inn/resampling/verify.h"
-#include "network_builder.h"
+#include "model/small_convolutional.h"
 #include "temporary_folder.h"
 
 namespace inn {
 namespace {
 
-using test::NetworkBuilder;
-
-constexpr double kRounding = 1e-10;         // float64, sums of some tens of terms
 constexpr double kFiniteDifference = 1e-6;  // central differences with step 1e-6 in float64
-
-/// conv(3→8) → batch norm → relu → conv(8→6) → relu → flatten → linear(6·9→5).
-Network small_convolutional() {
-  NetworkBuilder b(1);
-  auto x = b.input("x", {2, 3, 3, 3});
-  x = b.call("aten::conv2d", "",
-             {x, b.parameter("conv1.weight", {8, 3, 3, 3}), {}, {1, 1}, {1, 1}, {1, 1}, 1});
-  x = b.batch_norm("bn1", x, 8);
-  x = b.call("aten::relu", "", {x});
-  x = b.call("aten::conv2d", "",
-             {x,
-              b.parameter("conv2.weight", {6, 8, 3, 3}),
-              b.parameter("conv2.bias", {6}),
-              {1, 1},
-              {1, 1},
-              {1, 1},
-              1});
-  x = b.call("aten::relu", "", {x});
-  x = b.call("aten::flatten", "using_ints", {x, 1});
-  x = b.call("aten::linear", "", {x, b.parameter("fc.weight", {5, 54}), b.parameter("fc.bias", {5})});
-  Network network = b.finish(x);
-  for (auto& entry : network.state)
-    if (entry.kind == StateEntry::Kind::parameter) entry.tensor.requires_grad_();
-  return network;
-}
-
-at::Tensor input() { return random_inputs(small_convolutional(), 3).at(0).toTensor(); }
-
-double difference(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
 
 TEST(IntegralModel, EqualsItsNetworkAtTheSourceWidth) {
   const Network network = small_convolutional();
@@ -83,40 +53,44 @@ TEST(IntegralModel, OnNestedGridsHasChannelsOfTheSource) {
   EXPECT_LT(difference(of(half, "conv2.weight"), expected), kRounding);
 }
 
-Calibration noise() {
-  return {.batch = [](int64_t index) -> std::optional<CalibrationBatch> {
-    if (index == 4) return std::nullopt;
-    return CalibrationBatch{random_inputs(small_convolutional(), static_cast<uint64_t>(10 + index))};
-  }};
-}
-
 /// Ordered by nodes, a width has the channels that come first in the ranking, as pruning keeps them.
-TEST(IntegralModel, OrderedByNodesHasTheNodesOfTheDataAtEveryWidth) {
+TEST(IntegralModel, OrderedByNodesHasTheFirstOfTheRankingAtEveryWidth) {
   const Network network = small_convolutional();
-  const AnalysedNetwork source = analyse(network.clone());
-  auto model = convert(network, {.quadrature = "rectangle", .order = "nodes", .calibration = noise()});
+  const std::vector<int64_t> ranked{5, 0, 7, 2, 1, 6, 3, 4};
+  auto model = convert(network, {.quadrature = "rectangle",
+                                 .order = "nodes",
+                                 .ranking = {{"conv1", ranked}, {"conv2", {0, 5, 1, 4, 2, 3}}}});
   model->eval();
   EXPECT_LT(difference(model->forward(input()), network.forward(input())), kRounding);
   const auto sorted = [](at::Tensor rows) {
     return std::get<0>(rows.flatten(1).sum(1).sort());  // which rows there are, whatever their order
   };
   const auto of = [](const Network& at, const char* name) { return at.state[at.find_state(name)].tensor; };
-  std::vector<GroupId> groups{source.groups.find("conv1"), source.groups.find("conv2")};
-  const auto ranked = rank_channels(source, groups, noise());
   for (int64_t width = 1; width <= 8; ++width) {
     model->group("conv1").resize(width);
-    const auto& first = ranked.at(groups[0]);
-    const auto kept = at::tensor(std::vector<int64_t>(first.begin(), first.begin() + width));
+    const auto kept = at::tensor(std::vector<int64_t>(ranked.begin(), ranked.begin() + width));
     EXPECT_TRUE(at::equal(sorted(of(model->discretize(), "conv1.weight")),
                           sorted(of(network, "conv1.weight").index_select(0, kept))))
         << width;
   }
 }
 
-TEST(IntegralModel, OrderedByNodesNeedsDataAndNestedGrids) {
-  EXPECT_THROW(convert(small_convolutional(), {.order = "nodes"}), std::invalid_argument);
-  const ConvertOptions uniform{.grid = "uniform", .order = "nodes", .calibration = noise()};
-  EXPECT_THROW(convert(small_convolutional(), uniform), std::invalid_argument);
+TEST(IntegralModel, OrderedByNodesNeedsARankingOfEachGroupAndNestedGrids) {
+  const auto refused = [](const ConvertOptions& options, const char* why) {
+    try {
+      convert(small_convolutional(), options);
+      ADD_FAILURE() << "was converted, though " << why;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_NE(std::string(error.what()).find(why), std::string::npos) << error.what();
+    }
+  };
+  const std::vector<int64_t> eight{0, 1, 2, 3, 4, 5, 6, 7}, six{0, 1, 2, 3, 4, 5};
+  refused({.order = "nodes"}, "a ranking of the channels is needed");
+  refused({.grid = "uniform", .order = "nodes", .ranking = {{"conv1", eight}, {"conv2", six}}}, "'nested'");
+  refused({.order = "nodes", .ranking = {{"conv1", eight}}}, "Group 'conv2': it has no ranking");
+  refused({.order = "nodes", .ranking = {{"conv1", six}, {"conv2", six}}}, "each of its 8 channels once");
+  refused({.order = "nodes", .ranking = {{"conv9", eight}}}, "conv9");
+  refused({.order = "path", .ranking = {{"conv1", eight}}}, "which is for the order 'nodes'");
 }
 
 TEST(IntegralModel, KeepsItsFamilyOfGridsInItsFile) {
@@ -125,7 +99,7 @@ TEST(IntegralModel, KeepsItsFamilyOfGridsInItsFile) {
   for (const auto* family : {"uniform", "nested"}) {
     auto model = convert(small_convolutional(), {.grid = family});
     model->resize(0.5);
-    save(*model, path);
+    save_integral(*model, path);
     auto read = load_integral(path);
     for (size_t g = 0; g < model->groups().size(); ++g)
       EXPECT_TRUE(at::equal(model->groups()[g].grid().points(), read->groups()[g].grid().points())) << family;
@@ -288,7 +262,7 @@ TEST(IntegralModel, TakesEveryRuleOfAnyPointsAndKeepsItInItsFile) {
       learning->parameters()[0].add_(at::linspace(0, 0.4, 3, at::kDouble));
     }
     model->set_grid("conv2", learning);
-    save(*model, path);
+    save_integral(*model, path);
     auto loaded = load_integral(path);
     EXPECT_EQ(loaded->group("conv1").quadrature(), rule);
     EXPECT_EQ(loaded->group("conv1").grid().kind(), rule);
@@ -359,15 +333,68 @@ TEST(IntegralModel, AGroupMayHaveADistributionOfItsOwn) {
   }
 }
 
-TEST(IntegralModel, EvaluationFollowsEveryChangeOfAParameter) {
+TEST(IntegralModel, TakesNoWidthsInChannelsForFractions) {
   auto model = convert(small_convolutional());
+  for (const Distribution& law : {Distribution(Uniform{8, 16}), Distribution(Uniform{2, 8}),
+                                  Distribution(Choice{{4, 6}}), Distribution(LogUniform{1, 4})})
+    EXPECT_THROW(model->set_distribution(law), std::invalid_argument);
+  // More than eight times the source's width can't be, however it is said.
+  EXPECT_THROW(model->set_distribution(FractionDistribution(Uniform{0.5, 16})), std::invalid_argument);
+  EXPECT_FALSE(model->distribution().has_value());
+  model->set_distribution(Uniform{0.5, 2});
+  model->set_distribution(Choice{{1}});
+  model->set_distribution(FractionDistribution(Uniform{2, 4}));
+  EXPECT_EQ(model->distribution()->law(), Distribution(Uniform{2, 4}));
+}
+
+/// What learns in the grid that a group has, and nothing else.
+std::vector<std::string> grid_parameters(const IntegralModelImpl& model) {
+  std::vector<std::string> names;
+  for (const auto& parameter : model.named_parameters())
+    if (parameter.key().starts_with("integral_grids.")) names.push_back(parameter.key());
+  return names;
+}
+
+TEST(IntegralModel, HasAsParametersWhatLearnsInTheGridsOfItsGroups) {
+  using Names = std::vector<std::string>;
+  auto model = convert(small_convolutional());
+  auto& group = model->groups()[0];
+  const auto grid = std::make_shared<TrainableGrid>(5);
+  group.set_grid(grid);
+  ASSERT_EQ(grid_parameters(*model), Names{"integral_grids.conv1"});
+  EXPECT_TRUE(model->named_parameters()["integral_grids.conv1"].is_same(grid->theta()));
+  group.resize(8);
+  EXPECT_EQ(grid_parameters(*model), Names{});
+  EXPECT_EQ(grid_parameters(*model->clone_model()), Names{});
+  // A grid of several parts has a parameter for each.
+  model->set_grid("conv1", std::make_shared<CompositeGrid>(std::vector<std::shared_ptr<Grid>>{
+                               std::make_shared<TrainableGrid>(3), std::make_shared<TrainableGrid>(4)}));
+  EXPECT_EQ(grid_parameters(*model), (Names{"integral_grids.conv1", "integral_grids.conv1[1]"}));
+  EXPECT_EQ(grid_parameters(*model->clone_model()).size(), 2U);
+  model->tune_grids();
+  EXPECT_EQ(grid_parameters(*model), (Names{"integral_grids.conv1", "integral_grids.conv2"}));
+  model->restore();
+  EXPECT_EQ(grid_parameters(*model), Names{});
+}
+
+TEST(IntegralModel, DrawsRandomGridsAnewInEveryForwardOfTraining) {
+  auto model = convert(small_convolutional());
+  model->groups()[0].set_grid(std::make_shared<RandomGrid>(Uniform{2, 8}, 7));
+  RandomGrid twin(Uniform{2, 8}, 7);
+  model->train();
+  std::set<int64_t> seen;
+  for (int i = 0; i < 20; ++i) {
+    model->forward(input());
+    twin.draw();
+    EXPECT_EQ(model->groups()[0].width(), twin.size());
+    seen.insert(twin.size());
+  }
+  EXPECT_GT(seen.size(), 3U);
   model->eval();
-  model->resize(0.5);
-  at::NoGradGuard no_grad;
-  const auto before = model->forward(input());
-  EXPECT_TRUE(at::equal(model->forward(input()), before));
-  model->named_parameters()["conv2.weight"].mul_(2);
-  EXPECT_GT(difference(model->forward(input()), before), 1e-3);
+  model->forward(input());
+  EXPECT_EQ(model->groups()[0].width(), twin.size());
+  EXPECT_THROW(model->groups()[0].set_grid(std::make_shared<RandomGrid>(Uniform{2, 65}, 7)),
+               std::invalid_argument);
 }
 
 TEST(IntegralModel, SavedAndLoadedIsTheSame) {
@@ -377,7 +404,7 @@ TEST(IntegralModel, SavedAndLoadedIsTheSame) {
   model->eval();
   for (const double fraction : {1.0, 0.5}) {
     model->resize(fraction);
-    save(*model, path);
+    save_integral(*model, path);
     auto loaded = load_integral(path);
     EXPECT_EQ(loaded->group("conv1").width(), fraction_width(fraction, 8));
     EXPECT_LT(difference(loaded->forward(input()), model->forward(input())), kRounding);
@@ -412,6 +439,112 @@ TEST(IntegralModel, RunsInFloat32AfterTo) {
   model->to(at::kFloat);
   EXPECT_LT(difference(model->forward(input().to(at::kFloat)).to(at::kDouble), exact),
             1e-3 * exact.abs().max().item<double>());
+}
+
+/// Scores masked by a boolean buffer, rows chosen by an integer one, a count that training advances.
+Network with_masks() {
+  NetworkBuilder b(4);
+  const auto buffer = [&](const char* name, const at::Tensor& tensor) {
+    return b.state(name, tensor, StateEntry::Kind::buffer);
+  };
+  const auto x = b.call("aten::linear", "", {b.input("x", {2, 1, 4, 6}), b.parameter("fc.weight", {8, 6})});
+  const auto mask = buffer("mask", at::ones({4, 4}, at::kBool).tril());
+  auto y = b.call("aten::scaled_dot_product_attention", "", {x, x, x, mask});
+  y = b.call("aten::index_select", "", {y, 2, buffer("order", at::tensor({3, 1, 0, 2}).to(at::kLong))});
+  y = b.call("aten::add", "Tensor", {y, buffer("count", at::tensor(3).to(at::kLong))});
+  return b.finish(b.call("aten::linear", "", {y, b.parameter("out.weight", {2, 8})}));
+}
+
+TEST(NetworkModule, ConvertsNoMaskNoIndexAndNoCount) {
+  const Network source = with_masks();
+  const auto x = random_inputs(source, 3).at(0).toTensor();
+  const auto expected = source.forward(x);
+  constexpr double kHalfRounding = 3e-2, kFloatRounding = 1e-5;
+  for (const auto& [dtype, tolerance] :
+       {std::pair{at::kFloat, kFloatRounding}, std::pair{at::kBFloat16, kHalfRounding},
+        std::pair{at::kHalf, kHalfRounding}}) {
+    NetworkModule plain(source.clone());
+    IntegralModel integral = convert(source);
+    for (NetworkModuleImpl* module : {plain.get(), static_cast<NetworkModuleImpl*>(integral.get())}) {
+      module->eval();
+      module->to(torch::Device(torch::kCPU), dtype);
+      const auto buffers = module->named_buffers();
+      EXPECT_EQ(buffers["mask"].scalar_type(), at::kBool);
+      EXPECT_EQ(buffers["order"].scalar_type(), at::kLong);
+      EXPECT_EQ(buffers["count"].scalar_type(), at::kLong);
+      EXPECT_EQ(module->named_parameters()["fc.weight"].scalar_type(), dtype);
+      for (const auto& entry : module->network().state)
+        EXPECT_TRUE(entry.tensor.is_same(entry.kind == StateEntry::Kind::parameter
+                                             ? module->named_parameters()[entry.name]
+                                             : buffers[entry.name]));
+      const auto y = module->forward(x.to(dtype));
+      EXPECT_EQ(y.scalar_type(), dtype);
+      EXPECT_LT(difference(y.to(at::kDouble), expected), tolerance * expected.abs().max().item<double>());
+    }
+  }
+}
+
+TEST(NetworkModule, ConvertsGradientsWithTheirParameters) {
+  Network network = small_convolutional();
+  NetworkModule module(network.clone());
+  module->forward(input()).sum().backward();
+  const auto before = module->named_parameters()["conv2.weight"].grad().clone();
+  module->to(at::kFloat);
+  const auto after = module->named_parameters()["conv2.weight"].grad();
+  EXPECT_EQ(after.scalar_type(), at::kFloat);
+  EXPECT_TRUE(at::equal(after, before.to(at::kFloat)));
+}
+
+/// The sizes of the fused projection and of the one behind attention.
+std::vector<int64_t> projections(const IntegralModel& model) {
+  const Network network = model->discretize();
+  std::vector<int64_t> sizes;
+  for (const auto* name : {"qkv.weight", "out.weight"})
+    for (const auto size : network.state[network.find_state(name)].tensor.sizes()) sizes.push_back(size);
+  return sizes;
+}
+
+const std::vector<int64_t> kHalfOfEveryAxis{48, 12, 12, 16}, kHalfOfEveryFactor{3 * 2 * 4, 12, 12, 2 * 4};
+
+TEST(IntegralModel, TakesAFractionOfEveryAxisAndNotItsSquare) {
+  auto model = convert(test::attention_network());
+  ASSERT_EQ(model->groups().size(), 3u);  // channels, heads, channels of each head
+  model->resize(0.5);
+  EXPECT_EQ(projections(model), kHalfOfEveryAxis);
+  EXPECT_EQ(projections(IntegralModel(model->clone_model())), kHalfOfEveryAxis);
+  model->restore();
+  model->set_distribution(FractionDistribution(Choice{{0.5}}));
+  const auto x = random_inputs(test::attention_network(), 1);
+  for (const auto sharing : {FractionSharing::shared, FractionSharing::own}) {
+    model->set_distribution(FractionDistribution(Choice{{0.5}}), sharing);
+    model->train();
+    model->run(x);
+    EXPECT_EQ(projections(model), kHalfOfEveryAxis);
+    model->restore();
+  }
+  model->set_pass_width(0.5);
+  model->run(x);
+  EXPECT_EQ(projections(model), kHalfOfEveryAxis);
+  // By name every factor has the width that it is given.
+  for (auto& group : model->groups()) group.resize(fraction_width(0.5, group.source_width()));
+  EXPECT_EQ(projections(model), kHalfOfEveryFactor);
+}
+
+TEST(IntegralModel, KeepsInItsFileWhatFollowsFractions) {
+  const TemporaryFolder folder;
+  const auto path = folder / "model.pt2";
+  save(*convert(test::attention_network()), path);
+  auto loaded = load_integral(path);
+  loaded->resize(0.5);
+  EXPECT_EQ(projections(loaded), kHalfOfEveryAxis);
+  // A file of a model that was trained with all groups at one fraction does not say it.
+  Network older = read_pt2(path);
+  auto record = nlohmann::json::parse(older.extra.at("integral.json"));
+  for (auto& group : record["groups"]) group.erase("follows_fraction");
+  older.extra["integral.json"] = record.dump();
+  auto as_trained = load_integral(older);
+  as_trained->resize(0.5);
+  EXPECT_EQ(projections(as_trained), kHalfOfEveryFactor);
 }
 
 TEST(FoldBatchNorm, ChangesNoOutput) {

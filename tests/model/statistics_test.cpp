@@ -34,6 +34,20 @@ class NormModule : public torch::nn::Module {
   torch::nn::BatchNorm2d norm_{nullptr};
 };
 
+/// The network with its norms as run_decompositions() writes them.
+Network decomposed(Network network) {
+  for (auto& call : network.calls) {
+    if (call.op != "aten::batch_norm") continue;
+    call.op = "aten::_native_batch_norm_legit_no_training";
+    call.arguments.erase(call.arguments.begin() + 8);  // cudnn_enabled
+    call.arguments.erase(call.arguments.begin() + 5);  // training
+    for (const auto* name : {"saved_mean", "saved_deviation"})
+      call.results.push_back({.values = {network.add_value({.name = name, .sizes = {0}})}});
+  }
+  network.validate();
+  return network;
+}
+
 IntegralModel make_model(bool affine) {
   at::manual_seed(3);
   const auto module = std::make_shared<NormModule>(affine);
@@ -83,6 +97,27 @@ TEST(Statistics, AreWrittenAsEverInTrainingMode) {
   const auto x = at::rand({2, 2, 7, 6}, at::kDouble);
   model->forward(x).sum().backward();
   EXPECT_GT(model->groups()[0].grid().parameters()[0].grad().abs().sum().item<double>(), 0);
+}
+
+TEST(Statistics, OfADecomposedNormAreThoseOfTheNormItself) {
+  constexpr double kRounding = 1e-12;  // float64, a few operations
+  auto model = make_model(true);
+  auto written = convert(decomposed(model->network().clone()), {.order = "none"});
+  ASSERT_EQ(written->groups().size(), 1u);
+  const auto x = at::rand({2, 2, 7, 6}, at::kDouble);
+  std::vector<at::Tensor> outputs, gradients;
+  for (auto* each : {&model, &written}) {
+    (*each)->eval();
+    const auto grid =
+        std::make_shared<TrainableGrid>(at::tensor({0.3, -0.2, 0.1}, at::kDouble).requires_grad_());
+    (*each)->groups()[0].set_grid(grid);
+    outputs.push_back((*each)->forward(x));
+    outputs.back().square().sum().backward();
+    gradients.push_back(grid->parameters()[0].grad());
+  }
+  EXPECT_TRUE(at::allclose(outputs[0], outputs[1], kRounding, kRounding));
+  EXPECT_TRUE(at::allclose(gradients[0], gradients[1], 1e-9, 1e-9));
+  EXPECT_GT(gradients[1].abs().sum().item<double>(), 0);
 }
 
 }  // namespace

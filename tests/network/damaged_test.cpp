@@ -131,7 +131,7 @@ TEST_F(Damaged, ForeignFilesAreRefused) {
   EXPECT_THROW(read_pt2(damaged_path()), std::runtime_error);
   write_bytes(damaged_path(), std::vector<char>(4096, 'x'));
   EXPECT_THROW(read_pt2(damaged_path()), std::runtime_error);
-  expect_refused("no archive of torch.export.save", Records{{"data.pkl", "x"}});
+  expect_refused("was not written by torch.export.save", Records{{"data.pkl", "x"}});
 }
 
 TEST_F(Damaged, MissingRecordsAreNamed) {
@@ -154,13 +154,13 @@ TEST_F(Damaged, SizesBeyondTheDataAreRefusedBeforeTheyAreAllocated) {
   expect_refused("'conv.weight'", kWeights, [](Json& config) {
     config["config"]["conv.weight"]["tensor_meta"]["storage_offset"]["as_int"] = 1;
   });
-  expect_refused("an integer is wanted", kWeights, [](Json& config) {
+  expect_refused("expected an integer", kWeights, [](Json& config) {
     config["config"]["conv.weight"]["tensor_meta"]["sizes"][0]["as_int"] = 1e300;
   });
-  expect_refused("an integer is wanted", kWeights, [](Json& config) {
+  expect_refused("expected an integer", kWeights, [](Json& config) {
     config["config"]["conv.weight"]["tensor_meta"]["sizes"][0]["as_int"] = std::nan("");  // written as null
   });
-  expect_refused("the graph says", kWeights, [](Json& config) {
+  expect_refused("the graph declares", kWeights, [](Json& config) {
     config["config"]["conv.weight"]["tensor_meta"]["sizes"][0]["as_int"] = 4;
   });
   expect_refused("negative", kModel, [](Json& program) {
@@ -174,7 +174,7 @@ TEST_F(Damaged, NanInAParameterIsRefusedByName) {
   auto& bytes = records.at("data/weights/" + config["path_name"].get<std::string>());
   const float nan = std::nanf("");
   std::memcpy(bytes.data(), &nan, sizeof(nan));
-  expect_refused("'first.bias': it holds NaN", records);
+  expect_refused("'first.bias': contains NaN", records);
 }
 
 TEST_F(Damaged, GraphsThatAreNoProgramsAreRefused) {
@@ -195,13 +195,13 @@ TEST_F(Damaged, GraphsThatAreNoProgramsAreRefused) {
                  [&](Json& program) { nodes(program)[0]["target"] = "torch.ops.quantized.conv2d.new"; });
   expect_refused("control flow", kModel,
                  [&](Json& program) { nodes(program)[0]["target"] = "torch.ops.higher_order.cond"; });
-  expect_refused("it is no operator of torch", kModel,
+  expect_refused("it is not a torch operator", kModel,
                  [&](Json& program) { nodes(program)[0]["target"] = "os.system"; });
   expect_refused("has no argument 'power'", kModel,
                  [&](Json& program) { nodes(program)[0]["inputs"][0]["name"] = "power"; });
   expect_refused("is missing", kModel, [&](Json& program) { nodes(program)[0]["inputs"] = Json::array(); });
   expect_refused("results", kModel, [&](Json& program) { nodes(program)[0]["outputs"] = Json::array(); });
-  expect_refused("a list is wanted", kModel, [&](Json& program) { nodes(program) = 5; });
+  expect_refused("expected a list", kModel, [&](Json& program) { nodes(program) = 5; });
   expect_refused("'graph_module' is missing", kModel, [&](Json& program) { program.erase("graph_module"); });
   expect_refused("schema version", kModel, [&](Json& program) { program["schema_version"]["major"] = 99; });
   expect_refused("tensor 'conv.wait' is missing", kModel, [&](Json& program) {

@@ -105,7 +105,7 @@ TEST(LinearCall, SaysWhyAWeightCannotBeFit) {
   const auto weight = b.parameter("shared", {4, 4});
   x = b.call("aten::linear", "", {x, weight});
   const auto network = b.finish(b.call("aten::linear", "", {x, weight}));
-  EXPECT_EQ(std::get<std::string>(linear_call(network, 1)), "'shared' is read by 2 calls");
+  EXPECT_EQ(std::get<std::string>(linear_call(network, 1)), "'shared' is used by 2 calls");
 
   NetworkBuilder c(7);
   x = c.input("x", {2, 4});

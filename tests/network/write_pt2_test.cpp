@@ -157,7 +157,7 @@ TEST(WritePt2Failure, LeavesNothingBehind) {
   }
   setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
-  EXPECT_THAT(message, AllOf(HasSubstr("full.pt2"), HasSubstr("can't be written")));
+  EXPECT_THAT(message, AllOf(HasSubstr("full.pt2"), HasSubstr("cannot be written")));
   for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
     EXPECT_THAT(entry.path().string(), Not(HasSubstr(".tmp-")));
   EXPECT_FALSE(std::filesystem::exists(folder / "full.pt2"));

@@ -50,6 +50,16 @@ std::vector<NamedExample> layer_examples() {
     return p.of_image(at::batch_norm(p.image(x), p.weight("g", {8}), p.weight("b", {8}), mean, variance,
                                      false, 0.1, 1e-5, false));
   });
+  add("batch norms of decompositions", [](P& p, T x) {
+    const auto statistic = [&](const char* name) { return at::exp(p.weight(name, {8})); };
+    const auto gain = p.weight("g", {8}), shift = p.weight("b", {8});
+    auto mean = statistic("mean"), variance = statistic("variance");
+    auto y = std::get<0>(at::native_batch_norm(p.image(x), gain, shift, mean, variance, false, 0.1, 1e-5));
+    y = std::get<0>(at::_native_batch_norm_legit_no_training(y, gain, shift, mean, variance, 0.1, 1e-5));
+    y = std::get<0>(at::_native_batch_norm_legit(y, gain, shift, mean, variance, false, 0.1, 1e-5));
+    y = std::get<0>(at::_batch_norm_no_update(y, gain, shift, mean, variance, 0.1, 1e-5));
+    return p.of_image(y);
+  });
   add("instance and group norm", [](P& p, T x) {
     const auto y =
         at::instance_norm(p.image(x), p.weight("g", {8}), p.weight("b", {8}), {}, {}, true, 0.1, 1e-5, false);

@@ -12,6 +12,7 @@ namespace inn {
 namespace {
 
 constexpr double kSumTolerance = 2e-5;  // sums of some thousand float32 terms
+constexpr double kFloat64Rounding = 1e-13;
 
 std::vector<int64_t> as_they_are(int64_t n) {
   const at::Tensor order = at::arange(n);
@@ -39,6 +40,50 @@ TEST(PathCost, EqualsTheFormula) {
   EXPECT_EQ(cost.scalar_type(), at::kFloat);
   EXPECT_TRUE(at::allclose(cost.to(at::kDouble), expected, kSumTolerance, 0));
   EXPECT_TRUE(at::equal(cost, cost.t()));
+}
+
+TEST(PathCost, EqualsTheFormulaAcrossBlocksAndStrides) {
+  // More rows than a block and no multiple of a panel, more columns than are copied at once, rows that lie
+  // along memory and across it.
+  at::manual_seed(9);
+  for (const int64_t n : {127, 128, 129, 300}) {
+    const at::Tensor along = at::randn({n, 2100}), across = at::randn({45, n}).t();
+    at::Tensor expected = at::zeros({n, n}, at::kDouble);
+    for (const auto& matrix : {along.to(at::kDouble), across.to(at::kDouble)}) {
+      const at::Tensor distance = at::cdist(matrix, matrix, 1);
+      expected += distance / distance.diagonal(1).sum();
+    }
+    const at::Tensor cost = path_cost({along, across});
+    EXPECT_TRUE(at::allclose(cost.to(at::kDouble), expected, kSumTolerance, 0)) << n;
+    EXPECT_TRUE(at::equal(cost, cost.t())) << n;
+    EXPECT_EQ(cost.diagonal().abs().max().item<float>(), 0) << n;
+  }
+}
+
+TEST(DistanceSums, EqualTheFormula) {
+  at::manual_seed(10);
+  for (const int64_t n : {1, 2, 7, 8, 9, 128, 129, 300}) {
+    for (const int64_t k : {1, 300}) {
+      const at::Tensor rows = at::randn({n, k}, at::kDouble);
+      const at::Tensor expected = (rows.unsqueeze(0) - rows.unsqueeze(1)).square().sum(2).sqrt().sum(1);
+      const at::Tensor sums = distance_sums(rows);
+      EXPECT_TRUE(at::allclose(sums, expected, kFloat64Rounding, 0)) << n << " " << k;
+    }
+  }
+  const at::Tensor strided = at::randn({20, 40}).t().slice(0, 0, 40, 2);
+  EXPECT_TRUE(at::equal(distance_sums(strided), distance_sums(strided.to(at::kDouble).contiguous())));
+}
+
+TEST(DistanceSums, KeepTheDigitsOfSmallDistances) {
+  const at::Tensor rows = 1e6 + 1e-3 * at::arange(5, at::kDouble).unsqueeze(1);
+  const at::Tensor steps = at::arange(5, at::kDouble);
+  const at::Tensor expected = 1e-3 * (steps.unsqueeze(0) - steps.unsqueeze(1)).abs().sum(1);
+  EXPECT_TRUE(at::allclose(distance_sums(rows), expected, 1e-6, 0));  // 1e6 holds 1e-3 to 1e-7
+}
+
+TEST(DistanceSums, RefuseWhatIsNoMatrix) {
+  EXPECT_THROW(distance_sums(at::ones({3})), std::invalid_argument);
+  EXPECT_THROW(distance_sums(at::ones({3, 2}, at::kLong)), std::invalid_argument);
 }
 
 TEST(PathCost, GivesTheCurrentOrderTheLengthOfOneATensor) {
@@ -76,7 +121,7 @@ TEST(PathCost, WorksForOneAndForTwoChannels) {
 TEST(PathCost, RefusesWhatDoesNotFit) {
   EXPECT_THAT([] { path_cost({}); },
               testing::ThrowsMessage<std::invalid_argument>(
-                  "[ordering] path_cost: expected at least one matrix of rows but got none."));
+                  "[ordering] path_cost: at least one matrix of rows is required but got none."));
   EXPECT_THAT(
       [] {
         path_cost({at::ones({3, 2}), at::ones({4, 2})});

@@ -181,6 +181,21 @@ TEST(ShortestPath, TakesEveryFloatingTypeAndScaleAndIgnoresTheDiagonal) {
   at::Tensor diagonal = cost.clone();
   diagonal.fill_diagonal_(std::numeric_limits<double>::quiet_NaN());
   EXPECT_EQ(shortest_path(diagonal), order);
+  EXPECT_EQ(shortest_path(diagonal.to(at::kFloat)), order);
+}
+
+TEST(ShortestPath, LeavesTheCostAsItWas) {
+  const at::Tensor cost = random_points_cost(50, 2, 9).to(at::kFloat), before = cost.clone();
+  shortest_path(cost);
+  EXPECT_TRUE(at::equal(cost, before));
+}
+
+TEST(ShortestPath, TakesACostThatIsSymmetricButForRounding) {
+  const at::Tensor cost = random_points_cost(60, 2, 10).to(at::kFloat);
+  const at::Tensor skew = 1 + 1e-7 * (at::rand({60, 60}) - 0.5);
+  const Order order = shortest_path(cost * skew);
+  expect_permutation(order, 60);
+  EXPECT_NEAR(path_length(cost, order), path_length(cost, shortest_path(cost)), 0.02);
 }
 
 TEST(ShortestPath, RefusesWhatIsNoSymmetricCost) {

@@ -137,7 +137,7 @@ TEST(Importance, BatchNormIsTheMagnitudeOfItsScale) {
     ADD_FAILURE() << "a group without a batch norm was scored";
   } catch (const std::invalid_argument& error) {
     EXPECT_THAT(error.what(),
-                testing::HasSubstr("Group 'first': importance 'batch_norm' needs a batch norm"));
+                testing::HasSubstr("Group 'first': importance 'batch_norm' requires a batch norm"));
   }
 }
 

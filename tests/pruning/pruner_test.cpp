@@ -13,6 +13,8 @@
 
 #include <set>
 
+#include "attention_network.h"
+#include "inn/dimension/fraction_groups.h"
 #include "inn/dimension/tracer.h"
 #include "inn/resampling/verify.h"
 #include "network_builder.h"
@@ -149,6 +151,36 @@ TEST(Pruner, ReachesTheSameWidthsInManyStepsAsInOne) {
   }
 }
 
+/// The sizes of the fused projection and of the one behind attention.
+std::vector<int64_t> projections(const Network& network) {
+  auto sizes = state_named(network, "qkv.weight").sizes().vec();
+  for (const auto size : state_named(network, "out.weight").sizes()) sizes.push_back(size);
+  return sizes;
+}
+
+TEST(Pruner, KeepsAFractionOfEveryAxisAndNotItsSquare) {
+  const auto source = analyse(test::attention_network());
+  for (const int64_t steps : {1, 3}) {  // after the first of three the heads are not as wide as they were
+    Pruner pruner(source, {.widths = {.keep = 0.5}});
+    for (int64_t step = 1; step <= steps; ++step) pruner.prune(pruner.plan(step, steps));
+    EXPECT_EQ(projections(pruner.network()), (std::vector<int64_t>{48, 12, 12, 16})) << steps;
+  }
+  Pruner one_by_one(source);
+  for (const auto id : fraction_groups(source)) one_by_one(source.groups.groups[id], 0.5);
+  EXPECT_EQ(projections(one_by_one.prune()), (std::vector<int64_t>{48, 12, 12, 16}));
+}
+
+TEST(Pruner, CutsEveryFactorThatIsNamed) {
+  const auto source = analyse(test::attention_network());
+  std::vector<std::pair<std::string, double>> all;
+  for (const auto id : source.groups.select({})) all.emplace_back(source.groups.groups[id].name, 0.5);
+  for (const PruneOptions& named :
+       {PruneOptions{.keep = 0.5, .groups = {"*"}}, PruneOptions{.keep_of = all}}) {
+    Pruner pruner(source, {.widths = named});
+    EXPECT_EQ(projections(pruner.prune(pruner.plan())), (std::vector<int64_t>{3 * 2 * 4, 12, 12, 2 * 4}));
+  }
+}
+
 TEST(Pruner, TakesTrainedWeightsOfTheSameNetworkOnly) {
   Pruner pruner(analyse(one_hidden_layer()), {.importance = find_importance("l1")});
   Network trained = pruner.network().clone();
@@ -159,12 +191,37 @@ TEST(Pruner, TakesTrainedWeightsOfTheSameNetworkOnly) {
   EXPECT_THROW(pruner.update(trained), std::invalid_argument);
 }
 
+TEST(Pruner, DoesNotReturnTheUnprunedNetworkWhereNothingIsChosen) {
+  Pruner pruner(analyse(one_hidden_layer()), {.widths = {.keep = 0.5}});
+  EXPECT_THROW(pruner.prune(), std::invalid_argument);  // the plan of the options must be asked for
+  EXPECT_EQ(state_named(pruner.prune(pruner.plan()), "hidden.weight").size(0), 4);
+  EXPECT_THROW(pruner.prune(), std::invalid_argument);
+  pruner("hidden", 0.5);
+  EXPECT_EQ(state_named(pruner.prune(), "hidden.weight").size(0), 2);
+  EXPECT_THROW(pruner.prune(), std::invalid_argument);  // what was chosen is cut
+}
+
+TEST(Pruner, SharesItsSourceAndLeavesItAsItIs) {
+  const auto source = std::make_shared<const AnalysedNetwork>(analyse(one_hidden_layer()));
+  Pruner pruner(source, {.importance = find_importance("l1")});
+  EXPECT_EQ(&pruner.present(), source.get());
+  Network trained = source->network.clone();
+  state_named(trained, "hidden.weight").zero_();
+  pruner.update(trained);
+  EXPECT_GT(state_named(source->network, "hidden.weight").abs().sum().item<double>(), 0);
+  pruner("hidden", 0.5);
+  pruner.prune();
+  EXPECT_EQ(source->groups.groups[source->groups.find("hidden")].width, 8);
+  EXPECT_THROW(Pruner{std::shared_ptr<const AnalysedNetwork>()}, std::invalid_argument);
+}
+
 TEST(Pruner, SaysWhatItCouldNotCut) {
   Pruner pruner(analyse(one_hidden_layer()));
   pruner("hidden", 0.01);
   pruner.prune();
-  EXPECT_THAT(pruner.notes(),
-              testing::ElementsAre("Group 'hidden': 0.01 of 8 channels would leave none; it keeps 1."));
+  EXPECT_THAT(
+      pruner.notes(),
+      testing::ElementsAre("Group 'hidden': keeping 0.01 of 8 channels would leave none; it keeps 1."));
   EXPECT_THROW(pruner("out", 0.5), std::invalid_argument);  // pinned
   EXPECT_THROW(pruner("hiden", 0.5), std::invalid_argument);
   EXPECT_THROW(pruner("hidden", 1.5), std::invalid_argument);

@@ -141,7 +141,8 @@ TEST(Pruning, ThatWouldEmptyAGroupKeepsOneAndSaysSo) {
   const auto plan = plan_pruning(source, scores, {.keep = 0.05});
   EXPECT_EQ(plan.kept.at(source.groups.find("fc0")).size(), 1U);
   EXPECT_EQ(plan.kept.at(source.groups.find("fc1")).size(), 2U);
-  EXPECT_THAT(plan.notes, ElementsAre("Group 'fc0': 0.05 of 6 channels would leave none; it keeps 1."));
+  EXPECT_THAT(plan.notes,
+              ElementsAre("Group 'fc0': keeping 0.05 of 6 channels would leave none; it keeps 1."));
 
   scores[source.groups.find("fc0")] = at::zeros({6}, at::kDouble);
   const auto global = plan_pruning(source, scores, {.keep = 0.5, .scope = PruningScope::global});
@@ -202,7 +203,7 @@ TEST(WidthLimits, GiveTheMultipleThatASearchFinds) {
 
 TEST(Pruning, RefusesWhatIsNoWidth) {
   const auto source = analyse(chain({4, 4}));
-  const auto groups = [&](const PruneOptions& options) { return groups_to_prune(source.groups, options); };
+  const auto groups = [&](const PruneOptions& options) { return groups_to_prune(source, options); };
   EXPECT_THROW(groups({}), std::invalid_argument);
   EXPECT_THROW(groups({.keep = -0.1}), std::invalid_argument);
   EXPECT_THROW(groups({.keep = 1.1}), std::invalid_argument);

@@ -99,11 +99,11 @@ TEST(ProductKernel, RefusesWhatItIsNotDefinedFor) {
     return [=] { ProductKernel(name, lengths); };
   };
   EXPECT_THAT(made("rbf", {}),
-              text("[quadrature] Covariance kernel 'rbf': there must be a length scale for each"));
-  EXPECT_THAT(made("rbf", {1, 0}), text("length scales must be above 0 and finite but one is 0."));
+              text("[quadrature] Covariance kernel 'rbf': one length scale per axis is required"));
+  EXPECT_THAT(made("rbf", {1, 0}), text("length scales must be positive and finite but one is 0."));
   EXPECT_THAT(made("rbf", {-2}), text("but one is -2."));
   EXPECT_THAT(made("rbf", {std::nan("")}), text("but one is nan."));
-  EXPECT_THAT(made("matern3", {1}), text("there is none of that name. Did you mean 'matern"));
+  EXPECT_THAT(made("matern3", {1}), text("no such kernel. Did you mean 'matern"));
 }
 
 }  // namespace

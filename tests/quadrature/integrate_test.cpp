@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
 #include <numbers>
@@ -92,6 +93,41 @@ TEST(Integrate, DifferentiatesTheFunctionAndTheGrid) {
   test::expect_gradients(by_samples, {at::tensor(1.3, at::kDouble)});
 }
 
+TEST(Integrate, GivesTheSameInPartsAndGivesAFunctionNoMorePointsThanThat) {
+  // Several functions of three coordinates, on axes that no part divides.
+  at::Tensor parameter = at::tensor(0.7, at::kDouble).requires_grad_(true);
+  const IntegrateOptions whole{
+      .lower = {0, -1, 2}, .upper = {1, 1, 3}, .counts = {7, 11, 5}, .rule = "simpson"};
+  const auto with = [&](int64_t points_at_once) {
+    int64_t most = 0, in_all = 0;
+    const auto f = [&](const at::Tensor& x) {
+      most = std::max(most, x.size(0));
+      in_all += x.size(0);
+      return at::stack({at::sin(parameter * x.sum(1)), x.prod(1)}, 1);
+    };
+    auto options = whole;
+    options.points_at_once = points_at_once;
+    const auto integral = integrate(f, options);
+    EXPECT_LE(most, points_at_once);
+    EXPECT_EQ(in_all, 7 * 11 * 5);
+    const auto gradient = torch::autograd::grad({integral[0]}, {parameter})[0];
+    return at::cat({integral.detach(), gradient.view({1})});
+  };
+  const auto expected = with(7 * 11 * 5);
+  for (const int64_t points : {384, 60, 55, 54, 7, 1})
+    EXPECT_LE((with(points) - expected).abs().max().item<double>(), sum_tolerance) << points;
+}
+
+TEST(Integrate, DifferentiatesAGridInParts) {
+  const auto integral = [](const std::vector<at::Tensor>& in) {
+    const TensorGrid grid({std::make_shared<TrainableGrid>(in[0]), std::make_shared<TrainableGrid>(in[1])});
+    const auto f = [&](const at::Tensor& p) { return at::sin(coordinate(p, 0) * coordinate(p, 1).exp()); };
+    return integrate(f, grid, {.lower = {0, -1}, .upper = {2, 1}, .points_at_once = 7});
+  };
+  const auto drawn = [](int64_t count) { return at::cos(at::arange(count, at::kDouble) * 2.1); };
+  test::expect_gradients(integral, {drawn(4), drawn(5)});
+}
+
 TEST(Integrate, SamplesAreAlikeForEqualSeedsOnly) {
   const auto f = [](const at::Tensor& x) { return x.exp().sum(1); };
   for (const char* rule : {"monte-carlo", "sobol"}) {
@@ -145,22 +181,34 @@ TEST(Integrate, RefusesWhatDoesNotFit) {
     return [=] { integrate([](const at::Tensor& x) { return x.select(1, 0); }, options); };
   };
   EXPECT_THAT(of({.lower = {0, 0}}),
-              text("[quadrature] integrate: there must be as many upper bounds as lower ones"));
+              text("[quadrature] integrate: lower and upper bounds must have the same number of values"));
   EXPECT_THAT(of({.upper = {INFINITY}}), text("bounds must be finite"));
   EXPECT_THAT(of({.counts = {0}}), text("at least 1 but one is 0."));
-  EXPECT_THAT(of({.counts = {4, 4}}), text("there must be 1 or 1 counts of points"));
-  EXPECT_THAT(of({.counts = {}}), text("but there are 0."));
-  EXPECT_THAT(of({.counts = {4, 4}, .rule = "sobol"}), text("takes one count of samples but got 2."));
+  EXPECT_THAT(of({.counts = {4, 4}}), text("expected 1 or 1 counts of points"));
+  EXPECT_THAT(of({.points_at_once = 0}), text("points_at_once must be at least 1 but got 0."));
+  EXPECT_THAT(of({.counts = {4, 4}, .rule = "sobol"}), text("requires a single count of samples but got 2."));
   EXPECT_THAT(of({.rule = "sobl"}), text("Did you mean 'sobol'"));
   EXPECT_THAT([] { integrate([](const at::Tensor& x) { return x.sum(); }, {}); }, text("gave a scalar."));
   EXPECT_THAT([] { integrate([](const at::Tensor& x) { return x.narrow(0, 0, 3); }, {}); },
-              text("each of the 100 points but gave 3."));
+              text("each of the 100 points but returned 3."));
   const TensorGrid grid({std::make_shared<UniformGrid>(3)});
   EXPECT_THAT(
       [&] {
         integrate([](const at::Tensor& x) { return x; }, grid, {.lower = {0, 0}, .upper = {1, 1}});
       },
-      text("the box has 2 dimensions but the grid 1."));
+      text("the box has 2 dimensions but the grid has 1."));
+  EXPECT_THAT(of({.seed = 3}),
+              text("quadrature 'trapezoid' does not draw samples, so seed must be 0 but got 3."));
+  EXPECT_THAT(of({.rule = "sobol", .replicas = 4}), text("integrate uses no replicas, but replicas is 4."));
+  EXPECT_THAT(
+      [] {
+        integrate_with_error([](const at::Tensor& x) { return x.select(1, 0); },
+                             {.rule = "monte-carlo", .replicas = 4});
+      },
+      text("quadrature 'monte-carlo' uses no replicas, but replicas is 4."));
+  for (const IntegrateOptions& options : {IntegrateOptions{.counts = {3}}, IntegrateOptions{.seed = 1}})
+    EXPECT_THAT([&] { integrate([](const at::Tensor& x) { return x.select(1, 0); }, grid, options); },
+                text("the grid determines the points, so counts and seed must not be set."));
   EXPECT_THAT([] { sobol_points(0, 1); }, text("[1, 2^30)"));
   EXPECT_THAT([] { sobol_points(1, 0); }, text("[1, 21201]"));
 }

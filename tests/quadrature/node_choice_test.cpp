@@ -106,9 +106,8 @@ TEST(ChooseNodes, RefusesWhatItCantChoose) {
   EXPECT_THAT([&] { choose_bayesian_nodes(kernel, uniform_points(5), 2, {.jitter = -1}); }, text("jitter"));
   // All alike but one.
   const auto twins = at::tensor({0.5, 0.5, 0.5, 0.9}, at::kDouble);
-  EXPECT_THAT([&] { choose_bayesian_nodes(kernel, twins, 3); }, text("tells only 2 of 4 candidates apart"));
-  EXPECT_THAT([&] { choose_bayesian_nodes(kernel, uniform_points(500), 100); },
-              text("of 500 candidates apart"));
+  EXPECT_THAT([&] { choose_bayesian_nodes(kernel, twins, 3); }, text("distinguishes only 2 of 4 candidates"));
+  EXPECT_THAT([&] { choose_bayesian_nodes(kernel, uniform_points(500), 100); }, text("of 500 candidates"));
 }
 
 }  // namespace

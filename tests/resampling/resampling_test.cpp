@@ -1,9 +1,11 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <torch/nn/module.h>
 
 #include <numeric>
 
 #include "inn/grid/grid.h"
+#include "inn/network/files.h"
 #include "inn/ordering/path_cost.h"
 #include "inn/pruning/importance.h"
 #include "inn/resampling/maps.h"
@@ -158,7 +160,7 @@ TEST(Groups, ARuleOfOnesOwnFreesWhatAnUnknownOperatorPins) {
   EXPECT_NE(pinned->find("aten::special_expit"), std::string::npos) << *pinned;
 
   auto rules = RuleTable::standard();
-  rules.add({"aten::special_expit", "result = self, element by element",
+  rules.add({"aten::special_expit", "result = f(self) elementwise",
              [](RuleContext& context) { context.set_result(context.axes("self")); }});
   const auto with = analyse(network, rules);
   EXPECT_TRUE(with.groups.unknown_operators.empty());
@@ -177,10 +179,9 @@ TEST(Groups, SizesThatDependOnDataAreRefusedByCallAndModule) {
     analyse(network);
     ADD_FAILURE() << "was analysed";
   } catch (const std::invalid_argument& error) {
-    EXPECT_EQ(
-        std::string(error.what()),
-        "[dimension] Call 'aten::nonzero' in module 'block.1': the size of its result depends on the data; "
-        "the groups of such a network can't be found.");
+    EXPECT_EQ(std::string(error.what()),
+              "[dimension] Call 'aten::nonzero' in module 'block.1': the size of its result depends on the "
+              "data, which is not supported.");
   }
 }
 
@@ -200,6 +201,41 @@ TEST(Groups, AreProvedWhereANetworkAmplifiesRounding) {
     EXPECT_TRUE(verification.ok()) << verification.name << ": " << verification.failure;
     EXPECT_GT(verification.producer_effect, 1e-6) << verification.name;
   }
+}
+
+TEST(Groups, OfANetworkOfTwoDtypesAreProved) {
+  // As language models are stored: weights in bfloat16, the norm computed in float32.
+  for (const auto& [weights, norms] :
+       {std::pair{at::kBFloat16, at::kFloat}, std::pair{at::kFloat, at::kHalf}}) {
+    torch::nn::Module module;
+    const auto parameter = [&](const char* name, at::IntArrayRef sizes) {
+      return module.register_parameter(name, at::randn(sizes).to(weights), false);
+    };
+    const auto stem = parameter("stem", {12, 4}), gain = parameter("gain", {12}),
+               up = parameter("up", {9, 12}), head = parameter("head", {3, 9});
+    const auto run = [&](const at::Tensor& x) {
+      auto y = at::linear(x, stem).to(norms);
+      y = (y * at::rsqrt(y.square().mean(-1, true) + 1e-5)).to(weights) * gain;
+      return at::linear(at::silu(at::linear(y, up)), head).to(norms);
+    };
+    const auto source = analyse(trace(module, run, at::randn({5, 4}).to(weights)));
+    const auto verifications = verify_groups(source, {});
+    ASSERT_EQ(verifications.size(), 2u);
+    for (const auto& verification : verifications) {
+      EXPECT_TRUE(verification.ok()) << verification.name << ": " << verification.failure;
+      EXPECT_GT(verification.producer_effect, 1e-6);
+    }
+  }
+}
+
+TEST(Groups, AreProvedWhereDropoutIsAlwaysOn) {
+  NetworkBuilder b(6);
+  auto x = b.call("aten::linear", "", {b.input("x", {4, 3}), b.parameter("fc.weight", {8, 3})});
+  x = b.call("aten::dropout", "", {b.call("aten::dropout", "", {x, 0.5, true}), 0.5, false});
+  Network network = b.finish(b.call("aten::linear", "", {x, b.parameter("out.weight", {2, 8})}));
+  const auto verifications = verify_groups(analyse(std::move(network)), {});
+  ASSERT_EQ(verifications.size(), 1u);
+  EXPECT_TRUE(verifications[0].ok()) << verifications[0].failure;
 }
 
 TEST(Groups, AWrongGroupIsFound) {

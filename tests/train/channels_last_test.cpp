@@ -48,7 +48,7 @@ TEST(TrainingWithChannelsLast, IsNotResumedInAnotherLayout) {
   train(*model, stripes(64, 1), kNormalization, options);
   options.resume = true;
   EXPECT_THAT(message_of([&] { train(*other, stripes(64, 1), kNormalization, options); }),
-              HasSubstr("channels_last was true in the run that wrote it but is nothing now"));
+              HasSubstr("channels_last was true in the run that wrote it but is not set now"));
 }
 
 }  // namespace

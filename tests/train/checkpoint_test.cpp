@@ -180,10 +180,10 @@ TEST(Checkpoint, IsRefusedByAnotherRunByAnotherModelAndWhenDamaged) {
   auto changed = options;
   changed.batch_size = 8;
   EXPECT_THAT(message(changed), HasSubstr("batch_size was 16 in the run that wrote it but is 8 now"));
-  EXPECT_THAT(message(options, Kind::integral), HasSubstr("widths was nothing in the run that wrote it"));
+  EXPECT_THAT(message(options, Kind::integral), HasSubstr("grid was nothing in the run that wrote it"));
 
   auto other = small_network();
-  other.state[other.find_state("norm.bias")].tensor = at::zeros({5});
+  other.state[other.find_state("norm.bias")].tensor = at::zeros({5}).requires_grad_();
   EXPECT_THAT(
       message_of([&] { train(*std::make_shared<NetworkModuleImpl>(other), data, kNormalization, options); }),
       HasSubstr("tensor 'norm.bias' must be Float [5] but is Float [6]"));
@@ -191,10 +191,102 @@ TEST(Checkpoint, IsRefusedByAnotherRunByAnotherModelAndWhenDamaged) {
   std::ifstream file(options.checkpoint, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   for (const std::string& content :
-       {bytes.substr(0, bytes.size() / 2), std::string("no checkpoint"), std::string()}) {
+       {bytes.substr(0, bytes.size() / 2), std::string("not a checkpoint"), std::string()}) {
     std::ofstream(options.checkpoint, std::ios::binary) << content;
-    EXPECT_THAT(message(options), HasSubstr("the file is damaged or no checkpoint"));
+    EXPECT_THAT(message(options), HasSubstr("the file is corrupt or not a checkpoint"));
   }
+}
+
+/// Two runs on one checkpoint that differ in one thing, which the refusal must name.
+TEST(Checkpoint, IsRefusedWhereTheModelsAxesDiffer) {
+  const TemporaryFolder folder;
+  const auto data = stripes(40, 1);
+  auto options = options_of("sgd", folder);
+  options.epochs = 1;
+  const auto run = [&](const ConvertOptions& converted, const std::function<void(IntegralModelImpl&)>& set) {
+    const auto model = convert(small_network(), converted);
+    set(*model);
+    train(*model, data, kNormalization, options);
+  };
+  const auto at_half = [](IntegralModelImpl& model) { model.resize(0.5); };
+  const auto elastic = [](IntegralModelImpl& model) { model.set_distribution(Uniform{0.4, 1}); };
+  const ConvertOptions first{
+      .kernel = "linear", .quadrature = "trapezoid", .grid = "nested", .order = "none"};
+  for (const auto& set : std::vector<std::function<void(IntegralModelImpl&)>>{at_half, elastic}) {
+    options.resume = false;
+    run(first, set);
+    options.resume = true;
+    run(first, set);  // the same run goes on
+    const auto refusal = [&](const ConvertOptions& changed) {
+      return message_of([&] { run(changed, set); });
+    };
+    auto changed = first;
+    changed.kernel = "cubic";
+    EXPECT_THAT(refusal(changed), HasSubstr("kernel was linear in the run that wrote it but is cubic now"));
+    changed = first;
+    changed.quadrature = "rectangle";
+    EXPECT_THAT(refusal(changed), HasSubstr("quadrature was trapezoid in the run that wrote it"));
+    changed = first;
+    changed.grid = "uniform";
+    EXPECT_THAT(refusal(changed), HasSubstr("grid was nested in the run that wrote it but is uniform now"));
+    changed = first;
+    changed.order = "path";
+    EXPECT_THAT(refusal(changed), HasSubstr("order was none in the run that wrote it but is path now"));
+    changed = first;
+    changed.groups = {"conv"};
+    EXPECT_THAT(refusal(changed), HasSubstr("integral groups was 2"));
+  }
+  options.resume = false;
+  run(first, at_half);
+  options.resume = true;
+  EXPECT_THAT(message_of([&] { run(first, [](IntegralModelImpl& model) { model.resize(0.25); }); }),
+              HasSubstr("grid of group 'conv' was nested of 3 points"));
+  EXPECT_THAT(message_of([&] {
+                run(first, [](IntegralModelImpl& model) {
+                  model.resize(0.5);
+                  model.groups()[0].set_grid(std::make_shared<FixedGrid>(at::tensor({0., 0.3, 1.})));
+                });
+              }),
+              HasSubstr("but is fixed of 3 points"));
+  EXPECT_THAT(message_of([&] {
+                run(first, [](IntegralModelImpl& model) {
+                  model.groups()[0].set_grid(std::make_shared<RandomGrid>(Uniform{2, 6}, 1));
+                });
+              }),
+              HasSubstr("the grid of group 'conv' is random"));
+}
+
+TEST(Checkpoint, IsRefusedWhereTheDataOrTheNetworkDiffers) {
+  const TemporaryFolder folder;
+  const auto data = stripes(40, 1);
+  auto options = options_of("sgd", folder);
+  options.epochs = 1;
+  train(*make_model(Kind::plain), data, kNormalization, options);
+  options.resume = true;
+  train(*make_model(Kind::plain), data, kNormalization, options);
+  const auto refusal = [&](const Dataset& changed, const Network& network = small_network()) {
+    return message_of(
+        [&] { train(*std::make_shared<NetworkModuleImpl>(network), changed, kNormalization, options); });
+  };
+  auto changed = data;
+  changed.inputs = data.inputs.clone();
+  changed.inputs[17][0][3][3] += 1;
+  EXPECT_THAT(refusal(changed), HasSubstr("inputs of the data set was"));
+  changed = data;
+  changed.labels = data.labels.clone();
+  changed.labels[31] = (changed.labels[31] + 1) % kClasses;
+  EXPECT_THAT(refusal(changed), HasSubstr("labels of the data set was"));
+  changed = data;
+  changed.class_names[1] = "another";
+  EXPECT_THAT(refusal(changed), HasSubstr("classes of the data set was"));
+  EXPECT_THAT(refusal(stripes(41, 1)), HasSubstr("images was 40x1x8x8"));
+  EXPECT_THAT(refusal(data, without_dropout(small_network())), HasSubstr("calls of the network was"));
+  auto frozen = small_network();
+  frozen.state[frozen.find_state("norm.bias")].tensor.requires_grad_(false);
+  EXPECT_THAT(refusal(data, frozen), HasSubstr("what learns was 8"));
+  changed = data;
+  changed.source = "the same elsewhere";
+  EXPECT_EQ(refusal(changed), "nothing was thrown");
 }
 
 }  // namespace

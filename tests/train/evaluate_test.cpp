@@ -98,14 +98,13 @@ TEST(Evaluate, RefusesOutputsThatAreNotThoseOfTheLabels) {
   const Network network = token_network();
   auto data = token_task();
   data.labels = data.labels.select(1, 0).contiguous();
-  EXPECT_THAT(
-      message_of([&] { evaluate(network, data, {}); }),
-      HasSubstr("For labels [20] of 7 classes the network must give [20, at least 7] outputs but gives "
-                "[20, 4, 7]."));
+  EXPECT_THAT(message_of([&] { evaluate(network, data, {}); }),
+              HasSubstr("For labels [20] of 7 classes the network must return [20, at least 7] outputs but "
+                        "returns [20, 4, 7]."));
   data.labels = at::zeros({20, 5}, at::kLong);
-  EXPECT_THAT(message_of([&] { evaluate(network, data, {}); }), HasSubstr("but gives [20, 4, 7]"));
+  EXPECT_THAT(message_of([&] { evaluate(network, data, {}); }), HasSubstr("but returns [20, 4, 7]"));
   EXPECT_THAT(message_of([&] { evaluate(network, token_task(), kNormalization); }),
-              HasSubstr("normalization by mean and std is of images"));
+              HasSubstr("normalization by mean and std requires images"));
 }
 
 TEST(Evaluate, NamesTheInputThatTheNetworkTakes) {
@@ -127,7 +126,8 @@ TEST(TokenTraining, LearnsWhatFollowsEachToken) {
   EXPECT_LE(result.epochs.back().accuracy, 1);
   EXPECT_NEAR(result.epochs.back().loss, evaluate(*model, token_task(), {}).loss, 0.1);  // of its last steps
   options.augmentation.flip = true;
-  EXPECT_THAT(message_of([&] { train(*model, token_task(), {}, options); }), HasSubstr("flip is of images"));
+  EXPECT_THAT(message_of([&] { train(*model, token_task(), {}, options); }),
+              HasSubstr("flip requires images"));
 }
 
 TEST(EvaluateWidths, IsTheModelsOwnResultAtEveryWidthAndChangesNothing) {

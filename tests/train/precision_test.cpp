@@ -63,7 +63,7 @@ TEST(BFloat16, IsRefusedForWeightsOfAnotherDtype) {
   auto options = quick(1);
   options.bfloat16 = true;
   EXPECT_THAT(message_of([&] { train(*model, stripes(20, 1), kNormalization, options); }),
-              HasSubstr("bfloat16: the model must be of float32 but is of Double"));
+              HasSubstr("bfloat16: the model must be float32 but is Double"));
 }
 
 }  // namespace

@@ -169,7 +169,7 @@ TEST(Loss, CrossEntropyRefusesFloatingTargets) {
   EXPECT_THAT(message_of([] {
                 find_loss("cross_entropy").mean(at::zeros({2, 1}), at::zeros({2, 1}), {});
               }),
-              HasSubstr("labels must be classes but are of Float"));
+              HasSubstr("labels must be classes but are Float"));
 }
 
 TEST(Loss, OfTargetsIsTheMeanOverAllNumbers) {
@@ -179,7 +179,7 @@ TEST(Loss, OfTargetsIsTheMeanOverAllNumbers) {
   EXPECT_DOUBLE_EQ(find_loss("l1").mean(outputs, targets, {}).item<double>(), (1 + 2 + 0.5) / 4);
   EXPECT_DOUBLE_EQ(find_loss("l1").distance(outputs, targets, {}).item<double>(), (1 + 2 + 0.5) / 4);
   EXPECT_THAT(message_of([&] { find_loss("mse").mean(outputs, at::zeros({2}, at::kLong), {}); }),
-              HasSubstr("of the size of the outputs [2, 2], but got [2]"));
+              HasSubstr("of the size of the outputs [2, 2] but got [2]"));
 }
 
 TEST(Regression, MinimizesAnOwnLossThatWasRegistered) {
@@ -203,15 +203,14 @@ TEST(Regression, RefusesTargetsOfAnotherSizeAndAugmentationThatMovesImagesAlone)
   options.loss = "l1";
   auto wrong = data;
   wrong.labels = at::zeros({10, 1, 8, 8});
-  EXPECT_THAT(
-      message_of([&] { train(*model, wrong, {}, options); }),
-      HasSubstr(
-          "For targets [10, 1, 8, 8] the network must give outputs of their size but gives [10, 1, 16, 16]"));
+  EXPECT_THAT(message_of([&] { train(*model, wrong, {}, options); }),
+              HasSubstr("For targets [10, 1, 8, 8] the network must return outputs of the same size but "
+                        "returns [10, 1, 16, 16]"));
   auto images = data;
   images.inputs = at::zeros({10, 1, 8, 8}, at::kByte);
   options.augmentation.flip = true;
   EXPECT_THAT(message_of([&] { train(*model, images, {}, options); }),
-              HasSubstr("crops and flips move images but not the targets"));
+              HasSubstr("random crops and flips cannot be used"));
 }
 
 }  // namespace

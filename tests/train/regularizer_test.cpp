@@ -52,7 +52,7 @@ TEST(RegularizedTraining, GoesOnFromItsOwnCheckpointsOnly) {
   options.regularization = 0.5;
   EXPECT_THAT(
       message_of([&] { train(*model, data, kNormalization, options); }),
-      testing::HasSubstr("regularizer was nothing in the run that wrote it but is batch_norm:0.5 now"));
+      testing::HasSubstr("regularizer was not set in the run that wrote it but is batch_norm:0.5 now"));
   options.regularizer = "batch_nrom";
   EXPECT_THAT(message_of([&] { train(*model, data, kNormalization, options); }),
               testing::HasSubstr("Did you mean 'batch_norm'"));

@@ -148,7 +148,8 @@ TEST(Training, RefusesOptionsAndDataThatCannotBe) {
   many.labels = at::full_like(data.labels, 7);
   EXPECT_THAT(
       message_of([&] { train(*model, many, kNormalization, quick(1)); }),
-      HasSubstr("labels [16] of 8 classes the network must give [16, at least 8] outputs but gives [16, 3]"));
+      HasSubstr(
+          "labels [16] of 8 classes the network must return [16, at least 8] outputs but returns [16, 3]"));
   for (auto& parameter : model->parameters()) parameter.requires_grad_(false);
   EXPECT_THAT(message_of([&] { train(*model, data, kNormalization, quick(1)); }), HasSubstr("no parameter"));
 }
@@ -181,9 +182,9 @@ TEST(Loss, IsTheSmoothedCrossEntropyOfItsFormula) {
 }
 
 TEST(Recipe, RefusesANameThatIsTaken) {
-  EXPECT_THAT(message_of([] { register_loss(find_loss("cross_entropy")); }), HasSubstr("taken"));
-  EXPECT_THAT(message_of([] { register_optimizer(find_optimizer("sgd")); }), HasSubstr("taken"));
-  EXPECT_THAT(message_of([] { register_schedule(find_schedule("constant")); }), HasSubstr("taken"));
+  EXPECT_THAT(message_of([] { register_loss(find_loss("cross_entropy")); }), HasSubstr("already in use"));
+  EXPECT_THAT(message_of([] { register_optimizer(find_optimizer("sgd")); }), HasSubstr("already in use"));
+  EXPECT_THAT(message_of([] { register_schedule(find_schedule("constant")); }), HasSubstr("already in use"));
 }
 
 TEST(Training, MinimizesAnOwnLossThatWasRegistered) {

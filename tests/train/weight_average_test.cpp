@@ -83,7 +83,7 @@ TEST(EarlyStopping, GivesBackTheWeightsOfTheBestEpoch) {
 
   options.metric = nullptr;
   EXPECT_THAT(message_of([&] { train(*model, data, kNormalization, options); }),
-              HasSubstr("keep_best and patience go by a metric"));
+              HasSubstr("keep_best and patience require a metric"));
   options.metric = [](NetworkModuleImpl&) { return std::nan(""); };
   EXPECT_THAT(message_of([&] { train(*model, data, kNormalization, options); }),
               HasSubstr("the metric is nan"));

@@ -69,7 +69,7 @@ TEST(WidthRule, NamesThePassesOfAStep) {
   EXPECT_THAT(message_of([] { parse_width_rule("sandwhich"); }), HasSubstr("Did you mean 'sandwich'"));
   for (const std::string text : {"sandwich:", "sandwich:two", "sandwich:-1", "sandwich:1000"})
     EXPECT_THAT(message_of([&] { parse_width_rule(text); }), HasSubstr("'" + text + "': must be NAME"));
-  EXPECT_THAT(message_of([] { parse_width_rule("random:0"); }), HasSubstr("it has no pass"));
+  EXPECT_THAT(message_of([] { parse_width_rule("random:0"); }), HasSubstr("must have at least one pass"));
 }
 
 TEST(WidthRule, ASandwichStepFollowsTheMeanOfItsPassesGradients) {
@@ -154,11 +154,10 @@ TEST(WidthRule, IsRefusedWhereNoWidthsAreDrawnAndWhereTheWidestDoesNotComeFirst)
   options.width_rule = "sandwich";
   NetworkModule plain(small_network());
   EXPECT_THAT(message_of([&] { train(*plain, data, kNormalization, options); }),
-              HasSubstr("'sandwich': it is for integral models that draw their widths"));
+              HasSubstr("'sandwich': requires an integral model"));
   options.width_rule = "random:2";
   options.distillation.in_place = true;
-  EXPECT_THAT(message_of([&] { step_of(options, data); }),
-              HasSubstr("first pass of several must be the widest"));
+  EXPECT_THAT(message_of([&] { step_of(options, data); }), HasSubstr("start with the widest"));
   options.width_rule = "sandwich";
   options.distillation.weight = 1.5;
   EXPECT_THAT(message_of([&] { step_of(options, data); }), HasSubstr("must be in [0, 1] but got 1.5"));
@@ -209,11 +208,11 @@ TEST(Distillation, IsRefusedForASourceOfOtherOutputsAndALossWithoutADistance) {
   options.distillation.source = other;
   NetworkModule model(small_network());
   EXPECT_THAT(message_of([&] { train(*model, data, kNormalization, options); }),
-              HasSubstr("the source gives [16, 5] for a batch but the network [16, 3]"));
+              HasSubstr("the teacher returns [16, 5] but the network returns [16, 3]"));
   register_loss({.name = "test-no-distance", .doc = "", .mean = find_loss("cross_entropy").mean});
   options.loss = "test-no-distance";
   EXPECT_THAT(message_of([&] { train(*model, data, kNormalization, options); }),
-              HasSubstr("'test-no-distance': it has no distance to a teacher's outputs"));
+              HasSubstr("'test-no-distance': cannot be used for distillation"));
 }
 
 }  // namespace

@@ -186,6 +186,47 @@ TEST(BSpline, SolvesTheSplineEquations) {
   }
 }
 
+/// The spline through c at `points`, its equations solved as one dense system: second derivatives M with
+/// M_{i−1} + 4M_i + M_{i+1} = 6(c_{i−1} − 2c_i + c_{i+1}) and no jump of the third one near the ends.
+at::Tensor solved_spline(const at::Tensor& c, const at::Tensor& points) {
+  const int64_t n = c.size(0);
+  const auto system = at::zeros({n, n}, at::kDouble), right = at::zeros_like(c);
+  for (int64_t i = 1; i + 1 < n; ++i) {
+    system[i].narrow(0, i - 1, 3).copy_(at::tensor({1.0, 4.0, 1.0}));
+    right[i] = 6 * (c[i - 1] - 2 * c[i] + c[i + 1]);
+  }
+  for (const int64_t i : {int64_t{0}, n - 1})
+    system[i].narrow(0, i == 0 ? 0 : n - 3, 3).copy_(at::tensor({1.0, -2.0, 1.0}));
+  const auto m = at::linalg_solve(system, right);
+  const auto x = points * static_cast<double>(n - 1);
+  const auto cell = x.floor().clamp(0, n - 2);
+  const auto t = (x - cell).unsqueeze(1), s = 1 - t;
+  const auto at_left = [&](const at::Tensor& of) { return of.index_select(0, cell.to(at::kLong)); };
+  const auto at_right = [&](const at::Tensor& of) { return of.index_select(0, cell.to(at::kLong) + 1); };
+  return s * at_left(c) + t * at_right(c) +
+         (s * (s * s - 1) * at_left(m) + t * (t * t - 1) * at_right(m)) / 6;
+}
+
+TEST(BSpline, EqualsTheDenseSolutionWhereItIsHeldSparse) {
+  // Around where the band begins to leave something out, and where the map becomes sparse.
+  for (const int64_t n : {4, 54, 55, 56, 57, 60, 223, 224, 400}) {
+    at::manual_seed(static_cast<uint64_t>(n));
+    const auto c = at::randn({n, 3}, at::kDouble);
+    const auto points = at::cat({drawn_points(500), uniform(n).narrow(0, 0, 4), at::ones({1}, at::kDouble)});
+    const auto map = interpolation_map(find_kernel("bspline"), n, points);
+    EXPECT_EQ(map.kind() == AxisMap::Kind::taps, n >= 224) << n;
+    EXPECT_LE(distance(map.apply(c, 0), solved_spline(c, points)), double_tolerance) << n;
+  }
+}
+
+TEST(BSpline, GradientsOfASparseMapMatchFiniteDifferences) {
+  const auto c = at::sin(at::arange(230, at::kDouble));
+  const auto value = [&](const std::vector<at::Tensor>& in) {
+    return interpolation_map(find_kernel("bspline"), 230, in[0]).apply(c, 0).square().sum();
+  };
+  test::expect_gradients(value, {at::tensor({0.0013, 0.4127, 0.7, 0.9981}, at::kDouble)});
+}
+
 TEST(Nearest, TakesTheRightOneOfTwoAndTheOnlyOne) {
   const auto map =
       interpolation_map(find_kernel("nearest"), 3, at::tensor({0.1, 0.25, 0.6, 0.75, 1.0}, at::kDouble));
@@ -203,7 +244,7 @@ TEST(InterpolationMap, RefusesBadPointsAndNames) {
   const auto& linear = find_kernel("linear");
   const auto text = [](const char* part) { return ThrowsMessage<std::invalid_argument>(HasSubstr(part)); };
   EXPECT_THAT([&] { interpolation_map(linear, 0, uniform(3)); },
-              text("[weight_function] Interpolation kernel 'linear': there must be at least 1 control point "
+              text("[weight_function] Interpolation kernel 'linear': at least 1 control point is required "
                    "but there are 0."));
   EXPECT_THAT(
       [&] {
@@ -218,7 +259,7 @@ TEST(InterpolationMap, RefusesBadPointsAndNames) {
   EXPECT_THAT([&] { interpolation_map(linear, 4, at::zeros({0}, at::kDouble)); }, text("non-empty"));
   EXPECT_THAT([&] { interpolation_map(linear, 4, at::zeros({2}, at::kLong)); }, text("float32 or float64"));
   EXPECT_THAT([] { find_kernel("cubik"); },
-              text("Interpolation kernel 'cubik': there is none of that name. Did you mean 'cubic'"));
+              text("Interpolation kernel 'cubik': no such kernel. Did you mean 'cubic'"));
 }
 
 }  // namespace

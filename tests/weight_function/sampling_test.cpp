@@ -55,7 +55,7 @@ TEST_P(Sampling, EqualsDenseProductsInEveryDtypeLayoutAxisAndWidth) {
         for (const int64_t m : {1, 2, 3, 7, 14}) {
           const auto x = at::randn(kShape, at::kDouble).to(dtype).contiguous(layout);
           const auto mapped = maps(axes, m);
-          const auto got = sample(x, mapped);
+          const auto got = sample_tensor(x, mapped);
           const auto expected = by_matrices(x.to(at::kDouble), mapped);
           ASSERT_EQ(got.sizes(), expected.sizes());
           ASSERT_EQ(got.scalar_type(), dtype);
@@ -81,7 +81,7 @@ TEST_P(Sampling, GradientsMatchFiniteDifferencesInTensorAndPoints) {
             for (size_t a = 0; a < axes.size(); ++a)
               mapped.push_back({axes[a], interpolation_map(find_kernel(GetParam()),
                                                            kShape[static_cast<size_t>(axes[a])], in[a + 1])});
-            return sample(in[0], mapped);
+            return sample_tensor(in[0], mapped);
           },
           inputs);
     }
@@ -96,7 +96,7 @@ TEST_P(Sampling, SecondGradientsMatchFiniteDifferences) {
         const at::AutoGradMode enabled(true);
         const auto learning = in[0].requires_grad() ? in[0] : in[0].detach().requires_grad_();
         const auto place = in[1].requires_grad() ? in[1] : in[1].detach().requires_grad_();
-        const auto y = sample(
+        const auto y = sample_tensor(
             learning, std::vector<MappedAxis>{{0, interpolation_map(find_kernel(GetParam()), 4, place)},
                                               {1, interpolation_map(find_kernel(GetParam()), 5, place)}});
         const auto first = torch::autograd::grad({y.square().sum()}, {learning, place}, {}, true, true, true);
@@ -116,7 +116,7 @@ TEST(SamplingKernel, DoesNotDependOnTheNumberOfThreads) {
   const auto run = [&] {
     const std::vector<MappedAxis> maps{{0, interpolation_map(find_kernel("cubic"), 512, points)},
                                        {1, interpolation_map(find_kernel("cubic"), 80, points)}};
-    const auto y = sample(x, maps);
+    const auto y = sample_tensor(x, maps);
     auto results = torch::autograd::grad({y.square().sum()}, {x, points});
     results.push_back(y.detach());
     return results;

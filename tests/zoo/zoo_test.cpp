@@ -148,7 +148,8 @@ TEST(Zoo, RefusesWhatItCannotMakeByName) {
   EXPECT_THAT(message_of([] { make_zoo_module("nin", {.width = 0}); }), testing::HasSubstr("width"));
   EXPECT_THAT(message_of([] { make_zoo_module("nin", {.hidden = {4}}); }), testing::HasSubstr("'mlp' only"));
   EXPECT_THAT(message_of([] { make_zoo_module("mlp", {.hidden = {0}}); }), testing::HasSubstr("at least 1"));
-  EXPECT_THAT(message_of([] { register_zoo_network(find_zoo_network("mlp")); }), testing::HasSubstr("taken"));
+  EXPECT_THAT(message_of([] { register_zoo_network(find_zoo_network("mlp")); }),
+              testing::HasSubstr("already in use"));
 }
 
 }  // namespace

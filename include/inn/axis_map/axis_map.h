@@ -1,5 +1,5 @@
 #pragma once
-// A linear map from an axis of one width to an axis of another.
+// Linear maps along one dimension of a tensor.
 
 #include <ATen/core/Tensor.h>
 
@@ -14,9 +14,9 @@ struct SparseAxis;
 
 /// A linear map from an axis of width `cols()` (n) to one of width `rows()` (m): y_j = Σ_i A_ji x_i.
 ///
-/// An immutable value; copies share tensors. It is held in the cheapest form that it has: the identity, a
-/// selection, `taps` (k weighted entries a row) or a dense matrix. Weights may require gradients; everything
-/// that is made from a map (another map, a tensor) is differentiable in them.
+/// An immutable value; copies share tensors. It is stored in the cheapest form: the identity, a selection,
+/// `taps` (k weighted entries per row) or a dense matrix. Weights may require gradients; everything computed
+/// from a map (another map, a tensor) is differentiable in them.
 class AxisMap {
  public:
   enum class Kind { identity, selection, taps, dense };
@@ -30,7 +30,7 @@ class AxisMap {
 
   /// Returns the map y_j = Σ_t weight[j,t] x_{index[j,t]}.
   ///
-  /// index: [m, k] int64 in [0, n), an index may stand several times in a row; weight: [m, k] floating point,
+  /// index: [m, k] int64 in [0, n), an index may occur several times in a row; weight: [m, k] floating point,
   /// same device. Both are shared, not copied. Throws std::invalid_argument for other shapes, dtypes or
   /// indices.
   static AxisMap taps(at::Tensor index, at::Tensor weight, int64_t n);
@@ -67,6 +67,11 @@ class AxisMap {
   AxisMap to(c10::ScalarType dtype) const;
   /// Returns the map with its tensors on `device`.
   AxisMap to(c10::Device device) const;
+  /// Returns the map as `apply` needs it for tensors of the device and dtype of x: applied to them it gives the
+  /// same, without copying its own tensors each time.
+  AxisMap prepared_for(const at::Tensor& x) const;
+  /// Returns how many bytes its tensors hold, also those that it shares.
+  int64_t nbytes() const;
 
   /// Returns x with `axis` (negative counts from the end) mapped from width n to width m.
   ///
@@ -76,7 +81,7 @@ class AxisMap {
   at::Tensor apply(const at::Tensor& x, int64_t axis) const;
 
   /// Returns x with the middle factor of `axis` mapped, the axis being a product: [outer·n·inner] becomes
-  /// [outer·m·inner]. Equal to expand(outer, inner).apply(x, axis), but without making that map.
+  /// [outer·m·inner]. Equals expand(outer, inner).apply(x, axis) without constructing that map.
   at::Tensor apply(const at::Tensor& x, int64_t axis, int64_t outer, int64_t inner) const;
 
  private:
@@ -88,9 +93,11 @@ class AxisMap {
   };
   Sparse sparse(const at::TensorOptions& weight_options) const;
   static AxisMap picked(const at::Tensor& index, int64_t n);
-  /// Returns the axis counted from 0. Throws where x does not have it, or in another width.
+  /// Returns the axis counted from 0. Throws if x does not have it or has another size there.
   int64_t checked_axis(const at::Tensor& x, int64_t axis, int64_t outer, int64_t inner) const;
   static SparseAxis sparse_axis(const MappedAxis& mapped, c10::Device device);
+  /// Where each row's entries begin, of a sparse map: int64 [m + 1].
+  at::Tensor begins(c10::Device device) const;
   /// Whether the map is sparse and x is where sample_sparse can map it.
   bool is_sparse_on(const at::Tensor& x) const;
   at::Tensor apply_taps(const at::Tensor& x, int64_t axis) const;
@@ -100,6 +107,7 @@ class AxisMap {
   int64_t rows_, cols_;
   at::Tensor index_;   // selection: [m]; taps: [m, k]
   at::Tensor weight_;  // taps: [m, k]; dense: [m, n]
+  at::Tensor begin_;   // of a prepared sparse map: int64 [m + 1], where each row's entries begin
 };
 
 /// A map and the axis it acts on: the whole of it, or the middle factor of a product [outer·n·inner].
@@ -110,9 +118,9 @@ struct MappedAxis {
   int64_t inner = 1;
 };
 
-/// Returns x with two different axes mapped: first.map.apply(second.map.apply(x, …), …), but for rounding.
-/// Where both maps are sparse and x is on the CPU this is one pass over memory without an intermediate
-/// result. Throws as AxisMap::apply does.
+/// Returns x with two different axes mapped: first.map.apply(second.map.apply(x, …), …) up to rounding. Where
+/// both maps are sparse and x is on the CPU this is one pass over memory without an intermediate result.
+/// Throws as AxisMap::apply does.
 at::Tensor apply_both(const at::Tensor& x, const MappedAxis& first, const MappedAxis& second);
 
 }  // namespace inn

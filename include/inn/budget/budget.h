@@ -1,5 +1,5 @@
 #pragma once
-// Widths for a budget: where to cut, by what it costs and what it loses.
+// Choice of widths for a budget, from costs and errors.
 
 #include <cstdint>
 #include <map>
@@ -15,15 +15,16 @@ namespace inn {
 /// How much a network may cost.
 struct Budget {
   enum class Of { macs, parameters, latency } of = Of::macs;
-  double amount = 1;        // multiply-adds, parameters or seconds; a part of the source's where is_fraction
+  double amount = 1;  // multiply-adds, parameters or seconds; if is_fraction, a fraction of the source's
   bool is_fraction = true;  // then in (0, 1]
 
-  /// Reads "macs=0.5", "macs=20M", "params=100k", "latency=5ms", "latency=0.6". Throws std::invalid_argument
+  /// Parses "macs=0.5", "macs=20M", "params=100k", "latency=5ms", "latency=0.6". Throws std::invalid_argument
   /// for other texts.
-  static Budget read(const std::string& text);
+  static Budget parse(const std::string& text);
 };
 
-/// The error that a group makes at some of its widths; 0 at its source width. Any unit, the same for all.
+/// The error caused by a group at some widths; 0 at its source width. In any unit that is the same for all
+/// groups.
 using ErrorCurve = std::map<int64_t, double>;
 
 struct WidthsForBudget {
@@ -31,11 +32,10 @@ struct WidthsForBudget {
   double cost, source_cost;
 };
 
-/// Returns widths of the groups of `curves` whose cost is within the budget, with a small sum of errors:
-/// beginning with all channels, those are taken away that lose least for what they save, until the cost is
-/// met. Curves are read linearly between their widths, made monotone. Widths are multiples and have the least
-/// that `limits` say. Throws std::invalid_argument where the budget can't be met, naming the smallest cost
-/// that can be reached.
+/// Returns widths of the groups of `curves` whose cost is within the budget, with a small sum of errors.
+/// Greedily removes the channels with the smallest error increase per unit of cost saved until the budget is
+/// met. Curves are made monotone and interpolated linearly. Widths respect `limits`. Throws
+/// std::invalid_argument if the budget is not reachable, with the smallest reachable cost.
 WidthsForBudget widths_for_budget(const AnalysedNetwork& source, const std::map<GroupId, ErrorCurve>& curves,
                                   const WidthCost& cost, const Budget& budget,
                                   const WidthLimits& limits = {});

@@ -21,12 +21,12 @@ struct LatencyTable {
 /// Measures the table on this machine, with batch 1, at quarters of each group's width.
 LatencyTable measure_latencies(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
                                const LatencyOptions& options = {});
-/// Latency as if the groups' savings added up, linear between measured widths. It is a guide for choosing
-/// widths, to be checked by a measurement of the result.
-WidthCost latency(const LatencyTable& table);
+/// Latency under the assumption that the savings of groups add up, linear between measured widths. An
+/// estimate for choosing widths; measure the result.
+WidthCost latency_cost(const LatencyTable& table);
 
-/// Reads a table that `write_latency_table` wrote. Throws std::runtime_error where the file is no table of
-/// `groups`, naming it.
+/// Reads a table that `write_latency_table` wrote. Throws std::runtime_error naming the file if it does not
+/// match `groups`.
 LatencyTable read_latency_table(const std::filesystem::path& path, const Groups& groups,
                                 const std::vector<GroupId>& ids);
 /// Writes the table as JSON, {"source": s, "groups": {name: {width: seconds}}}, beside `path` and renamed.

@@ -18,24 +18,24 @@ struct BudgetSearchOptions {
   WidthLimits limits = {};
   /// Refinement rounds: each re-measures the error with all groups cut and selects the widths again.
   int64_t rechecks = 2;
-  /// Of budgets of latency: the table is read from this file where it exists, else measured and written there.
+  /// For latency budgets: the table is read from this file if it exists, else measured and written there.
   std::filesystem::path latency_table = {};
   CurveOptions curves = {};
-  /// Called in the course of the refinement rounds.
+  /// Called during the refinement rounds.
   std::function<void(int64_t done, int64_t all, const std::string& what)> recheck_progress = nullptr;
 };
 
 /// Returns widths of the groups of `curves` within the budget: chosen by the curves (`widths_for_budget`),
-/// which are then corrected by the errors of networks in which all groups are cut (`choose_jointly`). Under a
-/// budget of latency, networks of the chosen widths are measured, and the widths chosen again, until one is
-/// within it. Throws std::invalid_argument where the budget can't be met, and for a damaged latency table
-/// std::runtime_error.
+/// which are then corrected by the errors of networks in which all groups are cut (`choose_jointly`). For a
+/// latency budget, networks at the chosen widths are measured and widths are chosen again until one is within
+/// the budget. Throws std::invalid_argument if the budget is not reachable, and std::runtime_error for a
+/// corrupt latency table.
 std::map<GroupId, int64_t> widths_within_budget(const AnalysedNetwork& source,
                                                 const std::map<GroupId, ErrorCurve>& curves,
                                                 const Budget& budget, const Calibration& calibration,
                                                 const BudgetSearchOptions& options = {});
 
-/// Returns the plain network within the budget: error curves of `groups` (all that can be resized where it is
+/// Returns the plain network within the budget: error curves of `groups` (learned_groups where it is
 /// empty) are measured on the calibration data, the widths chosen by them, and the network resampled by the
 /// quadrature of the data. No labels are used. Throws as `error_curves`, `widths_within_budget` and `resample`
 /// do.

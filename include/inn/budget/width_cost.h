@@ -1,5 +1,5 @@
 #pragma once
-// What a network costs as a function of its widths, without running it.
+// The cost of a network as a function of its widths, without running it.
 
 #include <cstdint>
 #include <functional>
@@ -11,7 +11,7 @@
 
 namespace inn {
 
-/// A cost that is a sum of terms, each of which depends on a few groups.
+/// A cost as a sum of terms that each depend on a few groups.
 struct WidthCost {
   struct Term {
     std::set<GroupId> groups;
@@ -26,12 +26,11 @@ struct WidthCost {
 std::vector<int64_t> source_widths(const Groups& groups);
 
 /// Multiply-adds for the source's example inputs with batch 1, by the formulas of `cost_of`.
-WidthCost multiply_adds(const AnalysedNetwork& source);
+WidthCost multiply_add_cost(const AnalysedNetwork& source);
 /// Parameters, each tensor once.
-WidthCost parameters(const AnalysedNetwork& source);
+WidthCost parameter_cost(const AnalysedNetwork& source);
 
-/// Returns the value at `width` of what is known at some widths, at least one: linear between them, constant
-/// beyond.
+/// Interpolates values known at one or more widths: linear in between, constant beyond.
 double read_linearly(const std::map<int64_t, double>& by_width, int64_t width);
 
 }  // namespace inn

@@ -1,5 +1,5 @@
 #pragma once
-// A network on calibration batches, run piece by piece.
+// Running a network layer by layer on calibration batches, with cached activations.
 
 #include <ATen/core/ivalue.h>
 
@@ -16,9 +16,9 @@ namespace inn {
 
 /// A network and the batches that it runs on.
 ///
-/// Weights are refit from the first call to the last, so what is left of the calls before is held for all
-/// batches where it fits into `memory` bytes; else each run starts where it last fitted, at the inputs in the
-/// end. The held values never change what a run gives.
+/// Weights are refit from the first call to the last. The activations needed by later calls are cached for
+/// all batches if they fit into `memory` bytes; otherwise each run starts at the last cached position, or at
+/// the inputs. Caching never changes results.
 class ActivationCache {
  public:
   ActivationCache(const Network& network, const Calibration& calibration, int64_t memory);
@@ -27,18 +27,18 @@ class ActivationCache {
   int64_t samples() const { return std::accumulate(samples_.begin(), samples_.end(), int64_t{0}); }
   int64_t samples(int64_t batch) const { return samples_.at(static_cast<size_t>(batch)); }
 
-  /// Returns the values that `wanted` names, on one batch. What they need of the calls before the position is
-  /// held, or computed again with the present state.
+  /// Returns the values `wanted` for one batch. What they need from calls before the position is taken from
+  /// the cache or recomputed with the current state.
   std::vector<c10::IValue> run(int64_t batch, std::span<const ValueId> wanted);
-  /// The same with `tensors` in place of the state, differentiable in them where gradients are on.
+  /// The same with `tensors` instead of the state, differentiable in them if gradients are enabled.
   std::vector<c10::IValue> run(int64_t batch, std::span<const ValueId> wanted,
                                std::span<const at::Tensor> tensors);
 
-  /// From now on only values are asked for that calls from `position` on give, and only weights of those
-  /// change.
+  /// Advances the position: from now on only values of calls from `position` on are requested, and only their
+  /// weights change.
   void advance(size_t position);
 
-  /// The state may be changed: tensors for other ones of the same sizes.
+  /// The state; its tensors may be replaced by others of the same sizes.
   Network network;
 
  private:
@@ -48,7 +48,7 @@ class ActivationCache {
   const Calibration& calibration_;
   int64_t memory_;
   bool can_hold_;
-  size_t position_ = 0;  // of the values that are held; 0: the inputs, which are asked for anew
+  size_t position_ = 0;  // of the cached values; 0: the inputs, which are requested again
   std::vector<ValueId> held_values_;
   std::vector<std::vector<c10::IValue>> held_;  // by batch
   std::vector<std::vector<int64_t>> symbols_;   // by batch

@@ -1,5 +1,5 @@
 #pragma once
-// What is measured of a network on data: activations of its groups, gradients of its parameters.
+// Measuring a network on data: activations of its groups, gradients of its parameters.
 
 #include <ATen/core/Tensor.h>
 
@@ -14,23 +14,23 @@
 
 namespace inn {
 
-/// What a network takes at once, and the labels that a loss needs.
+/// The inputs of one run, and the labels for a loss.
 struct CalibrationBatch {
   std::vector<c10::IValue> inputs;
   at::Tensor labels = {};
 };
 
-/// Data to measure on, and what is minimized.
+/// Calibration data and an optional loss.
 struct Calibration {
-  /// Returns batch `index`, from 0, or nothing after the last. Asked anew for every measurement.
+  /// Returns batch `index`, from 0, or nothing after the last. Called again for every measurement.
   std::function<std::optional<CalibrationBatch>(int64_t index)> batch = nullptr;
-  /// Returns the loss of each sample, [B], differentiable in the outputs; a loss of no axis counts as one
-  /// sample. Needed for gradients only.
+  /// Returns the loss of each sample, [B], differentiable in the outputs; a scalar (0-d) loss counts as one
+  /// sample. Only required for gradients.
   std::function<at::Tensor(const std::vector<c10::IValue>& outputs, const CalibrationBatch& batch)> loss =
       nullptr;
 };
 
-/// What an importance needs besides the weights.
+/// What an importance requires besides the weights.
 enum class Measured {
   nothing,
   activations,
@@ -38,29 +38,30 @@ enum class Measured {
   squared_gradients,  // of each sample's loss
 };
 
-/// The channels of a group as one call gives them, over all samples and positions. float64, [width].
+/// Statistics of a group's channels in the output of one call, over all samples and positions. float64,
+/// [width].
 struct ActivationStatistics {
   ValueId value;
   at::Tensor mean_magnitude;  // mean |a|
   at::Tensor mean_square;     // mean a²
 };
 
-/// What was measured. Tensors stand by the index of the state; they are undefined where it is no parameter of
-/// a measured group.
+/// Measurements. Gradients are indexed like the state and undefined for tensors that are not parameters of a
+/// measured group.
 struct Measurements {
   std::map<GroupId, std::vector<ActivationStatistics>> activations = {};
   std::vector<at::Tensor> gradients = {};          // d(mean loss)/dw
   std::vector<at::Tensor> squared_gradients = {};  // mean over samples of (d loss/dw)²
 };
 
-/// Runs the network in evaluation mode on every batch, and returns what `what` names of `groups`.
+/// Runs the network in evaluation mode on every batch and returns the measurement `what` for `groups`.
 ///
-/// Activations are those of the producers' outputs: results of calls that read a tensor which produces the
-/// group (or what is computed of it alone, a transposed weight) together with what depends on the inputs.
-/// Squared gradients cost one backward pass a sample, over its whole batch: small batches are cheaper there.
-/// The network is not changed. Throws std::invalid_argument where batches or a needed loss are missing, where
-/// there is no batch, and where the loss has more than one axis.
-Measurements measure(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
-                     const Calibration& calibration, Measured what);
+/// Activations are the outputs of the producers: results of calls that combine a producing tensor (or
+/// something computed only from it, such as a transposed weight) with something that depends on the inputs.
+/// Squared gradients cost one backward pass per sample over its whole batch, so small batches are cheaper.
+/// The network is not changed. Throws std::invalid_argument if batches or a required loss are missing, if
+/// there is no batch, or if the loss has more than one axis.
+Measurements measure_groups(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
+                            const Calibration& calibration, Measured what);
 
 }  // namespace inn

@@ -1,5 +1,5 @@
 #pragma once
-// Going through the batches of a calibration.
+// Iterating over the batches of a calibration.
 
 #include <ATen/core/Tensor.h>
 
@@ -11,13 +11,13 @@
 
 namespace inn {
 
-/// Calls `visit(batch)` for every batch. Throws std::invalid_argument where there is none.
+/// Calls `visit(batch)` for every batch. Throws std::invalid_argument if there is none.
 template <class Visit>
 void for_each_batch(const Calibration& calibration, Visit&& visit) {
-  require(calibration.batch != nullptr, "resampling", "Calibration: batches are needed but not given.");
+  require(calibration.batch != nullptr, "resampling", "Calibration: batches are required but not given.");
   int64_t index = 0;
   for (auto batch = calibration.batch(index); batch; batch = calibration.batch(++index)) visit(*batch);
-  require(index > 0, "resampling", "Calibration: at least one batch is needed but there is none.");
+  require(index > 0, "resampling", "Calibration: at least one batch is required but there is none.");
 }
 
 /// Runs the network in evaluation mode on every batch, and calls `observe(value, tensor, samples)` for each

@@ -1,5 +1,5 @@
 #pragma once
-// Second moments that are summed over batches.
+// Second moments accumulated over batches.
 
 #include <ATen/core/Tensor.h>
 
@@ -10,7 +10,7 @@ namespace inn {
 /// E[a aᵀ] and E[a] of n numbers. float64, on the CPU.
 class Moments {
  public:
-  /// rows: [n, columns], a column for each time that the numbers were seen.
+  /// rows: [n, columns], one column per observation.
   void add(const at::Tensor& rows);
 
   int64_t count() const { return count_; }

@@ -1,5 +1,5 @@
 #pragma once
-// Errors: one form of message, one place that makes it.
+// Error messages of one form.
 
 #include <fmt/format.h>
 
@@ -13,7 +13,7 @@ namespace inn {
 
 /// Throws `Error` with the message "[where] text", text being formatted as by fmt.
 ///
-/// Who, which, what was allowed, what came: "[resampling] Group 'conv1': width must be in [1, 64] but
+/// Which thing, what was allowed, what was given: "[resampling] Group 'conv1': width must be in [1, 64] but
 /// got 80."
 template <class Error = std::invalid_argument, class... Args>
 [[noreturn]] void raise(std::string_view where, fmt::format_string<Args...> text, Args&&... args) {

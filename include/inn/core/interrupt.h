@@ -1,14 +1,14 @@
 #pragma once
-// Ctrl-C that lets long work end cleanly.
+// Graceful handling of Ctrl-C in long computations.
 
 namespace inn {
 
-/// While one lives, the first Ctrl-C (SIGINT) only makes `interrupted()` true; the second one ends the
+/// During its lifetime the first Ctrl-C (SIGINT) only sets `interrupted()`; a second one terminates the
 /// program as usual.
 ///
-/// Work that takes long asks `interrupted()` between its steps, saves what it has and returns. Guards nest:
-/// the outermost one decides. When it ends, the handling that was there before is put back. A process that
-/// ignores SIGINT (under nohup) goes on ignoring it. Made and ended on one thread.
+/// Long computations check `interrupted()` between steps, save their state and return. Guards can be nested:
+/// the outermost one counts. Its destructor restores the previous handler. A process that ignores SIGINT
+/// (under nohup) continues to ignore it. Construct and destroy it on the same thread.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -17,8 +17,8 @@ class InterruptGuard {
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 };
 
-/// Returns whether Ctrl-C came since the outermost living InterruptGuard was made; false where none lives.
-/// From any thread.
+/// Returns whether Ctrl-C was pressed since the outermost InterruptGuard was constructed; false if there is
+/// none. Thread-safe.
 bool interrupted();
 
 }  // namespace inn

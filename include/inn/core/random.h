@@ -1,5 +1,5 @@
 #pragma once
-// Random numbers that are the same on every machine and with every version of torch.
+// Random numbers that do not depend on the machine or the version of torch.
 
 #include <cstdint>
 #include <vector>
@@ -12,8 +12,7 @@ namespace inn {
 class Random {
  public:
   explicit Random(uint64_t seed) : state_(mix(seed)) {}
-  /// The stream of a seed that belongs to `key`, such as an epoch or a batch:
-  /// Random(seed).at(epoch).at(batch).
+  /// The stream of a seed for `key`, such as an epoch or a batch: Random(seed).at(epoch).at(batch).
   Random at(uint64_t key) const { return Random(state_ ^ mix(key + kStep)); }
 
   uint64_t next() { return mix(state_ += kStep); }

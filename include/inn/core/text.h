@@ -1,5 +1,5 @@
 #pragma once
-// The width of text on a terminal.
+// Width of text on a terminal.
 
 #include <cstdint>
 #include <string>

@@ -1,5 +1,5 @@
 #pragma once
-// Reading a zip of records, as torch writes its files.
+// Reading the zip archives that torch writes.
 
 #include <c10/core/Storage.h>
 
@@ -16,13 +16,13 @@ class ReadAdapterInterface;
 
 namespace inn {
 
-/// Returns how many elements of its storage a tensor spans, 0 where it has none. Throws std::runtime_error
-/// where that is no 64 bit number. Sizes, strides and offset are at least 0.
+/// Returns the number of storage elements that a tensor spans. Throws std::runtime_error if that exceeds 64
+/// bits. Sizes, strides and offset are at least 0.
 uint64_t span_of(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides, uint64_t offset,
                  const std::string& name);
 
-/// Reads records. Every record is checked against the file's size before memory is taken for it, and against
-/// its CRC after: torch's own reader checks none.
+/// Reads records. Every record's size is checked against the file's before memory is allocated, and its CRC
+/// afterwards; torch's own reader checks neither.
 class ZipArchive {
  public:
   explicit ZipArchive(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> source);

@@ -1,5 +1,5 @@
 #pragma once
-// Writing the zip.
+// Writing zip archives.
 
 #include <caffe2/serialize/inline_container.h>
 
@@ -8,7 +8,7 @@
 
 namespace inn {
 
-/// Writes records into a stream, which need not seek. `finish` writes the zip's directory.
+/// Writes records to a stream, which need not be seekable. `finish` writes the zip directory.
 class ZipArchiveWriter {
  public:
   explicit ZipArchiveWriter(std::ostream& stream);

@@ -1,5 +1,5 @@
 #pragma once
-// What a network costs: parameters, multiply-adds and memory.
+// The cost of a network: parameters, multiply-adds and memory.
 
 #include <ATen/core/ivalue.h>
 
@@ -12,11 +12,11 @@
 
 namespace inn {
 
-/// One call of an operator that has parameters or multiplies.
+/// One call that has parameters or multiply-adds.
 struct LayerCost {
-  std::string name;  // the dotted name of its module: "layer1.0.conv1"; that of its result where it has none
-  std::string type;  // "conv2d"
-  int64_t parameters = 0;  // those that no call before has read
+  std::string name;        // dotted name of its module ("layer1.0.conv1"), else of its result
+  std::string type;        // "conv2d"
+  int64_t parameters = 0;  // not counted for an earlier call
   int64_t macs = 0;
   std::vector<int64_t> output_sizes = {};
 };
@@ -38,8 +38,8 @@ CostReport cost_of(const Network& network, const std::vector<c10::IValue>& input
 /// Returns the cost for example inputs of batch 1.
 CostReport cost_of(const Network& network);
 
-/// Returns inputs of zeros with the sizes, dtypes and device that the network was read with, axis 0 of every
-/// tensor input being `batch`; 0 leaves it as it was. Throws std::invalid_argument where an input is no
+/// Returns inputs of zeros with the sizes, dtypes and device of the example inputs, with batch size `batch`
+/// in axis 0 of every tensor (0: that of the example). Throws std::invalid_argument if an input is not a
 /// tensor.
 std::vector<c10::IValue> example_inputs(const Network& network, int64_t batch = 0);
 

@@ -1,5 +1,5 @@
 #pragma once
-// How many multiply-adds an operator takes, from the sizes of its arguments. Each is one entry of a table.
+// Multiply-adds of operators from the sizes of their arguments, in one table.
 
 #include <ATen/core/function_schema.h>
 
@@ -14,22 +14,22 @@ namespace inn {
 
 using Sizes = std::vector<int64_t>;
 
-/// One call with the sizes that its tensors had in a run.
+/// One call with the sizes of its tensors in a run.
 class CallSizes {
  public:
   /// `sizes_of[v]` are the sizes of value v. All must outlive this.
   CallSizes(const Call& call, const std::vector<Sizes>& sizes_of);
 
   const Call& call() const { return call_; }
-  /// Whether the schema has an argument of this name and a tensor stands there.
+  /// Whether the argument exists and is a tensor.
   bool has(const std::string& argument) const;
-  /// Returns the sizes of the tensor that stands there. Throws std::invalid_argument where none does.
+  /// Returns the sizes of that tensor argument. Throws std::invalid_argument if it is not a tensor.
   const Sizes& of(const std::string& argument) const;
-  /// Returns the sizes of the tensors in the list that stands there.
+  /// Returns the sizes of the tensors of that list argument.
   std::vector<Sizes> list_of(const std::string& argument) const;
-  /// Returns the constant that stands there, None where the schema has no such argument.
+  /// Returns that constant argument, None if the schema has no such argument.
   c10::IValue constant(const std::string& argument) const;
-  /// Returns the sizes of the first tensor that the call gives.
+  /// Returns the sizes of the first result.
   const Sizes& output() const;
 
  private:
@@ -46,18 +46,18 @@ struct CostFormula {
   std::function<int64_t(const CallSizes&)> macs;
 };
 
-/// Returns the formulas. Operators that are not there count as none.
+/// Returns the formulas. Other operators count as 0.
 const std::vector<CostFormula>& cost_formulas();
 
-/// Adds a formula. Throws std::invalid_argument for an operator that has one.
+/// Adds a formula. Throws std::invalid_argument if the operator already has one.
 void register_cost_formula(CostFormula formula);
 
-/// Returns the product of all sizes; 1 of none.
+/// Returns the product of all sizes; 1 if there are none.
 int64_t count_elements(const Sizes& sizes);
 
-/// Returns the multiply-adds of an einsum that contracts its operands from left to right, as torch does: of
-/// each pair the product of the sizes of all letters, without those that one operand alone has and that are
-/// summed over before; none where the pair has no letter in common that is summed over (an outer product).
+/// Returns the multiply-adds of an einsum that contracts its operands from left to right, as torch does: for
+/// each pair, the product of the sizes of all letters except those of a single operand that were already
+/// summed over; 0 for an outer product.
 int64_t einsum_macs(const std::string& equation, const std::vector<Sizes>& operands);
 
 }  // namespace inn

@@ -1,5 +1,5 @@
 #pragma once
-// How long a network takes.
+// Latency of a network.
 
 #include <ATen/core/ivalue.h>
 
@@ -21,13 +21,13 @@ struct LatencyOptions {
   int64_t warmup = 5;  // runs before those that count
 };
 
-/// Returns how long the network takes on `inputs`, without gradients, in evaluation mode, on the device of
-/// its inputs, which is waited for. Throws std::invalid_argument unless repetitions ≥ 1 and warmup ≥ 0.
+/// Measures the latency for `inputs`, without gradients, in evaluation mode, on the device of the inputs
+/// (with synchronization). Throws std::invalid_argument unless repetitions ≥ 1 and warmup ≥ 0.
 Latency measure_latency(const Network& network, const std::vector<c10::IValue>& inputs,
                         const LatencyOptions& options = {});
 
-/// Returns the quantiles of measured times, linear between neighbours. Throws std::invalid_argument where
-/// there is none.
+/// Returns the quantiles of measured times, with linear interpolation. Throws std::invalid_argument if there
+/// are none.
 Latency quantiles(std::vector<double> seconds);
 
 }  // namespace inn

@@ -1,5 +1,5 @@
 #pragma once
-// How much memory the activations of a run take at most.
+// Peak memory of the activations of a run.
 
 #include <ATen/core/ivalue.h>
 
@@ -11,11 +11,10 @@
 
 namespace inn {
 
-/// The most bytes that activations held at one time.
+/// The peak number of bytes of activations.
 struct PeakMemory {
   int64_t bytes = 0;
-  /// The call after which they did, by the name of its module, else of its result; "" where inputs alone were
-  /// the most.
+  /// The call at which the peak occurs, by the name of its module, else of its result; "" for the inputs.
   std::string call = {};
 };
 

@@ -16,15 +16,14 @@ namespace inn {
 class EpochSource;
 class ReadAhead;
 
-/// What changes images at random. Of images alone.
+/// Random augmentation of images.
 struct Augmentation {
-  /// Each image is padded by so many black pixels on every side and cut to its size at a random place; 0:
-  /// not.
+  /// Pads each image by this number of black pixels on every side and crops it at a random position; 0: off.
   int64_t crop_padding = 0;
-  /// Each image is mirrored left to right with probability 1/2.
+  /// Random horizontal flip with probability 1/2.
   bool flip = false;
-  /// Of each image a part drawn by random_region() is resized to the size that the data set's frame, or the
-  /// images themselves, have. It takes the place of the frame's resizing and cutting.
+  /// Crops a random region (random_region) of each image and resizes it to the size of the data set's frame,
+  /// or of the images; replaces the frame's resizing and cropping.
   bool random_resized_crop = false;
 };
 
@@ -33,13 +32,12 @@ struct BatchOptions {
   bool shuffle = false;
   uint64_t seed = 0;
   Augmentation augmentation = {};
-  /// Leaves out the last batch of an epoch where it would be smaller than the others.
+  /// Drops the last batch of an epoch if it is smaller than the others.
   bool drop_last = false;
   Normalization normalization = {};
 };
 
-/// Inputs as a network takes them, on the CPU. A batch whose images are all damaged, of a data set that
-/// leaves such out, has none: B = 0.
+/// Network inputs on the CPU. B = 0 if all images of a batch are corrupt and the data set skips those.
 struct Batch {
   at::Tensor inputs;  // float32 [B, C, H, W] of images; else as the data set holds them
   at::Tensor labels;  // int64 [B] or [B, T], or floating point [B, …]; undefined where the data set has none
@@ -50,15 +48,14 @@ struct Batch {
 
 /// The batches of one epoch, in order. Batch i is a function of (seed, epoch, i) and the data alone.
 ///
-/// Where the data set has workers, batches behind the one that was asked for last are made ahead of being
-/// asked for, a few of them, by threads that end with the epoch; asked for in order they are there at once.
-/// Otherwise a batch is made when it is asked for.
+/// If the data set has workers, threads prefetch the next batches after the last requested one and end with
+/// the epoch. Otherwise a batch is made on request.
 class Epoch {
  public:
   int64_t size() const;
-  /// Returns batch `index`; smaller by the damaged images where the data set skips those. Throws
-  /// std::out_of_range unless 0 ≤ index < size(); DamagedImage for the first image of the batch that can't be
-  /// decoded, std::runtime_error where no image of it can. From one thread at a time or several.
+  /// Returns batch `index`, without corrupt images if the data set skips those. Throws std::out_of_range
+  /// unless 0 ≤ index < size(); DamagedImage for the first image of the batch that cannot be decoded.
+  /// Thread-safe.
   Batch operator[](int64_t index) const;
 
   class Iterator {
@@ -91,18 +88,18 @@ class Epoch {
   Epoch(const Dataset& dataset, const BatchOptions& options, int64_t epoch);
 
   std::shared_ptr<const EpochSource> source_;
-  std::shared_ptr<ReadAhead> ahead_;  // none where nothing is made ahead
+  std::shared_ptr<ReadAhead> ahead_;  // null without prefetching
 };
 
-/// A data set cut into batches, anew in every epoch.
+/// The batches of a data set in every epoch.
 ///
 /// Deterministic: the order of the samples is a function of (seed, epoch), a batch's augmentation one of
-/// (seed, epoch, index). So a run goes on at any (epoch, index) as if it had never stopped. The generator is
-/// the library's own, so torch's is neither read nor moved, and the same seed gives the same batches with
-/// every version of torch; and whatever the number of workers.
+/// (seed, epoch, index). A run can therefore resume at any (epoch, index). The generator is the library's
+/// own: torch's is not used, and the same seed gives the same batches for every version of torch and any
+/// number of workers.
 class Batches {
  public:
-  /// Throws std::invalid_argument where an option is out of its range or does not fit the inputs.
+  /// Throws std::invalid_argument if an option is out of range or does not fit the inputs.
   Batches(Dataset dataset, BatchOptions options);
 
   /// Returns the number of batches in an epoch.
@@ -118,9 +115,8 @@ class Batches {
   BatchOptions options_;
 };
 
-/// Returns the data set with its images decoded and brought to their size, uint8 [N, C, H, W] in memory, so
-/// that batches of it are those of `data`. Damaged images that it skips are gone. A data set without files is
-/// returned as it is.
+/// Returns the data set with its image files decoded and resized, uint8 [N, C, H, W] in memory, which gives
+/// the same batches. Skipped corrupt images are removed. A data set without files is returned unchanged.
 Dataset in_memory(const Dataset& data);
 
 }  // namespace inn

@@ -1,5 +1,5 @@
 #pragma once
-// One image: decoded from its file, resized, cut.
+// Decoding, resizing and cropping one image.
 
 #include <ATen/core/Tensor.h>
 
@@ -12,7 +12,7 @@
 
 namespace inn {
 
-/// A file that is no image that can be decoded. Its message names file and reason.
+/// An image file that cannot be decoded. The message names file and reason.
 class DamagedImage : public std::runtime_error {
  public:
   DamagedImage(const std::string& path, const std::string& reason);
@@ -22,37 +22,36 @@ class DamagedImage : public std::runtime_error {
   std::string reason_;
 };
 
-/// The most pixels that an image may claim to have.
+/// The maximum number of pixels of an image.
 inline constexpr int64_t kMostPixels = int64_t{1} << 27;
 
-/// Returns the image in a JPEG or PNG file as RGB, uint8 [3, H, W], the channels of a pixel side by side in
-/// memory.
+/// Reads a JPEG or PNG file as RGB, uint8 [3, H, W], with interleaved channels in memory.
 ///
-/// The file's first bytes say what it is, not its name. Gray becomes three equal channels, 16 bits are
-/// rounded to 8, alpha is dropped (the colours below it stay), CMYK is read as Adobe writes it: R = C·K/255
-/// of the stored, inverted values. Orientation tags and colour profiles of JPEG are not applied. Sizes are
-/// checked against kMostPixels before anything is allocated. Throws DamagedImage: another kind of file, cut
-/// short, damaged in any way that the decoder notices; std::runtime_error where the file can't be read.
+/// The format is detected from the first bytes, not from the name. Grayscale is replicated to three channels,
+/// 16 bits are rounded to 8, alpha is dropped, and CMYK is converted from Adobe's inverted values: R =
+/// C·K/255. Orientation tags and color profiles of JPEG are ignored. Sizes are checked against kMostPixels
+/// before allocation. Throws DamagedImage for other, truncated or corrupt files and std::runtime_error if the
+/// file cannot be read.
 at::Tensor read_image(const std::string& path);
 
-/// Returns the luma of an RGB image, uint8 [1, H, W]: 0.299 R + 0.587 G + 0.114 B, rounded.
-at::Tensor luma(const at::Tensor& image);
+/// Returns an RGB image as grayscale (luma), uint8 [1, H, W]: 0.299 R + 0.587 G + 0.114 B, rounded.
+at::Tensor to_grayscale(const at::Tensor& image);
 
-/// Returns the image, uint8 [C, H, W], with other sides: bilinear, antialiased where it shrinks, as
+/// Returns the image, uint8 [C, H, W], resized: bilinear, antialiased when shrinking, as
 /// torch.nn.functional.interpolate(antialias=True).
-at::Tensor resized(const at::Tensor& image, int64_t height, int64_t width);
+at::Tensor resize_image(const at::Tensor& image, int64_t height, int64_t width);
 
-/// Returns the image as an ImageFrame says: uint8 [C, S, S] of uint8 [C, H, W].
-at::Tensor framed(const at::Tensor& image, const ImageFrame& frame);
+/// Returns the image resized and center-cropped by an ImageFrame: uint8 [C, S, S] from uint8 [C, H, W].
+at::Tensor resize_center_crop(const at::Tensor& image, const ImageFrame& frame);
 
 /// Part of an image, in pixels.
 struct ImageRegion {
   int64_t top, left, height, width;
 };
 
-/// Draws the part of an image that random-resized-crop takes: 8 % to all of its area, the sides' ratio
-/// between 3:4 and 4:3, log-uniform; after ten parts that are too large the middle. As torchvision's
-/// RandomResizedCrop (Szegedy et al., "Going deeper with convolutions", CVPR 2015, section 6).
+/// Draws the region of a random resized crop: 8 % to 100 % of the area, aspect ratio log-uniform between 3:4
+/// and 4:3; after ten regions that do not fit, the center. As torchvision's RandomResizedCrop (Szegedy et
+/// al., "Going deeper with convolutions", CVPR 2015, section 6).
 ImageRegion random_region(int64_t height, int64_t width, Random& random);
 
 }  // namespace inn

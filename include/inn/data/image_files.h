@@ -1,5 +1,5 @@
 #pragma once
-// Images that stay in their files until a batch asks for them.
+// Image files that are decoded on demand.
 
 #include <ATen/core/Tensor.h>
 
@@ -23,7 +23,7 @@ class ImageFiles {
   const std::string& operator[](int64_t index) const;
   /// Returns the first `count` ≤ size() of them.
   ImageFiles first(int64_t count) const;
-  /// Returns those at `indices`, int64 [M] in [0, size()), in that order.
+  /// Returns the files at `indices`, int64 [M] in [0, size()), in that order.
   ImageFiles select(const at::Tensor& indices) const;
 
  private:
@@ -31,25 +31,25 @@ class ImageFiles {
   int64_t count_ = 0;
 };
 
-/// What size the images of a data set are brought to before they are augmented and normalized.
+/// The size to which images are resized before augmentation and normalization.
 ///
 /// The shorter side is resized to R (bilinear, antialiased: torchvision's Resize), the longer one to
-/// ⌊R·longer/shorter⌋; then the S×S pixels in the middle are cut (CenterCrop). An image that is S×S already
-/// stays as it is unless R is given: those of CIFAR in files are no photographs with a margin.
+/// ⌊R·longer/shorter⌋; then the center S×S pixels are cropped (CenterCrop). S×S images are unchanged unless R
+/// is given, since small images such as CIFAR's have no margin.
 struct ImageFrame {
-  int64_t size = 0;      // S; 0: tensors stay as they are, and files can't be read
+  int64_t size = 0;      // S; 0: tensors are unchanged, and files cannot be read
   int64_t resize = 0;    // R, at least S; 0: S·256/224, rounded
-  int64_t channels = 3;  // of files: 3, or 1 for their luma
+  int64_t channels = 3;  // of files: 3, or 1 for grayscale
 
-  /// R, filled in.
+  /// R with its default.
   int64_t shorter_side() const;
 };
 
-/// The damaged images that were left out of batches. Used from any thread.
+/// The corrupt images that were skipped. Thread-safe.
 class SkippedImages {
  public:
   void add(const std::string& path, const std::string& reason);
-  /// Returns the reason of each path.
+  /// Returns the reason for each path.
   std::map<std::string, std::string> all() const;
 
  private:

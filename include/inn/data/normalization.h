@@ -1,5 +1,5 @@
 #pragma once
-// How pixels become numbers.
+// Normalization of images.
 
 #include <ATen/core/Tensor.h>
 
@@ -7,8 +7,8 @@
 
 namespace inn {
 
-/// How pixels become numbers: (pixel/255 − mean)/std, with one value for all channels or one for each. Inputs
-/// that are no images have none but this default.
+/// Normalization (pixel/255 − mean)/std, with one value for all channels or one per channel. Inputs that are
+/// not images use the default.
 struct Normalization {
   std::vector<double> mean{0.0};
   std::vector<double> std{1.0};

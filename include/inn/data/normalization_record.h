@@ -8,11 +8,11 @@
 
 namespace inn {
 
-/// Returns the normalization that the network's archive records (extra/inn.json), or nothing. Throws
-/// std::runtime_error where the record is damaged.
+/// Returns the normalization recorded in the network's archive (extra/inn.json), or nothing. Throws
+/// std::runtime_error if the record is corrupt.
 std::optional<Normalization> recorded_normalization(const Network& network);
 
-/// Writes the normalization into the network's extra/inn.json, beside what stands there.
+/// Writes the normalization into the network's extra/inn.json and keeps its other entries.
 void record_normalization(Network& network, const Normalization& normalization);
 
 }  // namespace inn

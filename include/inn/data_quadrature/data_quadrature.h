@@ -1,5 +1,5 @@
 #pragma once
-// Any width without training: the quadrature of the data.
+// Data-aware quadrature: resampling without training.
 
 #include <cstdint>
 #include <map>
@@ -18,24 +18,24 @@ namespace inn {
 
 struct DataQuadratureOptions {
   NodeOptions nodes = {};
-  /// Whether layers are refit by least squares after the kernel's weights are given.
+  /// Whether layers are refit by least squares after the kernel's weights are applied.
   bool refits = true;
   RefitOptions refit = {};
-  /// Steps on all layers at once after the refits: better where much is cut, and slower.
+  /// Joint steps on all layers after the refits: slower, more accurate for strong cuts.
   TogetherOptions together = {.steps = 0};
 };
 
-/// What became of one group.
+/// Report about one group.
 struct GroupReport {
   GroupId id;
   std::string name;
   int64_t source_width, width;
   std::vector<int64_t> nodes;
-  /// How they were found: "kernel" by its consumers' errors; "l2" where nothing that can be measured reads
-  /// the group; "mixture" where no channels are chosen but as many mixtures of all, in each head by itself.
-  std::string found_by;
-  double error = 0;           // of the nodes, by their consumers' kernels (node_error), before any refit
-  std::vector<double> curve;  // of 1 … n nodes, where it is asked for and there is a kernel
+  /// The selection criterion: "kernel" for the errors of its consumers; "l2" if no consumer can be measured;
+  /// "mixture" if channels are mixed within each head instead of selected.
+  std::string criterion;
+  double error = 0;           // of the nodes, by the consumers' kernels (node_error), before refits
+  std::vector<double> curve;  // for 1 … n nodes, if requested and there is a kernel
 };
 
 struct GroupNodes {
@@ -43,14 +43,13 @@ struct GroupNodes {
   GroupReport report;
 };
 
-/// Returns nodes and kernel weights of one group, whose consumers' kernels are in `kernels`; by its L2 norms
-/// where it has none there.
+/// Returns nodes and kernel weights of one group from its consumers' `kernels`; by L2 norms if it has none.
 GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width,
                     const std::map<GroupId, std::vector<ConsumerKernel>>& kernels,
                     const NodeOptions& options = {});
 
-/// Returns the channels of each group, ranked so that for every width the first are its nodes (rank_nodes),
-/// by L2 norms where nothing that can be measured reads the group.
+/// Returns the channels of each group ranked such that the first m are the nodes for width m (rank_nodes); by
+/// L2 norms if no consumer can be measured.
 std::map<GroupId, std::vector<int64_t>> rank_channels(const AnalysedNetwork& source,
                                                       const std::vector<GroupId>& groups,
                                                       const Calibration& calibration,
@@ -62,7 +61,7 @@ struct NodesFound {
   std::vector<GroupReport> groups;
 };
 
-/// Returns nodes and kernel weights of the groups for `widths`: the maps that `resample` below begins with.
+/// Returns nodes and kernel weights of the groups for `widths`: the maps with which `resample` below starts.
 /// Throws as it does.
 NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
                       const Calibration& calibration, const NodeOptions& options = {},
@@ -76,14 +75,14 @@ struct DataQuadrature {
   double together_gain = 1;  // what `refit_together` returned
 };
 
-/// Returns the plain network in which the groups have `widths`, each at most its source's, made without a
-/// gradient step and without labels (MATH: "Data-aware quadrature").
+/// Returns the network in which the groups have `widths`, each at most its source's, without gradient steps
+/// or labels (docs/math.md, "Data-aware quadrature").
 ///
-/// Nodes of each group are channels that its consumers' outputs can be computed from best, by the second
-/// moments of its activations in the source network; consumers get the kernel's weights, then each layer is
-/// refit in network order. Widths of the source give the source network, tensors unchanged. Results do not
-/// depend on how samples are put into batches, but for rounding. Throws std::invalid_argument for a group
-/// that is pinned and a width outside [1, source width]; as `refit` does.
+/// The nodes of a group are the channels from which its consumers' outputs can be reconstructed with the
+/// least error, given the second moments of its activations in the source network. Consumers get the kernel's
+/// weights; then each layer is refit in network order. At the source widths the result is the source network
+/// with unchanged tensors. Up to rounding, results do not depend on the batch size. Throws
+/// std::invalid_argument for a pinned group or a width outside [1, source width], and as `refit` does.
 DataQuadrature resample(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
                         const Calibration& calibration, const DataQuadratureOptions& options = {});
 

@@ -1,5 +1,5 @@
 #pragma once
-// Maps of whole axes, where a group stands in heads.
+// Maps for attention heads.
 
 #include <map>
 #include <set>
@@ -11,19 +11,19 @@
 
 namespace inn {
 
-/// Adds to `maps` the maps of whole axes that the data asks for (GroupMaps::whole).
+/// Adds to `maps` maps of whole axes determined from data (GroupMaps::whole).
 ///
-/// Where channels of heads go from a linear map to their sum by reindexing alone, nothing but their span
-/// matters: they are mixed, in each head by itself, instead of chosen. Of scores qᵀk, with K = E[k kᵀ] (less
-/// the mean of a sample before a softmax, which does not see it), M = E[q qᵀ] and
+/// Where only reindexing lies between the projection that produces the channels of heads and the sum over
+/// them, only their span matters: channels are mixed within each head instead of selected. Of scores qᵀk,
+/// with K = E[k kᵀ] (less the mean of a sample before a softmax, which does not see it), M = E[q qᵀ] and
 /// K^{1/2}·M·K^{1/2} = V·Λ·Vᵀ: k' = Vₘᵀ·K^{−1/2}·k and q' = Vₘᵀ·K^{1/2}·q, the best product of rank m. Of
-/// values, K is that of what the map W behind them reads (about the mean where that has a bias), and
-/// M = WᵀW: v' = Vₘᵀ·K^{−1/2}·v.
+/// values, K is that of what the map W behind them reads (about the mean where that has a bias), and M = WᵀW:
+/// v' = Vₘᵀ·K^{−1/2}·v.
 ///
 /// A linear map W that reads heads gets the kernel's weights over all its inputs, W·C·Bᵀ·(B·C·Bᵀ)⁻¹, where B
 /// keeps and mixes them and C is their second moment.
 ///
-/// Queries and keys that can't be mixed are only chosen: consume becomes produce. Returns the groups whose
+/// Queries and keys that cannot be mixed are selected: consume equals produce. Returns the groups whose
 /// channels are mixed.
 std::set<GroupId> add_head_maps(const AnalysedNetwork& source, const Calibration& calibration,
                                 std::map<GroupId, GroupMaps>& maps, const KernelOptions& options);

@@ -1,5 +1,5 @@
 #pragma once
-// Who sums over the channels of a group, and what they see.
+// Consumers of a group and the kernels of their inputs.
 
 #include <map>
 #include <vector>
@@ -10,28 +10,27 @@
 
 namespace inn {
 
-/// A call that sums over the channels of a group: an activation with the group in it, against weights or
-/// against another activation.
+/// A call that sums over the channels of a group: the product of an activation with weights or with another
+/// activation.
 struct Consumer {
   size_t call;
   ValueId value;                 // the activation
-  std::vector<Member> weights;   // what of the state it is summed with
-  std::optional<ValueId> other;  // the other activation, where there are no weights
+  std::vector<Member> weights;   // the state tensors it is multiplied with
+  std::optional<ValueId> other;  // the other activation, if there are no weights
 };
 
-/// Returns the consumers of each of `groups`, in network order. A group may have none: nothing but
-/// elementwise operators and an unknown sum reads it.
+/// Returns the consumers of each of `groups`, in network order. A group may have none, e.g. if only
+/// elementwise operators and an unknown sum use it.
 std::map<GroupId, std::vector<Consumer>> find_consumers(const AnalysedNetwork& source,
                                                         const std::vector<GroupId>& groups);
 
 struct KernelOptions {
-  int64_t positions = 256;  // of each sample at most so many are looked at
+  int64_t positions = 256;  // maximum number of positions used per sample
   uint64_t seed = 0;
 };
 
-/// Returns what the consumers of each group see in the source network on all batches; a batch norm or a bias
-/// makes means good, so kernels are of activations less their means. An entry is missing where a group has no
-/// consumer.
+/// Returns the kernels of the consumers of each group in the source network over all batches. If a batch norm
+/// or a bias absorbs the mean, kernels are of centered activations. Groups without a consumer have no entry.
 std::map<GroupId, std::vector<ConsumerKernel>> measure_kernels(const AnalysedNetwork& source,
                                                                const std::vector<GroupId>& groups,
                                                                const Calibration& calibration,

@@ -1,5 +1,5 @@
 #pragma once
-// Nodes of the data's quadrature: which channels stand for all.
+// Nodes of data-aware quadrature: the channels to keep.
 
 #include <ATen/core/Tensor.h>
 
@@ -10,32 +10,32 @@
 
 namespace inn {
 
-/// What one consumer sees of a group of n channels: it computes Σ_i w_i a_i for several w.
+/// The kernel of one consumer of a group of n channels, which computes Σ_i w_i a_i for several w.
 ///
-/// A channel that is `block` features there (a head) is kept or left with all of them: its features stand
-/// together, n·block in all. Consumers of one group may differ in it.
+/// A channel with `block` features (a head) is kept or removed as a whole; features per channel are
+/// contiguous, n·block in total. `block` may differ between the consumers of a group.
 struct ConsumerKernel {
-  at::Tensor kernel;  // K = E[a aᵀ], [n·block, n·block] float64, of a less its mean where there is a bias
-  at::Tensor gram;    // M = Σ w wᵀ, likewise; the identity asks for the channels themselves
+  at::Tensor kernel;  // K = E[a aᵀ], [n·block, n·block] float64; centered if there is a bias
+  at::Tensor gram;    // M = Σ w wᵀ, likewise; the identity reconstructs the channels themselves
   int64_t block = 1;
 };
 
-/// How nodes are found.
+/// Selection of nodes.
 enum class NodeChoice {
-  greedy,    // one by one, each that which takes most of the error away
-  backward,  // from all, taking away the one whose loss costs least
+  greedy,    // adds the node that reduces the error most
+  backward,  // starts from all and removes the node that increases the error least
   cholesky,  // greedy with M = 1: the pivots of a Cholesky decomposition of K
   best,      // the better of greedy and backward
 };
 
 struct NodeOptions {
   NodeChoice choice = NodeChoice::best;
-  /// At most so many exchanges of a node for another channel afterwards, each of which lowers the error; of
-  /// groups of more than 256 channels fewer, by the square of their width.
+  /// Maximum number of exchanges of a node for another channel afterwards, each of which lowers the error;
+  /// for more than 256 channels it decreases with the square of the width.
   int64_t exchanges = 64;
   /// Added to K's diagonal, as a fraction of its mean.
   double ridge = 1e-6;
-  /// Whether reports hold the error of every count of nodes, too: Θ(n³) a group.
+  /// Whether reports include the error for every number of nodes: Θ(n³) per group.
   bool curves = false;
 };
 
@@ -44,19 +44,19 @@ struct NodeOptions {
 double node_error(const std::vector<ConsumerKernel>& consumers, const std::vector<int64_t>& nodes,
                   double ridge = 1e-6);
 
-/// Returns `count` nodes, ascending (MATH: "Data-aware quadrature"). Θ(n²) a node for each consumer. Throws
-/// std::invalid_argument unless 1 ≤ count ≤ n, for kernels of different sizes, and for none.
+/// Returns `count` nodes, ascending (docs/math.md, "Data-aware quadrature"). Θ(n²) per node and consumer.
+/// Throws std::invalid_argument unless 1 ≤ count ≤ n, for kernels of different sizes, and if there are none.
 std::vector<int64_t> choose_nodes(const std::vector<ConsumerKernel>& consumers, int64_t count,
                                   const NodeOptions& options = {});
 
-/// Nodes of every count at once.
+/// Nodes for every count.
 struct NodeRanking {
-  std::vector<int64_t> nodes;  // all channels: the first m are the m nodes
+  std::vector<int64_t> nodes;  // all channels; the first m are the nodes for count m
   std::vector<double> errors;  // of 1 … n nodes
 };
 
-/// Returns nodes that are nested: those of a count are among those of every greater one. By one backward run
-/// (so for "best", too) or one greedy run, without exchanges.
+/// Returns nested nodes: those for a count are a subset of those for every greater count. By one backward run
+/// (also for "best") or one greedy run, without exchanges.
 NodeRanking rank_nodes(const std::vector<ConsumerKernel>& consumers, const NodeOptions& options = {});
 
 /// Returns K_{S,S}⁻¹·K_{S,:} of the consumers' summed kernels (each relative to its tr(M·K)), [|S|, n]: the

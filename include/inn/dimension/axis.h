@@ -11,9 +11,8 @@ using VariableId = int32_t;
 
 /// The structure of an axis: `[3·h·d]`, `[g1 ⊕ g2]`, `[(g1 ⊕ g2)·49]`.
 ///
-/// A tree. Leaves are variables (whose size may change) and constants (whose may not); inner nodes are
-/// products, ordered with the outermost factor first as memory is, and sums (concatenations), in order.
-/// `size` is the size now.
+/// A tree. Leaves are variables (resizable) and constants; inner nodes are products, with the outermost
+/// factor first as in memory, and sums (concatenations), in order. `size` is the current size.
 struct Axis {
   enum class Kind { variable, constant, product, sum } kind = Kind::constant;
   int64_t size = 1;

@@ -1,5 +1,5 @@
 #pragma once
-// Where the channels of a group stand in an axis.
+// Positions of the channels of a group in an axis.
 
 #include <ATen/core/Tensor.h>
 
@@ -12,13 +12,12 @@
 
 namespace inn {
 
-/// Channel c stands at offset + o·outer_stride + c·inner + i, 0 ≤ o < outer, 0 ≤ i < inner: see Member.
+/// Channel c has the indices offset + o·outer_stride + c·inner + i, 0 ≤ o < outer, 0 ≤ i < inner: see Member.
 struct ChannelPlace {
   int64_t offset, outer, outer_stride, inner;
 };
 
-/// Calls `visit(leaf, place)` for each variable of `axis`, which itself stands at `at`, once for every place
-/// where the four numbers describe it.
+/// Calls `visit(leaf, place)` for each variable of `axis`, which is itself at `at`, once per place.
 template <class Visit>
 void for_each_place(const Axis& axis, const ChannelPlace& at, const Visit& visit) {
   if (axis.is_variable()) visit(axis, at);
@@ -48,16 +47,15 @@ void for_each_place(const Axis& axis, const ChannelPlace& at, const Visit& visit
   }
 }
 
-/// Returns the places of `group` in `axis`, in order: those of its members where the axis is of the state.
+/// Returns the places of `group` in `axis`, in order; for an axis of a state tensor, those of the members.
 std::vector<ChannelPlace> places_of(const Axis& axis, GroupId group);
 
-/// Returns what `tensor` holds of each channel of an axis: [width, everything else]. Differentiable; a view
-/// where it can be.
+/// Returns the slices of `tensor` for each channel: [width, everything else]. Differentiable; a view if
+/// possible.
 at::Tensor rows_at(const at::Tensor& tensor, int64_t axis, const ChannelPlace& place, int64_t width);
 
-/// Returns the axis of a value as it is in one run, where it has `size`: a batch that stands outermost in a
-/// product may have another size than in the example. Throws std::invalid_argument, naming `value`, where the
-/// sizes do not fit.
+/// Returns the axis of a value in a run in which it has `size`: an outermost batch factor of a product may
+/// differ from the example. Throws std::invalid_argument naming `value` if the sizes do not fit.
 Axis axis_of_run(Axis axis, int64_t size, const std::string& value);
 
 }  // namespace inn

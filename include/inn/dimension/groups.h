@@ -1,5 +1,5 @@
 #pragma once
-// The groups of a network: axes that must have one width.
+// The groups of a network: coupled dimensions.
 
 #include <map>
 #include <optional>
@@ -16,8 +16,8 @@ namespace inn {
 
 enum class Role { produce, consume };
 
-/// Where the channels of a group stand in one axis of one tensor: channel c at the indices
-/// offset + o·outer_stride + c·inner + i, for 0 ≤ o < outer and 0 ≤ i < inner.
+/// A dimension of a tensor that belongs to a group. Channel c has the indices offset + o·outer_stride +
+/// c·inner + i for 0 ≤ o < outer and 0 ≤ i < inner.
 struct Member {
   size_t state;        // index into Network::state
   std::string tensor;  // its name
@@ -26,11 +26,11 @@ struct Member {
   int64_t offset, outer, outer_stride, inner;
 };
 
-/// Axes of tensors that must have one width.
+/// A set of coupled dimensions, which must have the same width.
 struct Group {
   std::string name;  // after the module whose output it is: "layer1.0.conv1"
   int64_t width;
-  std::optional<std::string> pinned;  // why it can't have another width
+  std::optional<std::string> pinned;  // why it cannot be resized
   std::vector<Member> members;
 };
 
@@ -54,54 +54,54 @@ class Groups {
   std::vector<Group> groups;
   /// axes[s][d]: axis d of state tensor s. Variables in it are group ids.
   std::vector<std::vector<Axis>> axes;
-  /// consumed[s][d][t]: the groups that the network sums over in term t of the axis (a sum has a term for
-  /// each of its parts, any other axis is one). Of a fused projection only the queries may be summed over.
+  /// consumed[s][d][t]: the groups that the network sums over in term t of the axis (a sum has one term per
+  /// part, any other axis is one term). In a fused projection only the queries may be summed over.
   std::vector<std::vector<std::vector<std::set<GroupId>>>> consumed;
-  /// by state: whether its values have bounds that interpolation must not leave (a running variance is never
-  /// negative).
+  /// by state tensor: whether sampled values are clamped to the range of the source (a running variance is
+  /// never negative).
   std::vector<bool> bounded;
-  /// Operators without a rule, and how many calls of each there are.
+  /// Operators without a rule, with their numbers of calls.
   std::map<std::string, int64_t> unknown_operators;
-  /// Sums over groups that can be resized which no parameter weighs.
+  /// Sums over resizable groups to which no parameter can apply quadrature weights.
   std::vector<UnweightedSum> unweighted;
-  /// What was changed in the network so that its groups can be resized, in sentences for the user.
+  /// Changes made to the network so that its groups can be resized, as messages for the user.
   std::vector<std::string> notes;
-  /// axes of every value, in terms of the same ids where those are groups, else of negative ids (batch, image
+  /// axes of every value, with the same ids for groups and negative ids for other variables (batch, image
   /// sizes).
   std::vector<std::vector<Axis>> value_axes;
-  /// The algebra's variable of each group, by which value_axes and sizes were made.
+  /// The algebra's variable of each group, used in value_axes and sizes.
   std::vector<VariableId> variables;
-  /// The symbol of Network::symbols by which sizes follow a group, for groups that need one.
+  /// The symbol in Network::symbols through which sizes depend on a group, if it has one.
   std::map<GroupId, SymbolId> group_symbols;
 
   Role role(size_t state, int64_t axis, size_t term, GroupId group) const;
-  /// Returns the group named so. Throws std::invalid_argument with the nearest names.
+  /// Returns the group with that name. Throws std::invalid_argument with the nearest names.
   GroupId find(const std::string& name) const;
-  /// Returns the groups whose names match any of the globs (`*`, `?`, `[…]`), pinned ones left out; all that
-  /// can be resized where `patterns` is empty. Throws std::invalid_argument for a pattern that matches no
-  /// group, or only pinned ones (why).
+  /// Returns the resizable groups whose names match any of the globs (`*`, `?`, `[…]`); all resizable groups
+  /// if `patterns` is empty. Throws std::invalid_argument for a pattern that matches no group or only pinned
+  /// ones (with the reason).
   std::vector<GroupId> select(const std::vector<std::string>& patterns) const;
 };
 
-/// Returns the size that `axis` (of `axes` or `value_axes`) has where group g has width `widths[g]`; what is
-/// no group keeps its size.
+/// Returns the size of `axis` (of `axes` or `value_axes`) if group g has width `widths[g]`; other variables
+/// keep their size.
 int64_t size_at(const Axis& axis, const std::vector<int64_t>& widths);
 
-/// A network with its groups; its sizes follow widths, batch and image size from now on.
+/// A network with its groups; its sizes are expressions in widths, batch and image size.
 struct AnalysedNetwork {
   Network network;
   Groups groups;
 };
 
-/// Finds the groups of `network`, and replaces sizes burned into its calls by what they stand for.
+/// Finds the groups of `network`, and replaces constant sizes in its calls by expressions.
 ///
-/// A weight that the network computes of parameters by dividing by a norm over channels that can be resized
-/// (weight norm, spectral norm, standardized weights) becomes a parameter itself (`fold_weights`,
-/// Groups::notes): what is left of a norm at another width is another norm.
+/// A weight that is computed from parameters and normalized over resizable channels (weight norm, spectral norm,
+/// standardized weights) is replaced by a parameter that holds its value (`fold_weights`, Groups::notes),
+/// because the norm changes with the number of channels.
 ///
-/// Linear in the number of calls. Throws nothing for operators it does not know: what they touch is pinned,
-/// by name. Throws std::invalid_argument, naming the call and its module, where the size of a tensor depends
-/// on the data.
+/// Linear in the number of calls. Dimensions touched by an operator without a rule are pinned and the
+/// operator is listed. Throws std::invalid_argument naming the call and its module if the size of a tensor
+/// depends on the data.
 AnalysedNetwork analyse(Network network, const RuleTable& rules = RuleTable::standard());
 /// The same of the network as it is written, with its own tensors: computed weights stay computed.
 AnalysedNetwork analyse_as_written(Network network, const RuleTable& rules = RuleTable::standard());

@@ -1,5 +1,5 @@
 #pragma once
-// Where the channels of a group are computed.
+// The calls that compute the channels of a group.
 
 #include <map>
 #include <vector>
@@ -8,8 +8,8 @@
 
 namespace inn {
 
-/// Returns for each of `groups` the results of the calls that produce it, in network order: calls that read a
-/// producing tensor, or what is computed of it alone, and something that depends on the inputs.
+/// Returns for each of `groups` the results of the calls that produce it, in network order: calls that
+/// combine a producing tensor (or something computed only from it) with something that depends on the inputs.
 std::map<GroupId, std::vector<ValueId>> producer_outputs(const AnalysedNetwork& source,
                                                          const std::vector<GroupId>& groups);
 

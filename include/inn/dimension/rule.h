@@ -1,5 +1,5 @@
 #pragma once
-// What an operator says of the axes of its arguments and results.
+// Operator rules: equations between the axes of arguments and results.
 
 #include <functional>
 #include <map>
@@ -20,74 +20,71 @@ enum class SumKind { sum, norm, logarithm, softmax };
 /// The axes of one tensor.
 using Axes = std::vector<Axis>;
 
-/// One call as a rule sees it: its arguments by name, the axes of its tensors, and the equations that it may
+/// The view of one call that a rule gets: arguments by name, axes of tensors, and the equations that it can
 /// state.
 ///
-/// A rule sets the axes of every tensor result (`set_result`). What it leaves unset is a fault of the rule
-/// and throws.
+/// A rule must set the axes of every tensor result (`set_result`); a missing one is an error.
 class RuleContext {
  public:
   RuleContext(Analysis& analysis, size_t call_index);
 
   const Call& call() const;
-  /// "aten::conv2d (layer1.0.conv1)": what messages call this call.
+  /// "aten::conv2d (layer1.0.conv1)": the name of this call in messages.
   const std::string& site() const { return site_; }
 
   // ---- arguments, by the names of the schema ----
-  bool has(const std::string& name) const;  // there, and not None
+  bool has(const std::string& name) const;  // given, and not None
   bool is_tensor(const std::string& name) const;
-  /// The constant, or `fallback` where it is absent or None. Throws where it is not a constant of that type.
+  /// The constant, or `fallback` if absent or None. Throws if it is not a constant of that type.
   int64_t integer(const std::string& name, int64_t fallback = 0) const;
   double number(const std::string& name, double fallback = 0) const;
   bool flag(const std::string& name, bool fallback = false) const;
   std::string text(const std::string& name, const std::string& fallback = "") const;
-  /// A list of integers; -1 stands for an element that the network computes. One integer is a list of one.
+  /// A list of integers, with -1 for elements that the network computes. A single integer is a list of one.
   std::vector<int64_t> integers(const std::string& name) const;
   size_t list_size(const std::string& name) const;
   /// The names of the arguments that are single tensors, in order.
   std::vector<std::string> tensor_arguments() const;
 
-  /// The axes of a tensor argument, resolved. Throws where it is None or no tensor.
+  /// The axes of a tensor argument, resolved. Throws if it is None or not a tensor.
   Axes axes(const std::string& name) const;
-  /// The axes of each tensor of a list argument; a None in it gives no entry.
+  /// The axes of each tensor of a list argument, without entries for None.
   std::vector<Axes> list_axes(const std::string& name) const;
-  /// Which tensors of a list of optional tensors are there.
+  /// Which tensors of a list of optional tensors are given.
   std::vector<bool> optional_tensors(const std::string& name) const;
-  /// The dtypes of the tensors of a list argument, without the None in it.
+  /// The dtypes of the tensors of a list argument, without entries for None.
   std::vector<c10::ScalarType> list_dtypes(const std::string& name) const;
   /// The sizes of result `index`, in the example run.
   const std::vector<int64_t>& result_sizes(size_t index = 0) const;
   size_t result_count() const { return results_.size(); }
 
-  /// Returns the axis that the integer argument `name` (element `element` of a list) stands for: what is
-  /// known of it where the network computes it; else a new variable of size `actual`, which the argument
-  /// follows from now on.
+  /// Returns the axis whose size is the integer argument `name` (element `element` of a list): the known axis
+  /// if the network computes it; else a new variable of size `actual`, and the argument becomes its size.
   Axis size_argument(const std::string& name, int64_t actual, std::optional<size_t> element = std::nullopt);
-  /// The integer argument is the size of `axis` and follows it. A negative constant (-1: "whatever is left")
-  /// stays.
+  /// Makes the integer argument the size of `axis`. A negative constant (-1: inferred) is unchanged.
   void follow(const std::string& name, const Axis& axis, std::optional<size_t> element = std::nullopt);
 
   // ---- equations ----
   Axis fresh(int64_t size);
   void unify(const Axis& a, const Axis& b);
-  /// Unifies axis by axis; the counts must be equal.
+  /// Unifies axis by axis; the numbers of axes must be equal.
   void unify(const Axes& a, const Axes& b);
   void pin(const Axis& axis, const std::string& reason);
   void fix(const Axis& axis);
   std::optional<std::pair<Axis, Axis>> cut(const Axis& axis, int64_t position);
   bool is_pinned(const Axis& axis) const;  // every variable of it
-  /// Returns a new axis of positions that are no channels: what a window, a sort or a lookup leaves. Never a
-  /// group.
+  /// Returns a new positional axis, e.g. after a window, a sort or a lookup. Never a group.
   Axis positions(int64_t size);
-  /// The argument becomes this constant: what a default that depends on a width was at the source's width.
+  /// Replaces the argument by this constant, e.g. the value that a width-dependent default had at the
+  /// source's width.
   void set_constant(const std::string& name, c10::IValue value);
 
-  /// The call, which takes `self` apart along an axis, becomes aten::split_with_sizes: the parts may then
-  /// get unlike widths. Its arguments are those that `follow` names from now on.
+  /// Replaces a call that splits `self` along an axis by aten::split_with_sizes, since the parts may get
+  /// different widths. `follow` then refers to its arguments.
   void replace_by_sizes(int64_t along);
 
   /// States that the call sums over axis `axis` of the tensor argument `name` (of a list: its tensor
-  /// `element`), so that tensors read there are consumers.
+  /// `element`), so that the tensors used there are consumers.
   void consume(const std::string& name, int64_t axis, std::optional<size_t> element = std::nullopt);
   /// An axis of a tensor argument (of a list: of its tensor `element`).
   struct Place {
@@ -95,10 +92,10 @@ class RuleContext {
     int64_t axis;
     std::optional<size_t> element = std::nullopt;
   };
-  /// States that the call sums the product of these tensors over the axis that they share. Its quadrature
-  /// belongs into one of them: the first that is made of parameters alone, else the first whose slices are
-  /// scaled by parameters; but only if nothing else sees those. Where one of them holds weights already
-  /// (`softmax`), there is nothing to add.
+  /// States that the call sums the product of these tensors over a shared axis. The quadrature weights are
+  /// applied to one of them: the first that is computed only from parameters, else the first whose slices are
+  /// scaled by parameters; in both cases only if these parameters are used nowhere else. Nothing is applied
+  /// where one of them already holds weights (`softmax`).
   void contract(const std::vector<Place>& places);
   /// The same for the factor or part `part` of that axis only.
   void consume_part(const std::string& name, int64_t axis, const Axis& part);
@@ -113,38 +110,39 @@ class RuleContext {
   /// normalization over it. What sums, averages or takes a norm is known to.
   void normalize_over(const std::string& name, int64_t axis);
 
-  /// The values of the argument have bounds that interpolation must not leave (a variance is never negative).
+  /// Clamps sampled values of the argument to the range of the source (a variance is never negative).
   void clamp_to_source_range(const std::string& name);
 
   /// The axes of result `index`.
   void set_result(Axes axes, size_t index = 0);
-  /// What `set_result` was given, resolved.
+  /// The axes given to `set_result`, resolved.
   Axes result_axes(size_t index = 0) const;
-  /// Axis `to` of result `index` is made of axis `from` of argument `name` by position, and scaling a slice
-  /// of the one scales that of the other. So what sums over the result there knows whose quadrature it is.
+  /// States that position i of axis `to` of result `index` is computed from position i of axis `from` of
+  /// argument `name`, and that scaling a slice of one scales that of the other. A sum over the result can
+  /// then apply its quadrature weights to the argument.
   void propagate_scale(const std::string& name, int64_t from, int64_t to, size_t index = 0);
-  /// Slices along axis `to` of the result are scaled where those of all these places are: a weight and its
-  /// bias, the terms of a sum. Nothing is known where one of them is scaled by nothing.
+  /// The same for several places that must be scaled together: a weight and its bias, the terms of a sum. Has
+  /// no effect if one of them has no scale source.
   void propagate_scales(const std::vector<Place>& places, int64_t to, size_t index = 0);
-  /// Axes of the result hold the elements of axes of `name` in the same order under other sizes: those that
-  /// begin at first_from with sizes `from`, those that begin at first_to with sizes `to`.
+  /// The same for reshaped axes: the axes from first_from with sizes `from` become the axes from first_to
+  /// with sizes `to`, elements in the same order.
   void propagate_scale_reshaped(const std::string& name, int64_t first_from, const std::vector<int64_t>& from,
                                 int64_t first_to, const std::vector<int64_t>& to);
-  /// Result `index` is the part [start, start + length) of argument `name` along axis `along`, which it keeps
-  /// or drops.
+  /// The same for result `index` being the part [start, start + length) of argument `name` along axis
+  /// `along`, which it keeps or drops.
   enum class Along { kept, dropped };
   void propagate_scale_part(const std::string& name, int64_t along, int64_t start, int64_t length, Along kept,
                             size_t index = 0);
-  /// The argument is made of parameters alone: what sums over its slices sums over theirs.
+  /// Whether the argument is computed only from parameters.
   bool is_of_parameters(const std::string& name, std::optional<size_t> element = std::nullopt) const;
-  /// True where axis `axis` of the argument `name` is one that parameters scale.
+  /// Whether axis `axis` of the argument `name` is scaled by parameters.
   bool has_scale_source(const std::string& name, int64_t axis,
                         std::optional<size_t> element = std::nullopt) const;
-  /// True where slices of the argument along the axis are weights that a softmax made.
+  /// Whether slices of the argument along the axis are the weights of a softmax.
   bool is_softmax(const std::string& name, int64_t axis) const;
-  /// True where anything reads result `index`.
+  /// Whether result `index` is used.
   bool is_read(size_t index) const;
-  /// What is known of the integer that the call computes.
+  /// Sets the axis whose size is the integer that the call computes.
   void set_integer(const Axis& axis, size_t index = 0);
   std::optional<Axis> integer_axis(const std::string& name) const;
 
@@ -162,30 +160,30 @@ class RuleContext {
   size_t call_index_;
   std::string site_;
   std::vector<ValueId> results_;
-  bool of_parameters_;  // computed of parameters alone
+  bool of_parameters_;  // computed only from parameters
 };
 
 /// A rule with its line of documentation.
 struct Rule {
-  std::string
-      op;  // "aten::conv2d": all overloads and the in-place form; or "aten::add.Tensor" for one of them
+  /// "aten::conv2d" for all overloads and the in-place form, or "aten::add.Tensor" for one overload.
+  std::string op;
   std::string doc;  // "out [n, o, h', w'] = input [n, g·i, h, w], weight [g·o, i, kh, kw]; i consumed"
   std::function<void(RuleContext&)> apply;
 };
 
-/// The rules by operator. A copy of `standard()` can be extended with rules of one's own.
+/// Rules by operator. Add your own to a copy of `standard()`.
 class RuleTable {
  public:
   /// Every rule of the library.
   static RuleTable standard();
 
-  /// Throws std::invalid_argument where the operator has a rule already.
+  /// Throws std::invalid_argument if the operator already has a rule.
   void add(Rule rule);
-  /// Several operators under one rule.
+  /// One rule for several operators.
   void add(const std::vector<std::string>& ops, const std::string& doc,
            const std::function<void(RuleContext&)>& apply);
-  /// Returns the rule for a call: that of its overload, else of its operator, else of the operator it is the
-  /// in-place form of; nullptr where there is none.
+  /// Returns the rule for a call: that of its overload, else of its operator, else of the operator whose
+  /// in-place form it is; nullptr if there is none.
   const Rule* find(const Call& call) const;
   const std::map<std::string, Rule>& rules() const { return rules_; }
 

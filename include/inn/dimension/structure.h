@@ -1,5 +1,5 @@
 #pragma once
-// What makes two groups alike.
+// The structure of a group, for comparing groups.
 
 #include <string>
 
@@ -7,8 +7,8 @@
 
 namespace inn {
 
-/// Returns what is alike in groups that are compared isomorphically: the width, and of each member the rank
-/// of its tensor, its axis, role, repetitions, and the operators that read it; in any order. After Fang et
+/// Returns a text that is equal for isomorphic groups: the width and, for each member, the rank of its
+/// tensor, its axis, role, repetitions and consuming operators, independent of their order. After Fang et
 /// al., "Isomorphic Pruning for Vision Models", ECCV 2024.
 std::string structure_of(const AnalysedNetwork& source, GroupId group);
 

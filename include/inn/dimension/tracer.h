@@ -4,6 +4,7 @@
 #include <torch/nn/module.h>
 
 #include <functional>
+#include <memory>
 #include <type_traits>
 #include <vector>
 
@@ -11,11 +12,11 @@
 
 namespace inn {
 
-/// Runs a C++ module once and finds what is tied in it:
+/// Runs a C++ module once and finds its groups:
 ///
 ///     const auto groups = Tracer(module, example_input).build_groups();
 ///
-/// The parameters are copied; the module stays as it was.
+/// The parameters are copied; the module is not changed.
 class Tracer {
  public:
   /// `module` is a torch::nn::Module with a `forward` that takes one tensor and gives one, a holder of such
@@ -38,17 +39,19 @@ class Tracer {
     }
   }
 
-  /// Returns the groups that can have another width, in network order.
+  /// Returns the resizable groups, in network order.
   std::vector<Group> build_groups() const;
 
   /// The network that was recorded, with all of its groups, pinned ones too.
-  const AnalysedNetwork& source() const { return source_; }
+  const AnalysedNetwork& source() const { return *source_; }
+  /// The same, to be shared: Pruner(tracer.shared_source()).
+  std::shared_ptr<const AnalysedNetwork> shared_source() const { return source_; }
 
  private:
   void trace_call(const torch::nn::Module& module, const std::function<at::Tensor(const at::Tensor&)>& call,
                   const at::Tensor& example_input, const RuleTable& rules);
 
-  AnalysedNetwork source_;
+  std::shared_ptr<const AnalysedNetwork> source_;
 };
 
 }  // namespace inn

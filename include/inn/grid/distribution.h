@@ -1,5 +1,5 @@
 #pragma once
-// How widths are drawn.
+// Distributions of widths.
 
 #include <cstdint>
 #include <random>
@@ -12,13 +12,13 @@
 
 namespace inn {
 
-/// Every number in [lower, upper] alike; of whole numbers, both ends included.
+/// Uniform on [lower, upper]; for integers, both ends included.
 struct Uniform {
   double lower, upper;
   bool operator==(const Uniform&) const = default;
 };
 
-/// A normal distribution cut to [lower, upper], in which its mean must lie.
+/// A normal distribution truncated to [lower, upper], which must contain its mean.
 struct TruncatedNormal {
   double mean, deviation, lower, upper;
   bool operator==(const TruncatedNormal&) const = default;
@@ -31,36 +31,35 @@ struct LogUniform {
   bool operator==(const LogUniform&) const = default;
 };
 
-/// One of a list, with the given probabilities (any positive scale), or all alike where there are none.
+/// One of a list, with the given (unnormalized) probabilities, or with equal ones if there are none.
 struct Choice {
   std::vector<double> values;
   std::vector<double> probabilities = {};
   bool operator==(const Choice&) const = default;
 };
 
-/// One of the four laws.
+/// One of the four distributions.
 using Distribution = std::variant<Uniform, TruncatedNormal, LogUniform, Choice>;
 
-/// A distribution of widths, in channels: whole numbers of at least 1.
+/// A distribution of widths in channels: positive integers.
 class SizeDistribution {
  public:
-  /// Throws std::invalid_argument, naming the number, where the law is none: lower > upper, a bound,
-  /// deviation, probability or value outside its domain, widths that are below 1 or no whole numbers.
+  /// Throws std::invalid_argument, naming the number, for lower > upper, a bound, standard deviation,
+  /// probability or value outside its domain, and widths that are not positive integers.
   SizeDistribution(Distribution law);
   template <class Law>
   requires std::is_constructible_v<Distribution, Law> SizeDistribution(Law law)
       : SizeDistribution(Distribution(std::move(law))) {}
 
-  /// Returns a width, drawn with `random`; every law but the uniform one is rounded to the nearest whole
-  /// number.
+  /// Returns a random width; except for the uniform distribution, numbers are rounded to the nearest integer.
   int64_t sample(std::mt19937_64& random) const;
-  /// The least and the greatest width that can come.
+  /// The smallest and the largest possible width.
   int64_t minimum() const;
   int64_t maximum() const;
   const Distribution& law() const { return law_; }
-  /// Returns it as `parse` reads it.
+  /// Returns it in the form that `parse` accepts.
   std::string text() const;
-  /// Reads what FractionDistribution::parse does, in channels; a normal law must name its bounds.
+  /// Parses what FractionDistribution::parse accepts, in channels; a normal distribution requires bounds.
   static SizeDistribution parse(std::string_view text);
 
  private:
@@ -76,27 +75,27 @@ class FractionDistribution {
   requires std::is_constructible_v<Distribution, Law> FractionDistribution(Law law)
       : FractionDistribution(Distribution(std::move(law))) {}
 
-  /// Returns a fraction, drawn with `random`.
+  /// Returns a random fraction.
   double sample(std::mt19937_64& random) const;
   /// Returns max(1, round(f·n)) for a fraction f drawn with `random`.
   int64_t width(int64_t n, std::mt19937_64& random) const;
   double minimum() const;
   double maximum() const;
   const Distribution& law() const { return law_; }
-  /// Returns it as `parse` reads it, to the last bit.
+  /// Returns it in the form that `parse` accepts, exactly.
   std::string text() const;
 
-  /// Reads "uniform:0.25,1", "normal:0.5,0.2" (mean and deviation, cut to [0, 1]) or "normal:0.5,0.2,0.25,1",
-  /// "loguniform:0.25,1", "choice:1,0.75,0.5,0.25" or, with probabilities, "choice:1@0.5,0.5@0.3,0.25@0.2".
-  /// Throws std::invalid_argument naming the text and what is wrong in it; an unknown law gets the nearest
-  /// names.
+  /// Parses "uniform:0.25,1", "normal:0.5,0.2" (mean and standard deviation, truncated to [0, 1]) or
+  /// "normal:0.5,0.2,0.25,1", "loguniform:0.25,1", "choice:1,0.75,0.5,0.25" or, with probabilities,
+  /// "choice:1@0.5,0.5@0.3,0.25@0.2". Throws std::invalid_argument naming the text and the error in it, with
+  /// the nearest names for an unknown distribution.
   static FractionDistribution parse(std::string_view text);
 
  private:
   Distribution law_;
 };
 
-/// Returns the width that a fraction of n channels stands for: max(1, round(fraction·n)).
+/// Returns the width for a fraction of n channels: max(1, round(fraction·n)).
 int64_t fraction_width(double fraction, int64_t n);
 
 }  // namespace inn

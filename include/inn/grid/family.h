@@ -1,5 +1,5 @@
 #pragma once
-// Families of grids: which points a group takes at each of its widths.
+// Grid families: the sample points of a group for every width.
 
 #include <cstdint>
 #include <functional>
@@ -12,10 +12,10 @@
 
 namespace inn {
 
-/// A grid for every width m of a group of source width n, which at m = n is the uniform grid.
+/// A grid for every width m of a group of source width n; the uniform grid for m = n.
 struct GridFamily {
   std::string name;
-  std::string quadrature;  // the rule for its grids, unless another is asked for
+  std::string quadrature;  // default quadrature rule for its grids
   std::function<std::shared_ptr<Grid>(int64_t m, int64_t n)> make;
 };
 

@@ -21,14 +21,13 @@ class Grid {
   /// Returns the points: [size()] float64 on the CPU, strictly increasing in [0,1].
   virtual at::Tensor points() const = 0;
   virtual int64_t size() const = 0;
-  /// The word for its kind: "uniform", "trainable", "random", "gauss-legendre", "fixed" or one's own,
-  /// "composite".
+  /// Its kind: "uniform", "trainable", "random", "gauss-legendre", "fixed" (or a custom name), "composite".
   virtual std::string_view kind() const = 0;
-  /// Returns the tensors that the points are differentiable in; none for most grids.
+  /// Returns the trainable parameters of the points; none for most grids.
   virtual std::vector<at::Tensor> parameters() const { return {}; }
-  /// Draws anew what is random in it; nothing for most grids.
+  /// Redraws a random grid; no effect for other grids.
   virtual void draw() {}
-  /// Returns a grid that shares nothing with this one: parameters are copied, random numbers go on alike.
+  /// Returns a deep copy: parameters are copied, and random numbers continue identically.
   virtual std::shared_ptr<Grid> clone() const = 0;
 };
 
@@ -50,14 +49,13 @@ class UniformGrid : public Grid {
   int64_t size_;
 };
 
-/// Returns all i of the n points i/(n−1) in the order in which nested grids take them: first both ends, then
-/// again and again the middle of the widest gap, rounded down, the leftmost of equal ones. Throws
-/// std::invalid_argument unless n ≥ 1.
+/// Returns the indices of the n points i/(n−1) in the order of nested grids: first both ends, then repeatedly
+/// the middle of the widest gap, rounded down, leftmost first. Throws std::invalid_argument unless n ≥ 1.
 std::vector<int64_t> nested_order(int64_t n);
 
-/// The first m of the n points i/(n−1) by nested_order: those of m are among those of m + 1. So a channel
-/// that is there at one width is there at every greater one, as in slimmable networks (Yu et al., ICLR 2019),
-/// but they are spread over the axis.
+/// The first m of the n points i/(n−1) in nested_order: the points for m are a subset of those for m + 1. A
+/// channel used at one width is used at every greater one, as in slimmable networks (Yu et al., ICLR 2019),
+/// but channels are spread over the axis.
 class NestedGrid : public Grid {
  public:
   /// All n points are those of UniformGrid(n), a single one is 0. Throws std::invalid_argument unless 1 ≤ m ≤
@@ -72,18 +70,17 @@ class NestedGrid : public Grid {
   at::Tensor points_;
 };
 
-/// Points that learn: x = (0, cumsum(softmax θ)), θ ∈ R^{m−1}. For every θ they increase strictly (while no
-/// two θ are further apart than 36, where a step falls below rounding), 0 and 1 stay; the point of m = 1 is
-/// 1/2 and learns nothing. It starts as the uniform grid, θ = 0.
+/// Trainable points: x = (0, cumsum(softmax θ)), θ ∈ R^{m−1}. They increase strictly for every θ (if no two θ
+/// differ by more than 36, where a step falls below rounding) with 0 and 1 fixed; for m = 1 the point is 1/2
+/// and not trainable. Initially uniform, θ = 0.
 class TrainableGrid : public Grid {
  public:
   /// Throws std::invalid_argument unless m ≥ 1.
   explicit TrainableGrid(int64_t m);
-  /// Starts from θ, a floating point vector that is shared, so that an optimizer may own it; m is its length
-  /// + 1.
+  /// Starts from θ, a floating-point vector that is shared, e.g. with an optimizer; m is its length + 1.
   explicit TrainableGrid(at::Tensor theta);
-  /// Starts at given points: [m ≥ 2], strictly increasing, from 0 to 1. θ_i = log(x_{i+1} − x_i).
-  /// Throws std::invalid_argument for others.
+  /// Starts from given points: [m ≥ 2], strictly increasing, from 0 to 1. θ_i = log(x_{i+1} − x_i). Throws
+  /// std::invalid_argument for others.
   static TrainableGrid at_points(const at::Tensor& points);
 
   /// Differentiable in θ.
@@ -100,10 +97,10 @@ class TrainableGrid : public Grid {
   at::Tensor theta_;
 };
 
-/// A uniform grid of random size: `draw` gives it another. Deterministic by seed.
+/// A uniform grid of random size, redrawn by `draw`. Deterministic for a given seed.
 class RandomGrid : public Grid {
  public:
-  /// Has its first size drawn already.
+  /// The first size is drawn on construction.
   RandomGrid(SizeDistribution distribution, uint64_t seed);
   at::Tensor points() const override;
   int64_t size() const override { return size_; }
@@ -135,8 +132,8 @@ class GaussLegendreGrid : public Grid {
 /// Given points, such as the nodes of a rule that chooses them (`quadrature_nodes`, `choose_bayesian_nodes`).
 class FixedGrid : public Grid {
  public:
-  /// points: [m ≥ 1] float32 or float64, copied without their gradients. `kind` is the word for what they
-  /// are. Throws std::invalid_argument unless they increase strictly within [0,1].
+  /// points: [m ≥ 1] float32 or float64, copied without their gradients. `kind` is the name of the grid's
+  /// kind. Throws std::invalid_argument unless they increase strictly within [0,1].
   explicit FixedGrid(const at::Tensor& points, std::string kind = "fixed");
   at::Tensor points() const override { return points_; }
   int64_t size() const override { return points_.size(0); }
@@ -148,8 +145,7 @@ class FixedGrid : public Grid {
   std::string kind_;
 };
 
-/// Grids side by side, each on its own part of [0,1]. Where one ends and the next begins at the same point it
-/// stands once.
+/// Concatenated grids, each on its own part of [0,1]. Shared end points occur once.
 class CompositeGrid : public Grid {
  public:
   /// Grid k lies on [bounds_k, bounds_{k+1}]; bounds increase strictly from 0 to 1. Throws

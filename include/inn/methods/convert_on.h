@@ -1,5 +1,5 @@
 #pragma once
-// Conversion to an integral model with what can be measured on data.
+// Conversion to an integral model, with orders that are measured on data.
 
 #include <optional>
 

@@ -1,5 +1,5 @@
 #pragma once
-// Budgets of any model, on a data set.
+// Choosing widths of any model for a budget, on a data set.
 
 #include <map>
 
@@ -10,15 +10,15 @@
 
 namespace inn {
 
-/// Returns the error curves of each group that `widths` leaves to a budget: those of `widths.groups`, without
-/// `widths.exclude` and those that have a width by name. They serve any number of budgets. Throws as
-/// `error_curves` does, and std::invalid_argument where no group is left.
+/// Returns the error curves of the groups whose widths a budget may choose: `widths.groups` without
+/// `widths.exclude` and without groups that have a width by name. They can be used for any number of budgets.
+/// Throws as `error_curves` does, and std::invalid_argument if no group is left.
 std::map<GroupId, ErrorCurve> model_error_curves(const AnyModel& model, const PruneOptions& widths,
                                                  const CalibrationData& data,
                                                  const CurveOptions& options = {});
 
-/// Returns `widths` with the width of each group that has a curve, chosen by `widths_within_budget`; the limits
-/// of `widths` hold. Widths that are given by name stay.
+/// Returns `widths` with the width of each group that has a curve, chosen by `widths_within_budget`; the
+/// limits of `widths` hold. Widths given by name are unchanged.
 PruneOptions within_budget(const AnyModel& model, const Budget& budget, const PruneOptions& widths,
                            const std::map<GroupId, ErrorCurve>& curves, const CalibrationData& data,
                            BudgetSearchOptions options = {});

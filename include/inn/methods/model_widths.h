@@ -1,5 +1,5 @@
 #pragma once
-// The widths that a request gives to the groups of a model.
+// New widths of the groups of a model.
 
 #include <cstdint>
 #include <map>
@@ -11,22 +11,27 @@
 
 namespace inn {
 
-/// The new widths of groups, and remarks for the user.
+/// New widths of groups, and notes for the user.
 struct ChosenWidths {
   std::map<GroupId, int64_t> widths;
   std::vector<std::string> notes = {};
 };
 
-/// Removes from `ids` the groups that the model can't resize: pinned ones, and in an integral model those that
-/// are not continuous. Throws std::invalid_argument for such a group that `options.widths` names, and where
-/// none is left.
+/// Removes from `ids` the groups that the model cannot resize: pinned ones, and in an integral model those
+/// that are not continuous. Throws std::invalid_argument if `options.widths` names such a group, and if none
+/// is left.
 void keep_resizable(const AnyModel& model, const AnalysedNetwork& source, const PruneOptions& options,
                     std::vector<GroupId>& ids);
+
+/// Returns the groups that a fraction is for where none are named: of an integral model those that follow its
+/// fractions, else inn::fraction_groups of the network.
+std::vector<GroupId> fraction_groups(const AnyModel& model, const AnalysedNetwork& source);
 
 /// Returns the new width of every group that gets one, each group by itself (PruningScope::uniform): a
 /// fraction F gives max(1, round(F·n)) within the limits; `keep_of` overrides `keep`, `widths` overrides both.
 /// Throws std::invalid_argument for a group that is unknown (with the nearest names), pinned, or not continuous
 /// in an integral model.
-ChosenWidths chosen_widths(const AnyModel& model, const AnalysedNetwork& source, const PruneOptions& options);
+ChosenWidths chosen_widths(const AnyModel& model, const AnalysedNetwork& source,
+                           const PruneOptions& requested);
 
 }  // namespace inn

@@ -1,5 +1,5 @@
 #pragma once
-// Networks at other widths, by any method that has a name.
+// Resampling by the name of a method.
 
 #include <optional>
 #include <string>
@@ -18,7 +18,7 @@ namespace inn {
 /// "quadrature", "interpolate", "fold", and the names of the importances.
 std::vector<std::string> resampling_methods();
 
-/// Whether the method chooses channels by an importance of that name.
+/// Whether the method is an importance.
 bool is_importance(const std::string& method);
 
 /// Throws std::invalid_argument with the nearest names.
@@ -26,15 +26,15 @@ void check_method(const std::string& method);
 
 struct MethodOptions {
   std::string method = "interpolate";
-  /// Whether layers are refit to the calibration data; by default only by "quadrature".
+  /// Whether layers are refit to the calibration data; by default only for "quadrature".
   std::optional<bool> refit = {};
-  /// How a plain network is made an integral model before it is interpolated.
+  /// How an ordinary network is converted before it is interpolated.
   ConvertOptions conversion = {};
-  /// How channels are scored; its calibration and seed are set by `resample_by`.
+  /// How channels are scored; `resample_by` sets the calibration and the seed.
   ImportanceOptions scoring = {};
   uint64_t seed = 0;
   int64_t together = 0;  // joint Gauss-Newton steps over all layers after the refits
-  bool curves = false;   // whether reports of groups hold the error of every number of nodes
+  bool curves = false;   // whether reports of groups include the error for every number of nodes
   StepCallback progress = nullptr, together_progress = nullptr;
 
   bool refits() const { return refit.value_or(method == "quadrature"); }
@@ -48,15 +48,16 @@ struct Resampled {
   double together_gain = 1;
 };
 
-/// Returns the plain network, in evaluation mode, in which the groups have the widths that `widths` requests,
-/// made from the source weights. The model is not changed.
+/// Returns the ordinary network, in evaluation mode, with the requested widths, made from the source weights.
+/// The model is not changed.
 ///
-/// quadrature: nodes and weights by the data. interpolate: an integral model's groups are resized; the groups
-/// of a plain network are first made continuous, their channels ordered. fold: similar channels are merged.
-/// Importances: the most important channels are kept (`widths.scope` says among which). Then either layers are
-/// refit to the calibration data, or batch norm is recalibrated on it, where there is any.
+/// quadrature: nodes and weights from data. interpolate: the groups of an integral model are resized; an
+/// ordinary network is converted first, with ordered channels. fold: similar channels are merged.
+/// Importances: the most important channels are kept (among which, is set by `widths.scope`). Then layers are
+/// refit to the calibration data, or batch norm is recalibrated on it if it is given.
 ///
-/// Throws std::invalid_argument for a width that the method can't give, and where it needs data but has none.
+/// Throws std::invalid_argument for a width that the method does not support, and if required data is
+/// missing.
 Resampled resample_by(const AnyModel& model, const PruneOptions& widths, const MethodOptions& options,
                       const std::optional<CalibrationData>& data);
 

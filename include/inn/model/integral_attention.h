@@ -11,7 +11,7 @@
 namespace inn {
 
 struct IntegralMultiheadAttentionOptions {
-  IntegralAxis embed;  // of the queries, and of what comes out
+  IntegralAxis embed;  // of the queries and of the output
   IntegralAxis heads;
   IntegralAxis head_dim;  // of one head's queries and keys
   bool bias = true;
@@ -22,20 +22,20 @@ struct IntegralMultiheadAttentionOptions {
 };
 
 /// Self- and cross-attention, an integral over the embedding, the heads and the head dimension, whose widths
-/// are set apart.
+/// are independent.
 ///
 /// softmax(s ∫ q(h, x) k(h, x) dx) v, for each head h, and an integral over heads and head dimension. The
-/// contraction of queries with keys has its quadrature weights once, in the queries; its scale s is 1/√d of
-/// the source's head dimension (MATH: "A contraction of two activations"). The width of the embedding need
-/// not be heads times head dimension.
+/// quadrature weights of the contraction of queries with keys are applied once, to the queries; its scale s
+/// is 1/√d for the source's head dimension (docs/math.md, "Integral layers"). The embedding width can differ
+/// from heads times head dimension.
 class IntegralMultiheadAttentionImpl : public torch::nn::Module {
  public:
-  /// Projections start as torch::nn::Linear does.
+  /// Projections are initialized like torch::nn::Linear.
   explicit IntegralMultiheadAttentionImpl(IntegralMultiheadAttentionOptions options);
 
-  /// query: [n, l, embed], key: [n, s, key], value: [n, s, value], at present widths. Returns [n, l, embed].
-  /// mask: [l, s] or what broadcasts to [n, heads, l, s]; added to the scores, or where it is bool, true
-  /// where there is attention.
+  /// query: [n, l, embed], key: [n, s, key], value: [n, s, value], at the current widths. Returns [n, l,
+  /// embed]. mask: [l, s] or what broadcasts to [n, heads, l, s]; added to the scores or, if boolean, true
+  /// for positions that are attended to.
   at::Tensor forward(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                      const at::Tensor& mask = {});
   /// Self-attention.

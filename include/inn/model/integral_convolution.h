@@ -9,12 +9,14 @@
 
 namespace inn {
 
-/// Of a convolution over D axes. Channels are whole axes, their groups included:
+/// Options of a convolution with D spatial dimensions. Channel axes include the groups:
 ///
 ///   IntegralAxis groups = 4, channels = 32;
 ///   IntegralConvOptions<2>{.in = groups * 8, .out = groups * 16, .kernel_size = 3, .groups = groups};
-///   IntegralConvOptions<2>{.in = channels, .out = channels, .kernel_size = 3, .groups = channels};  //
-///   depthwise
+///
+/// and a depthwise one:
+///
+///   IntegralConvOptions<2>{.in = channels, .out = channels, .kernel_size = 3, .groups = channels};
 template <size_t D>
 struct IntegralConvOptions {
   IntegralAxis in, out;
@@ -22,18 +24,18 @@ struct IntegralConvOptions {
   torch::ExpandingArray<D> stride = 1;
   torch::ExpandingArray<D> padding = 0;
   torch::ExpandingArray<D> dilation = 1;
-  IntegralAxis groups = {};  // `in` and `out` begin with it
+  IntegralAxis groups = {};  // the first factor of `in` and `out`
   bool bias = true;
-  torch::ExpandingArray<D> output_padding = 0;  // of a transposed one
+  torch::ExpandingArray<D> output_padding = 0;  // of a transposed convolution
 };
 
-/// y(x_out, s) = Σ_taps ∫ F(x_out, x, tap) a(x, s + tap) dx + b(x_out); within each group where there are
-/// groups. Taps are not continuous.
+/// y(x_out, s) = Σ_taps ∫ F(x_out, x, tap) a(x, s + tap) dx + b(x_out); within each group if there are
+/// groups. Kernel positions are discrete.
 template <size_t D>
 class IntegralConvImpl : public torch::nn::Module {
  public:
-  /// Starts as torch::nn::Conv1d, 2d, 3d do. Throws std::invalid_argument unless `in` and `out` begin with
-  /// `groups`.
+  /// Initialized like torch::nn::Conv1d, 2d, 3d. Throws std::invalid_argument unless `groups` is the first
+  /// factor of `in` and `out`.
   explicit IntegralConvImpl(IntegralConvOptions<D> options);
 
   /// input: [n, in.width(), …]. Returns [n, out.width(), …].
@@ -50,12 +52,12 @@ class IntegralConvImpl : public torch::nn::Module {
   IntegralAxis in_of_group_;
 };
 
-/// The same transposed: y(x_out, s·stride + tap) += ∫ F(x, x_out, tap) a(x, s) dx.
+/// Transposed convolution: y(x_out, s·stride + tap) += ∫ F(x, x_out, tap) a(x, s) dx.
 template <size_t D>
 class IntegralConvTransposeImpl : public torch::nn::Module {
  public:
-  /// Starts as torch::nn::ConvTranspose1d, 2d, 3d do. Throws std::invalid_argument unless `in` and `out`
-  /// begin with `groups`.
+  /// Initialized like torch::nn::ConvTranspose1d, 2d, 3d. Throws std::invalid_argument unless `groups` is the
+  /// first factor of `in` and `out`.
   explicit IntegralConvTransposeImpl(IntegralConvOptions<D> options);
 
   /// input: [n, in.width(), …]. Returns [n, out.width(), …].

@@ -1,10 +1,11 @@
 #pragma once
-// Integral layers for models built from scratch: linear and normalizations.
+// Integral layers for building models: linear and normalizations.
 //
 // A layer is a torch::nn::Module that holds ordinary parameters, at the source widths of its axes and under
-// torch's own names. Each forward samples them at the grids of its axes (MATH: "Integral layers") and runs
-// torch's own operator: exact at the source width, trainable at every one. A model of them, traced at its
-// source widths, is an ordinary network, which `convert` makes an integral model with the same axes.
+// torch's own names. Each forward pass samples them at the grids of its axes (docs/math.md, "Integral
+// layers") and runs torch's own operator: exact at the source width, trainable at every one. A model of them,
+// traced at its source widths, is an ordinary network, which `convert` makes an integral model with the same
+// axes.
 
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
@@ -21,7 +22,7 @@ struct IntegralLinearOptions {
 /// y(x_out) = ∫ F(x_out, x) a(x) dx + b(x_out).
 class IntegralLinearImpl : public torch::nn::Module {
  public:
-  /// Starts as torch::nn::Linear does.
+  /// Initialized like torch::nn::Linear.
   explicit IntegralLinearImpl(IntegralLinearOptions options);
 
   /// input: […, in.width()]. Returns […, out.width()].
@@ -51,9 +52,9 @@ class IntegralBatchNormImpl : public torch::nn::Module {
  public:
   explicit IntegralBatchNormImpl(IntegralBatchNormOptions options);
 
-  /// input: [n, channels.width(), …]. In training mode it normalizes by the batch; the running statistics
-  /// learn at the source width only, so at others they must be measured anew. In evaluation mode
-  /// differentiable in the grid too.
+  /// input: [n, channels.width(), …]. In training mode it normalizes by the batch; the running statistics are
+  /// updated at the source width only, so recalibrate them at other widths. In evaluation mode also
+  /// differentiable in the grid.
   at::Tensor forward(const at::Tensor& input);
   void resize(int64_t width) { options_.channels.resize(width); }
   const IntegralBatchNormOptions& options() const { return options_; }
@@ -72,7 +73,7 @@ struct IntegralLayerNormOptions {
   bool affine = true;
 };
 
-/// Layer norm over the last axis, by the mean and variance of the channels that are there.
+/// Layer norm over the last axis, by the mean and variance over the sampled channels.
 class IntegralLayerNormImpl : public torch::nn::Module {
  public:
   explicit IntegralLayerNormImpl(IntegralLayerNormOptions options);
@@ -90,16 +91,16 @@ class IntegralLayerNormImpl : public torch::nn::Module {
 TORCH_MODULE(IntegralLayerNorm);
 
 struct IntegralGroupNormOptions {
-  IntegralAxis groups;    // their count is an axis too
-  IntegralAxis channels;  // begins with the axis `groups`: groups * 8
+  IntegralAxis groups;    // their number is an axis too
+  IntegralAxis channels;  // first factor: the axis `groups`, e.g. groups * 8
   double eps = 1e-5;
   bool affine = true;
 };
 
-/// Group norm: each group of channels by its own mean and variance.
+/// Group norm: normalizes each group of channels by its own mean and variance.
 class IntegralGroupNormImpl : public torch::nn::Module {
  public:
-  /// Throws std::invalid_argument unless `channels` begins with `groups`.
+  /// Throws std::invalid_argument unless `groups` is the first factor of `channels`.
   explicit IntegralGroupNormImpl(IntegralGroupNormOptions options);
 
   /// input: [n, channels.width(), …].

@@ -3,7 +3,9 @@
 
 #include <ATen/core/Generator.h>
 
+#include <atomic>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,8 +14,8 @@
 #include <variant>
 #include <vector>
 
-#include "inn/calibration/calibration.h"
 #include "inn/dimension/groups.h"
+#include "inn/dimension/rule.h"
 #include "inn/grid/distribution.h"
 #include "inn/grid/family.h"
 #include "inn/grid/grid.h"
@@ -23,92 +25,124 @@
 namespace inn {
 
 struct ConvertOptions {
-  /// Globs over group names. Empty (as are group_names and dims): every group that can be resized.
+  /// Globs over group names. Empty (as are group_names and dims): every group that training made and that can
+  /// be resized, see inn::learned_groups.
   std::vector<std::string> groups = {};
-  /// Names of groups, exactly: beside `groups`, for names that hold what globs treat as special.
+  /// Exact names of groups, in addition to `groups`, for names that contain glob characters.
   std::vector<std::string> group_names = {};
-  /// Continuous axes by tensor, as TorchIntegral takes them: {"layer4.0.conv1.weight": {0}}. Names the groups
-  /// that stand there.
+  /// Continuous axes by tensor, as in TorchIntegral: {"layer4.0.conv1.weight": {0}}. Selects their groups.
   std::map<std::string, std::vector<int64_t>> dims = {};
   std::string kernel = "cubic";
-  /// Empty: that of the grids (GridFamily::quadrature).
+  /// Empty: default of the grids (GridFamily::quadrature).
   std::string quadrature = {};
-  /// The points of a width: a name of `grid_family_names`.
+  /// The grid family: one of `grid_family_names`.
   std::string grid = "nested";
-  /// "path": channels are ordered so that tensors are smooth (see ordering); "nodes": so that each width's
-  /// grid, which must be nested, has the nodes of the data's quadrature; "none": kept as they are.
+  /// "path": channels are ordered so that tensors are smooth (see ordering); "nodes": so that each width m,
+  /// whose grid must be nested, has the first m channels of `ranking`; "none": kept as they are.
   std::string order = "path";
-  /// Data that "nodes" are found on. No labels needed; the model does not keep it.
-  Calibration calibration = {};
+  /// The channels of each group, by its name, the one that is kept longest first: rank_channels measures
+  /// them on data. For "nodes" alone; the model does not keep it.
+  std::map<std::string, std::vector<int64_t>> ranking = {};
+  /// The rules of operators; none: RuleTable::standard().
+  std::optional<RuleTable> rules = std::nullopt;
   uint64_t seed = 0;
 };
+
+/// Returns the groups that the options name, ascending: those that `convert` makes continuous. Throws
+/// std::invalid_argument for unknown and for pinned ones.
+std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertOptions& options);
 
 /// Returns the rule of these options. Throws std::invalid_argument for an unknown rule or family of grids.
 Quadrature quadrature_of(const ConvertOptions& options);
 
-/// The words that ConvertOptions::order takes.
+/// The values of ConvertOptions::order.
 const std::vector<std::string>& channel_orders();
 
-/// Which width of its distribution a group takes in a forward of training mode.
+/// Which width of its distribution a group uses in a training forward pass.
 enum class WidthDraw { random, widest, narrowest };
 
-/// The widths of a forward in training mode: of the groups' distributions, or a fraction of all widths.
+/// The widths of a training forward pass: from the groups' distributions, or a fraction of all widths.
 using PassWidth = std::variant<WidthDraw, double>;
 
-/// Whether the groups take one fraction of their widths, or each draws its own.
+/// Whether all groups use the same fraction, or each draws its own.
 enum class FractionSharing { shared, own };
 
-/// One group of an integral model: a continuous axis with its grid.
+/// One group of an integral model: a continuous axis with its grid. Not copied, since the model follows it.
 class IntegralGroup {
  public:
   IntegralGroup(GroupId id, std::string name, int64_t source_width, const ConvertOptions& options);
+  IntegralGroup(IntegralGroup&&) = default;
+  IntegralGroup& operator=(IntegralGroup&&) = default;
 
   GroupId id() const { return id_; }
   const std::string& name() const { return name_; }
   int64_t source_width() const { return source_width_; }
   int64_t width() const { return grid_->size(); }
+  /// Whether fractions of the model's widths are for it. Of a product (heads times head dimension) one factor
+  /// follows them, see inn::fraction_groups; the others have the width that they are given by name.
+  bool follows_fraction() const { return follows_fraction_; }
+  void follow_fraction(bool follows) { follows_fraction_ = follows; }
   const std::string& kernel() const { return kernel_; }
   const std::string& quadrature() const { return quadrature_; }
   const std::string& grid_family() const { return family_; }
   const Grid& grid() const { return *grid_; }
   std::shared_ptr<const Grid> shared_grid() const { return grid_; }
+  /// Whether the points are those that `resize` gives a group of this width.
+  bool has_grid_of_family() const { return is_of_family_; }
 
-  /// Samples the axis at the `width` points of its family from now on. Throws std::invalid_argument unless 1
-  /// ≤ width ≤ 8·source_width.
+  /// Sets the width: the axis is sampled at the `width` points of its family. Throws std::invalid_argument
+  /// unless 1 ≤ width ≤ 8·source_width.
   void resize(int64_t width);
-  /// Takes any grid: trainable, Gauss-Legendre, one's own.
+  /// Throws std::invalid_argument for a width that `resize` refuses.
+  void check_width(int64_t width) const;
+  /// Takes any grid: trainable, Gauss-Legendre, one's own. In a model, what learns in it is a parameter of the
+  /// model for as long as the group has this grid. Throws as `resize` does; for a RandomGrid by all of its
+  /// sizes.
   void set_grid(std::shared_ptr<Grid> grid);
+  /// Draws anew what is random in the grid. A model does so in each forward in training mode where no
+  /// distribution chooses the width. Throws std::invalid_argument for a size that `resize` refuses.
+  void redraw();
+  /// `follow` is called whenever the group has taken another grid, and now.
+  void follow_grid(std::function<void(const IntegralGroup&)> follow);
   /// In training mode each forward draws a width from it. Throws std::invalid_argument where it can draw one
   /// that `resize` refuses.
   void set_distribution(SizeDistribution distribution);
   void clear_distribution() { distribution_.reset(); }
   const std::optional<SizeDistribution>& distribution() const { return distribution_; }
 
-  /// Returns the pair of maps of the grid as it is now; identities, exactly, on the source grid.
+  /// Returns the pair of maps of the current grid; exact identities on the source grid.
   GroupMaps maps() const;
 
  private:
   GroupMaps maps_at(const at::Tensor& points) const;
   void keep_maps();
+  void take(std::shared_ptr<Grid> grid, bool is_of_family);
 
   GroupId id_;
   std::string name_;
   int64_t source_width_;
+  bool follows_fraction_ = true;
   std::string kernel_, quadrature_;
   std::string family_;
   std::shared_ptr<Grid> grid_;
-  bool is_of_family_ = true;                  // whether the grid is that of the family at its width
-  std::map<int64_t, GroupMaps> family_maps_;  // of some widths that it had
+  bool is_of_family_ = true;                  // whether the grid is the family's grid for its width
+  std::map<int64_t, GroupMaps> family_maps_;  // cache by width
   std::optional<SizeDistribution> distribution_;
+  std::function<void(const IntegralGroup&)> follow_;
 };
 
-/// A network whose chosen groups are continuous: its parameters are the values of weight functions at control
-/// points.
+/// A network whose selected groups are continuous: its parameters are the control points of weight functions.
 ///
 /// A parameter W is kept multiplied by the quadrature weights of its source grid, W = Q·F. So at the source
 /// width the network runs with W itself, bit for bit, an ordinary optimizer sees the gradients that it sees
 /// in ordinary training, and another width is the linear map diag(q')·Φ·diag(1/Q) of W (MATH: "Another
 /// width").
+///
+/// Threads. In evaluation mode any number of threads may run one model at once, with and without gradients,
+/// as long as none of them changes it (its mode, widths, grids, parameters, dtype or device). In training mode
+/// a run draws widths, so it must be the only one. Without gradients the tensors that were sampled serve the
+/// next run too, until a width, a grid or a tensor is another: in place, by set_data, by `to`. What torch
+/// itself can't see is a write through `tensor.data()`: call `forget_sampled` after one.
 class IntegralModelImpl : public NetworkModuleImpl {
  public:
   IntegralModelImpl(AnalysedNetwork source, ConvertOptions options);
@@ -119,79 +153,100 @@ class IntegralModelImpl : public NetworkModuleImpl {
   /// Throws std::invalid_argument with the nearest names.
   IntegralGroup& group(const std::string& name);
 
-  /// The group takes the grid, and what learns in it becomes a parameter of the model.
+  /// Sets the grid of a group and registers its trainable parameters.
   void set_grid(const std::string& name, std::shared_ptr<Grid> grid);
 
-  /// All groups to max(1, round(fraction · source width)).
+  /// All groups that follow fractions to max(1, round(fraction · source width)).
   void resize(double fraction);
-  /// All groups to their source width.
+  /// Resizes all groups to their source width.
   void restore();
-  /// All groups: in training mode each forward draws one fraction f and gives every group width max(1,
-  /// round(f·n)); or draws one for each group.
+  /// All groups that follow fractions: in training mode each forward draws one fraction f and gives every
+  /// group width max(1, round(f·n)); or draws one for each group. Throws std::invalid_argument where it can draw
+  /// one that `resize` refuses.
   void set_distribution(FractionDistribution distribution, FractionSharing sharing = FractionSharing::shared);
+  /// The same for Uniform{0.25, 1}, Choice{{1, 0.5}}, …. Throws std::invalid_argument also for a law of no
+  /// fraction below 1, which looks like one of channels: Uniform{8, 16} is for IntegralGroup, and whoever
+  /// means 2 to 4 times the source's widths writes FractionDistribution(Uniform{2, 4}).
+  template <class Law>
+  requires(std::is_constructible_v<Distribution, Law> &&
+           !std::is_same_v<std::remove_cvref_t<Law>,
+                           FractionDistribution>) void set_distribution(Law law,
+                                                                        FractionSharing sharing =
+                                                                            FractionSharing::shared) {
+    set_law(Distribution(std::move(law)), sharing);
+  }
   const std::optional<FractionDistribution>& distribution() const { return distribution_; }
   FractionSharing sharing() const { return sharing_; }
-  /// Whether a forward in training mode chooses widths: all groups or one of them has a distribution.
+  /// Whether training forward passes draw widths, i.e. any distribution is set.
   bool draws_widths() const;
-  /// From now on the groups with a distribution, in forwards in training mode, take drawn widths, the
-  /// greatest or least that can be drawn, or max(1, round(f·n)) for a fraction f.
+  /// Sets what groups with a distribution use in training forward passes: random widths, the largest or
+  /// smallest possible, or max(1, round(f·n)) for a fraction f.
   void set_pass_width(PassWidth choice) { pass_width_ = choice; }
-  /// No widths are drawn any more, neither by groups nor by all together.
+  /// Removes all distributions.
   void clear_distributions();
-  /// Every group wider than 1 gets a grid of its present width whose points learn, and nothing else learns
-  /// (grid tuning).
+  /// Grid tuning: every group wider than 1 gets a trainable grid of its current width, and all other
+  /// parameters are frozen.
   void tune_grids();
 
-  /// Draws new widths where distributions are set (in training mode); runs the network with tensors sampled
+  /// Draws new widths if distributions are set (in training mode), and runs the network with tensors sampled
   /// at the grids.
   std::vector<c10::IValue> run(const std::vector<c10::IValue>& inputs) override;
 
-  /// Returns the state sampled at the present grids, in the network's order. Differentiable in parameters and
+  /// Returns the state sampled at the current grids, in the network's order. Differentiable in parameters and
   /// grids.
   std::vector<at::Tensor> sample() const;
-  /// Returns a plain network at the present widths. Shares no tensor with the model.
+  /// Returns an ordinary network at the current widths. Shares no tensor with the model.
   Network discretize() const;
-  /// Returns the maps of all groups at their present grids.
+  /// Returns the maps of all groups at their current grids.
   std::map<GroupId, GroupMaps> maps() const;
 
+  /// Forgets the tensors that evaluation has sampled.
+  void forget_sampled() { sampled_.store(nullptr); }
+
   std::shared_ptr<IntegralModelImpl> clone_model() const;
-  const Groups& structure() const { return structure_; }
+  /// The network at its source widths with its groups. Its tensors are the model's own.
+  const AnalysedNetwork& source() const { return *source_; }
+  const Groups& structure() const { return source_->groups; }
   const ConvertOptions& options() const { return options_; }
-  /// Restarts the drawing of widths.
+  /// Reseeds the drawing of widths.
   void seed(uint64_t seed) { generator_.seed(seed); }
   std::mt19937_64& generator() { return generator_; }
 
  private:
+  struct Sampled;  // tensors, and what they were sampled of
+  IntegralModelImpl(std::shared_ptr<AnalysedNetwork> source, ConvertOptions options);
   void register_grid(const IntegralGroup& group);
+  void set_law(const Distribution& law, FractionSharing sharing);
   void draw_widths();
-  const std::vector<at::Tensor>& sampled();
+  std::shared_ptr<const Sampled> sampled();
 
-  Groups structure_;
+  std::shared_ptr<AnalysedNetwork> source_;
   ConvertOptions options_;
   std::vector<IntegralGroup> groups_;
   std::optional<FractionDistribution> distribution_;
   FractionSharing sharing_ = FractionSharing::shared;
   PassWidth pass_width_ = WidthDraw::random;
   std::mt19937_64 generator_;
-  struct Cache;  // of sampled tensors, for evaluation
-  std::shared_ptr<Cache> cache_;
+  std::map<GroupId, std::vector<std::string>> grid_parameters_;  // names of what learns in each grid
+  std::atomic<std::shared_ptr<const Sampled>> sampled_;          // for evaluation
 };
 TORCH_MODULE(IntegralModel);
 
-/// Converts a network: finds its groups, orders their channels, makes the chosen ones continuous.
-/// The outputs at the source width equal the network's. Throws std::invalid_argument for unknown or pinned
+/// Converts a network: finds its groups, orders their channels, and makes the selected ones continuous. At
+/// the source width the outputs equal the network's. Throws std::invalid_argument for unknown or pinned
 /// groups.
 IntegralModel convert(const Network& network, const ConvertOptions& options = {});
 
 /// Writes a .pt2 that torch.export.load reads as the network at its present widths, with extra/integral.json
 /// beside it.
-void save(const IntegralModelImpl& model, const std::filesystem::path& path);
-/// Reads what `save` wrote. Throws std::runtime_error for a damaged file, and for a .pt2 without
-/// extra/integral.json.
-IntegralModel load_integral(const std::filesystem::path& path);
+void save_integral(const IntegralModelImpl& model, const std::filesystem::path& path);
+/// Reads what `save_integral` wrote, by the rules of operators that it was converted with. Throws std::runtime_error
+/// for a damaged file, and for a .pt2 without extra/integral.json.
+IntegralModel load_integral(const std::filesystem::path& path,
+                            const RuleTable& rules = RuleTable::standard());
 /// True where the archive holds an integral model.
 bool is_integral(const Network& network);
 /// The integral model that a network read from a file holds in its extra files.
-IntegralModel load_integral(Network network);
+IntegralModel load_integral(Network network, const RuleTable& rules = RuleTable::standard());
 
 }  // namespace inn

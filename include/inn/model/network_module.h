@@ -12,19 +12,21 @@
 
 namespace inn {
 
-/// A network whose state is the parameters and buffers of a module, under their own dotted names.
+/// A torch::nn::Module whose parameters and buffers are the state of a network, under their dotted names.
 ///
-/// What torch's optimizers, `train()`, `eval()`, `to()`, `named_parameters()` do to a module, they do to this
-/// one. The network's tensors and the module's are the same tensors.
+/// Optimizers, `train()`, `eval()`, `to()`, `named_parameters()` work as for any module. The module's tensors
+/// are the network's.
 class NetworkModuleImpl : public torch::nn::Module {
  public:
-  /// Takes the network's own tensors, not copies. Floating parameters get requires_grad as the network has
-  /// it.
+  /// Takes the network's own tensors, not copies. requires_grad of floating-point parameters is that of the
+  /// network.
   explicit NetworkModuleImpl(Network network);
+  NetworkModuleImpl(const NetworkModuleImpl&) = delete;
+  NetworkModuleImpl& operator=(const NetworkModuleImpl&) = delete;
 
   /// Returns the network's outputs. In training mode batch norm, dropout and their kin behave as in training.
   virtual std::vector<c10::IValue> run(const std::vector<c10::IValue>& inputs);
-  /// Returns the one tensor that the network gives for one tensor.
+  /// Runs a network with one input tensor and one output tensor.
   at::Tensor forward(const at::Tensor& input);
 
   void train(bool on = true) override;
@@ -32,18 +34,26 @@ class NetworkModuleImpl : public torch::nn::Module {
   void to(torch::Dtype dtype, bool non_blocking = false) override;
   void to(torch::Device device, bool non_blocking = false) override;
   /// Network::to_channels_last for this module: the parameters stay the same objects. It then trains in that
-  /// layout, which torch's CPU kernels of convolutions are faster in. Throws as that does, and changes
-  /// nothing then.
+  /// memory format, in which torch's CPU convolutions are faster. Throws as that does, without changes.
   void to_channels_last();
 
   const Network& network() const { return network_; }
 
  protected:
+  /// Runs a network that is part of something else, which stays where it is.
+  explicit NetworkModuleImpl(std::shared_ptr<Network> network);
+
   /// Registers a tensor under a dotted name, making the modules that it needs; replaces one of that name.
   void register_dotted(const std::string& name, const at::Tensor& tensor,
                        StateEntry::Kind kind = StateEntry::Kind::parameter);
+  /// Takes back a parameter under a dotted name that was registered so.
+  void unregister_dotted(const std::string& name);
 
-  Network network_;
+ private:
+  std::shared_ptr<Network> held_;
+
+ protected:
+  Network& network_;  // that which is held
 };
 TORCH_MODULE(NetworkModule);
 

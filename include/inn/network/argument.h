@@ -1,5 +1,5 @@
 #pragma once
-// What stands at one place of a call's schema.
+// Arguments of calls.
 
 #include <ATen/core/ivalue.h>
 
@@ -20,7 +20,7 @@ struct ValueRef {
 };
 
 /// One argument of a call: a constant (None, int, float, bool, string, dtype, device, lists of them), a
-/// value, a size that follows the widths, or a list in which any of these may stand.
+/// value, a size that depends on the widths, or a list of these.
 struct Argument {
   using List = std::vector<Argument>;
   std::variant<c10::IValue, ValueRef, SizeExpression, List> content;

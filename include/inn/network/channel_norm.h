@@ -1,5 +1,5 @@
 #pragma once
-// Batch norm in evaluation mode: an affine map of each channel.
+// Batch norm in evaluation mode, as an affine map of each channel.
 
 #include <ATen/core/Tensor.h>
 
@@ -11,11 +11,11 @@ namespace inn {
 struct ChannelNorm {
   at::Tensor scale, mean, shift;
 
-  /// Returns what must come in for `wanted` to come out, along the last axis; `own` where a channel is dead.
+  /// Returns the input that gives the output `wanted`, along the last axis; `own` for dead channels.
   at::Tensor inverse(const at::Tensor& wanted, const at::Tensor& own) const;
 };
 
-/// Returns what the batch norm that call `index` is does to each channel.
+/// Returns the affine map of the batch norm at call `index`.
 ChannelNorm channel_norm(const Network& network, size_t index);
 
 }  // namespace inn

@@ -1,15 +1,16 @@
 #pragma once
-// Making the batch of a static network dynamic.
+// Makes the batch size of a static network dynamic.
 
 #include "inn/network/network.h"
 
 namespace inn {
 
-/// Returns the network with formulas in a batch symbol for every size that follows axis 0 of the inputs.
+/// Returns the network with expressions in a batch symbol for every size that depends on axis 0 of the
+/// inputs.
 ///
-/// They are found by running it (on zeros, without gradients) at three batch sizes: each size must be affine
-/// in the batch. A network whose inputs are dynamic along axis 0 already is returned as it is. Throws
-/// std::invalid_argument where the network does not run at another batch size, naming the call.
+/// They are determined by running it (on zeros, without gradients) at three batch sizes; each size must be
+/// affine in the batch. A network whose inputs are already dynamic along axis 0 is returned unchanged. Throws
+/// std::invalid_argument naming the call if the network does not run at another batch size.
 Network with_dynamic_batch(const Network& network);
 
 }  // namespace inn

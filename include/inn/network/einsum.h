@@ -7,7 +7,7 @@
 
 namespace inn {
 
-/// Which axes of the operands of an einsum are one.
+/// The labels of the axes of an einsum.
 struct EinsumEquation {
   /// A letter; axes under an ellipsis have negative labels, counted from the right, so that those that
   /// broadcast against each other have one label.
@@ -16,8 +16,8 @@ struct EinsumEquation {
   std::vector<Label> result;                 // by axis of the result
 };
 
-/// Reads `equation` for operands with so many axes: "bhid, bhjd -> bhij", "...ij,jk", with or without an
-/// arrow. Throws std::invalid_argument where the numbers of operands or axes do not fit.
+/// Parses `equation` for operands with the given numbers of axes: "bhid, bhjd -> bhij", "...ij,jk", with or
+/// without an arrow. Throws std::invalid_argument if the numbers of operands or axes do not fit.
 EinsumEquation parse_einsum(const std::string& equation, const std::vector<size_t>& ranks);
 
 }  // namespace inn

@@ -1,5 +1,5 @@
 #pragma once
-// A network without in-place calls.
+// Removes in-place calls.
 
 #include <optional>
 
@@ -7,8 +7,8 @@
 
 namespace inn {
 
-/// Returns the network with in-place calls replaced by calls that make new tensors, or nothing where one
-/// writes into a tensor that another value shares.
+/// Returns the network with in-place calls replaced by out-of-place ones, or nothing if a call writes into a
+/// tensor that shares memory with another value.
 std::optional<Network> functionalize(const Network& network);
 
 }  // namespace inn

@@ -1,5 +1,5 @@
 #pragma once
-// Which values are last used by which call.
+// Lifetimes of values.
 
 #include <vector>
 
@@ -9,7 +9,7 @@ namespace inn {
 
 /// When the executor releases the values of a network.
 struct Liveness {
-  std::vector<ValueId> unread;                 // inputs that no call reads: at once
+  std::vector<ValueId> unread;                 // inputs that no call uses: at once
   std::vector<std::vector<ValueId>> released;  // by call: after it
 };
 

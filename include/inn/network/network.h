@@ -23,50 +23,49 @@ struct Value {
   std::string name = {};
   enum class Kind { tensor, integer, other } kind = Kind::tensor;
   c10::ScalarType dtype = c10::ScalarType::Float;  // of `other`: Double or Bool
-  /// Its sizes for the example inputs of the source, at the widths that the network has now. Empty for
-  /// non-tensors. -1 where the source could not know (how many indices `nonzero` finds).
+  /// Its sizes for the example inputs, at the current widths. Empty for non-tensors. -1 for data-dependent
+  /// sizes (`nonzero`).
   std::vector<int64_t> sizes = {};
-  /// For each axis the source's own formula where its size was dynamic ("Symbol('s77', …)"), "" where it was
-  /// a number.
+  /// For each axis the source's expression if its size was dynamic ("Symbol('s77', …)"), else "".
   std::vector<std::string> formulas = {};
-  /// Of an integer: its value in the example, and its formula where it was dynamic.
+  /// For an integer: its value in the example, and its expression if it was dynamic.
   int64_t number = 0;
   std::string formula = {};
 };
 
-/// One call of an operator. Arguments stand for every place of the schema, in its order, defaults filled in.
+/// One call of an operator. Arguments are in the order of the schema, with defaults filled in.
 struct Call {
   std::string op;        // "aten::conv2d"
   std::string overload;  // "", "Tensor", "using_ints"
   std::vector<Argument> arguments = {};
-  /// For every return of the schema the values it makes: one, or as many as the list it returns has.
+  /// For every return of the schema its values: one, or all elements of a returned list.
   struct Result {
     bool is_list = false;
     std::vector<ValueId> values = {};
   };
   std::vector<Result> results = {};
-  std::string module = {};       // dotted name of the module that makes the call: "layer1.0.conv1"
-  std::string module_type = {};  // its class, as the source wrote it
+  std::string module = {};       // dotted name of the calling module: "layer1.0.conv1"
+  std::string module_type = {};  // its class, as in the source
 
   /// "aten::conv2d" or "aten::add.Tensor".
   std::string qualified_name() const { return overload.empty() ? op : op + "." + overload; }
 };
 
-/// A tensor that the network holds: a parameter, a buffer or a lifted constant.
+/// A tensor of the network: a parameter, a buffer or a lifted constant.
 struct StateEntry {
   std::string name;  // "layer1.0.conv1.weight"
   enum class Kind { parameter, buffer, transient_buffer, constant } kind = Kind::parameter;
-  ValueId value;  // the value by which calls read it
+  ValueId value;  // the value by which calls refer to it
   at::Tensor tensor = {};
-  std::vector<std::string> aliases = {};  // further names of the same tensor (tied weights)
+  std::vector<std::string> aliases = {};  // other names of the same tensor (tied weights)
 };
 
-/// A number that sizes depend on. Either it is the size of an axis of a value, found anew in every run (a
-/// batch, an image's height), or it is fixed until the network is resampled (a width that stands in no shape
-/// by itself).
+/// A symbol in size expressions: either the size of an axis of a value, determined in every run (batch, image
+/// height), or a number that is fixed until the network is resampled (a width that is not the size of any
+/// axis by itself).
 struct SizeSymbol {
   std::string name;
-  int64_t value = 0;  // in the example; for a fixed symbol: now
+  int64_t value = 0;  // in the example; for a fixed symbol, its current value
   struct Source {
     ValueId value;
     int64_t axis;
@@ -74,12 +73,11 @@ struct SizeSymbol {
   std::optional<Source> source = {};
 };
 
-/// How Python calls the network: pytree specifications as torch.export writes them, and the names of the
-/// arguments.
+/// The Python signature: pytree specifications as written by torch.export, and argument names.
 struct CallSignature {
   std::string in_spec, out_spec;
   std::vector<std::string> argument_names;
-  /// An argument that the source was given as a constant (None, 3). The network has no input for it.
+  /// An argument that was constant at export (None, 3). The network has no input for it.
   struct Constant {
     size_t position;  // among all arguments, in the order of in_spec
     std::string name;
@@ -94,13 +92,13 @@ struct SizeRange {
   std::optional<int64_t> maximum;
 };
 
-/// How a network's calls are carried out: the operators found, and when each value is released.
+/// The execution plan: resolved operators, and when each value is released.
 ///
-/// Made at the first forward and made anew where a fingerprint of the calls says that they have been edited
-/// since, so whoever edits `calls` need tell nobody. Constant arguments are no part of it.
+/// Made at the first forward pass and again if a fingerprint of the calls has changed, so `calls` may be
+/// edited freely. Constant arguments are not part of it.
 class ExecutionPlan;
 
-/// Holds the plan last made. Threads may share a network and run it; copies of a network share the plan.
+/// Caches the last plan. Threads may run a shared network; copies of a network share the plan.
 class ExecutionPlanSlot {
  public:
   ExecutionPlanSlot() = default;
@@ -116,7 +114,7 @@ class ExecutionPlanSlot {
   std::atomic<std::shared_ptr<const ExecutionPlan>> plan_;
 };
 
-/// A program over named tensors. A value type: copies share tensors (as at::Tensor does), nothing else.
+/// A program over named tensors. A value type: copies share tensors (as at::Tensor does) and nothing else.
 class Network {
  public:
   std::vector<Value> values;
@@ -127,46 +125,46 @@ class Network {
   std::vector<SizeSymbol> symbols;
   CallSignature signature;
   std::map<std::string, SizeRange> ranges;
-  /// Files under extra/ of the archive, kept and written again: name without "extra/", content.
+  /// Files under extra/ of the archive, preserved when written: name without "extra/", content.
   std::map<std::string, std::string> extra;
 
   struct ForwardOptions {
-    /// The values of the symbols without a source; those of the network where empty.
+    /// Values of the fixed symbols; empty: those of the network.
     std::span<const int64_t> symbol_values = {};
-    /// Called with each tensor as it is computed, for inputs too, before anything else reads it. Not for the
+    /// Called with each tensor as it is computed (and with inputs) before it is used. Not called for the
     /// state.
     std::function<void(ValueId, const at::Tensor&)> observe = nullptr;
-    /// Gives the state tensor of an index just before its first use; it is released after its last. So a
-    /// state need not be in memory as a whole. `tensors` is empty then, and symbol_values say all sizes that
-    /// follow the state.
+    /// Provides the state tensor with an index just before its first use; it is released after its last, so
+    /// that the whole state need not be in memory. `tensors` is then empty, and symbol_values must determine
+    /// all sizes that depend on the state.
     std::function<at::Tensor(size_t)> load = nullptr;
   };
 
-  /// Returns the outputs for `inputs` with `tensors` in place of the state, one for each entry of `state`.
+  /// Returns the outputs for `inputs`, with `tensors` instead of the state, one for each entry of `state`.
   ///
-  /// Every call goes through torch's dispatcher, so autograd, devices and dtypes are torch's own. Pure, but
-  /// for what the network itself writes: batch norm's running statistics in training mode, an in-place
-  /// operator on an input. A value is released after its last use. Throws std::invalid_argument where the
-  /// count of inputs or tensors is wrong; an error inside a call names the call, its module and the shapes it
-  /// got, before them an input whose type or sizes are not those of the source.
+  /// Every call goes through torch's dispatcher, so autograd, devices and dtypes are torch's own. No side
+  /// effects except those of the network itself: batch norm's running statistics in training mode, in-place
+  /// operators on inputs. A value is released after its last use. Throws std::invalid_argument if the number
+  /// of inputs or tensors is wrong; an error inside a call names the call, its module and its input shapes,
+  /// and inputs whose type or sizes differ from the source.
   std::vector<c10::IValue> forward(const std::vector<c10::IValue>& inputs,
                                    std::span<const at::Tensor> tensors, const ForwardOptions& options) const;
   std::vector<c10::IValue> forward(const std::vector<c10::IValue>& inputs) const;
-  /// Returns the one tensor that the network gives for one tensor. Throws where it gives another number of
-  /// them.
+  /// Runs a network with one input tensor and one output tensor. Throws if the network has another number of
+  /// outputs.
   at::Tensor forward(const at::Tensor& input) const;
 
-  /// Sets the arguments named training/train of batch norm, dropout and their kin. A batch norm without
+  /// Sets the training/train arguments of batch norm, dropout and similar operators. A batch norm without
   /// running statistics always normalizes by the batch, so its flag stays true.
   void set_training(bool training);
 
-  /// Moves the state, and the dtype and device arguments of calls that make tensors of the old ones.
+  /// Converts the state, and the dtype and device arguments of calls that create tensors.
   void to(c10::ScalarType dtype);
   void to(c10::Device device);
-  /// Lays out state tensors of four axes with their channels last, as convolutions on a CPU are fastest; what
-  /// they give is laid out so too. Outputs are equal up to rounding, whatever the layout of the inputs.
-  /// Throws std::invalid_argument naming the call, and changes nothing, where one can't take that layout (a
-  /// `view` that joins axes): the network is run once on zeros.
+  /// Stores state tensors with four axes in channels-last memory format, in which convolutions on a CPU are
+  /// fastest; activations follow. Outputs are equal up to rounding, whatever the memory format of the inputs.
+  /// Runs the network once on zeros; throws std::invalid_argument naming the call, without changes, if a call
+  /// does not support that format (a `view` that joins axes).
   void to_channels_last();
 
   /// Returns a network whose state tensors are copies.
@@ -174,7 +172,7 @@ class Network {
   /// Returns the tensors of the state in order.
   std::vector<at::Tensor> tensors() const;
 
-  /// Returns the index in `state` of the tensor named so (aliases count). Throws std::invalid_argument with
+  /// Returns the index in `state` of the tensor with that name or alias. Throws std::invalid_argument with
   /// the nearest names.
   size_t find_state(const std::string& name) const;
   /// Returns the index in `state` of the entry with that value, or nothing.
@@ -191,8 +189,8 @@ class Network {
   mutable ExecutionPlanSlot plan_;
 };
 
-/// Resolves `op`.`overload` to its schema: first torch's dispatcher, then TorchScript's registry (integer
-/// arithmetic). Throws std::invalid_argument naming the operator where neither has it.
+/// Resolves `op`.`overload` to its schema: first in torch's dispatcher, then in TorchScript's registry
+/// (integer arithmetic). Throws std::invalid_argument naming an unknown operator.
 const c10::FunctionSchema& find_schema(const std::string& op, const std::string& overload);
 
 }  // namespace inn

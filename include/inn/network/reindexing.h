@@ -1,5 +1,5 @@
 #pragma once
-// What lies between two values where nothing but places change.
+// Chains of views, permutations and slices between two values.
 
 #include <ATen/core/Tensor.h>
 
@@ -10,14 +10,13 @@
 
 namespace inn {
 
-/// Returns what value `to` holds where value `from`, of its example's sizes, holds `content`; nothing where
-/// anything but reindexing (views, permutations, parts, repetitions) lies between the two, or anything else
-/// is read.
+/// Returns the content of value `to` if value `from`, with its example's sizes, has `content`; nothing if
+/// anything except reindexing (views, permutations, slices, repetitions) lies between the two, or if anything
+/// else is used.
 std::optional<at::Tensor> reindexed(const Network& network, ValueId from, ValueId to,
                                     const at::Tensor& content);
 
-/// Whether all that depends on the value goes, by reindexing alone, into calls of `readers`, and none of it
-/// is an output.
+/// Whether all uses of the value lead, by reindexing only, to calls of `readers`, and none is an output.
 bool leads_only_to(const Network& network, ValueId value, const std::set<size_t>& readers);
 
 }  // namespace inn

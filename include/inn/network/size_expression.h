@@ -1,5 +1,5 @@
 #pragma once
-// Sizes that follow the widths: what a number burned into an exported graph really means.
+// Sizes as expressions in the widths, in place of the constants of an exported graph.
 
 #include <cstdint>
 #include <span>
@@ -31,8 +31,7 @@ class SizeExpression {
   SizeExpression operator*(const SizeExpression& other) const;
   bool operator==(const SizeExpression&) const = default;
 
-  /// Returns the value where symbol s stands for `values[s]`. Throws std::out_of_range for a symbol without a
-  /// value.
+  /// Returns the value for symbols s = `values[s]`. Throws std::out_of_range for a symbol without a value.
   int64_t evaluate(std::span<const int64_t> values) const;
   bool is_constant() const { return terms_.empty() || (terms_.size() == 1 && terms_[0].symbols.empty()); }
   const std::vector<Term>& terms() const { return terms_; }

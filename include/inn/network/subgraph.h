@@ -1,5 +1,5 @@
 #pragma once
-// A part of a network as a network.
+// Subgraphs.
 
 #include <span>
 
@@ -7,8 +7,8 @@
 
 namespace inn {
 
-/// The part of a network, from call `begin` on, that computes `wanted`: its inputs are the values that the
-/// part reads and does not make. The state stays whole.
+/// Returns the subgraph from call `begin` on that computes `wanted`. Its inputs are the values that it uses
+/// but does not compute. The state is kept completely.
 Network subgraph(const Network& network, size_t begin, std::span<const ValueId> wanted);
 
 }  // namespace inn

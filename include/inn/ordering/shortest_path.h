@@ -9,23 +9,23 @@
 namespace inn {
 
 struct OrderingOptions {
-  /// How often the path is disturbed and repaired; −1: 30 a node and 2000 more (about 0.5 s for 1024 nodes on
-  /// one core); 0: the start is improved until no move improves it, and no more.
+  /// Number of perturbations of the local search; −1: 2000 plus 30 per node, of at most 2048 nodes (about
+  /// 0.5 s for 1024 nodes on one core, 5 s for 8192); 0: local search from the start only.
   int64_t steps = -1;
-  /// Where positive, the search lasts so long instead. The result then depends on the machine.
+  /// If positive, a time limit instead. The result then depends on the machine.
   double seconds = 0;
   uint64_t seed = 0;
 };
 
 /// Returns an order π of the n nodes whose open path Σ_k cost[π_k, π_{k+1}] is short; its ends are free.
 ///
-/// Never longer than the order 0, 1, …, n−1, which is returned where nothing shorter is found, nor than the
-/// nearest-neighbour path. Iterated local search by 3-opt moves; on random points and on rows of weights it
-/// ends within 0.5 % of the best known path for n ≤ 2048. Of an order and its mirror image the one with π_0 <
-/// π_{n−1} is returned. cost: [n, n] symmetric, finite, none negative, floating, n ≥ 1; any device; the
-/// diagonal is not read. The same for the same seed and machine type, unless `seconds` is used. Memory 4
-/// (n+1)² bytes beside the cost. Throws std::invalid_argument where cost is none of that, or steps < −1, or
-/// seconds is negative or not finite.
+/// Never longer than the order 0, 1, …, n−1, which is returned if nothing shorter is found, nor than the
+/// nearest-neighbor path. Iterated local search with 3-opt moves; on random points and on rows of weights
+/// within 0.5 % of the best known path for n ≤ 2048. Of an order and its mirror image the one with π_0 <
+/// π_{n−1} is returned. cost: [n, n] symmetric, finite, non-negative, floating point, n ≥ 1; any device; the
+/// diagonal is ignored. Deterministic for a seed and machine type, unless `seconds` is used. A cost that is
+/// float32, on the CPU and exactly symmetric (as path_cost returns it) is not copied; others are, in float64
+/// and float32. Throws std::invalid_argument for other costs, steps < −1, and negative or non-finite seconds.
 std::vector<int64_t> shortest_path(const at::Tensor& cost, const OrderingOptions& options = {});
 
 /// Returns Σ_k cost[order_k, order_{k+1}], added in float64. order: any nodes of [0, n). Throws

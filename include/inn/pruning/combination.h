@@ -1,5 +1,5 @@
 #pragma once
-// How the scores of a group's members become one, and how groups are made comparable.
+// Combining the scores of a group's members, and normalizing scores across groups.
 
 #include <ATen/core/Tensor.h>
 
@@ -9,7 +9,7 @@
 
 namespace inn {
 
-/// A way to make one score a channel of those that the members give.
+/// A reduction of the members' scores to one score per channel.
 struct Combination {
   std::string name;  // "mean"
   std::string doc;
@@ -17,11 +17,11 @@ struct Combination {
   std::function<at::Tensor(const at::Tensor& scores)> combine;
 };
 
-/// A way to put a group's scores on a scale that groups share.
+/// A normalization of scores that makes groups comparable.
 struct ScoreScale {
   std::string name;  // "max"
   std::string doc;
-  /// Returns [width] for scores [width], float64. Scores by which nothing can be divided stay as they are.
+  /// Returns [width] for scores [width], float64. Unchanged if the divisor would be 0.
   std::function<at::Tensor(const at::Tensor& scores)> normalize;
 };
 
@@ -30,7 +30,7 @@ const std::vector<Combination>& combinations();
 /// none, sum, mean, max, gaussian.
 const std::vector<ScoreScale>& score_scales();
 
-/// Return the entry named so. Throw std::invalid_argument with the nearest names.
+/// Return the entry with that name. Throw std::invalid_argument with the nearest names.
 const Combination& find_combination(const std::string& name);
 const ScoreScale& find_score_scale(const std::string& name);
 

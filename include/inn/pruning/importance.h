@@ -1,5 +1,5 @@
 #pragma once
-// Which channels matter.
+// Importance scores of channels.
 
 #include <ATen/core/Tensor.h>
 
@@ -15,47 +15,47 @@
 
 namespace inn {
 
-/// Which tensors of a group are looked at.
+/// Which tensors of a group are used.
 enum class CountedMembers {
-  producing,  // those that make its channels
-  all,        // those that read them too
+  producing,  // those that produce its channels
+  all,        // also those that consume them
 };
 
 struct ImportanceOptions {
-  double p = 2;  // of lp, above 0
+  double p = 2;  // for lp; positive
   CountedMembers members = CountedMembers::producing;
-  std::string combine = "mean";  // how the members' scores become one: a name of combinations()
-  /// How groups are made comparable: a name of score_scales(). Without a name none; where one threshold is
-  /// for all groups, "mean".
+  std::string combine = "mean";  // reduction of the members' scores: a name of combinations()
+  /// Normalization across groups: a name of score_scales(). Default: "mean" if one threshold applies to
+  /// several groups, else none.
   std::optional<std::string> normalize = {};
-  uint64_t seed = 0;             // of those that draw
-  Calibration calibration = {};  // for those that measure
+  uint64_t seed = 0;             // for random importances
+  Calibration calibration = {};  // for importances that are measured on data
 };
 
-/// One group as an importance sees it.
+/// The view of one group that an importance gets.
 struct ScoredGroup {
   const AnalysedNetwork& source;
   GroupId id;
-  /// The members that count: parameters of two axes or more; where the group has none, vectors (biases,
-  /// norms: their size says little of a channel); where it has none, tensors that are no parameters; where
-  /// nothing produces the group (a padded part), what reads it.
+  /// The members to score: parameters with two or more dimensions; if there are none, vectors (biases,
+  /// norms); if there are none, tensors that are not parameters; if nothing produces the group (a padded
+  /// part), its consumers.
   const std::vector<Member>& members;
   const Measurements& measured;
   const ImportanceOptions& options;
 
   const Group& group() const { return source.groups.groups[id]; }
-  /// What the tensor of `member` holds of each channel, or what `tensor` does in its place: float64 [width,
+  /// The slices of the member's tensor (or of `tensor` in its place) for each channel: float64 [width,
   /// everything else].
   at::Tensor rows(const Member& member) const;
   at::Tensor rows(const Member& member, const at::Tensor& tensor) const;
 };
 
-/// A way to score the channels of a group. One's own is made by filling in `name` and `scores`.
+/// Scores the channels of a group. For your own, set `name` and `scores`.
 struct Importance {
   std::string name;  // "l1"
   std::string doc = {};
-  /// Returns scores [width], float64, one or more: of each member, or of what else is looked at. The larger,
-  /// the more the channel matters.
+  /// Returns one or more vectors of scores [width], float64, e.g. one per member. Larger means more
+  /// important.
   std::function<std::vector<at::Tensor>(const ScoredGroup&)> scores;
   Measured needs = Measured::nothing;
 };
@@ -67,9 +67,9 @@ const Importance& find_importance(const std::string& name);
 
 /// Returns the scores of each group, combined and normalized as the options say: float64 [width] on the CPU.
 ///
-/// Measures once for all groups where the importance needs it; the second form takes what was measured.
-/// Throws std::invalid_argument for a group that the importance can't score (no batch norm on it), and for
-/// scores that are no finite numbers.
+/// Measures once for all groups if the importance requires it; the second overload takes existing
+/// measurements. Throws std::invalid_argument for a group that the importance cannot score (e.g. without
+/// batch norm) and for non-finite scores.
 std::map<GroupId, at::Tensor> importance_scores(const AnalysedNetwork& source,
                                                 const std::vector<GroupId>& groups,
                                                 const Importance& importance,
@@ -80,7 +80,7 @@ std::map<GroupId, at::Tensor> importance_scores(const AnalysedNetwork& source,
                                                 const ImportanceOptions& options,
                                                 const Measurements& measured);
 
-/// Returns the indices of the `count` largest scores in ascending order; equal scores: the earlier.
+/// Returns the indices of the `count` largest scores in ascending order; for ties the earlier ones.
 std::vector<int64_t> most_important(const at::Tensor& scores, int64_t count);
 
 }  // namespace inn

@@ -1,5 +1,5 @@
 #pragma once
-// Which channels are kept: widths from scores.
+// Which channels to keep: widths from scores.
 
 #include <ATen/core/Tensor.h>
 
@@ -17,58 +17,61 @@ namespace inn {
 
 /// Which channels are compared with each other.
 enum class PruningScope {
-  uniform,     // those of one group: each keeps its fraction
-  global,      // those of all groups that keep the same fraction: one threshold
-  isomorphic,  // those of all such groups of one structure: a threshold for each (see structure_of)
+  uniform,     // within each group: every group keeps its fraction
+  global,      // across all groups with the same fraction: one threshold
+  isomorphic,  // across such groups of the same structure: one threshold per structure (see structure_of)
 };
 
 struct PruneOptions {
-  /// The fraction of the channels that is kept, in [0, 1], of `groups` (globs; empty: all that can be
-  /// resized) without `exclude` (globs).
+  /// The fraction of the channels that is kept, in [0, 1], of `groups` (globs; empty: `unnamed`) without
+  /// `exclude` (globs).
   std::optional<double> keep = {};
   std::vector<std::string> groups = {};
+  /// The groups that `keep` is for where none are named. Nothing: inn::fraction_groups of the network, which
+  /// cuts one factor of a product, so that each axis keeps the fraction and not its square.
+  std::optional<std::vector<GroupId>> unnamed = {};
   std::vector<std::string> exclude = {};
-  /// Fractions for the groups that a glob names; the last that names a group holds.
+  /// Fractions for groups that match a glob; the last match wins.
   std::vector<std::pair<std::string, double>> keep_of = {};
-  /// Widths of groups by name, exactly, whatever else is said of them.
+  /// Exact widths of groups by name, which take precedence.
   std::map<std::string, int64_t> widths = {};
   PruningScope scope = PruningScope::uniform;
   WidthLimits limits = {};
 };
 
-/// How far a cut in several steps has come.
+/// Progress of an iterative cut.
 struct PruningProgress {
-  /// The share of the cut that is made, in [0, 1]: a group that is to keep F keeps 1 − share·(1 − F).
+  /// The fraction of the cut to make, in [0, 1]: a group with final fraction F keeps 1 − share·(1 − F).
   double share = 1;
-  /// The widths of all groups, by id, of which fractions are taken; empty: those that they have.
+  /// The widths of all groups, by id, to which fractions refer; empty: the current ones.
   std::vector<int64_t> source_widths = {};
 };
 
-/// The channels that are kept, and what is to be said of them.
+/// The channels to keep, and notes for the user.
 struct PrunePlan {
   std::map<GroupId, std::vector<int64_t>> kept;  // ascending
-  /// "Group 'conv1': 0.01 of 6 channels would leave none; it keeps 1."
+  /// "Group 'conv1': keeping 0.01 of 6 channels would leave none; it keeps 1."
   std::vector<std::string> notes = {};
 
   std::map<GroupId, GroupMaps> maps(const Groups& groups) const;
 };
 
-/// Returns the fraction that each group keeps which patterns name. Throws std::invalid_argument for a pattern
-/// of no group, or of pinned ones only.
-std::map<GroupId, double> kept_fractions(const Groups& groups, const PruneOptions& options);
+/// Returns the fraction that each group keeps which has one. Throws std::invalid_argument for a pattern of no
+/// group, or of pinned ones only.
+std::map<GroupId, double> kept_fractions(const AnalysedNetwork& source, const PruneOptions& options);
 
 /// Returns the groups that the options name, ascending. Throws std::invalid_argument for a fraction outside
 /// [0, 1], a name or pattern of no group, a width outside [1, the group's], limits out of their range, and
 /// where neither a fraction nor a width is given.
-std::vector<GroupId> groups_to_prune(const Groups& groups, const PruneOptions& options);
+std::vector<GroupId> groups_to_prune(const AnalysedNetwork& source, const PruneOptions& options);
 
 /// Returns a plan for the groups of `scores` ([width], float64, by importance_scores).
 ///
-/// Of the N channels that are compared with each other and keep the fraction F, max(1, round(F·N)) with the
-/// greatest scores are kept, and of each group at least its least width (see WidthLimits), so that the sum of
-/// the kept scores is the greatest that there is under those limits. Then each group's count is rounded to
-/// multiples, and it keeps its best. Equal scores: the earlier. Groups that would have kept nothing are
-/// noted. Throws std::invalid_argument as groups_to_prune does.
+/// Of N channels that are compared with each other at fraction F, the max(1, round(F·N)) with the highest
+/// scores are kept, but of each group at least its minimum width (see WidthLimits), such that the sum of kept
+/// scores is maximal under these limits. Then each group's number of channels is rounded to multiples. For
+/// ties the earlier channels are kept. Notes list groups that would have kept nothing. Throws
+/// std::invalid_argument as groups_to_prune does.
 PrunePlan plan_pruning(const AnalysedNetwork& source, const std::map<GroupId, at::Tensor>& scores,
                        const PruneOptions& options, const PruningProgress& progress = {});
 

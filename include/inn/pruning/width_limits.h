@@ -1,5 +1,5 @@
 #pragma once
-// What widths may be chosen.
+// Limits on widths.
 
 #include <cstdint>
 
@@ -7,26 +7,26 @@ namespace inn {
 
 enum class Rounding { nearest, up };
 
-/// What the width of a group may be, whatever a fraction says.
+/// Limits on the width of a group, which take precedence over fractions.
 struct WidthLimits {
-  /// The greatest fraction of a group's channels that may be cut, in [0, 1].
+  /// Maximum fraction of a group's channels to remove, in [0, 1].
   double max_cut = 1;
-  /// Widths are multiples of this: the nearest (of two equally near the wider), or the next that is not less.
+  /// Widths are multiples of this: the nearest (for ties the wider), or the next larger or equal.
   int64_t round_to = 1;
   Rounding rounding = Rounding::nearest;
-  /// Groups keep at least so many channels: all, where they have fewer.
+  /// Minimum width; narrower groups keep all channels.
   int64_t min_width = 1;
 };
 
-/// Throws std::invalid_argument where a limit is out of its range.
+/// Throws std::invalid_argument if a limit is out of range.
 void check_limits(const WidthLimits& limits);
 
-/// Returns the least width that a group of `source_width` channels may get: at least 1.
+/// Returns the minimum width of a group with `source_width` channels: at least 1.
 int64_t least_width(int64_t source_width, const WidthLimits& limits);
 
-/// Returns the width that a group of `source_width` channels gets where `width` ≥ 0 is asked for: the
-/// multiple of `round_to` that `rounding` says, of those from least_width up to the source width, or, where
-/// `width` is above it, without end. A group that has no such multiple keeps its source width.
+/// Returns the width of a group with `source_width` channels if `width` ≥ 0 is requested: the multiple of
+/// `round_to` by `rounding` that is at least least_width and at most the source width (unbounded if `width`
+/// exceeds it). A group without such a multiple keeps its source width.
 int64_t limited_width(int64_t width, int64_t source_width, const WidthLimits& limits);
 
 }  // namespace inn

@@ -1,5 +1,5 @@
 #pragma once
-// Bayesian quadrature: the integral of a function that is known at some nodes, as a random variable.
+// Bayesian quadrature: the posterior of an integral given function values at nodes.
 
 #include <ATen/core/Tensor.h>
 
@@ -10,9 +10,9 @@
 
 namespace inn {
 
-/// What is added to the kernel matrix's diagonal before it is factored, in units of the mean of k(x_i, x_i):
-/// as if the values had noise of that variance. It bounds the weights where nodes are so dense that rounding
-/// makes the matrix singular.
+/// Added to the diagonal of the kernel matrix before factorization, relative to the mean of k(x_i, x_i), like
+/// observation noise of that variance. Bounds the weights if nodes are so dense that rounding makes the
+/// matrix singular.
 constexpr double kernel_jitter = 1e-11;
 
 struct BayesianOptions {
@@ -32,9 +32,9 @@ struct BayesianOptions {
 /// "Bayes-Hermite quadrature", Journal of Statistical Planning and Inference 29, 1991.
 class BayesianQuadrature {
  public:
-  /// nodes: [n, d], or [n] where d is 1, float32 or float64, distinct, in [0,1]^d. Throws
-  /// std::invalid_argument for others, more than 16384, a jitter below 0, and where the kernel matrix is not
-  /// positive definite.
+  /// nodes: [n, d], or [n] where d is 1, float32 or float64, distinct, in [0,1]^d, at most 16384. Throws
+  /// std::invalid_argument for other nodes, a negative jitter, and if the kernel matrix is not positive
+  /// definite.
   BayesianQuadrature(const ProductKernel& kernel, const at::Tensor& nodes, BayesianOptions options = {});
 
   /// [n, d] float64.
@@ -46,9 +46,9 @@ class BayesianQuadrature {
 
   /// Returns the posterior mean of the integral, Σ_i w_i f(x_i): […] for values [n, …], in their dtype.
   at::Tensor mean(const at::Tensor& values) const;
-  /// Returns that mean and the posterior's standard deviation √(σ²V): the scale σ² of the kernel is the one
-  /// under which the values are most likely, fᵀK⁻¹f/n, or, f being taken less its constant, over n − 1.
-  /// Throws std::invalid_argument where that needs a second node.
+  /// Returns that mean and the posterior's standard deviation √(σ²V): the scale σ² of the kernel is the
+  /// maximum-likelihood estimate fᵀK⁻¹f/n, or, with an unknown constant mean, that of the centered f over n −
+  /// 1. Throws std::invalid_argument if that requires a second node.
   IntegralEstimate estimate(const at::Tensor& values) const;
 
  private:

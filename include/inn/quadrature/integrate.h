@@ -13,65 +13,70 @@
 
 namespace inn {
 
-/// A function of d coordinates: [N, d] float64 to [N], or to [N, …] for several functions at once.
+/// A function of d coordinates: [N, d] float64 to [N], or to [N, …] for several functions at once. The value of
+/// a point must not depend on the other points.
 using Integrand = std::function<at::Tensor(const at::Tensor& points)>;
 
 struct IntegrateOptions {
-  /// The box: one bound an axis. As usual an upper bound below the lower one changes the sign.
+  /// The box: one bound per axis. An upper bound below the lower one changes the sign, as usual.
   std::vector<double> lower = {0};
   std::vector<double> upper = {1};
-  /// Points an axis, one number for all axes or one each; for monte-carlo, sobol, halton and herding the
-  /// count of samples, one number.
-  std::vector<int64_t> counts = {100};
-  /// As find_quadrature reads it.
+  /// Points per axis: one number for all axes, or one per axis; for monte-carlo, sobol, halton and herding
+  /// the number of samples. Empty: 100.
+  std::vector<int64_t> counts = {};
+  /// In the form that find_quadrature accepts.
   std::string rule = "trapezoid";
-  /// For the rules of samples; equal seeds give equal samples.
+  /// For sampling rules; equal seeds give equal samples.
   uint64_t seed = 0;
-  /// How often `integrate_with_error` draws the samples of sobol and halton anew.
+  /// Number of randomizations of sobol and halton in `integrate_with_error`.
   int64_t replicas = 16;
+  /// Maximum number of points of a product of axes per call of the function.
+  int64_t points_at_once = 1 << 18;
 };
 
-/// Returns ∫ f over the box: a scalar, or […] where f gives [N, …], in the dtype of f's values.
+/// Returns ∫ f over the box: a scalar, or […] if f returns [N, …], in the dtype of f's values.
 ///
 ///   integrate([](const at::Tensor& x) { return at::sin(10 * x.select(1, 0)); },
 ///             {.lower = {0}, .upper = {std::numbers::pi}, .counts = {100}, .rule = "trapezoid"});
 ///
-/// On the product of the rule's own nodes in every axis, or on samples. f is called once, with all N points.
-/// Differentiable in whatever f's values are. Throws std::invalid_argument where bounds or counts do not fit
-/// each other or are not finite, where f gives other than one value a point, or the rule is unknown.
+/// Uses the product of the rule's own nodes in every axis, evaluated in parts, or samples, evaluated at once.
+/// Memory: what f needs for `points_at_once` points; if f's values require gradients, its graph for all
+/// points. Differentiable like f's values. Throws std::invalid_argument if bounds or counts do not match or
+/// are not finite, if f does not return one value per point, if the rule is unknown, and for options that
+/// would be ignored: a seed for a rule without samples, replicas.
 at::Tensor integrate(const Integrand& f, const IntegrateOptions& options);
 
-/// Returns the same integral on a grid of [0,1]^d, stretched to the box; `options.counts` and `seed` are not
-/// read.
+/// Returns the same integral on a grid of [0,1]^d, scaled to the box; also evaluated in parts.
 ///
-/// Differentiable in the grid's parameters as well: through the points and through the weights.
+/// Also differentiable in the grid's parameters, through the points and the weights. Throws likewise, and if
+/// the options have counts or a seed, since the grid determines the points.
 at::Tensor integrate(const Integrand& f, const TensorGrid& grid, const IntegrateOptions& options);
 
-/// Returns ∫ f over the box and its standard error, each a scalar, or […] where f gives [N, …].
+/// Returns ∫ f over the box and its standard error, each a scalar, or […] if f returns [N, …].
 ///
-/// - monte-carlo: the mean over the samples, and their deviation over √count.
-/// - sobol, halton: the mean over `replicas` integrals, each by `counts` samples that are randomized anew (f
-/// is
-///   called once for each), and their deviation over √replicas.
-/// - bayesian: BayesianQuadrature::estimate on the product of the rule's own nodes, all at once.
-/// Differentiable in f's values. Throws as `integrate` does; for rules whose error nothing estimates; and
-/// where there are fewer than two samples or replicas.
+/// - monte-carlo: the mean over the samples, and their standard deviation over √count.
+/// - sobol, halton: the mean over `replicas` integrals with independently randomized samples (f is called once
+///   for each), and their standard deviation over √replicas.
+/// - bayesian: BayesianQuadrature::estimate on the product of the rule's own nodes.
+///
+/// Differentiable in f's values. Throws as `integrate` does, for rules without error estimate, and for fewer
+/// than two samples or replicas.
 IntegralEstimate integrate_with_error(const Integrand& f, const IntegrateOptions& options);
 
 /// Returns `count` points of the d-dimensional Sobol sequence (Joe and Kuo's direction numbers), [count, d]
 /// float64 in [0,1). Throws std::invalid_argument unless 1 ≤ count < 2^30 and 1 ≤ d ≤ 21201.
 at::Tensor sobol_points(int64_t count, int64_t dimensions);
-/// Returns them digitally shifted: each axis XORed with random bits by `seed`. Each point is then uniform in
-/// [0,1)^d, and every 2^k points still fall one into each of 2^k equal intervals of every axis.
+/// Returns them with a digital shift: each axis is XORed with random bits from `seed`. Each point is then
+/// uniform in [0,1)^d, and 2^k points still have one point in each of 2^k equal intervals of every axis.
 at::Tensor sobol_points(int64_t count, int64_t dimensions, uint64_t seed);
 
-/// Returns the first `count` points of the d-dimensional Halton sequence, from 0 on: coordinate k of point i
-/// has the digits of i in the k-th prime base, mirrored at the point. [count, d] float64 in [0,1). Throws
-/// std::invalid_argument unless 1 ≤ count < 2^30 and 1 ≤ d ≤ 1000.
+/// Returns the first `count` points of the d-dimensional Halton sequence, from 0: coordinate k of point i is
+/// the radical inverse of i in the k-th prime base. [count, d] float64 in [0,1). Throws std::invalid_argument
+/// unless 1 ≤ count < 2^30 and 1 ≤ d ≤ 1000.
 at::Tensor halton_points(int64_t count, int64_t dimensions);
-/// Returns them with each digit of each base permuted at random by `seed`, down to the last bits. Each point
-/// is then uniform in [0,1)^d, and every b^k points still fall one into each of b^k equal intervals of the
-/// axis of base b. Owen, "A randomized Halton algorithm in R", arXiv:1706.02808.
+/// Returns them with randomly permuted digits (by `seed`), to full precision. Each point is then uniform in
+/// [0,1)^d, and b^k points still have one point in each of b^k equal intervals of the axis with base b. Owen,
+/// "A randomized Halton algorithm in R", arXiv:1706.02808.
 at::Tensor halton_points(int64_t count, int64_t dimensions, uint64_t seed);
 
 }  // namespace inn

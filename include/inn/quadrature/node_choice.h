@@ -1,5 +1,5 @@
 #pragma once
-// Nodes chosen from candidates, one after the other, each the best beside those before it.
+// Greedy selection of nodes from candidates.
 
 #include <ATen/core/Tensor.h>
 
@@ -11,7 +11,7 @@
 namespace inn {
 
 struct ChosenNodes {
-  /// Their places among the candidates in the order of choice, [count] int64, all different.
+  /// Their indices among the candidates in the order of selection, [count] int64, distinct.
   at::Tensor indices;
   /// The nodes themselves, [count, d] float64.
   at::Tensor nodes;
@@ -24,11 +24,11 @@ struct ChosenNodes {
 ///
 /// With the residuals, given the nodes so far, of the kernel mean r and of the kernel's diagonal s, the
 /// variance falls by r_j²/s_j (and for an unknown constant mean as the formula of BayesianQuadrature says):
-/// one pass over the candidates a node, by an updated Cholesky factor, O(candidates · count) memory and times
-/// count the time. The variances never rise and are those of BayesianQuadrature on the same nodes.
-/// candidates: [c, d], or [c] where d is 1, float32 or float64 in [0,1]^d. No gradients. Throws
-/// std::invalid_argument for other candidates, unless 1 ≤ count ≤ c, and where fewer than `count` candidates
-/// can be told apart by the kernel.
+/// one pass over the candidates per node with an updated Cholesky factor; O(candidates · count) memory and
+/// O(candidates · count²) time. The variances never rise and are those of BayesianQuadrature on the same
+/// nodes. candidates: [c, d], or [c] where d is 1, float32 or float64 in [0,1]^d. No gradients. Throws
+/// std::invalid_argument for other candidates, unless 1 ≤ count ≤ c, and if the kernel distinguishes fewer
+/// than `count` candidates.
 ChosenNodes choose_bayesian_nodes(const ProductKernel& kernel, const at::Tensor& candidates, int64_t count,
                                   BayesianOptions options = {});
 
@@ -36,7 +36,7 @@ ChosenNodes choose_bayesian_nodes(const ProductKernel& kernel, const at::Tensor&
 /// error 1/t Σ f(x_i) − ∫f over functions of norm 1.
 ///
 /// For kernels with one value k(x, x) everywhere that is argmax_j z_j − Σ_i k(x_i, x_j)/(t + 1). No candidate
-/// is taken twice. The variances are those of the mean over the nodes, the squares of the worst errors.
+/// is selected twice. The variances are those of the mean over the nodes, the squares of the worst errors.
 /// Arguments, cost and errors as in `choose_bayesian_nodes`, but O(candidates) memory. Chen, Welling, Smola,
 /// "Super-samples from kernel herding", UAI 2010.
 ChosenNodes herd_nodes(const ProductKernel& kernel, const at::Tensor& candidates, int64_t count);

@@ -1,5 +1,5 @@
 #pragma once
-// Least squares on the data: what a resampled network's layers still can make good.
+// Refitting the layers of a resampled network to data.
 
 #include <cstdint>
 #include <functional>
@@ -16,68 +16,70 @@
 namespace inn {
 
 struct RefitOptions {
-  /// Ridges that are tried, as fractions of the mean squared feature; the best on held-out samples is taken.
+  /// Candidate ridge parameters, relative to the mean squared feature; the best on validation samples is
+  /// used.
   std::vector<double> ridges = {1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1};
-  /// Every so-manieth sample is held out while the ridge is chosen.
+  /// Every k-th sample is used for validation while the ridge is chosen.
   int64_t held_out_every = 5;
-  /// Of each sample at most so many positions of an image or a sequence are looked at, drawn by `seed`.
+  /// Maximum number of positions (of an image or a sequence) used per sample, drawn by `seed`.
   int64_t positions = 128;
   uint64_t seed = 0;
-  /// After a layer is fit that alone reads one whose outputs were cut: Gauss-Newton steps on both together,
-  /// each solved by so many conjugate gradient iterations on at most the first so many samples (fewer
-  /// where each has many positions). They make good what
-  /// the nonlinearity between the two hides from least squares. 0 steps: none.
+  /// After fitting a layer that is the only consumer of a layer whose outputs were cut: Gauss-Newton steps on
+  /// both jointly, each with this number of conjugate-gradient iterations on at most this number of samples
+  /// (fewer if each has many positions). They account for the nonlinearity between the two, which least
+  /// squares ignores. 0 steps: off.
   int64_t gauss_newton_steps = 2;
   int64_t gauss_newton_iterations = 4;
   int64_t gauss_newton_samples = 500;
-  /// Times that the network is gone through.
+  /// Number of sweeps over the network.
   int64_t sweeps = 1;
-  /// Bytes for activations that are held between layers, instead of computed again, in each of both networks.
+  /// Bytes for cached activations in each of the two networks; the rest is recomputed.
   int64_t memory = int64_t{256} << 20;
-  /// Only layers that read a group whose width changed; not those that only get changed inputs.
+  /// Refit only layers that consume a group whose width changed, not those whose inputs merely changed.
   bool only_readers = false;
-  /// Layers whose normal equations would have more features than this keep the weights that they have.
+  /// Layers with more features than this are not refit.
   int64_t most_features = 8192;
   /// Called after each layer.
   std::function<void(int64_t done, int64_t all, const std::string& layer)> progress = nullptr;
 };
 
-/// What became of one layer.
+/// Report about one layer.
 struct LayerFit {
-  std::string layer = {};   // the weight's name
-  std::string kept = {};    // why it keeps the weights that it has; "" where it was fit
-  std::string target = {};  // "its output", or "the sum that it ends in"
+  std::string layer = {};        // the weight's name
+  std::string skip_reason = {};  // why it was not refit; "" if it was
+  std::string target = {};       // "its output", or "the residual sum that it ends in"
   int64_t rows = 0, features = 0;
-  double ridge = 0;  // infinite: no fit was better on the samples held out
-  /// Squared errors as fractions of the target's variation: on all samples, and on those held out.
+  double ridge = 0;  // infinite: no fit was better on the validation samples
+  /// Squared errors relative to the target's variation: on all samples, and on the validation samples.
   double error_before = 0, error_after = 0, held_out_before = 0, held_out_after = 0;
-  /// The factor by which Gauss-Newton steps lowered the error of its block on samples held out; 1: none did.
+  /// The factor by which Gauss-Newton steps changed the error of its block on validation samples; 1: no
+  /// improvement.
   double block_gain = 1;
   double seconds = 0;
 };
 
-/// Refits the weights of `resampled`, which `maps` gave of `source`, so that each layer gives what it gave in
-/// the source network, from the inputs that it now gets (MATH: "Data-aware quadrature"). Returns what became
-/// of each layer that a map or a changed input touches, in network order.
+/// Refits the weights of `resampled`, made from `source` by `maps`, such that each layer reproduces its
+/// outputs in the source network from its current inputs (docs/math.md, "Data-aware quadrature"). Returns a
+/// report for each layer that is affected by a map or a changed input, in network order.
 ///
 /// Layers are linear maps and convolutions of any kind; the targets are the source's outputs under the map of
-/// the layer's own output axis. Where a layer ends a residual branch, its target is the source's sum less the
-/// other summand as it now is. A bias is refit too; a layer without one that is followed by a batch norm has
-/// that norm's running mean for it. Each fit starts from the weights that are there: an unlimited ridge
-/// would leave them as they are. Labels are not used. Memory is as the options say, plus normal equations of
-/// one layer, whatever the count of samples.
+/// the layer's own output axis. If a layer ends a residual branch, its target is the source's sum minus the
+/// current other summand. Biases are refit too; for a layer without bias that is followed by batch norm, the
+/// running mean is refit instead. Each fit is regularized towards the current weights. Labels are not used.
+/// Memory is bounded by the options plus the normal equations of one layer, independent of the number of
+/// samples.
 ///
-/// Throws std::invalid_argument where the calibration gives no batch, and std::runtime_error naming the layer
-/// whose activations are not finite.
+/// Throws std::invalid_argument if the calibration has no batch, and std::runtime_error naming a layer with
+/// non-finite activations.
 std::vector<LayerFit> refit(Network& resampled, const AnalysedNetwork& source,
                             const std::map<GroupId, GroupMaps>& maps, const Calibration& calibration,
                             const RefitOptions& options = {});
 
 struct TogetherOptions {
   int64_t steps = 2;
-  int64_t iterations = 8;  // of conjugate gradients in each
+  int64_t iterations = 8;  // conjugate-gradient iterations per step
   int64_t samples = 1000;  // at most
-  /// Every so-manieth sample is held out to say how far a step goes.
+  /// Every k-th sample is used for validation, which determines the step length.
   int64_t held_out_every = 5;
   uint64_t seed = 0;
   int64_t memory = int64_t{256} << 20;  // as in RefitOptions
@@ -85,10 +87,9 @@ struct TogetherOptions {
   std::function<void(int64_t done, int64_t all, const std::string& step)> progress = nullptr;
 };
 
-/// Gauss-Newton steps on all layers of `resampled` at once, which `refit` has gone through, towards the
-/// source's outputs and the outputs of its blocks. Each iteration runs the network three times forward and
-/// once back, on all the samples. Returns the factor by which the error fell on the samples held out; 1 where
-/// no step helped.
+/// Joint Gauss-Newton steps on all layers of `resampled` after `refit`, towards the source's outputs and
+/// block outputs. Each iteration runs the network three times forward and once backward on all samples.
+/// Returns the factor by which the error on validation samples changed; 1 if no step helped.
 double refit_together(Network& resampled, const AnalysedNetwork& source,
                       const std::map<GroupId, GroupMaps>& maps, const Calibration& calibration,
                       const TogetherOptions& options = {});

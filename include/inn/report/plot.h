@@ -25,11 +25,11 @@ struct PlotOptions {
 
 /// Draws one line for each series, with a legend, and writes the plot to `path`, which ends in .svg or .png.
 ///
-/// Text stands as it is given: nothing in it is read as a command or as markup. The file is written
-/// atomically. Throws std::invalid_argument where there is no series, x and y differ in length or are empty,
-/// a value is not finite, an x is not positive on a logarithmic scale, the size is not in [100, 10000], or
-/// the path ends otherwise; std::runtime_error where gnuplot is missing (Debian: gnuplot-nox) or fails, or
-/// the file can't be written.
+/// Text is shown literally: nothing in it is interpreted as a command or as markup. The file is written
+/// atomically. Throws std::invalid_argument if there is no series, if x and y differ in length or are empty,
+/// if a value is not finite, if an x is not positive on a logarithmic scale, if the size is not in [100,
+/// 10000], or for other file extensions; std::runtime_error if gnuplot is missing (Debian: gnuplot-nox) or
+/// fails, or if the file cannot be written.
 void plot_lines(const std::filesystem::path& path, const std::vector<Series>& series,
                 const PlotOptions& options);
 

@@ -13,10 +13,10 @@ namespace inn {
 /// right.
 class Table {
  public:
-  /// Throws std::invalid_argument for no columns.
+  /// Throws std::invalid_argument if there are no columns.
   explicit Table(std::vector<std::string> header);
 
-  /// Throws std::invalid_argument unless there is one cell for each column.
+  /// Throws std::invalid_argument unless there is one cell per column.
   void add_row(std::vector<std::string> cells);
 
   int64_t rows() const { return static_cast<int64_t>(rows_.size()); }

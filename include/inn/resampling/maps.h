@@ -1,5 +1,5 @@
 #pragma once
-// Another width: a pair of linear maps for each group.
+// Resampling: a pair of linear maps for each group.
 
 #include <map>
 #include <string>
@@ -14,12 +14,12 @@
 
 namespace inn {
 
-/// What gives a group of width n the width m: producing axes become produce·W, consuming axes W·consumeᵀ.
-/// Both m×n.
+/// The maps that resample a group from width n to m: producing axes become produce·W, consuming axes
+/// W·consumeᵀ. Both m×n.
 struct GroupMaps {
   AxisMap produce, consume;
-  /// Maps of whole axes, by state tensor and axis, instead of what the groups in them give: where each head
-  /// has maps of its own.
+  /// Maps of whole axes, by state tensor and axis, which replace those of the groups in them: used if each
+  /// head has its own maps.
   std::map<std::pair<size_t, int64_t>, AxisMap> whole = {};
 };
 
@@ -29,39 +29,38 @@ struct GroupMaps {
 GroupMaps interpolation_maps(int64_t source_width, const at::Tensor& points,
                              const InterpolationKernel& kernel, const Quadrature& quadrature);
 
-/// Selection of channels `indices` (in that order): pruning, and permutation where all are there.
+/// Selection of channels `indices` (in that order): pruning, or a permutation if all are selected.
 GroupMaps selection_maps(int64_t source_width, const std::vector<int64_t>& indices);
-/// Selection of the first `width` channels: where only the width matters.
+/// Selection of the first `width` channels, if only the width matters.
 GroupMaps first_channels(int64_t source_width, int64_t width);
 
-/// `after` applied to what `before` gives: produce and consume composed alike, maps of whole axes left out.
-GroupMaps compose(const GroupMaps& after, const GroupMaps& before);
+/// Returns `after` composed with `before`, for produce and consume; maps of whole axes are omitted.
+GroupMaps compose_maps(const GroupMaps& after, const GroupMaps& before);
 
-/// Returns the map of axis `axis` of state tensor `state` as a whole: its own where a group gives one, else
-/// that of all the groups that stand in it, each by its role there.
+/// Returns the map of the whole axis `axis` of state tensor `state`: its own if a group has one, else that of
+/// all groups in it, each by its role.
 AxisMap axis_map(const Groups& groups, size_t state, int64_t axis, const std::map<GroupId, GroupMaps>& maps);
 
 /// Returns state tensor `state` with the maps of its groups applied along its axes, smallest result first.
-/// Groups without an entry keep their channels. A running variance is kept between the least and greatest of
-/// its source. Differentiable.
+/// Groups without an entry keep their channels. A running variance is clamped to the range of its source.
+/// Differentiable.
 at::Tensor apply_maps(const Groups& groups, size_t state, const at::Tensor& tensor,
                       const std::map<GroupId, GroupMaps>& maps);
 
-/// Returns the state with the maps applied: apply_maps for the tensors that have a mapped group, the others
+/// Returns the state with the maps applied: apply_maps for tensors with a mapped group, the other tensors
 /// themselves.
 std::vector<at::Tensor> apply_maps(const Groups& groups, const Network& network,
                                    const std::map<GroupId, GroupMaps>& maps);
 
-/// Returns the widths that the maps lead to.
+/// Returns the widths after the maps.
 std::map<GroupId, int64_t> widths_of(const std::map<GroupId, GroupMaps>& maps);
 
-/// Returns the values of the network's size symbols where groups have these widths, for
-/// Network::ForwardOptions.
+/// Returns the values of the network's size symbols for these widths, for Network::ForwardOptions.
 std::vector<int64_t> symbol_values(const Groups& groups, const Network& network,
                                    const std::map<GroupId, int64_t>& widths);
 
-/// Returns the network with the maps applied: new state, sizes that follow, a plain network. The source is
-/// untouched. Throws std::invalid_argument where a group is pinned or a map does not start at its width.
+/// Returns the ordinary network with the maps applied: new state and sizes. The source is not changed. Throws
+/// std::invalid_argument if a group is pinned or a map does not start at its width.
 Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMaps>& maps);
 
 }  // namespace inn

@@ -1,5 +1,5 @@
 #pragma once
-// The slices of tensors that belong to single channels.
+// Slices of tensors by channel, and smooth orders.
 
 #include <ATen/core/Tensor.h>
 
@@ -12,20 +12,22 @@
 
 namespace inn {
 
-/// Returns what tensor `member.tensor` holds of each channel: [width, everything else]. A copy, no gradient.
+/// Returns the slices of tensor `member.tensor` by channel: [width, everything else]. A copy without
+/// gradient.
 at::Tensor member_rows(const Network& network, const Member& member, int64_t width);
 
-/// Returns the same of `tensor`, which stands for the member's tensor (its gradient, say). Differentiable; a
-/// view where it can be.
+/// Returns the same for `tensor`, in place of the member's tensor (e.g. its gradient). Differentiable; a view
+/// if possible.
 at::Tensor member_rows(const at::Tensor& tensor, const Member& member, int64_t width);
 
 /// Returns a permutation of the group's channels that makes its tensors smooth, π: new channel k is old
-/// channel π_k (MATH: "Ordering"). Deterministic by seed. The choice for one group does not depend on the
-/// order of the others, since permuting another axis of a tensor changes no distance between its slices.
+/// channel π_k (docs/math.md, "Channel order"). Deterministic for a seed. The result for one group does not
+/// depend on the order of others, because permuting another axis of a tensor does not change the distances
+/// between its slices.
 std::vector<int64_t> smooth_order(const AnalysedNetwork& source, GroupId group, uint64_t seed);
 
-/// Returns smooth_order of each group, as maps that permute its channels. Several groups are ordered at once,
-/// one a thread, the widest first.
+/// Returns smooth_order of each group, as maps that permute its channels. Groups are ordered in parallel, one
+/// per thread, the widest first.
 std::map<GroupId, GroupMaps> smooth_orders(const AnalysedNetwork& source, std::vector<GroupId> groups,
                                            uint64_t seed);
 

@@ -1,5 +1,5 @@
 #pragma once
-// How alike two networks are on data without labels.
+// Agreement of two networks on unlabelled data.
 
 #include <cstdint>
 
@@ -12,16 +12,15 @@ namespace inn {
 
 struct Agreement {
   double agreement = 0;  // agreeing/count
-  int64_t agreeing =
-      0;              // where both networks have their largest output at the same place, the first of equals
-  int64_t count = 0;  // samples; positions where outputs are given for each of several
-  double error = 0;   // Σ (a − b)²/Σ (b − b̄)², b the outputs of the reference
+  int64_t agreeing = 0;  // number of samples for which both networks have the same argmax
+  int64_t count = 0;     // samples, or positions for outputs per position
+  double error = 0;      // Σ (a − b)²/Σ (b − b̄)², b the outputs of the reference
 };
 
-/// Returns how far `network` gives what `reference` gives on `data`, both in evaluation mode and on the
-/// device and in the dtype of the reference's state. Outputs are compared along axis 1 where they have four
-/// axes or more ([N, C, H, W]), else along the last ([N, C], [N, positions, C]). Labels are not read. Throws
-/// std::invalid_argument where there is no data and where outputs have fewer than two axes or unlike sizes.
+/// Compares the outputs of `network` with those of `reference` on `data`, both in evaluation mode on the
+/// device and in the dtype of the reference's state. Classes are along axis 1 for outputs with four or more
+/// axes ([N, C, H, W]), else along the last ([N, C], [N, positions, C]). Labels are ignored. Throws
+/// std::invalid_argument if there is no data, or if outputs have fewer than two axes or different sizes.
 Agreement agreement(const Network& network, const Network& reference, const Dataset& data,
                     const Normalization& normalization, const EvalOptions& options = {});
 

@@ -10,7 +10,7 @@
 
 namespace inn {
 
-/// Samples, and how they are prepared for a network. The data set and the normalization must outlive it.
+/// Samples and their preprocessing. The data set and the normalization must outlive it.
 struct CalibrationData {
   const Dataset& samples;
   const Normalization& normalization;
@@ -18,8 +18,8 @@ struct CalibrationData {
   Augmentation augmentation = {};  // of images: as in training
 };
 
-/// Returns the samples in batches as `network` takes them, with the mean cross entropy of each sample as its
-/// loss. Where `needs` are gradients, throws std::invalid_argument if the samples have no class labels.
+/// Returns the samples in batches for `network`, with the mean cross entropy of each sample as loss. If
+/// `needs` are gradients, throws std::invalid_argument if the samples have no class labels.
 Calibration calibration_of(const CalibrationData& data, const Network& network, Measured needs);
 
 }  // namespace inn

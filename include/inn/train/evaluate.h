@@ -1,5 +1,5 @@
 #pragma once
-// How good a network is on a data set, at one width or at several.
+// Evaluation of a network on a data set, at one or several widths.
 
 #include <cstdint>
 #include <functional>
@@ -15,46 +15,45 @@
 
 namespace inn {
 
-/// What is told of floating targets beside the loss.
+/// Metrics for floating-point targets besides the loss.
 struct Regression {
-  double absolute;  // the mean absolute error
-  double psnr;  // the mean over samples of −10·log₁₀ of their mean square error, at most 100: dB, where
-                // targets span [0, 1]
+  double absolute;  // mean absolute error
+  /// Mean over samples of −10·log₁₀ of the mean squared error, at most 100; in dB for targets in [0, 1].
+  double psnr;
 };
 
 struct EvalResult {
   double accuracy = 0;  // correct/count
-  int64_t correct = 0;  // labels that have the largest output, the first one of equals
-  int64_t count = 0;    // of labels: one a sample, or one a position
-  double loss = 0;      // the mean cross entropy of them; its exponential is the perplexity
-  /// Of floating targets alone: accuracy and correct are 0 then, count is of samples, the loss is the mean
-  /// square error.
+  int64_t correct = 0;  // number of correct predictions (argmax)
+  int64_t count = 0;    // number of labels: one per sample or per position
+  double loss = 0;      // mean cross entropy; its exponential is the perplexity
+  /// Only for floating-point targets: accuracy and correct are then 0, count is the number of samples, and
+  /// the loss is the mean squared error.
   std::optional<Regression> regression = {};
 };
 
 struct EvalOptions {
   int64_t batch_size = 256;
-  bool progress = false;  // a bar on stderr, where that is a terminal
+  bool progress = false;  // a progress bar on stderr if it is a terminal
 };
 
-/// Returns how good the network is on `data`, in evaluation mode, without gradients, on the device and in the
-/// dtype of its state. Of labels [N] the network gives [N, classes], of labels [N, T] it gives [N, T,
-/// classes], of floating targets outputs of their size. Throws std::invalid_argument where the data has no
-/// labels or more classes than the network gives.
+/// Evaluates the network on `data`, in evaluation mode, without gradients, on the device and in the dtype of
+/// its state. For labels [N] the outputs are [N, classes], for labels [N, T] they are [N, T, classes], and
+/// for floating-point targets they have the targets' size. Throws std::invalid_argument if the data has no
+/// labels, or more classes than the outputs.
 EvalResult evaluate(const Network& network, const Dataset& data, const Normalization& normalization,
                     const EvalOptions& options = {});
 
-/// Returns the same of a module, an integral model at its present widths. Its mode is put back as it was.
+/// The same for a module, e.g. an integral model at its current widths. Its training mode is restored.
 EvalResult evaluate(NetworkModuleImpl& model, const Dataset& data, const Normalization& normalization,
                     const EvalOptions& options = {});
 
 struct WidthOptions {
   EvalOptions eval = {};
-  /// Samples, without labels, on which batch norm's statistics are measured anew at every width; none: as
-  /// sampled.
+  /// Unlabelled samples for recalibrating batch norm at every width; none: statistics are sampled from those
+  /// of the source width.
   std::optional<Dataset> calibration = {};
-  /// Of the calibration's images: as in training, since a network is made for the statistics that it saw
-  /// there.
+  /// Augmentation of the calibration images, as in training.
   Augmentation augmentation = {};
 };
 
@@ -63,15 +62,15 @@ struct WidthResult {
   EvalResult result;
 };
 
-/// Returns the result of the discretized model at each fraction of its groups' source widths. The model is
-/// not changed. Throws std::invalid_argument as evaluate does, and for a fraction that the model can't take.
+/// Evaluates the discretized model at each fraction of its groups' source widths. The model is not changed.
+/// Throws std::invalid_argument as evaluate does, and for invalid fractions.
 std::vector<WidthResult> evaluate_widths(const IntegralModelImpl& model, const Dataset& data,
                                          const Normalization& normalization,
                                          std::span<const double> fractions, const WidthOptions& options = {});
 
-/// Returns a metric of models for TrainOptions: that of the fraction at which it is lowest, each the accuracy
-/// on `held_out`, or of floating targets minus the loss. A plain network has one width, and no fractions are
-/// read. Throws as evaluate_widths does, when it is called.
+/// Returns a metric for TrainOptions: the minimum over the fractions of the accuracy on `held_out` (for
+/// floating-point targets, of minus the loss). For an ordinary network fractions are ignored. When called,
+/// throws as evaluate_widths does.
 std::function<double(NetworkModuleImpl&)> worst_width(Dataset held_out, Normalization normalization,
                                                       std::vector<double> fractions,
                                                       WidthOptions options = {});

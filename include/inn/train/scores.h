@@ -1,5 +1,5 @@
 #pragma once
-// What training and evaluation share: where a model's tensors live, and that its outputs fit the labels.
+// Shared by training and evaluation: placement of inputs, and matching of outputs with labels.
 
 #include <ATen/core/Tensor.h>
 
@@ -8,28 +8,28 @@
 
 namespace inn {
 
-/// Device and dtype of a network's inputs: those of its first floating state tensor, else the CPU and
+/// Device and dtype for a network's inputs: those of its first floating-point state tensor, else CPU and
 /// float32.
 at::TensorOptions input_options(const Network& network);
 
-/// Returns inputs where `place` says, in its dtype where they are floating point: tokens stay integers.
+/// Moves inputs to the device of `place`, and floating-point inputs to its dtype.
 at::Tensor to_input_options(const at::Tensor& inputs, const at::TensorOptions& place);
 
-/// Returns one more than the largest label; 0 for targets of a regression. Throws std::invalid_argument where
-/// `data` has no samples or no labels.
+/// Returns one more than the largest label; 0 for regression targets. Throws std::invalid_argument if `data`
+/// has no samples or no labels.
 int64_t count_classes(const Dataset& data, const char* who);
 
-/// Rows of scores, each with its label; or the outputs of a regression with their targets, of one size.
+/// Rows of scores with labels; or regression outputs with targets of the same size.
 struct Scores {
   at::Tensor outputs, labels;  // [rows, classes], [rows]
 
-  /// Returns how many rows have their largest number at the label, as a tensor of no axis; 0 of a regression.
+  /// Returns the number of rows whose argmax is the label, as a scalar (0-d) tensor; 0 for a regression.
   at::Tensor count_correct() const;
 };
 
-/// Returns the outputs [B, C] of labels [B], or those [B, T, C] of labels [B, T] as B·T rows; of floating
-/// targets the outputs, which must be of their size (targets [B] fit outputs [B, 1] too). Throws
-/// std::invalid_argument for other shapes, and where C is below `classes`.
+/// Returns outputs [B, C] with labels [B], or outputs [B, T, C] with labels [B, T] as B·T rows; for
+/// floating-point targets the outputs, which must have their size (targets [B] also match outputs [B, 1]).
+/// Throws std::invalid_argument for other shapes, and if C is below `classes`.
 Scores scores_of(const at::Tensor& outputs, const at::Tensor& labels, int64_t classes);
 
 }  // namespace inn

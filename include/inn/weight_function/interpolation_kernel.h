@@ -1,5 +1,5 @@
 #pragma once
-// Interpolation kernels: how control points become a function on [0,1].
+// Interpolation kernels: functions on [0,1] from control points.
 
 #include <ATen/core/Tensor.h>
 
@@ -13,23 +13,22 @@
 
 namespace inn {
 
-/// An entry of the table of interpolation kernels. n control points c stand at i/(n−1), one alone everywhere;
-/// the function of every kernel is linear in them and takes the value c_i at control point i.
+/// An entry of the table of interpolation kernels. The n control points c are at i/(n−1) (a single one is
+/// constant); the function is linear in them and interpolates them.
 struct InterpolationKernel {
   std::string name;
   std::string summary;
-  /// How many control points a value depends on; 0 where on all of them.
+  /// Number of control points that a value depends on; 0: all.
   int64_t taps = 0;
-  /// The greatest degree of the polynomials that it gives back exactly, from enough control points.
+  /// Maximum degree of polynomials that it reproduces exactly, given enough control points.
   int64_t degree = 0;
-  /// How many times the function is continuously differentiable; −1 where it jumps.
+  /// How many times the function is continuously differentiable; −1: discontinuous.
   int64_t smoothness = 0;
-  /// The fewest control points that the kernel itself takes; below that the next simpler one stands in
-  /// (`simpler`).
+  /// Minimum number of control points; with fewer, the next simpler kernel is used (`simpler`).
   int64_t fewest_points = 1;
   std::string simpler;
 
-  /// Where the points lie among the control points: all [m], on the CPU.
+  /// Positions of the points relative to the control points: all [m], on the CPU.
   struct Place {
     at::Tensor cell;    // int64: the control point to the left, in [0, n−2]
     at::Tensor offset;  // float64: in [0, 1] from there, exactly 0 or 1 at a control point; differentiable
@@ -43,16 +42,16 @@ std::span<const InterpolationKernel> interpolation_kernels();
 /// Returns the names in the table, in its order.
 std::vector<std::string> kernel_names();
 
-/// Returns the kernel of that name. Throws std::invalid_argument with the nearest names where there is none.
+/// Returns the kernel with that name. Throws std::invalid_argument with the nearest names.
 const InterpolationKernel& find_kernel(std::string_view name);
 
-/// Returns the m×n map that samples the function held by n control points at `points`.
+/// Returns the m×n map that samples the function with n control points at `points`.
 ///
 /// (map · c)_j = Σ_i φ_i(points_j) c_i, exact for polynomials up to `kernel.degree`; a row sums to 1. With
-/// fewer control points than the kernel needs the degree is n−1. A point within 1e-12 of a control point
-/// (2.5e-7 where `points` is float32) counts as that control point, whose value it gets exactly; where all do
-/// and none requires a gradient, the map is a selection, and so the identity on the grid of the control
-/// points. points: [m] in [0,1], float32 or float64, in any order. The map is float64, on the CPU;
+/// fewer control points than the kernel requires the degree is n−1. A point within 1e-12 of a control point
+/// (2.5e-7 where `points` is float32) is treated as that control point, with exactly its value; if this holds
+/// for all points and none requires a gradient, the map is a selection, and the identity on the grid of the
+/// control points. points: [m] in [0,1], float32 or float64, in any order. The map is float64, on the CPU;
 /// differentiable in `points`. Throws std::invalid_argument if a point is outside [0,1], points is not a
 /// non-empty vector, or n < 1. Cubic: Keys, "Cubic convolution interpolation for digital image processing",
 /// IEEE TASSP 1981, eq. 15 and 19-25.

@@ -6,15 +6,13 @@
 #include "inn/report/table.h"
 #include "inn/resampling/equal_channels.h"
 #include "inn/resampling/verify.h"
-#include "options/general.h"
-#include "options/model_source.h"
+#include "options/run_context.h"
 
 namespace inn::cli {
 namespace {
 
 struct Options {
-  GeneralOptions general;
-  ModelOptions model;
+  RunContext context;
   bool own_weights = false;
 };
 
@@ -50,8 +48,8 @@ Json verification_json(const std::vector<Checked>& checked, bool ok) {
 }
 
 void print_table(const std::vector<Checked>& checked) {
-  Table table({"group", "width", "permuted: error", "producers alone", "widths run", "equal channels: error",
-               "result"});
+  Table table(
+      {"group", "width", "permutation error", "producers only", "widths", "equal channels error", "result"});
   for (const auto& entry : checked) {
     const auto& verification = entry.groups;
     std::string widths;
@@ -66,8 +64,8 @@ void print_table(const std::vector<Checked>& checked) {
 }
 
 int run(const Options& options) {
-  start(options.general);
-  const auto source = read_model(options.model, options.general.seed).source();
+  options.context.start();
+  const auto source = options.context.open().source();
   std::optional<Progress> bar;
   std::vector<Checked> checked;
   {
@@ -76,7 +74,7 @@ int run(const Options& options) {
       if (done > 0) bar->advance();
     };
     const VerifyOptions how{
-        .redraw = !options.own_weights, .seed = options.general.seed, .progress = advance};
+        .redraw = !options.own_weights, .seed = options.context.general.seed, .progress = advance};
     auto groups = verify_groups(source, how);
     if (bar) bar->advance();
     auto channels = verify_equal_channels(source, how);
@@ -86,7 +84,7 @@ int run(const Options& options) {
   }
   const bool ok =
       std::all_of(checked.begin(), checked.end(), [](const Checked& entry) { return entry.ok(); });
-  if (options.general.json) {
+  if (options.context.general.json) {
     print(verification_json(checked, ok));
   } else {
     print_table(checked);
@@ -99,18 +97,17 @@ int run(const Options& options) {
 Command check_command() {
   return {.name = "check",
           .summary =
-              "Proves the groups: permutes each one's channels, changes its width, runs; with equal channels "
-              "no width "
-              "may change the outputs",
+              "Verifies the groups: permutes channels, changes widths and runs the network; with equal "
+              "channels no width may change the outputs",
           .examples =
               "  inn check resnet20.pt2\n"
               "  inn check zoo:resnet20 --json",
           .declare = [](CLI::App& app) -> std::function<int()> {
             auto options = std::make_shared<Options>();
-            add_model_options(app, options->model);
+            options->context.add_model(app);
             app.add_flag("--own-weights", options->own_weights,
-                         "Keep the model's weights; else they are drawn anew, so that no branch is dead");
-            add_general_options(app, options->general);
+                         "Use the model's own weights; by default random weights, so that no branch is dead");
+            options->context.add_options(app, {});
             return [options] { return run(*options); };
           }};
 }

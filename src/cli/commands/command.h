@@ -1,5 +1,5 @@
 #pragma once
-// What a command of the program is.
+// The commands of the program.
 
 #include <functional>
 #include <string>
@@ -16,7 +16,8 @@ struct Command {
   std::string name;      // "groups"
   std::string summary;   // one line
   std::string examples;  // lines that --help shows
-  /// Declares its options on the parser; returns what runs once they have been read and gives the exit code.
+  /// Declares its options on the parser and returns the function to run after parsing, which returns the exit
+  /// code.
   std::function<std::function<int()>(CLI::App&)> declare;
 };
 

@@ -9,11 +9,10 @@
 #include "inn/methods/comparison.h"
 #include "options/conversion.h"
 #include "options/evaluation.h"
-#include "options/general.h"
 #include "options/limits.h"
-#include "options/normalized_model.h"
 #include "options/pruning.h"
 #include "options/refit.h"
+#include "options/run_context.h"
 #include "options/usage_error.h"
 #include "options/width_budget.h"
 #include "options/width_choice.h"
@@ -24,14 +23,11 @@ namespace inn::cli {
 namespace {
 
 struct Options {
-  GeneralOptions general;
-  ModelOptions model;
+  RunContext context;
   ComparisonOptions comparison;
   WidthChoice widths;
   ConversionOptions conversion;
   EvaluationOptions evaluation;
-  ImageOptions images;
-  NormalizationOptions normalization;
   PruningOptions pruning;
   std::string calibration;
   bool no_chosen = false;
@@ -63,16 +59,16 @@ ComparisonOptions comparison_of(const Options& options) {
   comparison.widths.scope = scope_of(options.pruning);
   comparison.chosen = !options.no_chosen;
   comparison.batch_size = options.evaluation.batch_size;
-  comparison.how = {.conversion = convert_options(options.conversion, options.general.seed),
+  comparison.how = {.conversion = convert_options(options.conversion, options.context.general.seed),
                     .scoring = importance_options(options.pruning),
-                    .seed = options.general.seed,
+                    .seed = options.context.general.seed,
                     .together = options.comparison.how.together};
   return comparison;
 }
 
 void write_all(const Comparison& comparison, const Options& options) {
   write_atomically(options.output / "compare.json", comparison_json(comparison).dump(1) + '\n');
-  const auto title = std::filesystem::path(options.model.source).filename().string();
+  const auto title = std::filesystem::path(options.context.model.source).filename().string();
   for (const char* file : {"compare.svg", "compare.png"})
     plot_comparison(comparison, title, options.output / file);
 }
@@ -81,18 +77,18 @@ void write_all(const Comparison& comparison, const Options& options) {
 Dataset read_all_calibration(const Options& options) {
   const auto& samples = options.comparison.samples;
   const bool all = std::find(samples.begin(), samples.end(), 0) != samples.end();
-  const Dataset data = open_data(options.calibration, Split::any, options.images);
+  const Dataset data = open_data(options.calibration, Split::any, options.context.images);
   return all ? data : data.first(std::min(*std::max_element(samples.begin(), samples.end()), data.size()));
 }
 
 int run(const Options& options) {
-  const auto device = start(options.general);
+  const auto device = options.context.start();
   check_options(options);
   const ComparisonOptions compared = comparison_of(options);
-  const SkippedReport skipped(options.images);
+  const SkippedReport skipped(options.context.images);
   Dataset calibration = read_all_calibration(options);
-  Dataset evaluated = read_evaluated(options.evaluation, options.images);
-  const auto opened = open_normalized(options.model, options.normalization, options.general.seed, &evaluated);
+  Dataset evaluated = read_evaluated(options.evaluation, options.context.images);
+  const auto opened = options.context.open_for(&evaluated);
   const Network network = opened.model.source().network;
   fit_calibration(calibration, network);
   fit_images(evaluated, network);
@@ -102,43 +98,46 @@ int run(const Options& options) {
   const Comparison comparison =
       compare(opened.model, compared, {calibration, evaluated, opened.normalization, device},
               step_bar("compare", ""));
-  if (options.general.json) {
+  if (options.context.general.json) {
     Json document = comparison_json(comparison);
-    add_skipped(document, options.images);
+    add_skipped(document, options.context.images);
     print(document);
   } else {
     print_comparison(comparison);
   }
   std::cout.flush();
   if (!options.output.empty()) write_all(comparison, options);
-  require<std::runtime_error>(comparison.interrupted() == 0, "cli", "Interrupted: {} networks were not made.",
+  require<std::runtime_error>(comparison.interrupted() == 0, "cli",
+                              "Interrupted: {} networks are missing from the comparison.",
                               comparison.interrupted());
   return 0;
 }
 
 void add_comparison_options(CLI::App& app, Options& options) {
   ComparisonOptions& comparison = options.comparison;
-  app.add_option("--keep", comparison.keep, "The fractions that the chosen groups keep, as 0.7,0.5,0.3")
+  app.add_option("--keep", comparison.keep,
+                 "Fractions of channels to keep in the chosen groups, e.g. 0.7,0.5,0.3")
       ->delimiter(',')
       ->required()
       ->type_name("F,F,…");
   add_fraction_options(app, options.widths);
-  app.add_option("--methods", comparison.methods, "What is compared, of the methods of 'inn resample'")
+  app.add_option("--methods", comparison.methods, "Methods to compare, as in 'inn resample'")
       ->delimiter(',')
       ->capture_default_str()
       ->type_name("NAME,NAME,…");
   app.add_flag("--no-chosen", options.no_chosen,
-               "Leave out the quadrature at widths chosen for as many multiply-adds");
+               "Leave out quadrature at widths chosen for the same multiply-adds");
   add_recheck_option(app, comparison.rechecks);
   add_together_option(app, comparison.how.together);
   add_calibration_option(app, options.calibration)->required();
-  app.add_option("--samples", comparison.samples, "How many of them, or several numbers to compare; 0: all")
+  app.add_option("--samples", comparison.samples,
+                 "Number of calibration samples, or several numbers to compare; 0: all")
       ->delimiter(',')
       ->capture_default_str()
       ->check(at_least(0))
       ->type_name("N,N,…");
   app.add_option("-o,--output", options.output,
-                 "Write compare.json and the plots compare.svg and compare.png into this folder")
+                 "Folder for compare.json and the plots compare.svg and compare.png")
       ->type_name("FOLDER");
 }
 
@@ -147,7 +146,7 @@ void add_comparison_options(CLI::App& app, Options& options) {
 Command compare_command() {
   return {
       .name = "compare",
-      .summary = "Accuracy of every method at every width, with and without refitting layers",
+      .summary = "Compares the accuracy of all methods at several widths, with and without refits",
       .examples =
           "  inn compare resnet20.pt2 --calibration images/ --data cifar-10/ --keep 0.7,0.5,0.3\n"
           "  inn compare resnet20.pt2 --calibration images/ --data cifar-10/ --keep 0.5 --groups "
@@ -158,15 +157,12 @@ Command compare_command() {
           "--samples 32,128,512 -o samples/",
       .declare = [](CLI::App& app) -> std::function<int()> {
         auto options = std::make_shared<Options>();
-        add_model_options(app, options->model);
+        options->context.add_model(app);
         add_comparison_options(app, *options);
         add_evaluation_options(app, options->evaluation);
-        add_image_options(app, options->images);
         add_pruning_options(app, options->pruning);
         add_kernel_options(app, options->conversion);
-        add_normalization_options(app, options->normalization);
-        add_general_options(app, options->general);
-        add_device_option(app, options->general);
+        options->context.add_options(app, {.data = true, .device = true});
         return [options] { return run(*options); };
       }};
 }

@@ -6,9 +6,7 @@
 #include "inn/methods/convert_on.h"
 #include "inn/report/table.h"
 #include "options/conversion.h"
-#include "options/general.h"
-#include "options/image_source.h"
-#include "options/normalized_model.h"
+#include "options/run_context.h"
 #include "options/usage_error.h"
 #include "output.h"
 
@@ -16,12 +14,9 @@ namespace inn::cli {
 namespace {
 
 struct Options {
-  GeneralOptions general;
-  ModelOptions model;
+  RunContext context;
   ConversionOptions conversion;
   CalibrationOptions calibration;
-  ImageOptions images;
-  NormalizationOptions normalization;
   std::filesystem::path output;
 };
 
@@ -44,22 +39,22 @@ void print_table(const IntegralModelImpl& model, const std::vector<std::string>&
     table.add_row({group.name(), std::to_string(group.source_width()), group.kernel(), group.quadrature()});
   for (const auto& note : notes) std::cout << note << '\n';
   std::cout << table
-            << fmt::format("Wrote {}: an integral model of {} continuous groups.\n", output.string(),
+            << fmt::format("Wrote {}: an integral model with {} continuous groups.\n", output.string(),
                            model.groups().size());
 }
 
 int run(const Options& options) {
-  start(options.general);
+  options.context.start();
   check_integral_output(options.output);
-  const auto conversion = convert_options(options.conversion, options.general.seed);
+  const auto conversion = convert_options(options.conversion, options.context.general.seed);
   check_order(conversion, !options.calibration.data.empty());
   require<UsageError>(options.calibration.data.empty() || conversion.order == "nodes", "cli",
-                      "--calibration is for --order nodes; '{}' is not measured.", conversion.order);
-  const SkippedReport skipped(options.images);
-  auto calibration = read_calibration(options.calibration, options.images);
-  const auto [source, normalization] = open_normalized(
-      options.model, options.normalization, options.general.seed, calibration ? &*calibration : nullptr);
-  require(!source.is_integral(), "cli", "Model '{}': it is an integral model already.", options.model.source);
+                      "--calibration requires --order nodes but got '{}'.", conversion.order);
+  const SkippedReport skipped(options.context.images);
+  auto calibration = read_calibration(options.calibration, options.context.images);
+  const auto [source, normalization] = options.context.open_for(calibration ? &*calibration : nullptr);
+  require(!source.is_integral(), "cli", "Model '{}': it is already an integral model.",
+          options.context.model.source);
   if (calibration) fit_calibration(*calibration, source.plain.network);
   std::optional<CalibrationData> images;
   if (calibration)
@@ -67,13 +62,13 @@ int run(const Options& options) {
                                    options.calibration.augmentation});
   IntegralModel model = convert_on(source.plain.network, conversion, images);
   model->eval();
-  save(*model, options.output);
+  save_integral(*model, options.output);
   auto notes = source.plain.groups.notes;
   const auto& more = model->structure().notes;
   notes.insert(notes.end(), more.begin(), more.end());
-  if (options.general.json) {
+  if (options.context.general.json) {
     Json made = document(*model, notes, options.output);
-    add_skipped(made, options.images);
+    add_skipped(made, options.context.images);
     print(made);
   } else {
     print_table(*model, notes, options.output);
@@ -84,26 +79,23 @@ int run(const Options& options) {
 }  // namespace
 
 Command convert_command() {
-  return {
-      .name = "convert",
-      .summary = "Turns a trained network into an integral model, with the same outputs at its own widths",
-      .examples =
-          "  inn convert resnet20.pt2 -o integral.pt2\n"
-          "  inn convert resnet20.pt2 -o integral.pt2 --groups 'layer3.*' --kernel linear\n"
-          "  inn convert resnet20.pt2 -o integral.pt2 --order nodes --calibration images/\n"
-          "  inn convert net.pt2 -o integral.pt2 --dims dims.json --order none",
-      .declare = [](CLI::App& app) -> std::function<int()> {
-        auto options = std::make_shared<Options>();
-        add_model_options(app, options->model);
-        add_output_option(app, options->output);
-        add_conversion_options(app, options->conversion);
-        add_calibration_options(app, options->calibration);
-        add_image_options(app, options->images);
-        add_normalization_options(app, options->normalization);
-        add_dynamic_batch_option(app, options->model.dynamic_batch);
-        add_general_options(app, options->general);
-        return [options] { return run(*options); };
-      }};
+  return {.name = "convert",
+          .summary =
+              "Converts a trained network to an integral model with the same outputs at the original widths",
+          .examples =
+              "  inn convert resnet20.pt2 -o integral.pt2\n"
+              "  inn convert resnet20.pt2 -o integral.pt2 --groups 'layer3.*' --kernel linear\n"
+              "  inn convert resnet20.pt2 -o integral.pt2 --order nodes --calibration images/\n"
+              "  inn convert net.pt2 -o integral.pt2 --dims dims.json --order none",
+          .declare = [](CLI::App& app) -> std::function<int()> {
+            auto options = std::make_shared<Options>();
+            options->context.add_model(app);
+            add_output_option(app, options->output);
+            add_conversion_options(app, options->conversion);
+            add_calibration_options(app, options->calibration);
+            options->context.add_options(app, {.data = true, .dynamic_batch = true});
+            return [options] { return run(*options); };
+          }};
 }
 
 }  // namespace inn::cli

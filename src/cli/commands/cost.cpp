@@ -7,16 +7,14 @@
 #include "inn/cost/cost.h"
 #include "inn/cost/latency.h"
 #include "inn/report/table.h"
-#include "options/general.h"
 #include "options/limits.h"
-#include "options/model_source.h"
+#include "options/run_context.h"
 
 namespace inn::cli {
 namespace {
 
 struct Options {
-  GeneralOptions general;
-  ModelOptions model;
+  RunContext context;
   int64_t repetitions = 0;
   int64_t batch = 1;
 };
@@ -65,8 +63,8 @@ void print_table(const CostReport& cost, const std::optional<Latency>& latency, 
 }
 
 int run(const Options& options) {
-  const auto device = start(options.general);
-  AnyModel model = read_model(options.model, options.general.seed);
+  const auto device = options.context.start();
+  AnyModel model = options.context.open();
   model.to(device);
   const Network network = model.present();
   const CostReport cost = cost_of(network);
@@ -74,7 +72,7 @@ int run(const Options& options) {
   if (options.repetitions > 0)
     latency = measure_latency(network, example_inputs(network, options.batch),
                               {.repetitions = options.repetitions});
-  if (options.general.json) {
+  if (options.context.general.json) {
     print(cost_json(cost, latency, options));
   } else {
     print_table(cost, latency, options);
@@ -85,26 +83,24 @@ int run(const Options& options) {
 }  // namespace
 
 Command cost_command() {
-  return {
-      .name = "cost",
-      .summary = "Parameters, multiply-adds and memory for one input, per layer and in all; measured latency",
-      .examples =
-          "  inn cost zoo:resnet18\n"
-          "  inn cost half.pt2 --latency 50 --batch 8 --threads 1 --json",
-      .declare = [](CLI::App& app) -> std::function<int()> {
-        auto options = std::make_shared<Options>();
-        add_model_options(app, options->model);
-        app.add_option("--latency", options->repetitions, "Measure it by so many runs")
-            ->type_name("N")
-            ->check(at_least(1));
-        app.add_option("--batch", options->batch, "The batch of the latency's runs")
-            ->type_name("N")
-            ->check(at_least(1))
-            ->capture_default_str();
-        add_general_options(app, options->general);
-        add_device_option(app, options->general);
-        return [options] { return run(*options); };
-      }};
+  return {.name = "cost",
+          .summary = "Parameters, multiply-adds and memory for one input, per layer and in total; latency",
+          .examples =
+              "  inn cost zoo:resnet18\n"
+              "  inn cost half.pt2 --latency 50 --batch 8 --threads 1 --json",
+          .declare = [](CLI::App& app) -> std::function<int()> {
+            auto options = std::make_shared<Options>();
+            options->context.add_model(app);
+            app.add_option("--latency", options->repetitions, "Measure the latency with N runs")
+                ->type_name("N")
+                ->check(at_least(1));
+            app.add_option("--batch", options->batch, "Batch size for the latency")
+                ->type_name("N")
+                ->check(at_least(1))
+                ->capture_default_str();
+            options->context.add_options(app, {.device = true});
+            return [options] { return run(*options); };
+          }};
 }
 
 }  // namespace inn::cli

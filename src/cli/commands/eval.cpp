@@ -7,20 +7,16 @@
 #include "inn/report/table.h"
 #include "inn/train/evaluate.h"
 #include "options/evaluation.h"
-#include "options/general.h"
-#include "options/normalized_model.h"
+#include "options/run_context.h"
 #include "options/width_choice.h"
 
 namespace inn::cli {
 namespace {
 
 struct Options {
-  GeneralOptions general;
-  ModelOptions model;
+  RunContext context;
   CalibrationOptions calibration;
-  NormalizationOptions normalization;
   EvaluationOptions evaluation;
-  ImageOptions images;
   std::vector<double> widths;
 };
 
@@ -64,7 +60,7 @@ Table regression_table(const std::vector<WidthResult>& results) {
 
 /// With one label a position the perplexity is told too.
 void report(const std::vector<WidthResult>& results, const Dataset& data, const Options& options) {
-  if (!data.has_classes() && !options.general.json) {
+  if (!data.has_classes() && !options.context.general.json) {
     std::cout << regression_table(results);
     return;
   }
@@ -87,27 +83,26 @@ void report(const std::vector<WidthResult>& results, const Dataset& data, const 
     list.push_back(std::move(record));
     table.add_row(row);
   }
-  if (!options.general.json) {
+  if (!options.context.general.json) {
     std::cout << table;
     return;
   }
   Json document{{"results", std::move(list)}};
-  add_skipped(document, options.images);
+  add_skipped(document, options.context.images);
   print(document);
 }
 
 int run(const Options& options) {
-  const auto device = start(options.general);
+  const auto device = options.context.start();
   for (const double width : options.widths) check_fraction("--widths", width);
-  const SkippedReport skipped(options.images);
-  Dataset data = read_evaluated(options.evaluation, options.images);
-  auto [model, normalization] =
-      open_normalized(options.model, options.normalization, options.general.seed, &data);
+  const SkippedReport skipped(options.context.images);
+  Dataset data = read_evaluated(options.evaluation, options.context.images);
+  auto [model, normalization] = options.context.open_for(&data);
   require(options.widths.empty() || model.is_integral(), "cli",
-          "Model '{}': it is a plain network, which has one width; --widths is for integral models (see 'inn "
-          "convert').",
-          options.model.source);
-  auto calibration = read_calibration(options.calibration, options.images);
+          "Model '{}': --widths requires an integral model (see 'inn convert'), but this is an ordinary "
+          "network with one width.",
+          options.context.model.source);
+  auto calibration = read_calibration(options.calibration, options.context.images);
   const Network network = model.source().network;
   fit_images(data, network);
   if (calibration) fit_calibration(*calibration, network);
@@ -120,7 +115,7 @@ int run(const Options& options) {
 
 Command eval_command() {
   return {.name = "eval",
-          .summary = "Accuracy and loss on a data set, of an integral model at several widths",
+          .summary = "Accuracy and loss on a data set; for an integral model at several widths",
           .examples =
               "  inn eval lenet.pt2 --data fashion-mnist\n"
               "  inn eval resnet20.pt2 --data cifar-10/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225\n"
@@ -129,17 +124,14 @@ Command eval_command() {
               "  inn eval decoder.pt2 --data text.pt",
           .declare = [](CLI::App& app) -> std::function<int()> {
             auto options = std::make_shared<Options>();
-            add_model_options(app, options->model);
+            options->context.add_model(app);
             add_evaluation_options(app, options->evaluation);
             app.add_option("--widths", options->widths,
-                           "Of an integral model: fractions of the source widths, as 1,0.5,0.25")
+                           "Widths of an integral model as fractions of the source widths, e.g. 1,0.5,0.25")
                 ->delimiter(',')
                 ->type_name("F,F,…");
             add_calibration_options(app, options->calibration);
-            add_image_options(app, options->images);
-            add_normalization_options(app, options->normalization);
-            add_general_options(app, options->general);
-            add_device_option(app, options->general);
+            options->context.add_options(app, {.data = true, .device = true});
             return [options] { return run(*options); };
           }};
 }

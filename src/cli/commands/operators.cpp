@@ -35,11 +35,10 @@ int run(const Options& options) {
     print({{"rules", std::move(list)}});
     return 0;
   }
-  std::cout << "# Operators\n\nWhat the rule of each operator states of the axes of its tensors; in-place "
-               "forms and all "
-               "overloads have the\nsame rule unless one is named. An operator that is not here pins what it "
-               "touches. "
-               "This page is what `inn operators`\nprints.\n\n| operators | axes |\n| --- | --- |\n";
+  std::cout << "# Operators\n\nThe rule of each operator: the equations between the axes of its arguments "
+               "and results. In-place variants and all overloads\nshare a rule unless an overload is listed "
+               "separately. Axes touched by an operator that is not listed cannot be resized.\nThis page is "
+               "the output of `inn operators`.\n\n| operators | rule |\n| --- | --- |\n";
   for (const auto& [statement, ops] : by_statement()) {
     std::string names;
     for (const auto& op : ops) names += (names.empty() ? "`" : ", `") + op.substr(op.find("::") + 2) + "`";
@@ -52,7 +51,7 @@ int run(const Options& options) {
 
 Command operators_command() {
   return {.name = "operators",
-          .summary = "The operators whose axes are understood, and what their rules state",
+          .summary = "Lists the supported operators and their rules",
           .examples =
               "  inn operators\n"
               "  inn operators --json",

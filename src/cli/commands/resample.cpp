@@ -11,11 +11,9 @@
 #include "inn/model/batch_norm.h"
 #include "inn/report/table.h"
 #include "options/conversion.h"
-#include "options/general.h"
-#include "options/image_source.h"
-#include "options/normalized_model.h"
 #include "options/pruning.h"
 #include "options/refit.h"
+#include "options/run_context.h"
 #include "options/usage_error.h"
 #include "options/width_budget.h"
 #include "options/width_choice.h"
@@ -26,20 +24,16 @@ namespace inn::cli {
 namespace {
 
 struct Options {
-  GeneralOptions general;
-  ModelOptions model;
+  RunContext context;
   ConversionOptions conversion;
   WidthChoice widths;
   BudgetOptions budget;
   PruningOptions pruning;
   CalibrationOptions calibration;
-  ImageOptions images;
-  NormalizationOptions normalization;
   std::string method = "interpolate";
   bool refit = false, no_refit = false;
   int64_t together = 0;
-  bool fold_batch_norm = false, channels_last = false;
-  bool dynamic_batch = false;
+  bool fold_batch_norm = false, channels_last = false, dynamic_batch = false;
   std::filesystem::path output, report;
 };
 
@@ -58,14 +52,14 @@ struct Outcome {
 
 Json group_record(const GroupReport& group) {
   return {{"name", group.name},   {"source_width", group.source_width}, {"width", group.width},
-          {"nodes", group.nodes}, {"found_by", group.found_by},         {"error", group.error},
+          {"nodes", group.nodes}, {"criterion", group.criterion},       {"error", group.error},
           {"curve", group.curve}};
 }
 
 Json layer_record(const LayerFit& layer) {
   Json record{{"layer", layer.layer}};
-  if (!layer.kept.empty()) {
-    record["kept"] = layer.kept;
+  if (!layer.skip_reason.empty()) {
+    record["skip_reason"] = layer.skip_reason;
     return record;
   }
   record.update({{"target", layer.target},
@@ -98,8 +92,8 @@ void print_fits(const std::vector<LayerFit>& layers) {
   double before = 0, after = 0;
   std::map<std::string, std::vector<std::string>> kept;
   for (const auto& layer : layers) {
-    if (!layer.kept.empty()) {
-      kept[layer.kept].push_back(layer.layer);
+    if (!layer.skip_reason.empty()) {
+      kept[layer.skip_reason].push_back(layer.layer);
       continue;
     }
     ++fit;
@@ -108,18 +102,18 @@ void print_fits(const std::vector<LayerFit>& layers) {
     after += layer.held_out_after;
   }
   if (fit > 0)
-    std::cout << fmt::format("Refit {} layers: mean error on samples held out {}, {} before.\n", fit,
+    std::cout << fmt::format("Refit {} layers: mean error on validation samples {}, {} before.\n", fit,
                              format_percent(after / static_cast<double>(fit)),
                              format_percent(before / static_cast<double>(fit)));
   if (underdetermined > 0)
-    std::cout << fmt::format("{} of them had fewer rows than features: more --samples would serve them.\n",
+    std::cout << fmt::format("{} of them had fewer rows than features; use more --samples.\n",
                              underdetermined);
   for (const auto& [reason, names] : kept)
-    std::cout << fmt::format("Not refit: {}, since {}.\n", fmt::join(names, ", "), reason);
+    std::cout << fmt::format("Not refit: {} ({}).\n", fmt::join(names, ", "), reason);
 }
 
 void report(const Options& options, const Outcome& outcome) {
-  if (options.general.json) {
+  if (options.context.general.json) {
     Json groups = Json::array();
     for (const auto& [id, width] : outcome.made.chosen.widths)
       groups.push_back(
@@ -129,7 +123,7 @@ void report(const Options& options, const Outcome& outcome) {
                   {"groups", std::move(groups)},
                   {"notes", outcome.made.chosen.notes},
                   {"parameters", {{"before", outcome.before}, {"after", outcome.after}}}};
-    add_skipped(document, options.images);
+    add_skipped(document, options.context.images);
     print(document);
     return;
   }
@@ -140,40 +134,39 @@ void report(const Options& options, const Outcome& outcome) {
   for (const auto& note : outcome.made.chosen.notes) std::cout << note << '\n';
   print_fits(outcome.made.layers);
   if (options.together > 0)
-    std::cout << fmt::format("All layers together: the error on samples held out is {} of what it was.\n",
-                             format_percent(outcome.made.together_gain));
+    std::cout << fmt::format(
+        "Joint steps on all layers: the error on validation samples is {} of the error before.\n",
+        format_percent(outcome.made.together_gain));
   std::cout << fmt::format("Wrote {}: {} parameters, {} before.\n", options.output.string(),
                            format_count(outcome.after), format_count(outcome.before));
 }
 
 MethodOptions method_of(const Options& options) {
   MethodOptions how{.method = options.method,
-                    .conversion = convert_options(options.conversion, options.general.seed),
+                    .conversion = convert_options(options.conversion, options.context.general.seed),
                     .scoring = importance_options(options.pruning),
-                    .seed = options.general.seed,
+                    .seed = options.context.general.seed,
                     .together = options.together,
                     .curves = !options.report.empty(),
                     .progress = step_bar("refit", "layers"),
-                    .together_progress = step_bar("all layers together", "iterations")};
+                    .together_progress = step_bar("joint steps", "iterations")};
   require<UsageError>(!(options.refit && options.no_refit), "cli",
-                      "--refit and --no-refit exclude each other.");
+                      "--refit and --no-refit are mutually exclusive.");
   if (options.refit || options.no_refit) how.refit = options.refit;
   require<UsageError>(options.together == 0 || how.refits(), "cli",
-                      "--together goes on from layers that were refit; method {} needs --refit for it.",
-                      how.method);
+                      "--together with method {} requires --refit.", how.method);
   if (how.method == "interpolate") check_order(how.conversion, !options.calibration.data.empty());
   const bool measures = how.method == "quadrature" || how.refits();
   require<UsageError>(!measures || !options.calibration.data.empty(), "cli",
-                      "Method {}{} is measured on data: --calibration is missing.", how.method,
+                      "Method {}{} requires --calibration.", how.method,
                       options.refit ? " with --refit" : "");
   require<UsageError>(options.report.empty() || measures, "cli",
-                      "--report is of method quadrature and of --refit; method {} has nothing to say there.",
-                      how.method);
+                      "--report requires --method quadrature or --refit but got method {}.", how.method);
   return how;
 }
 
 int run(const Options& options) {
-  const auto device = start(options.general);
+  const auto device = options.context.start();
   if (options.budget.text.empty()) check(options.widths);
   check(options.budget, options.widths, !options.calibration.data.empty());
   as_usage([&] {
@@ -184,10 +177,9 @@ int run(const Options& options) {
   check(options.pruning, options.method, !options.calibration.data.empty());
   const MethodOptions how = method_of(options);
   if (!options.report.empty()) check_output(options.report);
-  const SkippedReport skipped(options.images);
-  auto calibration = read_calibration(options.calibration, options.images);
-  const auto [model, normalization] = open_normalized(
-      options.model, options.normalization, options.general.seed, calibration ? &*calibration : nullptr);
+  const SkippedReport skipped(options.context.images);
+  auto calibration = read_calibration(options.calibration, options.context.images);
+  const auto [model, normalization] = options.context.open_for(calibration ? &*calibration : nullptr);
   const AnalysedNetwork source = model.source();
   if (calibration) fit_calibration(*calibration, source.network);
   std::optional<CalibrationData> images;
@@ -228,7 +220,7 @@ std::string methods_text() {
 Command resample_command() {
   return {
       .name = "resample",
-      .summary = "Writes the plain network that has other widths",
+      .summary = "Changes a network's widths (pruning, folding, interpolation, quadrature) and writes it",
       .examples =
           "  inn resample integral.pt2 -o half.pt2 --keep 0.5\n"
           "  inn resample resnet20.pt2 -o half.pt2 --keep 0.5 --method quadrature --calibration images/\n"
@@ -244,29 +236,28 @@ Command resample_command() {
           "'layer1.*'",
       .declare = [](CLI::App& app) -> std::function<int()> {
         auto options = std::make_shared<Options>();
-        add_model_options(app, options->model);
+        options->context.add_model(app);
         add_output_option(app, options->output);
         add_width_options(app, options->widths);
         add_budget_options(app, options->budget);
-        app.add_option("--method", options->method, "One of " + methods_text())->capture_default_str();
+        app.add_option("--method", options->method, "Resampling method, one of " + methods_text())
+            ->capture_default_str();
         app.add_flag("--refit", options->refit,
-                     "Refit every layer to the calibration samples by least squares (quadrature does)");
-        app.add_flag("--no-refit", options->no_refit, "Method quadrature: keep the kernel's weights");
+                     "Refit the layers to the calibration samples by least squares (default for quadrature)");
+        app.add_flag("--no-refit", options->no_refit,
+                     "Do not refit; quadrature then uses the kernel's weights");
         add_together_option(app, options->together);
-        app.add_option("--report", options->report, "Write nodes, error curves, ridges and errors")
+        app.add_option("--report", options->report, "Write nodes, error curves, ridge parameters and errors")
             ->type_name("FILE.json");
         app.add_flag("--fold-batch-norm", options->fold_batch_norm,
-                     "For inference: fold each batch norm into the convolution or linear layer before it");
+                     "For inference: fold each batch norm into the preceding convolution or linear layer");
         app.add_flag("--channels-last", options->channels_last,
-                     "For inference on a CPU: lay out the weights of convolutions with their channels last");
+                     "For inference on a CPU: store convolution weights in channels-last format");
         add_pruning_options(app, options->pruning);
         add_kernel_options(app, options->conversion);
         add_calibration_options(app, options->calibration);
-        add_image_options(app, options->images);
-        add_normalization_options(app, options->normalization);
         add_dynamic_batch_option(app, options->dynamic_batch);
-        add_general_options(app, options->general);
-        add_device_option(app, options->general);
+        options->context.add_options(app, {.data = true, .device = true});
         return [options] { return run(*options); };
       }};
 }

@@ -7,9 +7,8 @@
 #include "inn/network/files.h"
 #include "options/conversion.h"
 #include "options/elastic_options.h"
-#include "options/general.h"
 #include "options/held_out.h"
-#include "options/normalized_model.h"
+#include "options/run_context.h"
 #include "options/training.h"
 #include "options/usage_error.h"
 #include "output.h"
@@ -18,10 +17,8 @@ namespace inn::cli {
 namespace {
 
 struct Options {
-  GeneralOptions general;
-  ModelOptions model;
+  RunContext context;
   ConversionOptions conversion;
-  NormalizationOptions normalization;
   TrainingOptions training;
   WidthLawOptions widths;
   HeldOutOptions held_out;
@@ -39,7 +36,7 @@ TrainResult train_integral(IntegralModel& model, const Options& options, const D
   check_finished(recipe, result);
   model->clear_distributions();
   model->to(c10::Device(c10::kCPU));
-  save(*model, options.output);
+  save_integral(*model, options.output);
   drop_checkpoint(options.training, recipe);
   return result;
 }
@@ -60,20 +57,19 @@ TrainResult train_plain(Network network, const Options& options, const Dataset& 
 }
 
 int run(Options options) {
-  const auto device = start(options.general);
+  const auto device = options.context.start();
   const auto widths = read_width_law(options.widths, options.training.distill, options.training.train);
   require<UsageError>(widths || (options.conversion.groups.empty() && options.conversion.dims.empty()), "cli",
-                      "--groups and --dims say what gets random widths; --widths is missing.");
+                      "--groups and --dims require --widths.");
   check(options.held_out, options.training.train);
   check_integral_output(options.output);
-  TrainOptions recipe = recipe_of(options.training, options.output, options.general.seed);
-  const auto conversion = convert_options(options.conversion, options.general.seed);
+  TrainOptions recipe = recipe_of(options.training, options.output, options.context.general.seed);
+  const auto conversion = convert_options(options.conversion, options.context.general.seed);
 
-  const SkippedReport skipped(options.training.images);
-  Dataset data = open_data(options.training.data, Split::train, options.training.images);
+  const SkippedReport skipped(options.context.images);
+  Dataset data = open_data(options.training.data, Split::train, options.context.images);
   choose_loss(options.training, data, recipe);
-  auto [model, normalization] =
-      open_normalized(options.model, options.normalization, options.general.seed, &data, ZooSize::of_data);
+  auto [model, normalization] = options.context.open_for(&data, ZooSize::of_data);
   check_teacher(recipe, normalization, data);
   fit_images(data, model.source().network);
   if (widths && !model.is_integral())
@@ -82,12 +78,12 @@ int run(Options options) {
   if (widths)
     model.integral->set_distribution(
         *widths, options.widths.independent ? FractionSharing::own : FractionSharing::shared);
-  hold_out(options.held_out, options.training.images, normalization, model, data, recipe);
+  hold_out(options.held_out, options.context.images, normalization, model, data, recipe);
   const TrainResult result =
       model.is_integral()
           ? train_integral(model.integral, options, data, normalization, recipe, device)
           : train_plain(std::move(model.plain.network), options, data, normalization, recipe, device);
-  report_training(result, options.training, options.output, options.general);
+  report_training(result, options.output, options.context);
   return 0;
 }
 
@@ -112,19 +108,16 @@ Command train_command() {
           "  inn train zoo:resnet20 -o resnet20.pt2 --data cifar-10/ --epochs 100 --resume",
       .declare = [](CLI::App& app) -> std::function<int()> {
         auto options = std::make_shared<Options>();
-        add_model_options(app, options->model);
+        options->context.add_model(app);
         add_output_option(app, options->output);
         add_training_options(app, options->training);
         app.add_flag("--channels-last", options->channels_last,
-                     "Lay out the weights of convolutions with their channels last: faster steps on a CPU")
+                     "Channels-last memory format for convolutions: faster training steps on a CPU")
             ->group("Recipe");
         add_width_law_options(app, options->widths);
         add_held_out_options(app, options->held_out, options->training.train);
         add_conversion_options(app, options->conversion);
-        add_normalization_options(app, options->normalization);
-        add_dynamic_batch_option(app, options->model.dynamic_batch);
-        add_general_options(app, options->general);
-        add_device_option(app, options->general);
+        options->context.add_options(app, {.data = true, .dynamic_batch = true, .device = true});
         return [options] { return run(*options); };
       }};
 }

@@ -1,4 +1,5 @@
 #include <ATen/Parallel.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -39,6 +40,7 @@ Json results_json(const DemoOutcome& outcome) {
     list.push_back({{"network", network.network},
                     {"method", network.method},
                     {"width", network.width},
+                    {"epochs", network.epochs},
                     {"accuracy", network.accuracy},
                     {"parameters", network.parameters},
                     {"macs", network.macs}});
@@ -62,22 +64,23 @@ void write_plots(const DemoOutcome& outcome, const std::filesystem::path& folder
   std::vector<Series> series;
   for (const auto& line : lines_of(outcome)) {
     Series& drawn = series.emplace_back();
-    drawn.name = demo_label(line[0]->network, line[0]->method);
+    drawn.name =
+        fmt::format("{} ({} epochs)", demo_label(line[0]->network, line[0]->method), line[0]->epochs);
     for (const auto* network : line) {
       drawn.x.push_back(static_cast<double>(network->macs) / 1e6);
       drawn.y.push_back(100 * network->accuracy);
     }
   }
   const PlotOptions options{.title = "Fashion-MNIST: one set of weights at every width",
-                            .x_title = "multiply-adds of one image, in millions",
-                            .y_title = "test accuracy, %",
+                            .x_title = "multiply-adds per image (millions)",
+                            .y_title = "test accuracy (%)",
                             .x_scale = PlotOptions::Scale::logarithmic};
   plot_lines(folder / "accuracy.svg", series, options);
   plot_lines(folder / "accuracy.png", series, options);
 }
 
 void write_all(const DemoOutcome& outcome, const std::filesystem::path& folder) {
-  save(*outcome.integral, folder / "integral.pt2");
+  save_integral(*outcome.integral, folder / "integral.pt2");
   for (const auto& network : outcome.networks) write_pt2(network.resampled, folder / file_name(network));
   write_atomically(folder / "results.json", results_json(outcome).dump(2) + "\n");
   write_plots(outcome, folder);
@@ -85,18 +88,18 @@ void write_all(const DemoOutcome& outcome, const std::filesystem::path& folder) 
 
 void print_table(const DemoOutcome& outcome) {
   const auto lines = lines_of(outcome);
-  std::vector<std::string> header{"width"};
+  std::vector<std::string> header{"width", "epochs"};
   for (const double width : demo_widths()) header.push_back(fmt::format("{:g}", width));
   Table table(header);
-  const auto add_row = [&](const std::string& name, const auto& line, auto text) {
-    std::vector<std::string> cells{name};
+  const auto add_row = [&](const std::string& name, const std::string& epochs, const auto& line, auto text) {
+    std::vector<std::string> cells{name, epochs};
     for (const auto* network : line) cells.push_back(text(*network));
     table.add_row(cells);
   };
-  add_row("parameters", lines[0], [](const auto& network) { return format_count(network.parameters); });
-  add_row("multiply-adds", lines[0], [](const auto& network) { return format_count(network.macs); });
+  add_row("parameters", "", lines[0], [](const auto& network) { return format_count(network.parameters); });
+  add_row("multiply-adds", "", lines[0], [](const auto& network) { return format_count(network.macs); });
   for (const auto& line : lines)
-    add_row(demo_label(line[0]->network, line[0]->method), line,
+    add_row(demo_label(line[0]->network, line[0]->method), std::to_string(line[0]->epochs), line,
             [](const auto& network) { return format_percent(network.accuracy); });
   std::cout << table;
 }
@@ -107,6 +110,12 @@ int run(Options options) {
   options.demo.seed = options.general.seed;
   if (options.demo.quick) options.demo.epochs = options.demo.integral_epochs = 1;
   const auto begin = std::chrono::steady_clock::now();
+  // On a terminal the bars of training show how far it is.
+  if (isatty(STDERR_FILENO) == 0)
+    options.demo.stage = [begin](const std::string& stage) {
+      const std::chrono::duration<double> now = std::chrono::steady_clock::now() - begin;
+      std::cerr << fmt::format("{:>5}  {}\n", format_duration(now.count()), stage);
+    };
   const DemoImages images = read_demo_images(options.demo);
   make_output_folder(options.demo.output);
   const DemoOutcome outcome = run_demo(images, options.demo);
@@ -118,10 +127,9 @@ int run(Options options) {
   print_table(outcome);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
   std::cout << fmt::format(
-      "Test accuracy on {} images. The ordinary network and the separate ones: {} epochs each; the integral "
-      "model {} more from\n"
-      "the ordinary network. Wrote {} networks, results.json and accuracy.svg into {}/ in {} with {} "
-      "threads.\n",
+      "Test accuracy on {} images. The ordinary network and the separate ones were trained for {} epochs "
+      "each, the integral model for {} more,\nstarting from the ordinary network. Wrote {} networks, "
+      "results.json and accuracy.svg to {}/ in {} with {} threads.\n",
       images.test.size(), options.demo.epochs, options.demo.integral_epochs, outcome.networks.size() + 1,
       options.demo.output.string(), format_duration(elapsed.count()), at::get_num_threads());
   return 0;
@@ -132,26 +140,25 @@ int run(Options options) {
 Command demo_command() {
   return {
       .name = "demo",
-      .summary = "The main job on Fashion-MNIST: one integral model against pruning and separate networks",
+      .summary = "Runs the whole pipeline on Fashion-MNIST: an integral model, pruning, separate networks",
       .examples =
           "  inn demo\n"
           "  inn demo --output demo --seed 1\n"
           "  inn demo --output /tmp/demo --quick",
       .declare = [](CLI::App& app) -> std::function<int()> {
         auto options = std::make_shared<Options>();
-        app.add_option("--output,-o", options->demo.output, "The folder to write into")
+        app.add_option("--output,-o", options->demo.output, "Output folder")->capture_default_str();
+        app.add_option("--data", options->demo.data, "Grayscale images of 28×28 pixels or more")
             ->capture_default_str();
-        app.add_option("--data", options->demo.data, "The images: 28×28 or larger, grey")
-            ->capture_default_str();
-        app.add_option("--epochs", options->demo.epochs, "Of the ordinary network and of the separate ones")
+        app.add_option("--epochs", options->demo.epochs,
+                       "Epochs of the ordinary network and of each separate one")
             ->check(at_least(1))
             ->capture_default_str();
         app.add_option("--integral-epochs", options->demo.integral_epochs,
-                       "Of the integral model, after those")
+                       "Additional epochs of the integral model")
             ->check(at_least(1))
             ->capture_default_str();
-        app.add_flag("--quick", options->demo.quick,
-                     "1280 images and one epoch: shows that it runs, no more");
+        app.add_flag("--quick", options->demo.quick, "1280 images and one epoch, only to see that it runs");
         add_general_options(app, options->general);
         return [options] { return run(*options); };
       }};

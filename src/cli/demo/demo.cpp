@@ -1,5 +1,9 @@
 #include "demo/demo.h"
 
+#include <fmt/format.h>
+
+#include <string_view>
+
 #include "inn/core/error.h"
 #include "inn/core/interrupt.h"
 #include "inn/cost/cost.h"
@@ -39,12 +43,16 @@ class Demo {
   Demo(const DemoImages& images, const DemoOptions& options) : images_(images), options_(options) {}
 
   DemoOutcome run() {
+    begin(fmt::format("training the ordinary network, {} epochs", options_.epochs));
     const Network ordinary = train_plain(1);
     AnyModel trained = open_model(ordinary);
+    begin(fmt::format("training the integral model at random widths, {} epochs more",
+                      options_.integral_epochs));
     outcome_.integral = train_integral(ordinary);
     AnyModel integral;
     integral.integral = outcome_.integral;
     for (const double width : demo_widths()) {
+      begin(fmt::format("resampling and measuring at width {:g}", width));
       const auto cut = [&](const char* method) {
         add("ordinary", method, width, width == 1 ? ordinary : at_width(trained, method, width));
       };
@@ -53,12 +61,18 @@ class Demo {
       cut("quadrature");
       cut("l1");
       cut("interpolate");
+      if (width < 1)
+        begin(fmt::format("training a separate network at width {:g}, {} epochs", width, options_.epochs));
       add("separate", "none", width, width == 1 ? ordinary : train_plain(width));
     }
     return std::move(outcome_);
   }
 
  private:
+  void begin(const std::string& stage) const {
+    if (options_.stage) options_.stage(stage);
+  }
+
   TrainOptions recipe(int64_t epochs) const {
     return {.epochs = epochs,
             .batch_size = kBatch,
@@ -110,8 +124,9 @@ class Demo {
   void add(const char* network, const char* method, double width, Network made) {
     const CostReport cost = cost_of(made);
     const EvalResult result = evaluate(made, images_.test, pixels());
-    outcome_.networks.push_back(
-        {network, method, width, result.accuracy, cost.parameters, cost.macs, std::move(made)});
+    const int64_t further = std::string_view(network) == "integral" ? options_.integral_epochs : 0;
+    outcome_.networks.push_back({network, method, width, options_.epochs + further, result.accuracy,
+                                 cost.parameters, cost.macs, std::move(made)});
   }
 
   const DemoImages& images_;
@@ -130,8 +145,8 @@ std::string demo_label(const std::string& network, const std::string& method) {
   if (network == "integral")
     return method == kRefit ? "integral model, resampled and refit" : "integral model, resampled";
   if (network == "separate") return "trained separately";
-  if (method == "quadrature") return "ordinary, quadrature of the data";
-  return method == "l1" ? "ordinary, cut by L1" : "ordinary, converted and resampled";
+  if (method == "quadrature") return "ordinary, data-aware quadrature";
+  return method == "l1" ? "ordinary, pruned by L1" : "ordinary, converted and resampled";
 }
 
 DemoImages read_demo_images(const DemoOptions& options) {

@@ -1,8 +1,9 @@
 #pragma once
-// The main job on real images: one integral model beside what it is to be compared with.
+// The whole pipeline on real images: one integral model and the alternatives.
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,11 @@ struct DemoOptions {
   int64_t integral_epochs = 3;  // of the integral model, which starts from the ordinary network
   uint64_t seed = 0;
   bool quick = false;  // a few images and one epoch: for tests
+  /// Called as each stage begins: "training the ordinary network, 2 epochs".
+  std::function<void(const std::string& stage)> stage = nullptr;
 };
 
-/// The fractions of the widths that are compared.
+/// The compared fractions of the widths.
 const std::vector<double>& demo_widths();
 
 /// One network of the comparison, with its figures.
@@ -29,12 +32,13 @@ struct DemoNetwork {
   std::string network;  // "integral", "ordinary" or "separate": whose weights
   std::string method;   // "interpolate", "interpolate-refit", "quadrature", "l1" or "none"
   double width;
+  int64_t epochs;  // that its weights were trained in all
   double accuracy;
   int64_t parameters, macs;
   Network resampled;
 };
 
-/// What a line of the comparison is called, for the table and the plot.
+/// The label of a row of the comparison, for the table and the plot.
 std::string demo_label(const std::string& network, const std::string& method);
 
 /// The images of the demo.
@@ -49,12 +53,12 @@ struct DemoOutcome {
   std::vector<DemoNetwork> networks;
 };
 
-/// Trains the networks and measures them all; a function of the options and the number of threads.
+/// Trains and evaluates the networks; deterministic for given options and number of threads.
 ///
 /// One recipe for all: the ordinary network, the same at each smaller width, and the integral model,
-/// converted from the ordinary network and trained on at random widths. Batch norm is recalibrated, on the
-/// same images, in every network that was resampled; where layers are refit, that is in its place, on the
-/// first of these images.
+/// converted from the ordinary network and trained on at random widths. Batch norm is recalibrated on the
+/// same images in every resampled network; if layers are refit, on the first of these images, that replaces
+/// recalibration.
 DemoOutcome run_demo(const DemoImages& images, const DemoOptions& options);
 
 }  // namespace inn::cli

@@ -27,17 +27,17 @@ std::vector<std::string> quadrature_forms() {
 
 std::map<std::string, std::vector<int64_t>> read_dims(const std::filesystem::path& path) {
   std::ifstream file(path);
-  require<std::runtime_error>(file.is_open(), "cli", "--dims '{}': the file can't be read.", path.string());
+  require<std::runtime_error>(file.is_open(), "cli", "--dims '{}': cannot read the file.", path.string());
   const Json document = Json::parse(file, nullptr, false);
   constexpr const char* kForm =
-      "--dims '{}': must hold a JSON object such as {{\"layer4.0.conv1.weight\": [0]}}{}.";
+      "--dims '{}': must contain a JSON object such as {{\"layer4.0.conv1.weight\": [0]}}{}.";
   require<std::runtime_error>(document.is_object() && !document.empty(), "cli", kForm, path.string(), "");
   std::map<std::string, std::vector<int64_t>> dims;
   for (const auto& [tensor, axes] : document.items()) {
     bool whole = axes.is_array();
     for (const auto& axis : axes) whole = whole && axis.is_number_integer();
     require<std::runtime_error>(whole, "cli", kForm, path.string(),
-                                fmt::format("; '{}' has no list of whole numbers", tensor));
+                                fmt::format("; the value of '{}' is not a list of integers", tensor));
     dims[tensor] = axes.get<std::vector<int64_t>>();
   }
   return dims;
@@ -46,27 +46,27 @@ std::map<std::string, std::vector<int64_t>> read_dims(const std::filesystem::pat
 }  // namespace
 
 void add_kernel_options(CLI::App& app, ConversionOptions& options) {
-  app.add_option("--kernel", options.kernel, "Interpolation kernel: " + joined(kernel_names()))
+  app.add_option("--kernel", options.kernel, "Interpolation kernel, one of " + joined(kernel_names()))
       ->capture_default_str();
   std::vector<std::string> defaults;
   for (const auto& family : grid_family_names())
-    defaults.push_back(fmt::format("{} on {} grids", find_grid_family(family).quadrature, family));
-  app.add_option("--quadrature", options.quadrature,
-                 fmt::format("Quadrature: {}; default: {}", joined(quadrature_forms()), joined(defaults)));
-  app.add_option("--grid", options.grid, "Points of a width: " + joined(grid_family_names()))
+    defaults.push_back(fmt::format("{} for {} grids", find_grid_family(family).quadrature, family));
+  app.add_option(
+      "--quadrature", options.quadrature,
+      fmt::format("Quadrature rule, one of {}; default: {}", joined(quadrature_forms()), joined(defaults)));
+  app.add_option("--grid", options.grid, "Grid family, one of " + joined(grid_family_names()))
       ->capture_default_str();
   app.add_option("--order", options.order,
-                 "path: channels are ordered so that tensors are smooth; nodes: so that narrow widths have "
-                 "those that the data's quadrature keeps; none: kept")
+                 "Channel order: path (smooth tensors), nodes (ranked by data-aware quadrature, most "
+                 "important first), none (unchanged)")
       ->capture_default_str();
 }
 
 void add_conversion_options(CLI::App& app, ConversionOptions& options) {
-  app.add_option("--groups", options.groups,
-                 "Groups to make continuous, by globs over their names; default: all")
+  app.add_option("--groups", options.groups, "Groups to make continuous (glob); default: all")
       ->type_name("PATTERN");
   app.add_option("--dims", options.dims,
-                 "Axes to make continuous: a JSON file, {\"layer4.0.conv1.weight\": [0]}")
+                 "Dimensions to make continuous, a JSON file such as {\"layer4.0.conv1.weight\": [0]}")
       ->type_name("FILE");
   add_kernel_options(app, options);
 }
@@ -76,7 +76,7 @@ ConvertOptions convert_options(const ConversionOptions& options, uint64_t seed) 
     find_kernel(options.kernel);
     const auto& rule = quadrature_of({.quadrature = options.quadrature, .grid = options.grid});
     require(rule.points == Quadrature::Points::any, "cli",
-            "--quadrature '{}': must be a rule that takes any points, such as trapezoid.", rule.name);
+            "--quadrature '{}': must be a rule for arbitrary points, such as trapezoid.", rule.name);
     const auto& orders = channel_orders();
     require(std::find(orders.begin(), orders.end(), options.order) != orders.end(), "cli",
             "--order '{}': must be one of {}.", options.order, joined(orders));
@@ -94,7 +94,7 @@ ConvertOptions convert_options(const ConversionOptions& options, uint64_t seed) 
 
 void check_order(const ConvertOptions& options, bool has_calibration) {
   require<UsageError>(options.order != "nodes" || has_calibration, "cli",
-                      "--order nodes is measured on data: --calibration is missing.");
+                      "--order nodes requires --calibration.");
 }
 
 }  // namespace inn::cli

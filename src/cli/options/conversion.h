@@ -1,5 +1,5 @@
 #pragma once
-// How a command turns a network into an integral model.
+// Options of conversion.
 
 #include <filesystem>
 #include <string>
@@ -17,7 +17,7 @@ struct ConversionOptions {
   std::vector<std::string> groups = {};
   std::filesystem::path dims = {};
   std::string kernel = "cubic";
-  std::string quadrature = {};  // empty: that of the grids
+  std::string quadrature = {};  // empty: default of the grids
   std::string grid = "nested";
   std::string order = "path";
 };
@@ -27,11 +27,11 @@ void add_kernel_options(CLI::App& app, ConversionOptions& options);
 /// Declares those, and --groups and --dims.
 void add_conversion_options(CLI::App& app, ConversionOptions& options);
 
-/// Returns them as the library takes them. Reads the file of --dims: {"layer4.0.conv1.weight": [0]}. Throws
-/// UsageError for a kernel, a quadrature or an order that is none.
+/// Returns the library's options, and reads the file of --dims: {"layer4.0.conv1.weight": [0]}. Throws
+/// UsageError for an unknown kernel, quadrature or order.
 ConvertOptions convert_options(const ConversionOptions& options, uint64_t seed);
 
-/// Throws UsageError for an order that is measured on data where there is none.
+/// Throws UsageError for an order that requires data if there is none.
 void check_order(const ConvertOptions& options, bool has_calibration);
 
 }  // namespace inn::cli

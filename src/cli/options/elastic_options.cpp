@@ -32,20 +32,19 @@ bool can_teach_in_place(const std::string& rule) {
 
 void add_width_law_options(CLI::App& app, WidthLawOptions& options) {
   app.add_option("--widths", options.law,
-                 "Draw a fraction of all widths each step: uniform:0.25,1 or choice:1,0.5,0.25; makes "
-                 "an integral model")
+                 "Train an integral model: distribution of the width fraction drawn in each step, e.g. "
+                 "uniform:0.25,1 or choice:1,0.5,0.25")
       ->type_name("LAW")
       ->group(kElasticGroup);
-  app.add_flag("--independent-widths", options.independent, "Each group draws a fraction of its own")
+  app.add_flag("--independent-widths", options.independent, "Draw a separate fraction for each group")
       ->group(kElasticGroup);
   std::string rules;
   for (const auto& rule : width_rules())
     rules += fmt::format("{}{} ({})", rules.empty() ? "" : ", ", rule.name, rule.doc);
-  app.add_option(
-         "--width-rule", options.rule,
-         "The widths of a step, NAME or NAME:N with N random ones, and fractions that every step is to run "
-         "at too, as in sandwich:1,0.75,0.5. Names: " +
-             rules)
+  app.add_option("--width-rule", options.rule,
+                 "Widths per training step: NAME or NAME:N with N random widths, and optional fractions "
+                 "trained in every step, e.g. sandwich:1,0.75,0.5. Names: " +
+                     rules)
       ->type_name("RULE")
       ->default_str(kBestRule)
       ->group(kElasticGroup);
@@ -54,10 +53,9 @@ void add_width_law_options(CLI::App& app, WidthLawOptions& options) {
 std::optional<FractionDistribution> read_width_law(const WidthLawOptions& options,
                                                    std::vector<std::string>& teachers, TrainOptions& train) {
   const bool given = !options.law.empty();
-  require<UsageError>(given || !options.independent, "cli",
-                      "--independent-widths says how widths are drawn; --widths is missing.");
-  require<UsageError>(given || options.rule.empty(), "cli",
-                      "--width-rule '{}' says how widths are drawn; --widths is missing.", options.rule);
+  require<UsageError>(given || !options.independent, "cli", "--independent-widths requires --widths.");
+  require<UsageError>(given || options.rule.empty(), "cli", "--width-rule '{}' requires --widths.",
+                      options.rule);
   if (!given) return std::nullopt;
   train.width_rule = options.rule.empty() ? kBestRule : options.rule;
   if (can_teach_in_place(train.width_rule) && teachers.empty()) teachers = {kInPlace};
@@ -66,20 +64,20 @@ std::optional<FractionDistribution> read_width_law(const WidthLawOptions& option
 
 void add_distillation_options(CLI::App& app, std::vector<std::string>& sources, TrainOptions& train) {
   auto& distillation = train.distillation;
-  app.add_option("--distill", sources,
-                 "Whose outputs are learnt: in-place (those of the widest, by the other widths of a step), a "
-                 "MODEL of the same inputs, or both; none. Default: in-place where a step's first width is "
-                 "the widest")
+  app.add_option(
+         "--distill", sources,
+         "Teachers for distillation: in-place (the widest width teaches the others of a step), a MODEL with "
+         "the same inputs, or both; none. Default: in-place if the width rule starts with the widest")
       ->delimiter(',')
       ->expected(1, 2)
       ->type_name("in-place|MODEL|none")
       ->group(kDistillation);
   app.add_option("--distill-weight", distillation.weight,
-                 "Of the teacher in the loss; the rest is that of the labels")
+                 "Weight of the distillation loss, in [0, 1]; the rest is for the labels")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str()
       ->group(kDistillation);
-  app.add_option("--temperature", distillation.temperature, "Of the softmax of outputs and teacher")
+  app.add_option("--temperature", distillation.temperature, "Distillation temperature")
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
       ->group(kDistillation);
@@ -89,29 +87,28 @@ void check_teacher(const TrainOptions& train, const Normalization& normalization
   if (!train.distillation.source || !data.holds_images()) return;
   const auto own = recorded_normalization(*train.distillation.source);
   if (!own) return;
-  require<UsageError>(
-      *own == normalization, "cli",
-      "--distill: the teacher takes images of mean {} and std {}, but this run normalizes them by {} and "
-      "{}; --mean and --std say it.",
-      fmt::join(own->mean, ","), fmt::join(own->std, ","), fmt::join(normalization.mean, ","),
-      fmt::join(normalization.std, ","));
+  require<UsageError>(*own == normalization, "cli",
+                      "--distill: the teacher expects images normalized by mean {} and std {}, but this run "
+                      "uses {} and {}; set --mean and --std.",
+                      fmt::join(own->mean, ","), fmt::join(own->std, ","), fmt::join(normalization.mean, ","),
+                      fmt::join(normalization.std, ","));
 }
 
 void read_distillation(const std::vector<std::string>& sources, uint64_t seed, TrainOptions& train) {
   if (sources == std::vector<std::string>{kNone}) return;
   for (const auto& source : sources) {
-    require<UsageError>(source != kNone, "cli", "--distill none: it stands alone, without other teachers.");
+    require<UsageError>(source != kNone, "cli", "--distill none cannot be combined with teachers.");
     if (source == kInPlace) {
       train.distillation.in_place = true;
       continue;
     }
     require<UsageError>(!train.distillation.source, "cli",
-                        "--distill: it takes one model but '{}' is a second.", source);
+                        "--distill accepts one model, but '{}' is a second one.", source);
     train.distillation.source = read_model({.source = source}, seed).present();
   }
   require<UsageError>(!train.distillation.in_place || can_teach_in_place(train.width_rule), "cli",
-                      "--distill in-place needs a rule whose first width is the widest, as --width-rule "
-                      "sandwich; it is '{}'.",
+                      "--distill in-place requires a width rule that starts with the widest, such as "
+                      "sandwich, but got --width-rule '{}'.",
                       train.width_rule);
 }
 

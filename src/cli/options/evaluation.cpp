@@ -19,19 +19,17 @@ const std::map<std::string, Split>& splits() {
 void add_data_option(CLI::App& app, std::string& data) {
   app.add_option(
          "--data", data,
-         "Samples with labels: IDX, CIFAR or class folders of images, a .pt of tensors, or fashion-mnist")
+         "Labelled data: a folder (IDX, CIFAR, class folders of images), a .pt of tensors, or fashion-mnist")
       ->required()
       ->type_name("DATA");
 }
 
 void add_evaluation_options(CLI::App& app, EvaluationOptions& options) {
   add_data_option(app, options.data);
-  app.add_option("--split", options.split, "test, train or any")
+  app.add_option("--split", options.split, "Split: test, train or any")
       ->check(CLI::IsMember({"test", "train", "any"}))
       ->capture_default_str();
-  app.add_option("--batch-size", options.batch_size, "Samples at once")
-      ->capture_default_str()
-      ->check(at_least(1));
+  app.add_option("--batch-size", options.batch_size, "Batch size")->capture_default_str()->check(at_least(1));
 }
 
 Dataset read_evaluated(const EvaluationOptions& options, const ImageOptions& images) {

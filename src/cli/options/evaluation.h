@@ -15,7 +15,7 @@ class App;
 
 namespace inn::cli {
 
-/// Declares --data, which must be given.
+/// Declares the required --data.
 void add_data_option(CLI::App& app, std::string& data);
 
 struct EvaluationOptions {
@@ -27,11 +27,11 @@ struct EvaluationOptions {
 /// Declares --data, --split and --batch-size.
 void add_evaluation_options(CLI::App& app, EvaluationOptions& options);
 
-/// Returns the data that the options name.
+/// Opens the data.
 Dataset read_evaluated(const EvaluationOptions& options, const ImageOptions& images);
 
-/// Returns {"accuracy", "correct", "count", "loss"}; of floating targets {"count", "loss", "absolute_error",
-/// "psnr"}.
+/// Returns {"accuracy", "correct", "count", "loss"}; for floating-point targets {"count", "loss",
+/// "absolute_error", "psnr"}.
 Json result_json(const EvalResult& result);
 
 }  // namespace inn::cli

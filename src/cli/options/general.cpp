@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kGroup = "General";
 
-c10::Device read_device(const std::string& text) {
+c10::Device parse_device(const std::string& text) {
   try {
     return c10::Device(text);
   } catch (const c10::Error&) {
@@ -27,9 +27,11 @@ c10::Device read_device(const std::string& text) {
 }  // namespace
 
 void add_general_options(CLI::App& app, GeneralOptions& options) {
-  app.add_flag("--json", options.json, "Print one JSON document on stdout and nothing else")->group(kGroup);
-  app.add_option("--seed", options.seed, "Seed of all that is random")->capture_default_str()->group(kGroup);
-  app.add_option("--threads", options.threads, "Threads of the processor; as torch chooses without it")
+  app.add_flag("--json", options.json, "Print one JSON document on stdout instead of tables")->group(kGroup);
+  app.add_option("--seed", options.seed, "Seed of the random generators")
+      ->capture_default_str()
+      ->group(kGroup);
+  app.add_option("--threads", options.threads, "Number of CPU threads; default: chosen by torch")
       ->check(at_least(1))
       ->group(kGroup);
 }
@@ -39,13 +41,13 @@ void add_device_option(CLI::App& app, GeneralOptions& options) {
 }
 
 c10::Device start(const GeneralOptions& options) {
-  const auto device = read_device(options.device);
+  const auto device = parse_device(options.device);
   require<UsageError>(device.is_cpu() || device.is_cuda(), "cli",
                       "--device '{}': must be cpu, cuda or cuda:INDEX.", options.device);
   if (device.is_cuda()) {
     const int count = at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
     require<std::runtime_error>(std::max<int>(0, device.index()) < count, "cli",
-                                "Device '{}': there are {} CUDA devices here.", options.device, count);
+                                "Device '{}': this machine has {} CUDA devices.", options.device, count);
   }
   if (options.threads > 0) at::set_num_threads(options.threads);
   return device;

@@ -20,23 +20,22 @@ constexpr int64_t kCalibrationSamples = 1024;
 }  // namespace
 
 void add_held_out_options(CLI::App& app, HeldOutOptions& options, TrainOptions& train) {
-  const std::string group = "Held-out data";
+  const std::string group = "Validation";
   app.add_option("--validation", options.data,
-                 "Measure every epoch on the test split of this data, and keep the best epoch's weights")
+                 "Validation data (its test split): evaluate after every epoch and keep the best weights")
       ->type_name("DATA")
       ->group(group);
-  app.add_option("--hold-out", options.share,
-                 "Measure on this share of the training data instead, which is not learnt from")
+  app.add_option("--hold-out", options.share, "Fraction of the training data used for validation instead")
       ->check(CLI::Range(0.0, 0.9))
       ->type_name("F")
       ->group(group);
   app.add_option("--eval-widths", options.widths,
-                 "The fractions whose worst result counts; default: the ends of --widths")
+                 "Widths evaluated for validation, the worst of which counts; default: the ends of --widths")
       ->delimiter(',')
       ->type_name("F,F,…")
       ->group(group);
   app.add_option("--patience", train.patience,
-                 "Stop after so many epochs without a better result of the worst width; 0: never")
+                 "Stop after N epochs without improvement of the validation metric; 0: never")
       ->check(at_least(0))
       ->capture_default_str()
       ->group(group);
@@ -45,11 +44,10 @@ void add_held_out_options(CLI::App& app, HeldOutOptions& options, TrainOptions& 
 void check(const HeldOutOptions& options, const TrainOptions& train) {
   const bool given = !options.data.empty() || options.share > 0;
   require<UsageError>(options.data.empty() || options.share == 0, "cli",
-                      "--validation and --hold-out: only one of them can be.");
-  require<UsageError>(given || train.patience == 0, "cli",
-                      "--patience goes by held-out data; --validation or --hold-out is missing.");
+                      "--validation and --hold-out are mutually exclusive.");
+  require<UsageError>(given || train.patience == 0, "cli", "--patience requires --validation or --hold-out.");
   require<UsageError>(given || options.widths.empty(), "cli",
-                      "--eval-widths is of held-out data; --validation or --hold-out is missing.");
+                      "--eval-widths requires --validation or --hold-out.");
   for (const double width : options.widths) check_fraction("--eval-widths", width);
 }
 
@@ -61,8 +59,9 @@ void hold_out(const HeldOutOptions& options, const ImageOptions& images, const N
   int64_t taken = 0;
   if (options.data.empty()) {
     taken = std::max<int64_t>(1, std::llround(options.share * static_cast<double>(data.size())));
-    require<UsageError>(taken < data.size(), "cli", "--hold-out {}: nothing is left of {} samples.",
-                        options.share, data.size());
+    require<UsageError>(taken < data.size(), "cli",
+                        "--hold-out {}: leaves no training or no validation samples of {}.", options.share,
+                        data.size());
     held_out = data.select(order.narrow(0, 0, taken));
   } else {
     held_out = open_data(options.data, Split::test, images);
@@ -82,9 +81,9 @@ void hold_out(const HeldOutOptions& options, const ImageOptions& images, const N
   }
   if (fractions.empty()) fractions = {1};
   if (taken > 0) data = data.select(rest);
-  train.metric_name =
-      fmt::format("{} at widths {}", taken > 0 ? fmt::format("a share of {}", options.share) : options.data,
-                  fmt::join(fractions, ","));
+  train.metric_name = fmt::format("{} at widths {}",
+                                  taken > 0 ? fmt::format("a fraction of {}", options.share) : options.data,
+                                  fmt::join(fractions, ","));
   train.metric = worst_width(std::move(held_out), normalization, std::move(fractions), std::move(measured));
   train.keep_best = true;
 }

@@ -13,36 +13,34 @@ namespace inn::cli {
 void add_image_options(CLI::App& app, ImageOptions& options) {
   const std::string group = "Images";
   app.add_option("--image-size", options.size,
-                 "Images are brought to S×S pixels; default: those of files to what the network's input has")
+                 "Resize images to S×S pixels; default for image files: the size of the network's input")
       ->type_name("S")
       ->check(at_least(1))
       ->group(group);
-  app.add_option(
-         "--resize", options.resize,
-         "Their shorter side is resized to R before the middle is cut; default: S·256/224, but images of "
-         "S×S pixels stay as they are")
+  app.add_option("--resize", options.resize,
+                 "Resize the shorter side to R before the center crop; default: S·256/224, but S×S images "
+                 "are unchanged")
       ->type_name("R")
       ->check(at_least(1))
       ->group(group);
   app.add_option("--workers", options.workers,
-                 "Threads that read images ahead; default: one a processor, at most 4, for images in files")
+                 "Threads that prefetch batches; default for image files: one per processor, at most 4")
       ->type_name("N")
       ->check(CLI::Range(0, 256))
       ->group(group);
-  app.add_flag("--skip-corrupt", options.skip_corrupt,
-               "Leave out images that can't be decoded, and name them at the end")
+  app.add_flag("--skip-corrupt", options.skip_corrupt, "Skip corrupt images and list them at the end")
       ->group(group);
 }
 
 void add_augmentation_options(CLI::App& app, Augmentation& options, const std::string& group) {
   app.add_option("--crop-padding", options.crop_padding,
-                 "Images are padded by so many pixels and cut at a random place")
+                 "Pad images by N pixels and crop at a random position")
       ->check(at_least(0))
       ->capture_default_str()
       ->group(group);
-  app.add_flag("--flip", options.flip, "Images are mirrored at random")->group(group);
+  app.add_flag("--flip", options.flip, "Random horizontal flip")->group(group);
   app.add_flag("--random-resized-crop", options.random_resized_crop,
-               "Of images a random part, 8 % to all of the area, is brought to their size")
+               "Crop a random region of 8 % to 100 % of the area and resize it")
       ->group(group);
 }
 
@@ -51,12 +49,9 @@ Dataset open_data(const std::string& data, Split split, const ImageOptions& opti
                       "--resize {} must be at least --image-size {}.", options.resize, options.size);
   Dataset opened = open_dataset(data, split);
   require<UsageError>(opened.holds_images() || (options.size == 0 && options.resize == 0), "cli",
-                      "--image-size and --resize are for images; '{}' holds inputs as the network takes "
-                      "them.",
-                      opened.source);
+                      "--image-size and --resize require images, but '{}' contains tensors.", opened.source);
   require<UsageError>(options.resize == 0 || options.size != 0 || opened.files.size() > 0, "cli",
-                      "--resize needs --image-size for images that are not in files of their own, as in "
-                      "'{}'.",
+                      "--resize requires --image-size for data that is not in image files, such as '{}'.",
                       opened.source);
   opened.frame.size = options.size;
   opened.frame.resize = options.resize;
@@ -72,16 +67,14 @@ void fit_images(Dataset& data, const Network& network) {
       network.inputs.empty() ? nullptr : &network.values[static_cast<size_t>(network.inputs[0])];
   const bool images = input != nullptr && input->sizes.size() == 4;
   require(images && (input->sizes[1] == 1 || input->sizes[1] == 3), "cli",
-          "Data '{}': it holds images, but the network's input is not images of 1 or 3 channels.",
+          "Data '{}': contains images, but the network's input is not an image with 1 or 3 channels.",
           data.source);
   data.frame.channels = input->sizes[1];
   if (data.frame.size > 0) return;
   const bool known = input->formulas.size() <= kWidth ||
                      (input->formulas[kHeight].empty() && input->formulas[kWidth].empty());
   require(known && input->sizes[kHeight] == input->sizes[kWidth], "cli",
-          "Data '{}': the network takes images of any size, or none that are square; please say "
-          "--image-size.",
-          data.source);
+          "Data '{}': the network's image size is dynamic or not square; set --image-size.", data.source);
   data.frame.size = input->sizes[kHeight];
 }
 
@@ -94,7 +87,7 @@ void fit_calibration(Dataset& data, const Network& network) {
 SkippedReport::~SkippedReport() {
   const auto all = skipped_->all();
   if (all.empty()) return;
-  std::cerr << fmt::format("{} damaged {} left out:\n", all.size(),
+  std::cerr << fmt::format("{} corrupt {} skipped:\n", all.size(),
                            all.size() == 1 ? "image was" : "images were");
   for (const auto& [file, reason] : all) std::cerr << fmt::format("  {}: {}\n", file, reason);
 }

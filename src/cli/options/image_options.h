@@ -1,5 +1,5 @@
 #pragma once
-// How images are read and brought to the size that a network takes.
+// Options for reading and resizing images.
 
 #include <cstdint>
 #include <memory>
@@ -17,10 +17,10 @@ class App;
 namespace inn::cli {
 
 struct ImageOptions {
-  int64_t size = 0, resize = 0;  // 0: not said
+  int64_t size = 0, resize = 0;  // 0: not given
   int64_t workers = -1;          // as in Dataset
   bool skip_corrupt = false;
-  /// What is left out of all data sets that are opened with these options.
+  /// Skipped images of all data sets opened with these options.
   std::shared_ptr<SkippedImages> skipped = std::make_shared<SkippedImages>();
 };
 
@@ -30,18 +30,17 @@ void add_image_options(CLI::App& app, ImageOptions& options);
 /// Declares --crop-padding, --flip and --random-resized-crop, in a group of the help.
 void add_augmentation_options(CLI::App& app, Augmentation& options, const std::string& group);
 
-/// Opens a data set whose images are read as the options say. Throws UsageError where they are at odds.
+/// Opens a data set with these options. Throws UsageError for contradictory options.
 Dataset open_data(const std::string& data, Split split, const ImageOptions& options);
 
-/// Gives images in files the channels of the network's input, and its height and width where no option says a
-/// size. Throws std::invalid_argument where the network does not take images, or takes them of any size.
+/// Sets the number of channels of image files from the network's input, and by default their size. Throws
+/// std::invalid_argument if the network's input is not an image of a fixed size.
 void fit_images(Dataset& data, const Network& network);
 
-/// Does the same for samples that are run through many times: their images are decoded once, where they need
-/// no more than 2 GiB so.
+/// The same for samples that are used many times: their images are decoded once if they take at most 2 GiB.
 void fit_calibration(Dataset& data, const Network& network);
 
-/// Says on stderr, as it ends, which images were left out.
+/// Lists skipped images on stderr in its destructor.
 class SkippedReport {
  public:
   explicit SkippedReport(const ImageOptions& options) : skipped_(options.skipped) {}
@@ -53,7 +52,7 @@ class SkippedReport {
   std::shared_ptr<SkippedImages> skipped_;
 };
 
-/// Adds "skipped_images": [{"file", "reason"}], where damaged images are left out.
+/// Adds "skipped_images": [{"file", "reason"}] if corrupt images are skipped.
 void add_skipped(Json& document, const ImageOptions& options);
 
 }  // namespace inn::cli

@@ -25,8 +25,9 @@ void add_normalization_options(CLI::App& app, NormalizationOptions& options) {
     app.add_option(name, values, text)->delimiter(',')->expected(1, 16)->type_name("NUMBERS");
   };
   add("--mean", options.mean,
-      "Mean of the images, scaled to [0,1]: one number or one a channel; default: the model's own, or 0");
-  add("--std", options.std, "Their standard deviation, likewise; default: the model's own, or 1");
+      "Mean for normalization, of images scaled to [0,1]: one number or one per channel; default: the "
+      "model's own, or 0");
+  add("--std", options.std, "Standard deviation for normalization, likewise; default: the model's own, or 1");
 }
 
 Normalization normalization_of(const NormalizationOptions& options, const Network& network,
@@ -35,8 +36,8 @@ Normalization normalization_of(const NormalizationOptions& options, const Networ
   check("--std", options.std, true);
   if (data != nullptr && !data->holds_images()) {
     require<UsageError>(options.mean.empty() && options.std.empty(), "cli",
-                        "--mean and --std are for images; '{}' holds {} as the network takes them.",
-                        data->source, c10::toString(data->inputs.scalar_type()));
+                        "--mean and --std require images, but '{}' contains {}.", data->source,
+                        c10::toString(data->inputs.scalar_type()));
     return {};
   }
   Normalization normalization = recorded_normalization(network).value_or(Normalization{});
@@ -47,17 +48,18 @@ Normalization normalization_of(const NormalizationOptions& options, const Networ
 
 CLI::Option* add_calibration_option(CLI::App& app, std::string& data) {
   return app
-      .add_option("--calibration", data,
-                  "Samples to measure on: batch norm's statistics, the kernel of the data; no labels needed")
+      .add_option(
+          "--calibration", data,
+          "Calibration data, for batch-norm statistics, quadrature and refits; usually no labels needed")
       ->type_name("DATA");
 }
 
 void add_calibration_options(CLI::App& app, CalibrationOptions& options) {
   add_calibration_option(app, options.data);
-  app.add_option("--samples", options.samples, "How many of them; 0: all")
+  app.add_option("--samples", options.samples, "Number of calibration samples; 0: all")
       ->capture_default_str()
       ->check(at_least(0));
-  add_augmentation_options(app, options.augmentation, "Calibration samples that are images, as in training");
+  add_augmentation_options(app, options.augmentation, "Augmentation of calibration images, as in training");
 }
 
 std::optional<Dataset> read_calibration(const CalibrationOptions& options, const ImageOptions& images) {

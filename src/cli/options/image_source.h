@@ -1,5 +1,5 @@
 #pragma once
-// Images that a command takes, and how their pixels become numbers.
+// Options of normalization and calibration data.
 
 #include <cstdint>
 #include <optional>
@@ -25,10 +25,9 @@ struct NormalizationOptions {
 /// Declares --mean and --std.
 void add_normalization_options(CLI::App& app, NormalizationOptions& options);
 
-/// Returns what the options say; for what they leave open what the network's archive says (extra/inn.json),
-/// else 0 and 1; always 0 and 1 where `data` is given and holds no images. Throws UsageError for numbers that
-/// are none, and where options are given for such data; std::runtime_error where the archive's file is
-/// damaged.
+/// Returns the normalization of the options, by default that of the network's archive (extra/inn.json), else
+/// 0 and 1; always 0 and 1 if `data` is given and has no images. Throws UsageError for invalid numbers, and
+/// if options are given for such data; std::runtime_error if the archive's record is corrupt.
 Normalization normalization_of(const NormalizationOptions& options, const Network& network,
                                const Dataset* data = nullptr);
 
@@ -43,7 +42,7 @@ CLI::Option* add_calibration_option(CLI::App& app, std::string& data);
 /// Declares --calibration, --samples, and what add_augmentation_options does.
 void add_calibration_options(CLI::App& app, CalibrationOptions& options);
 
-/// Returns the calibration samples, or nothing where none are asked for.
+/// Returns the calibration samples, or nothing if there are none.
 std::optional<Dataset> read_calibration(const CalibrationOptions& options, const ImageOptions& images);
 
 }  // namespace inn::cli

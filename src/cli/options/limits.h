@@ -1,5 +1,5 @@
 #pragma once
-// What numbers on the command line may be.
+// Checks of numbers on the command line.
 
 #include <CLI/CLI.hpp>
 #include <charconv>

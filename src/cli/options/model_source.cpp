@@ -23,7 +23,7 @@ at::Tensor example_of(const std::string& text) {
     int64_t size = 0;
     const auto [end, error] = std::from_chars(at, text.data() + text.size(), size);
     require<UsageError>(error == std::errc() && size >= 1 && (*end == ',' || *end == '\0'), "cli",
-                        "--input-size '{}': must be whole numbers of at least 1, as in 1,3,224,224.", text);
+                        "--input-size '{}': must be positive integers, e.g. 1,3,224,224.", text);
     sizes.push_back(size);
     at = end;
   }
@@ -38,10 +38,10 @@ Network make_zoo(const std::string& text, uint64_t seed, const Dataset* images) 
     const char *begin = text.data() + name.size() + 1, *end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(begin, end, options.width);
     require<UsageError>(error == std::errc() && stop == end, "cli",
-                        "Model 'zoo:{}': must be zoo:NAME or zoo:NAME:WIDTH, as in zoo:resnet20:0.5.", text);
+                        "Model 'zoo:{}': must be zoo:NAME or zoo:NAME:WIDTH, e.g. zoo:resnet20:0.5.", text);
   }
   if (images != nullptr) {
-    require(images->holds_images(), "cli", "Data '{}': zoo networks take images but it holds {}.",
+    require(images->holds_images(), "cli", "Data '{}': zoo networks take images, but it contains {}.",
             images->source, c10::toString(images->inputs.scalar_type()));
     const auto sizes = images->sizes();
     options.channels = sizes[1];
@@ -56,15 +56,15 @@ Network make_zoo(const std::string& text, uint64_t seed, const Dataset* images) 
 }  // namespace
 
 void add_model_options(CLI::App& app, ModelOptions& options) {
-  app.add_option("MODEL", options.source, "A .pt2, a TorchScript .pt, zoo:NAME, or zoo:NAME:WIDTH")
+  app.add_option("MODEL", options.source, "A .pt2 file, a TorchScript .pt file, zoo:NAME, or zoo:NAME:WIDTH")
       ->required();
   app.add_option("--input-size", options.input_sizes,
-                 "Sizes of an input of a TorchScript file: 1,3,224,224; one for each")
+                 "Input shape of a TorchScript file, e.g. 1,3,224,224; once per input")
       ->type_name("SIZES");
 }
 
 void add_dynamic_batch_option(CLI::App& app, bool& dynamic_batch) {
-  app.add_flag("--dynamic-batch", dynamic_batch, "Make the batch dynamic where the source's was not");
+  app.add_flag("--dynamic-batch", dynamic_batch, "Make the batch size dynamic if it was exported as static");
 }
 
 Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* images) {
@@ -74,10 +74,10 @@ Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* 
     return with_dynamic_batch(make_zoo(options.source.substr(kZoo.size()), seed, images));
 
   const std::filesystem::path path(options.source);
-  require<std::runtime_error>(std::filesystem::exists(path), "cli", "Model '{}': there is no such file.",
+  require<std::runtime_error>(std::filesystem::exists(path), "cli", "Model '{}': no such file.",
                               options.source);
   require<UsageError>(path.extension() != ".pt" || !examples.empty(), "cli",
-                      "Model '{}': a TorchScript file needs --input-size, as in 1,3,224,224.",
+                      "Model '{}': a TorchScript file requires --input-size, e.g. 1,3,224,224.",
                       options.source);
   require(path.extension() == ".pt" || path.extension() == ".pt2", "cli",
           "Model '{}': must be a .pt2, a TorchScript .pt or zoo:NAME.", options.source);

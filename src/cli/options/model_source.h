@@ -1,5 +1,5 @@
 #pragma once
-// Where a command's model comes from.
+// Options of the model.
 
 #include <cstdint>
 #include <string>
@@ -26,8 +26,8 @@ void add_model_options(CLI::App& app, ModelOptions& options);
 /// Declares --dynamic-batch.
 void add_dynamic_batch_option(CLI::App& app, bool& dynamic_batch);
 
-/// Reads what MODEL names: a .pt2 archive, a TorchScript .pt or zoo:NAME. A zoo network is made for `images`
-/// where they are given, and has a dynamic batch. Throws UsageError for a wrong --input-size.
+/// Reads MODEL: a .pt2 archive, a TorchScript .pt or zoo:NAME. A zoo network is made for `images` if given,
+/// and has a dynamic batch. Throws UsageError for a wrong --input-size.
 Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* images = nullptr);
 
 /// Reads MODEL and opens it.

@@ -30,21 +30,22 @@ std::string list_of(const Entries& entries) {
 }  // namespace
 
 void add_pruning_options(CLI::App& app, PruningOptions& options) {
-  const std::string group = "Choosing channels (methods other than interpolate)";
+  const std::string group = "Channel selection (importance methods)";
   app.add_option("--scope", options.scope,
-                 "What --keep is a fraction of: uniform, each group; global, all chosen groups under one "
-                 "threshold; isomorphic, groups of one structure under one threshold [uniform]")
+                 "uniform: --keep applies to each group; global: one threshold for all chosen groups; "
+                 "isomorphic: one threshold for each set of groups with the same structure [uniform]")
       ->group(group);
-  app.add_option("--combine", options.combine,
-                 "How the scores of a group's tensors become one: " + list_of(combinations()) + " [mean]")
+  app.add_option(
+         "--combine", options.combine,
+         "Reduction of a channel's scores over its tensors, one of " + list_of(combinations()) + " [mean]")
       ->group(group);
   app.add_option("--normalize", options.normalize,
-                 "How groups' scores are made comparable: " + list_of(score_scales()) +
-                     " [mean where the scope is global, else none]")
+                 "Normalization of scores within a group, one of " + list_of(score_scales()) +
+                     " [mean for scope global, else none]")
       ->group(group);
-  app.add_option("--p", options.p, "The p of method lp [2]")->group(group);
+  app.add_option("--p", options.p, "p of method lp [2]")->group(group);
   app.add_flag("--count-readers", options.count_readers,
-               "Score by the weights that read a channel too, not only those that make it")
+               "Also include the weights of consuming layers in the score")
       ->group(group);
 }
 
@@ -52,11 +53,10 @@ void check(const PruningOptions& options, const std::string& method, bool has_ca
   if (!is_importance(method)) {
     const bool any =
         options.combine || options.normalize || options.scope || options.p || options.count_readers;
-    require<UsageError>(
-        !any, "cli",
-        "--scope, --combine, --normalize, --p and --count-readers are for methods that choose "
-        "channels; method {} chooses none.",
-        method);
+    require<UsageError>(!any, "cli",
+                        "--scope, --combine, --normalize, --p and --count-readers require an importance "
+                        "method but got method {}.",
+                        method);
     return;
   }
   as_usage([&] {
@@ -66,10 +66,10 @@ void check(const PruningOptions& options, const std::string& method, bool has_ca
   });
   if (options.scope && !scopes().contains(*options.scope))
     raise<UsageError>("cli", "--scope '{}': must be uniform, global or isomorphic.", *options.scope);
-  require<UsageError>(!options.p || *options.p > 0, "cli", "--p: must be above 0 but got {}.",
+  require<UsageError>(!options.p || *options.p > 0, "cli", "--p must be positive but got {}.",
                       options.p.value_or(0));
   require<UsageError>(has_calibration || find_importance(method).needs == Measured::nothing, "cli",
-                      "Method {} is measured on data: --calibration is missing.", method);
+                      "Method {} requires --calibration.", method);
 }
 
 PruningScope scope_of(const PruningOptions& options) {

@@ -1,5 +1,5 @@
 #pragma once
-// Networks whose channels are chosen by importance.
+// Options of channel selection.
 
 #include <optional>
 #include <string>
@@ -13,7 +13,7 @@ class App;
 
 namespace inn::cli {
 
-/// How channels are scored and compared. What is not given has the library's default.
+/// How channels are scored and compared; by default as in the library.
 struct PruningOptions {
   std::optional<std::string> combine = {}, normalize = {}, scope = {};
   std::optional<double> p = {};
@@ -23,11 +23,11 @@ struct PruningOptions {
 /// Declares --scope, --combine, --normalize, --p and --count-readers.
 void add_pruning_options(CLI::App& app, PruningOptions& options);
 
-/// Throws UsageError for a name that is none, and where options of choosing channels are given for the method
-/// interpolate, which chooses none. For a method that measures, `has_calibration` must be true.
+/// Throws UsageError for an unknown name, and if these options are given for a method that does not select
+/// channels. For a method that is measured on data, `has_calibration` must be true.
 void check(const PruningOptions& options, const std::string& method, bool has_calibration);
 
-/// Return what the options say as the library takes it.
+/// Return the library's options.
 PruningScope scope_of(const PruningOptions& options);
 ImportanceOptions importance_options(const PruningOptions& options);
 

@@ -1,5 +1,5 @@
 #pragma once
-// How far layers are refit.
+// Options of refits.
 
 #include <cstdint>
 

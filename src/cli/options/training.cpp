@@ -31,57 +31,61 @@ void add_recipe(CLI::App& app, TrainingOptions& options) {
   const auto number = [&](const char* name, auto& value, const char* text) {
     app.add_option(name, value, text)->capture_default_str()->check(at_least(0))->group(group);
   };
-  number("--epochs", train.epochs, "How often all samples are seen");
-  app.add_option("--batch-size", train.batch_size, "Samples a step")
+  number("--epochs", train.epochs, "Number of epochs");
+  app.add_option("--batch-size", train.batch_size, "Batch size")
       ->capture_default_str()
       ->check(at_least(1))
       ->group(group);
-  app.add_option("--optimizer", train.optimizer, "One of " + names_of(optimizers()))
+  app.add_option("--optimizer", train.optimizer, "Optimizer, one of " + names_of(optimizers()))
       ->capture_default_str()
       ->group(group);
-  number("--learning-rate", train.learning_rate, "The learning rate after the warm-up");
-  app.add_option("--momentum", train.momentum, "Of sgd")
+  number("--learning-rate", train.learning_rate, "Learning rate after warm-up");
+  app.add_option("--momentum", train.momentum, "SGD momentum")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0))
       ->group(group);
-  number("--weight-decay", train.weight_decay, "Of parameters of two axes and more");
-  app.add_option("--schedule", train.schedule, "One of " + names_of(schedules()))
+  number("--weight-decay", train.weight_decay,
+         "Weight decay, applied to parameters with two or more dimensions");
+  app.add_option("--schedule", train.schedule, "Learning-rate schedule, one of " + names_of(schedules()))
       ->capture_default_str()
       ->group(group);
-  number("--warmup-epochs", train.warmup_epochs,
-         "Epochs in which the learning rate rises; may be a fraction");
-  app.add_option("--loss", options.loss,
-                 "One of " + names_of(losses()) + "; default: cross_entropy of classes, mse of targets")
+  number("--warmup-epochs", train.warmup_epochs, "Epochs of linear learning-rate warm-up; may be fractional");
+  app.add_option(
+         "--loss", options.loss,
+         "Loss, one of " + names_of(losses()) + "; default: cross_entropy for classes, mse for targets")
       ->group(group);
   app.add_option("--label-smoothing", train.label_smoothing, "In [0, 1)")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0))
       ->group(group);
   app.add_option("--ema", train.ema,
-                 "Decay of a moving average of the weights, as 0.999, which is measured and written; 0: none")
+                 "Decay of an exponential moving average of the weights, e.g. 0.999, which is then evaluated "
+                 "and written; 0: none")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0))
       ->group(group);
-  app.add_flag("--bfloat16", train.bfloat16, "Mixed precision; weights stay float32")->group(group);
-  number("--clip-norm", train.clip_norm, "The greatest norm of a gradient; 0: any");
-  app.add_option("--regularize", options.regularize,
-                 "Pushes whole channels towards zero, so that they can be cut: NAME:FACTOR, NAME one of " +
-                     names_of(regularizers()) +
-                     ", growing (FACTOR is what a channel's coefficient gains an epoch)")
+  app.add_flag("--bfloat16", train.bfloat16, "Mixed precision (bfloat16 autocast); weights stay float32")
+      ->group(group);
+  number("--clip-norm", train.clip_norm, "Maximum gradient norm; 0: no clipping");
+  app.add_option(
+         "--regularize", options.regularize,
+         "Sparsity regularization that pushes whole channels towards zero: NAME:FACTOR, NAME one of " +
+             names_of(regularizers()) +
+             ", growing (FACTOR is the increase of a channel's coefficient per epoch)")
       ->type_name("NAME:FACTOR")
       ->group(group);
   add_augmentation_options(app, train.augmentation, group);
 }
 
 /// Reads "group_lasso:1e-4" into the recipe.
-void read_regularizer(const std::string& text, TrainOptions& recipe) {
+void parse_regularizer(const std::string& text, TrainOptions& recipe) {
   const auto colon = text.rfind(':');
   double factor = 0;
   const char* end = text.data() + text.size();
   const bool is_number = colon != std::string::npos && colon > 0 &&
                          std::from_chars(text.data() + colon + 1, end, factor).ptr == end;
   require<UsageError>(is_number && std::isfinite(factor) && factor > 0, "cli",
-                      "--regularize '{}': must be NAME:FACTOR, the factor a number above 0.", text);
+                      "--regularize '{}': must be NAME:FACTOR with a positive factor.", text);
   if (text.substr(0, colon) == "growing") {
     recipe.growing_penalty = factor;
     return;
@@ -131,19 +135,17 @@ void print_training(const TrainResult& result, const std::filesystem::path& outp
 
 void add_training_options(CLI::App& app, TrainingOptions& options) {
   add_data_option(app, options.data);
-  add_image_options(app, options.images);
   app.add_option("--checkpoint", options.train.checkpoint,
-                 "Written after every epoch and on Ctrl-C; default: OUT.checkpoint")
+                 "Checkpoint file, written after every epoch and on Ctrl-C; default: OUT.checkpoint")
       ->type_name("FILE");
   app.add_option("--checkpoint-interval", options.train.checkpoint_interval,
-                 "Written every N batches too; 0: not")
+                 "Also write the checkpoint every N steps; 0: never")
       ->type_name("N")
       ->check(at_least(0))
       ->capture_default_str();
-  app.add_flag("--resume", options.train.resume, "Go on from the checkpoint, where there is one");
-  app.add_option("--log", options.train.log, "A file of JSON lines, one an epoch")->type_name("FILE");
-  app.add_option("--tensorboard", options.train.tensorboard,
-                 "A folder for a file of events that TensorBoard shows")
+  app.add_flag("--resume", options.train.resume, "Resume from the checkpoint if it exists");
+  app.add_option("--log", options.train.log, "Log file, one line of JSON per epoch")->type_name("FILE");
+  app.add_option("--tensorboard", options.train.tensorboard, "Folder for TensorBoard event files")
       ->type_name("FOLDER");
   add_recipe(app, options);
   add_distillation_options(app, options.distill, options.train);
@@ -160,14 +162,14 @@ TrainOptions recipe_of(const TrainingOptions& options, const std::filesystem::pa
   require<UsageError>(recipe.momentum < 1 && recipe.label_smoothing < 1 && recipe.ema < 1, "cli",
                       "--momentum, --label-smoothing and --ema must be below 1 but are {}, {} and {}.",
                       recipe.momentum, recipe.label_smoothing, recipe.ema);
-  if (!options.regularize.empty()) read_regularizer(options.regularize, recipe);
+  if (!options.regularize.empty()) parse_regularizer(options.regularize, recipe);
   recipe.seed = seed;
   if (recipe.checkpoint.empty()) recipe.checkpoint = output.string() + ".checkpoint";
   check_output(recipe.checkpoint);
   if (!recipe.log.empty()) check_output(recipe.log);
   require<std::runtime_error>(recipe.tensorboard.empty() || !std::filesystem::exists(recipe.tensorboard) ||
                                   std::filesystem::is_directory(recipe.tensorboard),
-                              "cli", "--tensorboard '{}': must be a folder but is a file.",
+                              "cli", "--tensorboard '{}': must be a folder, but is a file.",
                               recipe.tensorboard.string());
   read_distillation(options.distill, seed, recipe);
   return recipe;
@@ -182,9 +184,9 @@ void choose_loss(const TrainingOptions& options, const Dataset& data, TrainOptio
 
 void check_finished(const TrainOptions& recipe, const TrainResult& result) {
   if (result.interrupted)
-    raise<std::runtime_error>("cli",
-                              "Interrupted in epoch {}. The same command with --resume goes on from '{}'.",
-                              result.epochs.size() + 1, recipe.checkpoint.string());
+    raise<std::runtime_error>(
+        "cli", "Interrupted in epoch {}. Run the same command with --resume to continue from '{}'.",
+        result.epochs.size() + 1, recipe.checkpoint.string());
 }
 
 void drop_checkpoint(const TrainingOptions& options, const TrainOptions& recipe) {
@@ -192,11 +194,11 @@ void drop_checkpoint(const TrainingOptions& options, const TrainOptions& recipe)
   if (options.train.checkpoint.empty()) std::filesystem::remove(recipe.checkpoint, ignored);
 }
 
-void report_training(const TrainResult& result, const TrainingOptions& options,
-                     const std::filesystem::path& output, const GeneralOptions& general) {
-  if (general.json) {
+void report_training(const TrainResult& result, const std::filesystem::path& output,
+                     const RunContext& context) {
+  if (context.general.json) {
     Json document = training_json(result, output);
-    add_skipped(document, options.images);
+    add_skipped(document, context.images);
     print(document);
   } else {
     print_training(result, output);

@@ -1,12 +1,11 @@
 #pragma once
-// The options of a training run, as train and tune take them.
+// Options of training runs (train and tune).
 
 #include <string>
 #include <vector>
 
 #include "inn/train/train.h"
-#include "options/general.h"
-#include "options/image_options.h"
+#include "options/run_context.h"
 
 namespace CLI {
 class App;
@@ -16,14 +15,13 @@ namespace inn::cli {
 
 struct TrainingOptions {
   std::string data = {};
-  ImageOptions images = {};
   std::string regularize = {};  // NAME:COEFFICIENT
-  std::string loss = {};        // by the data where it is empty
+  std::string loss = {};        // empty: chosen by the data
   std::vector<std::string> distill = {};
   TrainOptions train = {};
 };
 
-/// Declares --data, what add_image_options does, --epochs and the rest of the recipe, --checkpoint, --resume
+/// Declares --data, --epochs and the rest of the recipe, --checkpoint, --resume
 /// --log and --tensorboard.
 void add_training_options(CLI::App& app, TrainingOptions& options);
 
@@ -31,18 +29,18 @@ void add_training_options(CLI::App& app, TrainingOptions& options);
 /// and the files' folders checked. Throws UsageError for a name that no optimizer or schedule has.
 TrainOptions recipe_of(const TrainingOptions& options, const std::filesystem::path& output, uint64_t seed);
 
-/// Where --loss says nothing, classes are learnt by cross entropy and targets by their mean square error.
+/// Default of --loss: cross entropy for classes, mean squared error for targets.
 void choose_loss(const TrainingOptions& options, const Dataset& data, TrainOptions& recipe);
 
-/// Throws where Ctrl-C ended the run, saying how to go on.
+/// Throws if Ctrl-C stopped the run, with instructions to resume.
 void check_finished(const TrainOptions& recipe, const TrainResult& result);
-/// Removes the checkpoint that had no name of its own: what was trained is in its file now.
+/// Removes a checkpoint with the default name after success.
 void drop_checkpoint(const TrainingOptions& options, const TrainOptions& recipe);
 
 /// Prints a table of the epochs, or with --json {"output", "epochs": [{"epoch", "loss", "accuracy",
-/// "learning_rate", "seconds", "metric"}]}, no accuracy of a regression, a metric where data is held out; and
-/// what add_skipped adds.
-void report_training(const TrainResult& result, const TrainingOptions& options,
-                     const std::filesystem::path& output, const GeneralOptions& general);
+/// "learning_rate", "seconds", "metric"}]}, without accuracy for regressions, and with a metric for
+/// validation data; and what add_skipped adds.
+void report_training(const TrainResult& result, const std::filesystem::path& output,
+                     const RunContext& context);
 
 }  // namespace inn::cli

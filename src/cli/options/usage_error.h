@@ -1,11 +1,11 @@
 #pragma once
-// Errors that the command line alone shows.
+// Usage errors.
 
 #include <stdexcept>
 
 namespace inn::cli {
 
-/// Ends the program with exit code 2.
+/// Terminates the program with exit code 2.
 struct UsageError : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };

@@ -1,5 +1,5 @@
 #pragma once
-// Widths that a command finds for a budget.
+// Options of budgets.
 
 #include <cstdint>
 #include <filesystem>
@@ -26,11 +26,11 @@ void add_recheck_option(CLI::App& app, int64_t& rechecks);
 /// Declares --budget, --latency-table and --recheck.
 void add_budget_options(CLI::App& app, BudgetOptions& options);
 
-/// Throws UsageError for a budget that is none, beside --keep or without calibration images, and for a table
-/// without a budget of latency.
+/// Throws UsageError for an invalid budget, a budget with --keep or without calibration data, and a table
+/// without a latency budget.
 void check(const BudgetOptions& options, const WidthChoice& widths, bool has_calibration);
 
-/// Returns the budget. Throws UsageError for a text that is none.
+/// Returns the budget. Throws UsageError for an invalid one.
 Budget budget_of(const BudgetOptions& options);
 
 }  // namespace inn::cli

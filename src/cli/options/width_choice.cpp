@@ -29,14 +29,14 @@ std::pair<std::string, Number> read_named(const char* option, const std::string&
   return {text.substr(0, equals), number};
 }
 
-std::pair<std::string, int64_t> read_width(const std::string& text) {
-  constexpr const char* kForm = "the width must be a whole number of at least 1";
+std::pair<std::string, int64_t> parse_width(const std::string& text) {
+  constexpr const char* kForm = "the width must be a positive integer";
   auto named = read_named<int64_t>("--width", text, "NAME=N", kForm);
   require<UsageError>(named.second >= 1, "cli", "--width '{}': {} but got '{}'.", text, kForm, named.second);
   return named;
 }
 
-std::pair<std::string, double> read_keep_of(const std::string& text) {
+std::pair<std::string, double> parse_keep_of(const std::string& text) {
   auto named = read_named<double>("--keep-of", text, "PATTERN=F", "the fraction must be a number");
   check_fraction("--keep-of", named.second);
   return named;
@@ -46,46 +46,45 @@ std::pair<std::string, double> read_keep_of(const std::string& text) {
 
 void add_fraction_options(CLI::App& app, WidthChoice& choice) {
   app.add_option("--groups", choice.groups,
-                 "Groups that --keep is for, by globs over their names; default: all")
+                 "Groups that --keep is for, by globs over their names; default: all, but one factor of a "
+                 "product (heads, not the head dimension too; see inn groups)")
       ->type_name("PATTERN");
   app.add_option("--exclude", choice.exclude, "Groups that no fraction is for, by globs")
       ->type_name("PATTERN");
   app.add_option("--round-to", choice.limits.round_to,
-                 "Makes what fractions give a multiple of N, the nearest; a narrower group stays")
+                 "Round widths to multiples of N; groups narrower than N are unchanged")
       ->type_name("N")
       ->capture_default_str()
       ->check(at_least(1));
-  app.add_flag("--round-up", choice.round_up, "With --round-to: the next multiple that is not less");
-  app.add_option("--min-width", choice.limits.min_width, "Groups keep at least N channels")
+  app.add_flag("--round-up", choice.round_up, "Round up to the next multiple of --round-to");
+  app.add_option("--min-width", choice.limits.min_width, "Minimum width of a group")
       ->type_name("N")
       ->capture_default_str()
       ->check(at_least(1));
-  app.add_option("--max-cut", choice.limits.max_cut, "At most this fraction of a group is cut")
+  app.add_option("--max-cut", choice.limits.max_cut, "Maximum fraction of a group to remove")
       ->type_name("F")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
 }
 
 void add_width_options(CLI::App& app, WidthChoice& choice) {
-  app.add_option("--keep", choice.keep, "The fraction of its channels that each chosen group keeps")
-      ->type_name("F");
-  app.add_option("--keep-of", choice.keep_of, "That of the groups that a glob names; the last one holds")
+  app.add_option("--keep", choice.keep, "Fraction of channels to keep in each chosen group")->type_name("F");
+  app.add_option("--keep-of", choice.keep_of,
+                 "Fraction for the groups that match a glob; the last match wins")
       ->type_name("PATTERN=F");
-  app.add_option("--width", choice.widths, "The width of a group by itself")->type_name("NAME=N");
+  app.add_option("--width", choice.widths, "Width of an individual group")->type_name("NAME=N");
   add_fraction_options(app, choice);
 }
 
 void check_fraction(const char* option, double fraction) {
   require<UsageError>(fraction > 0 && fraction <= kLargestFraction, "cli",
-                      "{}: must be a fraction above 0 and at most {} but got {}.", option, kLargestFraction,
-                      fraction);
+                      "{}: must be a fraction in (0, {}] but got {}.", option, kLargestFraction, fraction);
 }
 
 void check(const WidthChoice& choice) {
   require<UsageError>(choice.keep || !choice.keep_of.empty() || !choice.widths.empty(), "cli",
-                      "A width is needed: --keep F, --keep-of PATTERN=F or --width NAME=N.");
-  require<UsageError>(choice.keep || choice.groups.empty(), "cli",
-                      "--groups says what --keep is for; --keep is missing.");
+                      "No width given: use --keep F, --keep-of PATTERN=F or --width NAME=N.");
+  require<UsageError>(choice.keep || choice.groups.empty(), "cli", "--groups requires --keep.");
   if (choice.keep) check_fraction("--keep", *choice.keep);
   prune_options(choice);
 }
@@ -94,9 +93,9 @@ PruneOptions prune_options(const WidthChoice& choice) {
   PruneOptions options{
       .keep = choice.keep, .groups = choice.groups, .exclude = choice.exclude, .limits = choice.limits};
   if (choice.round_up) options.limits.rounding = Rounding::up;
-  for (const auto& text : choice.keep_of) options.keep_of.push_back(read_keep_of(text));
+  for (const auto& text : choice.keep_of) options.keep_of.push_back(parse_keep_of(text));
   for (const auto& text : choice.widths) {
-    const auto [name, width] = read_width(text);
+    const auto [name, width] = parse_width(text);
     options.widths[name] = width;
   }
   return options;

@@ -1,5 +1,5 @@
 #pragma once
-// Which widths a command gives to which groups.
+// Options for groups and widths.
 
 #include <cstdint>
 #include <optional>
@@ -25,20 +25,19 @@ struct WidthChoice {
   bool round_up = false;
 };
 
-/// Declares what holds of every fraction: --groups, --exclude, --round-to, --round-up, --min-width and
+/// Declares the options for fractions: --groups, --exclude, --round-to, --round-up, --min-width and
 /// --max-cut.
 void add_fraction_options(CLI::App& app, WidthChoice& choice);
 /// Declares those, and --keep, --keep-of and --width.
 void add_width_options(CLI::App& app, WidthChoice& choice);
 
-/// Throws UsageError unless the fraction of a width is above 0 and at most 8.
+/// Throws UsageError unless the fraction of a width is in (0, 8].
 void check_fraction(const char* option, double fraction);
 
-/// Throws UsageError for what the command line alone shows: no width at all, a width or a fraction that is
-/// none.
+/// Throws UsageError if no width is given, and for invalid widths and fractions.
 void check(const WidthChoice& choice);
 
-/// Returns the choice as the library takes it.
+/// Returns the library's options.
 PruneOptions prune_options(const WidthChoice& choice);
 
 }  // namespace inn::cli

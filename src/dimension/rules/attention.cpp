@@ -37,7 +37,7 @@ void attend(RuleContext& context) {
   }
   if (context.flag("is_causal"))
     for (const auto& axis : {query[rank - 2], key[rank - 2]})
-      context.pin(axis, context.site() + " masks it by order");
+      context.pin(axis, context.site() + " applies a causal mask along it");
   // The scale stays that of the width at which the network was made.
   if (!context.has("scale"))
     context.set_constant("scale", 1 / std::sqrt(static_cast<double>(query[rank - 1].size)));

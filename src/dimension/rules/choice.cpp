@@ -11,7 +11,7 @@ void order(RuleContext& context) {
   const Axes self = context.axes(name);
   if (self.empty()) return like_first(context);
   const auto along = context.normalize(context.integer("dim", -1), self.size());
-  context.pin(self[along], context.site() + " orders it by value");
+  context.pin(self[along], context.site() + " sorts it by value");
   Axes result = self;
   const int64_t size = context.result_sizes().at(along);
   if (size != self[along].size) result[along] = context.positions(size);
@@ -29,7 +29,7 @@ void pick(RuleContext& context) {
   for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) {
     const bool reduced = whole || d == along;
     if (reduced && context.is_read(index_only ? 0 : 1))
-      context.pin(self[d], context.site() + " says which of its positions it takes");
+      context.pin(self[d], context.site() + " returns positions along it");
     if (!reduced) result.push_back(self[d]);
     if (reduced && keep) result.push_back(Axis::of_constant(1));
   }
@@ -39,7 +39,8 @@ void pick(RuleContext& context) {
 /// The result has its own positions, whatever the arguments are.
 void other_positions(RuleContext& context) {
   for (const auto& name : context.tensor_arguments())
-    for (const auto& axis : context.axes(name)) context.pin(axis, context.site() + " compares its positions");
+    for (const auto& axis : context.axes(name))
+      context.pin(axis, context.site() + " compares values along it");
   for (size_t r = 0; r < context.result_count(); ++r) {
     Axes result;
     for (const auto size : context.result_sizes(r)) result.push_back(context.positions(size));
@@ -51,13 +52,13 @@ void other_positions(RuleContext& context) {
 
 void add_choice(RuleTable& table) {
   table.add({"aten::topk", "aten::sort", "aten::argsort", "aten::cummax", "aten::cummin", "aten::diff"},
-            "result = self but for `dim`, whose positions are ordered by value or told apart", order);
+            "result = self except for `dim`, which is positional", order);
   table.add({"aten::argmax", "aten::argmin", "aten::max.dim", "aten::min.dim", "aten::median.dim",
              "aten::kthvalue", "aten::mode"},
-            "result = self without `dim`; where the index is read its positions are told apart", pick);
+            "result = self without `dim`, which is positional if the index is used", pick);
   table.add({"aten::histc", "aten::bincount", "aten::tril_indices", "aten::triu_indices",
              "aten::searchsorted", "aten::isin"},
-            "positions: no channels", other_positions);
+            "the result's axes are positional", other_positions);
 }
 
 }  // namespace inn::rules

@@ -26,7 +26,7 @@ void add_spatial(RuleContext& context, const Axes& input, const Axes& weight, Ax
 
 }  // namespace
 
-void carry_layer(RuleContext& context, int64_t axis, int64_t to) {
+void propagate_layer_scale(RuleContext& context, int64_t axis, int64_t to) {
   std::vector<RuleContext::Place> places{{"weight", axis}};
   if (context.is_tensor("bias")) places.push_back({"bias", context.axes("bias").size() > 1 ? axis : 0});
   context.propagate_scales(places, to);
@@ -72,7 +72,8 @@ void convolve(RuleContext& context) {
   result.push_back(produced);
   add_spatial(context, input, weight, result);
   context.set_result(result);
-  if (!transposed || groups == 1) carry_layer(context, transposed ? 1 : 0, static_cast<int64_t>(channel));
+  if (!transposed || groups == 1)
+    propagate_layer_scale(context, transposed ? 1 : 0, static_cast<int64_t>(channel));
 }
 
 }  // namespace
@@ -81,7 +82,7 @@ void add_convolution(RuleTable& table) {
   table.add({"aten::conv1d", "aten::conv2d", "aten::conv3d", "aten::conv_transpose1d",
              "aten::conv_transpose2d", "aten::conv_transpose3d", "aten::_convolution", "aten::convolution"},
             "result [n, g·o, …] of input [n, g·i, …] and weight [g·o, i, …] (transposed: [g·i, o, …]); i is "
-            "consumed; an axis with one tap and stride 1 passes through",
+            "consumed; a spatial axis with kernel size 1 and stride 1 is unchanged",
             convolve);
 }
 

@@ -49,10 +49,9 @@ void einsum(RuleContext& context) {
 }  // namespace
 
 void add_einsum(RuleTable& table) {
-  table.add(
-      {"aten::einsum"},
-      "one axis for each letter, in all operands and the result; letters that the result lacks are consumed",
-      einsum);
+  table.add({"aten::einsum"},
+            "one axis per letter, in all operands and the result; letters missing in the result are consumed",
+            einsum);
 }
 
 }  // namespace inn::rules

@@ -26,7 +26,7 @@ std::vector<RuleContext::Place> spanning(const RuleContext& context, size_t to) 
 }  // namespace
 
 void stretch(RuleContext& context, const Axis& axis, int64_t size) {
-  if (axis.size == 1 && size > 1) context.pin(axis, context.site() + " stretches it, being 1");
+  if (axis.size == 1 && size > 1) context.pin(axis, context.site() + " broadcasts it from size 1");
 }
 
 void broadcast(RuleContext& context) {
@@ -120,8 +120,8 @@ void add_elementwise(RuleTable& table) {
        "aten::isinf",      "aten::isfinite",    "aten::logical_not", "aten::bitwise_not", "aten::nan_to_num",
        "aten::sgn",        "aten::logit",       "aten::clip",        "aten::sinc",        "aten::i0",
        "aten::deg2rad",    "aten::rad2deg",     "aten::signbit"},
-      "result = f(self), element by element", broadcast);
-  table.add({"aten::neg", "aten::negative", "aten::positive"}, "result = ±self, element by element",
+      "result = f(self) elementwise", broadcast);
+  table.add({"aten::neg", "aten::negative", "aten::positive"}, "result = ±self elementwise",
             [](RuleContext& context) { scale_with(context, "self"); });
   table.add({"aten::add", "aten::sub", "aten::rsub", "aten::subtract"},
             "result = self ± other, axes equal under broadcasting", add_terms);
@@ -177,7 +177,7 @@ void add_elementwise(RuleTable& table) {
              "aten::clamp_max", "aten::fill_", "aten::zero_", "aten::fill", "aten::zero", "aten::uniform_",
              "aten::normal_"},
             "result = all tensor arguments, axes equal under broadcasting", broadcast);
-  table.add({"aten::prelu"}, "result = self [n, c, …] with one slope, or one a channel: weight [c]",
+  table.add({"aten::prelu"}, "result = self [n, c, …]; one slope, or one per channel: weight [c]",
             [](RuleContext& context) {
               const Axes self = context.axes("self"), weight = context.axes("weight");
               if (!weight.empty() && weight[0].size > 1) context.unify(weight[0], self.at(1));
@@ -185,12 +185,12 @@ void add_elementwise(RuleTable& table) {
             });
   table.add({"aten::dropout", "aten::dropout_", "aten::alpha_dropout", "aten::feature_dropout",
              "aten::feature_alpha_dropout", "aten::native_dropout", "aten::bernoulli"},
-            "result = input, axis by axis", same_axes);
+            "result = input", same_axes);
   table.add(
       {"aten::contiguous", "aten::clone", "aten::detach", "aten::alias", "aten::to", "aten::type_as",
        "aten::lift_fresh_copy", "aten::lift_fresh", "aten::_to_copy", "aten::float", "aten::half",
        "aten::double", "aten::requires_grad_", "aten::resolve_conj", "aten::resolve_neg", "aten::pin_memory"},
-      "result = self, axis by axis; a view or copy of a parameter stays one", same_axes);
+      "result = self; a view or copy of a parameter is still a parameter", same_axes);
 }
 
 }  // namespace inn::rules

@@ -40,7 +40,7 @@ void span_grid(RuleContext& context) {
 void triangle(RuleContext& context) {
   const Axes self = context.axes("self");
   for (size_t d = self.size() - 2; d < self.size(); ++d)
-    context.pin(self[d], context.site() + " treats its positions unlike");
+    context.pin(self[d], context.site() + " treats its positions differently");
   context.set_result(self);
 }
 
@@ -49,15 +49,15 @@ void triangle(RuleContext& context) {
 void add_factory(RuleTable& table) {
   table.add({"aten::zeros", "aten::ones", "aten::empty", "aten::full", "aten::rand", "aten::randn",
              "aten::new_zeros", "aten::new_ones", "aten::new_empty", "aten::new_full"},
-            "the axes of the result are the sizes", fill_sizes);
+            "the result's axes have the given sizes", fill_sizes);
   table.add({"aten::zeros_like", "aten::ones_like", "aten::empty_like", "aten::full_like", "aten::rand_like",
              "aten::randn_like"},
-            "result = self, axis by axis", like_first);
-  table.add({"aten::arange"}, "positions: no channels", count_up);
+            "result = self", like_first);
+  table.add({"aten::arange"}, "the result's axes are positional", count_up);
   table.add({"aten::linspace", "aten::logspace", "aten::eye", "aten::randint", "aten::randperm"},
-            "positions: no channels", new_positions);
-  table.add({"aten::meshgrid"}, "an axis for each vector, in all results", span_grid);
-  table.add({"aten::tril", "aten::triu"}, "result = self; the last two axes are told apart", triangle);
+            "the result's axes are positional", new_positions);
+  table.add({"aten::meshgrid"}, "one axis per vector, in all results", span_grid);
+  table.add({"aten::tril", "aten::triu"}, "result = self; the last two axes are positional", triangle);
   table.add({"aten::scalar_tensor"}, "a number", [](RuleContext& context) { context.set_result({}); });
 }
 

@@ -19,7 +19,7 @@ void transform(RuleContext& context) {
   }
   Axes result = self;
   for (const auto axis : along) {
-    context.pin(self[axis], context.site() + " treats its positions unlike");
+    context.pin(self[axis], context.site() + " treats its positions differently");
     const int64_t size = context.result_sizes().at(axis);
     if (size != self[axis].size) result[axis] = context.positions(size);
   }
@@ -31,7 +31,7 @@ void transform(RuleContext& context) {
 /// […, 2] of real numbers becomes […] of complex ones.
 void join_pairs(RuleContext& context) {
   Axes axes = context.axes("self");
-  context.pin(axes.back(), context.site() + " makes one number of its two");
+  context.pin(axes.back(), context.site() + " combines its two entries into a complex number");
   axes.pop_back();
   context.set_result(axes);
   for (int64_t d = 0; d < static_cast<int64_t>(axes.size()); ++d) context.propagate_scale("self", d, d);
@@ -50,15 +50,13 @@ void add_fourier(RuleTable& table) {
   table.add({"aten::fft_fft", "aten::fft_ifft", "aten::fft_rfft", "aten::fft_irfft", "aten::fft_hfft",
              "aten::fft_ihfft", "aten::fft_fft2", "aten::fft_ifft2", "aten::fft_rfft2", "aten::fft_irfft2",
              "aten::fft_fftn", "aten::fft_ifftn", "aten::fft_rfftn", "aten::fft_irfftn"},
-            "result = self but for `dim`, whose positions become frequencies", transform);
-  table.add({"aten::fft_fftshift", "aten::fft_ifftshift"},
-            "result = self; the positions of `dim` are told apart", transform);
+            "result = self except for `dim`, which becomes frequencies", transform);
+  table.add({"aten::fft_fftshift", "aten::fft_ifftshift"}, "result = self; `dim` is positional", transform);
   table.add({"aten::view_as_complex"}, "result […] of self […, 2]", join_pairs);
   table.add({"aten::view_as_real"}, "result […, 2] of self […]", part_pairs);
-  table.add({"aten::real", "aten::imag", "aten::_conj", "aten::conj_physical"}, "result = self, axis by axis",
-            same_axes);
-  table.add({"aten::angle"}, "result = f(self), element by element, of complex numbers", broadcast);
-  table.add({"aten::complex", "aten::polar"}, "result of two real numbers, axes equal under broadcasting",
+  table.add({"aten::real", "aten::imag", "aten::_conj", "aten::conj_physical"}, "result = self", same_axes);
+  table.add({"aten::angle"}, "result = f(self) elementwise, for complex numbers", broadcast);
+  table.add({"aten::complex", "aten::polar"}, "result of two real tensors, axes equal under broadcasting",
             broadcast);
 }
 

@@ -33,7 +33,7 @@ void add_integer(RuleTable& table) {
              "prim::min.int", "aten::div.int", "aten::eq.int", "aten::ne.int", "aten::lt.int", "aten::le.int",
              "aten::gt.int", "aten::ge.int", "aten::Int", "prim::NumToTensor", "aten::numel",
              "aten::sym_numel", "aten::sym_stride", "aten::sym_storage_offset"},
-            "a number that no axis is known to have", nothing_known);
+            "a number that is not the size of a known axis", nothing_known);
 }
 
 }  // namespace inn::rules

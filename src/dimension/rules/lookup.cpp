@@ -10,7 +10,7 @@ namespace {
 void embed(RuleContext& context) {
   const Axes weight = context.axes("weight");
   Axes result = context.axes("indices");
-  context.pin(weight.at(0), context.site() + " looks its positions up");
+  context.pin(weight.at(0), context.site() + " selects along it by position");
   result.push_back(weight.at(1));
   context.set_result(result);
   context.propagate_scale("weight", 1, static_cast<int64_t>(result.size()) - 1);
@@ -19,7 +19,7 @@ void embed(RuleContext& context) {
 /// Rows of a table, summed bag by bag. The other results are bookkeeping.
 void embed_bags(RuleContext& context) {
   const Axes weight = context.axes("weight");
-  context.pin(weight.at(0), context.site() + " looks its positions up");
+  context.pin(weight.at(0), context.site() + " selects along it by position");
   for (size_t r = 0; r < context.result_count(); ++r) {
     Axes result;
     for (const auto size : context.result_sizes(r)) result.push_back(context.positions(size));
@@ -43,7 +43,7 @@ Indexed index_axes(RuleContext& context, const Axes& self, const Axes& own) {
   for (size_t d = 0; d < kinds.size(); ++d) {
     if (!kinds[d]) continue;
     indexed[d] = true;
-    context.pin(self[d], context.site() + " looks its positions up");
+    context.pin(self[d], context.site() + " selects along it by position");
     if (first < 0) first = static_cast<int64_t>(d);
     last = static_cast<int64_t>(d);
   }
@@ -91,7 +91,7 @@ bool has_mask(const RuleContext& context) {
 void index(RuleContext& context) {
   const Axes self = context.axes("self");
   if (has_mask(context)) {
-    for (const auto& axis : self) context.pin(axis, context.site() + " takes the positions of a mask");
+    for (const auto& axis : self) context.pin(axis, context.site() + " selects along it by a boolean mask");
     Axes result;
     for (const auto size : context.result_sizes())
       result.push_back(context.positions(std::max<int64_t>(0, size)));
@@ -107,9 +107,9 @@ void index_put(RuleContext& context) {
   const Axes self = context.axes("self"), values = context.axes("values");
   context.set_result(self);
   if (has_mask(context)) {
-    for (const auto& axis : self) context.pin(axis, context.site() + " writes the positions of a mask");
+    for (const auto& axis : self) context.pin(axis, context.site() + " writes along it by a boolean mask");
     for (const auto& axis : values)
-      context.pin(axis, context.site() + " writes it to the positions of a mask");
+      context.pin(axis, context.site() + " writes it to the positions of a boolean mask");
     return;
   }
   const auto target = index_axes(context, self, common_axes(context, context.list_axes("indices")));
@@ -123,7 +123,7 @@ void index_put(RuleContext& context) {
 void index_along(RuleContext& context) {
   const Axes self = context.axes("self"), chosen = context.axes("index");
   const auto along = context.normalize(context.integer("dim"), self.size());
-  context.pin(self[along], context.site() + " looks its positions up");
+  context.pin(self[along], context.site() + " selects along it by position");
   Axes result = self;
   result[along] = chosen.empty() ? Axis::of_constant(1) : chosen[0];
   context.set_result(result);
@@ -139,7 +139,7 @@ void gather(RuleContext& context) {
   const auto along = flat ? -1 : context.normalize(context.integer("dim"), self.size());
   for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) {
     if (d == along || flat || self[d].size != context.result_sizes().at(d)) {
-      context.pin(self[d], context.site() + " looks its positions up");
+      context.pin(self[d], context.site() + " selects along it by position");
     } else if (chosen.at(d).size == self[d].size && !chosen[d].is_constant()) {
       context.unify(self[d], chosen[d]);
     } else if (chosen[d].is_constant()) {
@@ -156,7 +156,7 @@ void scatter(RuleContext& context) {
   for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) {
     const bool aligned = d != along && chosen.size() == self.size() && chosen[d].size == self[d].size;
     if (aligned && !chosen[d].is_constant()) context.unify(self[d], chosen[d]);
-    if (!aligned) context.pin(self[d], context.site() + " writes to positions of it");
+    if (!aligned) context.pin(self[d], context.site() + " writes along it by position");
   }
   for (const auto* source : {"src", "source"}) {
     if (!context.is_tensor(source)) continue;
@@ -164,7 +164,7 @@ void scatter(RuleContext& context) {
     for (size_t d = 0; d < values.size() && values.size() == chosen.size(); ++d)
       if (values[d].size == chosen[d].size && !values[d].is_constant()) context.unify(values[d], chosen[d]);
     if (values.size() != chosen.size())
-      for (const auto& axis : values) context.pin(axis, context.site() + " writes it to positions");
+      for (const auto& axis : values) context.pin(axis, context.site() + " writes it by position");
   }
   context.set_result(self);
 }
@@ -173,7 +173,7 @@ void scatter(RuleContext& context) {
 void write_along(RuleContext& context) {
   const Axes self = context.axes("self");
   const auto along = context.normalize(context.integer("dim"), self.size());
-  context.pin(self[along], context.site() + " writes to positions of it");
+  context.pin(self[along], context.site() + " writes along it by position");
   if (context.is_tensor("source")) {
     const Axes source = context.axes("source");
     for (size_t d = 0; d < source.size() && source.size() == self.size(); ++d)
@@ -192,22 +192,23 @@ void one_hot(RuleContext& context) {
 
 void add_lookup(RuleTable& table) {
   table.add({"aten::embedding"},
-            "result […, e] of weight [vocabulary, e] and indices […]; the vocabulary is told apart", embed);
+            "result […, e] of weight [vocabulary, e] and indices […]; the vocabulary is positional", embed);
   table.add({"aten::embedding_bag"},
-            "result [bags, e] of weight [vocabulary, e]; the vocabulary is told apart", embed_bags);
-  table.add({"aten::embedding_renorm_"}, "result = self, axis by axis", same_axes);
+            "result [bags, e] of weight [vocabulary, e]; the vocabulary is positional", embed_bags);
+  table.add({"aten::embedding_renorm_"}, "result = self", same_axes);
   table.add({"aten::index"},
-            "indexed axes become those of the indices and are told apart; the others pass through", index);
+            "indexed axes are positional and replaced by those of the indices; the others are unchanged",
+            index);
   table.add({"aten::index_put", "aten::_index_put_impl_"},
-            "result = self; indexed axes are told apart, the values have the others", index_put);
-  table.add({"aten::index_select"}, "axis dim becomes that of the index and is told apart", index_along);
+            "result = self; indexed axes are positional, the values have the others", index_put);
+  table.add({"aten::index_select"}, "axis dim is positional and replaced by that of the index", index_along);
   table.add({"aten::gather", "aten::take_along_dim"},
-            "result = index; axis dim of self is told apart, the others are those of the index", gather);
+            "result = index; axis dim of self is positional, the others equal those of the index", gather);
   table.add({"aten::scatter", "aten::scatter_add", "aten::scatter_reduce"},
-            "result = self; axis dim is told apart, the others are those of the index", scatter);
+            "result = self; axis dim is positional, the others equal those of the index", scatter);
   table.add({"aten::index_add", "aten::index_copy", "aten::index_fill"},
-            "result = self; axis dim is told apart, the source has the others", write_along);
-  table.add({"aten::one_hot"}, "result […, classes] of self […]; the classes are told apart", one_hot);
+            "result = self; axis dim is positional, the source has the others", write_along);
+  table.add({"aten::one_hot"}, "result […, classes] of self […]; the classes are positional", one_hot);
 }
 
 }  // namespace inn::rules

@@ -82,7 +82,7 @@ void squeeze(RuleContext& context) {
   for (const auto axis : identity_order(from.size())) {
     const bool dropped =
         from[axis].size == 1 && std::find(chosen.begin(), chosen.end(), axis) != chosen.end();
-    if (dropped) context.pin(from[axis], context.site() + " drops it, being 1");
+    if (dropped) context.pin(from[axis], context.site() + " removes it because its size is 1");
     if (!dropped) order.push_back(axis);
   }
   arrange(context, order);
@@ -132,20 +132,20 @@ void expand_as(RuleContext& context) {
 
 void add_movement(RuleTable& table) {
   table.add({"aten::permute"}, "result axis d is axis dims[d] of self", permute);
-  table.add({"aten::transpose"}, "axes dim0 and dim1 change places",
+  table.add({"aten::transpose"}, "axes dim0 and dim1 are swapped",
             [](RuleContext& context) { swap_axes(context, "dim0", "dim1"); });
-  table.add({"aten::movedim", "aten::moveaxis"}, "axes source go to destination, the others keep their order",
-            move);
-  table.add({"aten::mT", "aten::adjoint", "aten::mH"}, "the last two axes change places", swap_last);
-  table.add({"aten::swapdims"}, "axes dim0 and dim1 change places",
+  table.add({"aten::movedim", "aten::moveaxis"},
+            "axes source are moved to destination, the others keep their order", move);
+  table.add({"aten::mT", "aten::adjoint", "aten::mH"}, "the last two axes are swapped", swap_last);
+  table.add({"aten::swapdims"}, "axes dim0 and dim1 are swapped",
             [](RuleContext& context) { swap_axes(context, "dim0", "dim1"); });
-  table.add({"aten::swapaxes"}, "axes axis0 and axis1 change places",
+  table.add({"aten::swapaxes"}, "axes axis0 and axis1 are swapped",
             [](RuleContext& context) { swap_axes(context, "axis0", "axis1"); });
   table.add({"aten::t", "aten::numpy_T"}, "the axes in reverse order", reverse);
   table.add({"aten::squeeze"}, "self without axes of size 1", squeeze);
   table.add({"aten::unsqueeze"}, "self with a new axis of size 1 at dim", unsqueeze);
-  table.add({"aten::expand"}, "self with axes of size 1 stretched to the sizes", expand);
-  table.add({"aten::expand_as"}, "self with axes of size 1 stretched to those of other", expand_as);
+  table.add({"aten::expand"}, "self with axes of size 1 broadcast to the sizes", expand);
+  table.add({"aten::expand_as"}, "self with axes of size 1 broadcast to those of other", expand_as);
 }
 
 }  // namespace inn::rules

@@ -1,5 +1,6 @@
 // Batch, instance, layer, group and root-mean-square normalization.
 
+#include "inn/network/batch_norm.h"
 #include "rules/rules.h"
 
 namespace inn::rules {
@@ -13,7 +14,14 @@ void per_channel(RuleContext& context) {
   context.set_result(input);
   for (size_t d = 0; d < input.size(); ++d)
     if (d != 1) context.normalize_over("input", static_cast<int64_t>(d));
-  if (context.is_tensor("weight")) return carry_layer(context, 0, 1);
+  // Saved statistics: [c], or [0] in evaluation mode.
+  for (size_t r = 1; r < context.result_count(); ++r) {
+    Axes saved;
+    for (const auto size : context.result_sizes(r))
+      saved.push_back(size == input.at(1).size ? input[1] : Axis::of_constant(size));
+    context.set_result(saved, r);
+  }
+  if (context.is_tensor("weight")) return propagate_layer_scale(context, 0, 1);
   // Of a weight that is standardized: what sums over the result sums over the weight.
   for (size_t d = 0; context.is_of_parameters("input") && d < input.size(); ++d)
     context.propagate_scale("input", static_cast<int64_t>(d), static_cast<int64_t>(d));
@@ -31,7 +39,7 @@ void per_shape(RuleContext& context) {
   }
   context.set_result(input);
   for (size_t k = 0; context.is_tensor("weight") && k < count; ++k)
-    carry_layer(context, static_cast<int64_t>(k), static_cast<int64_t>(input.size() - count + k));
+    propagate_layer_scale(context, static_cast<int64_t>(k), static_cast<int64_t>(input.size() - count + k));
 }
 
 void per_group(RuleContext& context) {
@@ -46,7 +54,7 @@ void per_group(RuleContext& context) {
     if (context.is_tensor(name)) context.unify(context.axes(name).at(0), input[1]);
   context.set_result(input);
   for (size_t d = 1; d < input.size(); ++d) context.normalize_over("input", static_cast<int64_t>(d));
-  if (context.is_tensor("weight")) carry_layer(context, 0, 1);
+  if (context.is_tensor("weight")) propagate_layer_scale(context, 0, 1);
 }
 
 /// g·v/‖v‖: v [o, i, …], g [o, 1, …].
@@ -65,8 +73,10 @@ void weight_norm(RuleContext& context) {
 }  // namespace
 
 void add_normalization(RuleTable& table) {
-  table.add({"aten::batch_norm", "aten::instance_norm"},
-            "result = input [n, c, …]; weight, bias, running_mean, running_var [c]", per_channel);
+  auto channel_norms = batch_norm_operators();
+  channel_norms.emplace_back("aten::instance_norm");
+  table.add(channel_norms, "result = input [n, c, …]; weight, bias, running_mean, running_var [c]",
+            per_channel);
   table.add({"aten::layer_norm", "aten::rms_norm"},
             "result = input […, normalized_shape]; weight and bias have the axes of normalized_shape",
             per_shape);

@@ -100,7 +100,7 @@ void split_evenly(RuleContext& context) {
     parts = split_unlike(context, self[along], along);
   }
   if (parts.empty()) {
-    context.pin(self[along], context.site() + " cuts it into parts that are not equal");
+    context.pin(self[along], context.site() + " splits it into unequal parts");
     for (size_t r = 0; r < context.result_count(); ++r)
       parts.push_back(context.positions(context.result_sizes(r).at(along)));
   }
@@ -127,7 +127,7 @@ void split_at(RuleContext& context, const std::string& sizes) {
     const int64_t size = context.result_sizes(r).at(along);
     const auto halves = may_cut(context, rest, size) ? context.cut(rest, size) : std::nullopt;
     if (!halves) {
-      context.pin(rest, context.site() + " cuts it inside what stays whole");
+      context.pin(rest, context.site() + " splits it inside a factor that must stay whole");
       while (parts.size() < context.result_count())
         parts.push_back(context.positions(context.result_sizes(parts.size()).at(along)));
       break;
@@ -175,12 +175,12 @@ void slice(RuleContext& context) {
     if (start_burned > 0) context.follow("start", at_start->first);
     if (start_burned < 0)
       context.pin(Axis::of_sum({at_start->second, at_end->second}),
-                  context.site() + " counts it from the end");
+                  context.site() + " indexes it from the end");
     if (context.has("end") && end_burned >= 0 && end_burned <= size)
       context.follow("end", Axis::of_sum({at_start->first, at_start->second}));
-    if (end_burned < 0) context.pin(at_end->second, context.site() + " counts it from the end");
+    if (end_burned < 0) context.pin(at_end->second, context.site() + " indexes it from the end");
   } else {
-    context.pin(whole, context.site() + " takes a part of it that is no channels by themselves");
+    context.pin(whole, context.site() + " selects a part that is not a whole number of channels");
     result[along] = context.positions(context.result_sizes().at(along));
   }
   context.set_result(result);
@@ -199,7 +199,7 @@ void narrow(RuleContext& context) {
     context.follow("length", at_start->second);
     result[along] = at_start->second;
   } else {
-    context.pin(self[along], context.site() + " takes a part of it that is no channels by themselves");
+    context.pin(self[along], context.site() + " selects a part that is not a whole number of channels");
     result[along] = context.positions(length);
   }
   context.set_result(result);
@@ -209,7 +209,7 @@ void narrow(RuleContext& context) {
 void take_positions(RuleContext& context) {
   const Axes self = context.axes("self");
   const auto along = context.normalize(context.integer("dim", 0), self.size());
-  context.pin(self[along], context.site() + " takes single positions of it");
+  context.pin(self[along], context.site() + " selects individual positions of it");
   Axes result = self;
   result.erase(result.begin() + along);
   const bool all = context.call().op == "aten::unbind";
@@ -253,7 +253,7 @@ void add_partition(RuleTable& table) {
   table.add({"aten::stack"}, "the tensors have equal axes; the result has a new one for their number", stack);
   table.add({"aten::chunk", "aten::unsafe_chunk", "aten::split.Tensor", "aten::unsafe_split",
              "aten::tensor_split.sections"},
-            "axis dim of self is count·part; the sum of unlike parts where it has a structure of its own",
+            "axis dim of self is count·part, or the sum of unequal parts where it is a concatenation",
             split_evenly);
   table.add({"aten::split_with_sizes", "aten::split.sizes"}, "axis dim of self is the sum of the parts",
             [](RuleContext& context) {
@@ -262,11 +262,10 @@ void add_partition(RuleTable& table) {
   table.add({"aten::tensor_split.indices"}, "axis dim of self is the sum of the parts",
             [](RuleContext& context) { split_at(context, "indices"); });
   table.add({"aten::glu"}, "axis dim of self is 2·c, of the result c", gate);
-  table.add({"aten::slice"},
-            "axis dim of self is [before ⊕ result ⊕ after]; with a step its positions are told apart", slice);
+  table.add({"aten::slice"}, "axis dim of self is [before ⊕ result ⊕ after]; with a step it is positional",
+            slice);
   table.add({"aten::narrow"}, "axis dim of self is [before ⊕ result ⊕ after]", narrow);
-  table.add({"aten::select", "aten::unbind"}, "the axis dim goes; its positions are told apart",
-            take_positions);
+  table.add({"aten::select", "aten::unbind"}, "axis dim is removed; it is positional", take_positions);
   table.add({"aten::pad", "aten::constant_pad_nd"}, "an axis padded by a constant is [before ⊕ self ⊕ after]",
             pad);
 }

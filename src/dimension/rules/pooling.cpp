@@ -64,7 +64,7 @@ void interpolate(RuleContext& context) {
 void sample_grid(RuleContext& context) {
   const Axes input = context.axes("input"), grid = context.axes("grid");
   for (size_t d = 2; d < input.size(); ++d) context.pin(input[d], context.site() + " samples along it");
-  context.pin(grid.back(), context.site() + " reads coordinates there");
+  context.pin(grid.back(), context.site() + " reads coordinates from it");
   context.unify(input.at(0), grid.at(0));
   Axes result(input.begin(), input.begin() + 2);
   result.insert(result.end(), grid.begin() + 1, grid.end() - 1);

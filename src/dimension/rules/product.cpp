@@ -19,7 +19,7 @@ void linear(RuleContext& context) {
     context.unify(context.axes("bias").at(0), weight[0]);
   context.set_result(result);
   for (int64_t d = 0; d < last; ++d) context.propagate_scale("input", d, d);
-  if (weight.size() == 2) carry_layer(context, 0, last);
+  if (weight.size() == 2) propagate_layer_scale(context, 0, last);
 }
 
 /// Slices of a product along axis `to` are scaled where those of a factor are; where a term is added to it,
@@ -162,7 +162,7 @@ void add_product(RuleTable& table) {
   table.add({"aten::outer", "aten::ger"}, "result [n, m] of self [n] and vec2 [m]",
             [](RuleContext& context) { outer(context, "self", "vec2"); });
   table.add({"aten::tensordot"},
-            "the axes dims_self and dims_other are one and consumed, the others pass through", contract);
+            "the axes dims_self and dims_other are equal and consumed, the others are unchanged", contract);
   table.add({"aten::bilinear"},
             "result […, o] of input1 […, i], weight [o, i, j], input2 […, j]; i and j are consumed",
             bilinear);

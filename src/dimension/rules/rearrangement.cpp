@@ -21,7 +21,7 @@ void shuffle_pixels(RuleContext& context, bool back) {
     context.unify(self[channel], Axis::of_product({result[channel], block}));
   }
   for (size_t d = channel + 1; d < self.size(); ++d) {
-    context.pin(self[d], context.site() + " takes it apart");
+    context.pin(self[d], context.site() + " splits it into windows");
     result[d] = context.positions(context.result_sizes()[d]);
   }
   context.set_result(result);
@@ -120,17 +120,17 @@ void repeat_interleaved(RuleContext& context) {
 }  // namespace
 
 void add_rearrangement(RuleTable& table) {
-  table.add({"aten::pixel_shuffle"}, "result […, c, h·r, w·r] of self […, c·r², h, w]; r is a number",
+  table.add({"aten::pixel_shuffle"}, "result […, c, h·r, w·r] of self […, c·r², h, w]; r is a constant",
             [](RuleContext& context) { shuffle_pixels(context, false); });
-  table.add({"aten::pixel_unshuffle"}, "result […, c·r², h/r, w/r] of self […, c, h, w]; r is a number",
+  table.add({"aten::pixel_unshuffle"}, "result […, c·r², h/r, w/r] of self […, c, h, w]; r is a constant",
             [](RuleContext& context) { shuffle_pixels(context, true); });
   table.add({"aten::channel_shuffle", "aten::native_channel_shuffle"},
             "result [n, c·g, …] of self [n, g·c, …]", shuffle_channels);
-  table.add({"aten::im2col"}, "result [n, c·k, l] of self [n, c, h, w]; k taps of the window",
+  table.add({"aten::im2col"}, "result [n, c·k, l] of self [n, c, h, w]; k is the window size",
             columns_of_image);
-  table.add({"aten::col2im"}, "result [n, c, h, w] of self [n, c·k, l]; k taps of the window",
+  table.add({"aten::col2im"}, "result [n, c, h, w] of self [n, c·k, l]; k is the window size",
             image_of_columns);
-  table.add({"aten::unfold"}, "windows of one axis, in a new last axis", unfold);
+  table.add({"aten::unfold"}, "windows along one axis become a new last axis", unfold);
   table.add({"aten::repeat"}, "axis d of the result is count·axis",
             [](RuleContext& context) { repeat(context, "repeats"); });
   table.add({"aten::tile"}, "axis d of the result is count·axis",

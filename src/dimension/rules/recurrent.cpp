@@ -42,10 +42,10 @@ void recur(RuleContext& context, int64_t gates) {
 
   const bool batched = input.size() == 3;
   const size_t time = batched && context.flag("batch_first") ? 1 : 0;
-  context.pin(input[time], context.site() + " runs along it");
+  context.pin(input[time], context.site() + " iterates over it");
   for (size_t s = 0; s < states.size(); ++s) {
     context.unify(states[s].back(), s == 0 ? state : hidden);
-    context.pin(states[s][0], context.site() + " has so many layers");
+    context.pin(states[s][0], context.site() + " uses it as the number of layers");
     if (batched) context.unify(states[s][1], input[1 - time]);
   }
   Axes output(input.begin(), input.end() - 1);

@@ -86,7 +86,7 @@ void ordered(RuleContext& context) {
     if (!context.has(argument)) continue;
     for (const auto axis : context.integers(argument))
       context.pin(axes.at(context.normalize(axis, axes.size())),
-                  context.site() + " treats its positions unlike");
+                  context.site() + " treats its positions differently");
   }
 }
 
@@ -103,17 +103,18 @@ void add_reduction(RuleTable& table) {
              "aten::min",       "aten::median",
              "aten::nanmedian", "aten::count_nonzero",
              "aten::nanmean",   "aten::aminmax"},
-            "result = self without the axes `dim`, of which it is a mean, a norm or an extreme", reduce);
+            "result = self without the axes `dim`, over which it is a mean, a norm or an extremum", reduce);
   table.add({"aten::sum", "aten::nansum"}, "result = self without the axes `dim`, which are consumed",
             reduce);
-  table.add({"aten::softmax", "aten::_softmax"},
-            "result = self; along `dim` it holds weights that sum to 1: an average over them needs no others",
-            normalize_exponentials);
+  table.add(
+      {"aten::softmax", "aten::_softmax"},
+      "result = self; along `dim` it holds weights that sum to 1, so that a sum over them needs no others",
+      normalize_exponentials);
   table.add({"aten::log_softmax", "aten::_log_softmax", "aten::softmin"},
-            "result = self; normalized over `dim`, whose channels may still be permuted and cut",
+            "result = self, normalized over `dim`, which can still be permuted and resized",
             normalize_exponentials);
   table.add({"aten::cumsum", "aten::cumprod", "aten::logcumsumexp", "aten::flip", "aten::roll"},
-            "result = self; the positions of `dim` are told apart", ordered);
+            "result = self; `dim` is positional", ordered);
 }
 
 }  // namespace inn::rules

@@ -127,9 +127,9 @@ void add_reshape(RuleTable& table) {
             [](RuleContext& context) { reshape(context, "shape"); });
   table.add({"aten::view_as", "aten::reshape_as"},
             "the product of other's axes equals the product of self's, factor by factor", reshape_like);
-  table.add({"aten::ravel"}, "all axes become their product", flatten);
-  table.add({"aten::flatten"}, "the axes start_dim…end_dim become their product", flatten);
-  table.add({"aten::unflatten"}, "axis dim becomes the factors that the sizes name", unflatten);
+  table.add({"aten::ravel"}, "all axes are replaced by their product", flatten);
+  table.add({"aten::flatten"}, "the axes start_dim…end_dim are replaced by their product", flatten);
+  table.add({"aten::unflatten"}, "axis dim is factored into the given sizes", unflatten);
 }
 
 }  // namespace inn::rules

@@ -28,7 +28,7 @@ template <class Table>
 auto from_code(const Table& table, int64_t code, const char* what) {
   for (const auto& [number, meaning] : table)
     if (number == code) return meaning;
-  refuse("{} {} is not known", what, code);
+  refuse("unknown {} {}", what, code);
 }
 
 template <class Table, class Meaning>

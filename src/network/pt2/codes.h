@@ -1,5 +1,5 @@
 #pragma once
-// The archive's own numbers for dtypes, layouts and memory formats.
+// The archive's codes for dtypes, layouts and memory formats.
 
 #include <c10/core/Device.h>
 #include <c10/core/Layout.h>

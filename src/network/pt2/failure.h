@@ -1,6 +1,5 @@
 #pragma once
-// How the readers say what is wrong: messages without the file's name, which the entry point puts before
-// them.
+// Errors of the readers: messages without the file's name, which the entry point prepends.
 
 #include <fmt/format.h>
 
@@ -8,7 +7,7 @@
 
 namespace inn::pt2 {
 
-/// What torch can express and this library does not carry out.
+/// Features of torch that this library does not support.
 struct Unsupported : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };

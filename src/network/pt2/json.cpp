@@ -19,18 +19,18 @@ std::string shown(const Json& value) {
 
 Json parse_json(const std::string& content, const std::string& record) {
   const auto check_depth = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > kDeepest) fail("record '{}' nests deeper than {}", record, kDeepest);
+    if (depth > kDeepest) fail("record '{}' is nested deeper than {}", record, kDeepest);
     return true;
   };
   try {
     return Json::parse(content, check_depth);
   } catch (const Json::exception& error) {
-    fail("record '{}' is no JSON: {}", record, error.what());
+    fail("record '{}' is not JSON: {}", record, error.what());
   }
 }
 
 const Json& member(const Json& object, const std::string& name) {
-  if (!object.is_object()) fail("JSON: an object with '{}' is wanted but there is {}", name, shown(object));
+  if (!object.is_object()) fail("JSON: expected an object with '{}' but got {}", name, shown(object));
   const auto found = object.find(name);
   if (found == object.end()) fail("JSON: '{}' is missing in {}", name, shown(object));
   return *found;
@@ -38,20 +38,20 @@ const Json& member(const Json& object, const std::string& name) {
 
 const Json& optional_member(const Json& object, const std::string& name) {
   static const Json null;
-  if (!object.is_object()) fail("JSON: an object is wanted but there is {}", shown(object));
+  if (!object.is_object()) fail("JSON: expected an object but got {}", shown(object));
   const auto found = object.find(name);
   return found == object.end() ? null : *found;
 }
 
 int64_t integer(const Json& value) {
-  if (!value.is_number_integer()) fail("JSON: an integer is wanted but there is {}", shown(value));
+  if (!value.is_number_integer()) fail("JSON: expected an integer but got {}", shown(value));
   if (value.is_number_unsigned() && value.get<uint64_t>() > std::numeric_limits<int64_t>::max())
     fail("JSON: the integer {} is too large", shown(value));
   return value.get<int64_t>();
 }
 
 bool boolean(const Json& value) {
-  if (!value.is_boolean()) fail("JSON: true or false is wanted but there is {}", shown(value));
+  if (!value.is_boolean()) fail("JSON: expected true or false but got {}", shown(value));
   return value.get<bool>();
 }
 
@@ -60,16 +60,16 @@ double number(const Json& value) {
   if (value == "Infinity") return std::numeric_limits<double>::infinity();
   if (value == "-Infinity") return -std::numeric_limits<double>::infinity();
   if (value == "NaN") return std::numeric_limits<double>::quiet_NaN();
-  fail("JSON: a number is wanted but there is {}", shown(value));
+  fail("JSON: expected a number but got {}", shown(value));
 }
 
 const std::string& text(const Json& value) {
-  if (!value.is_string()) fail("JSON: a string is wanted but there is {}", shown(value));
+  if (!value.is_string()) fail("JSON: expected a string but got {}", shown(value));
   return value.get_ref<const std::string&>();
 }
 
 const Json& array(const Json& value) {
-  if (!value.is_array()) fail("JSON: a list is wanted but there is {}", shown(value));
+  if (!value.is_array()) fail("JSON: expected a list but got {}", shown(value));
   return value;
 }
 
@@ -81,7 +81,7 @@ std::vector<int64_t> integers(const Json& value) {
 
 Tagged tagged(const Json& value) {
   if (!value.is_object() || value.size() != 1)
-    fail("JSON: one tagged value is wanted but there is {}", shown(value));
+    fail("JSON: expected one tagged value but got {}", shown(value));
   const auto only = value.begin();
   return {only.key(), only.value()};
 }

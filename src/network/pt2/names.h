@@ -1,5 +1,5 @@
 #pragma once
-// Names of values that Python can use.
+// Python identifiers for values.
 
 #include <string>
 #include <vector>

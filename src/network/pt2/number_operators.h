@@ -16,7 +16,7 @@ struct NumberOperator {
 
 const std::vector<NumberOperator>& number_operators();
 
-/// Says whether a node's target is one of Python's operators on numbers, known or not.
+/// Whether a node's target is a Python operator on numbers, supported or not.
 bool is_number_target(const std::string& target);
 
 }  // namespace inn::pt2

@@ -21,7 +21,7 @@ Argument fitted(Argument argument, const c10::TypePtr& type) {
   if (type->kind() == TypeKind::FloatType && constant.isInt()) return c10::IValue(double(constant.toInt()));
   if (type->kind() == TypeKind::IntType && constant.isBool()) return c10::IValue(int64_t{constant.toBool()});
   if (type->kind() == TypeKind::IntType && constant.isDouble())
-    fail("an integer is wanted but there is {}", constant.toDouble());
+    fail("expected an integer but got {}", constant.toDouble());
   return argument;
 }
 
@@ -41,13 +41,13 @@ Argument read_symbolic(const Json& value, const Scope& scope) {
   if (tag == "as_int") return c10::IValue(integer(content));
   if (tag == "as_float") return c10::IValue(number(content));
   if (tag == "as_bool") return c10::IValue(boolean(content));
-  fail("JSON: '{}' is no symbolic number", tag);
+  fail("JSON: '{}' is not a symbolic number", tag);
 }
 
 Argument read_optional_tensor(const Json& value, const Scope& scope) {
   const auto [tag, content] = tagged(value);
   if (tag == "as_none") return Argument();
-  if (tag != "as_tensor") fail("JSON: '{}' is no optional tensor", tag);
+  if (tag != "as_tensor") fail("JSON: '{}' is not an optional tensor", tag);
   return scope.find(text(member(content, "name")));
 }
 
@@ -109,7 +109,7 @@ std::vector<Argument> read_arguments(const Json& inputs, const c10::FunctionSche
   for (const auto& input : array(inputs)) {
     const auto& name = text(member(input, "name"));
     if (!schema.argumentIndexWithName(name)) fail("{} has no argument '{}'", schema.name(), name);
-    if (!given.emplace(name, &member(input, "arg")).second) fail("argument '{}' stands twice", name);
+    if (!given.emplace(name, &member(input, "arg")).second) fail("argument '{}' is given twice", name);
   }
   std::vector<Argument> arguments;
   for (const auto& place : schema.arguments()) {

@@ -1,5 +1,5 @@
 #pragma once
-// The arguments of a node, as the schema of its operator orders them.
+// The arguments of a node, in the order of its operator's schema.
 
 #include <ATen/core/function_schema.h>
 
@@ -12,10 +12,10 @@
 
 namespace inn::pt2 {
 
-/// What the names of a graph stand for. Names of a subgraph may stand for constants of the graph around it.
+/// The scope of names of a graph. Names of a subgraph may refer to constants of the enclosing graph.
 class Scope {
  public:
-  /// Throws std::runtime_error where the name is taken.
+  /// Throws std::runtime_error if the name is already in use.
   void define(const std::string& name, Argument meaning);
   /// Throws std::runtime_error where the name is not defined before its use.
   const Argument& find(const std::string& name) const;

@@ -39,16 +39,16 @@ class GraphReader {
       try {
         read_node(graph, node, target, owner, scope, depth);
       } catch (const Unsupported& error) {
-        refuse("{}", placed(error.what(), target, owner));
+        refuse("{}", with_location(error.what(), target, owner));
       } catch (const std::exception& error) {
-        fail("{}", placed(error.what(), target, owner));
+        fail("{}", with_location(error.what(), target, owner));
       }
     }
   }
 
  private:
   /// The message with the innermost call's name before it.
-  static std::string placed(const std::string& what, const std::string& target, const Owner& owner) {
+  static std::string with_location(const std::string& what, const std::string& target, const Owner& owner) {
     if (what.starts_with("call '")) return what;
     return fmt::format("call '{}' in module '{}': {}", target, owner.module, what);
   }
@@ -59,7 +59,7 @@ class GraphReader {
     if (kAssertions.contains(target)) return;
     if (target.starts_with(higher)) return inline_subgraph(node, target.substr(higher.size()), scope, depth);
     if (is_number_target(target)) return read_number(graph, node, target, owner, scope);
-    if (!target.starts_with(prefix)) refuse("it is no operator of torch");
+    if (!target.starts_with(prefix)) refuse("it is not a torch operator");
     const auto name = target.substr(prefix.size());
     const auto first = name.find('.'), second = name.find('.', first + 1);
     if (first == std::string::npos || second == std::string::npos)
@@ -130,7 +130,7 @@ class GraphReader {
     std::string kinds;
     for (const auto& input : array(member(node, "inputs"))) {
       arguments.push_back(read_argument(member(input, "arg"), nullptr, scope));
-      if (!arguments.back().is_value() && !arguments.back().is_constant()) fail("a list is no number");
+      if (!arguments.back().is_value() && !arguments.back().is_constant()) fail("a list is not a number");
       kinds += kind_of(arguments.back());
     }
     for (const auto& known : number_operators()) {
@@ -153,7 +153,7 @@ class GraphReader {
     if (depth >= kDeepestSubgraph) fail("subgraphs nest deeper than {}", kDeepestSubgraph);
     const auto& inputs = array(member(node, "inputs"));
     const size_t settings = is_autocast ? 4 : 1;
-    if (inputs.size() <= settings) fail("it has {} arguments only", inputs.size());
+    if (inputs.size() <= settings) fail("it has only {} arguments", inputs.size());
     if (is_autocast && boolean(member(member(inputs[2], "arg"), "as_bool")))
       refuse("autocast is not supported; export the network in the dtype that it is to run in");
     const auto& graph = member(member(member(inputs[settings], "arg"), "as_graph"), "graph");

@@ -58,12 +58,12 @@ class InputReader {
              const std::string& value_name) const {
     const auto value = read_value(graph_, "as_tensor", value_name);
     if (tensor.sizes() != at::IntArrayRef(value.sizes) || tensor.scalar_type() != value.dtype)
-      fail("tensor '{}': the graph says {}[{}] but the archive holds {}[{}]", name,
+      fail("tensor '{}': the graph declares {}[{}] but the archive contains {}[{}]", name,
            c10::toString(value.dtype), fmt::join(value.sizes, ", "), c10::toString(tensor.scalar_type()),
            fmt::join(tensor.sizes(), ", "));
     const bool is_learnt = kind == Kind::parameter || kind == Kind::buffer;
     if (is_learnt && tensor.is_floating_point() && at::isnan(tensor.detach()).any().item<bool>())
-      fail("tensor '{}': it holds NaN", name);
+      fail("tensor '{}': contains NaN", name);
   }
 
   void add_user_input(const Json& argument) {

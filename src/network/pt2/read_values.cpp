@@ -19,7 +19,7 @@ void read_sizes(const Json& sizes, Value& value) {
       value.sizes.push_back(hint.is_null() ? -1 : integer(member(hint, "as_int")));
       value.formulas.push_back(text(member(content, "expr_str")));
     } else {
-      fail("value '{}': '{}' is no size", value.name, tag);
+      fail("value '{}': '{}' is not a size", value.name, tag);
     }
     if (value.sizes.back() < 0 && value.formulas.back().empty())
       fail("value '{}': it has the negative size {}", value.name, value.sizes.back());

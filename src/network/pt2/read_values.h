@@ -1,5 +1,5 @@
 #pragma once
-// What an archive says of its values: dtypes, sizes, and the modules they come from.
+// Metadata of values: dtypes, sizes, and modules.
 
 #include <string>
 #include <utility>

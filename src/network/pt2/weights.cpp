@@ -12,7 +12,7 @@ namespace {
 /// A number of a tensor's metadata: no negative, no symbol.
 uint64_t fixed_size(const Json& size, const std::string& name) {
   const auto [tag, value] = tagged(size);
-  if (tag != "as_int") fail("tensor '{}': a size is no number", name);
+  if (tag != "as_int") fail("tensor '{}': a size is not a number", name);
   const auto number = integer(value);
   if (number < 0) fail("tensor '{}': it has a negative size or stride {}", name, number);
   return static_cast<uint64_t>(number);
@@ -32,7 +32,7 @@ TensorFolder::TensorFolder(const ZipArchive& archive, std::string folder, const 
   if (!archive.has(record)) {
     for (const auto& other : archive.records())
       if (other.starts_with(folder_) && other.ends_with(".pt"))
-        refuse("'{}' is how torch before 2.8 held tensors; save the archive with a newer torch", other);
+        refuse("'{}' is the tensor format of torch before 2.8; save the archive with a newer torch", other);
     fail("record '{}' is missing", record);
   }
   config_ = member(parse_json(archive.text(record), record), "config");

@@ -1,5 +1,5 @@
 #pragma once
-// What an archive says of its values.
+// Metadata of values, for writing.
 
 #include <ATen/core/Tensor.h>
 

@@ -8,19 +8,10 @@
 #include "batch_norm_scales.h"
 #include "importances.h"
 #include "inn/core/error.h"
+#include "inn/network/batch_norm.h"
 
 namespace inn {
 namespace {
-
-bool is_batch_norm(const Call& call) {
-  static const std::set<std::string> names{"aten::batch_norm",
-                                           "aten::native_batch_norm",
-                                           "aten::_native_batch_norm_legit",
-                                           "aten::_native_batch_norm_legit_no_training",
-                                           "aten::cudnn_batch_norm",
-                                           "aten::miopen_batch_norm"};
-  return names.contains(call.op);
-}
 
 /// The absolute scales of the batch norms on the group.
 std::vector<at::Tensor> scale_magnitudes(const ScoredGroup& group) {
@@ -28,7 +19,7 @@ std::vector<at::Tensor> scale_magnitudes(const ScoredGroup& group) {
   for (const auto& member : batch_norm_scales(group.source, group.id))
     scores.push_back(group.rows(member).abs().sum({1}));
   require(!scores.empty(), "resampling",
-          "Group '{}': importance 'batch_norm' needs a batch norm with a scale on it, but there is none.",
+          "Group '{}': importance 'batch_norm' requires a batch norm with a scale, but there is none.",
           group.group().name);
   return scores;
 }
@@ -36,11 +27,11 @@ std::vector<at::Tensor> scale_magnitudes(const ScoredGroup& group) {
 }  // namespace
 
 std::vector<Member> batch_norm_scales(const AnalysedNetwork& source, GroupId group) {
-  constexpr size_t kWeight = 1;  // of every schema of a batch norm
   std::set<size_t> scales;
   for (const auto& call : source.network.calls) {
-    if (!is_batch_norm(call) || !call.arguments[kWeight].is_value()) continue;
-    if (const auto state = source.network.state_of(call.arguments[kWeight].value())) scales.insert(*state);
+    const auto norm = batch_norm_call(call);
+    if (!norm || !norm->weight.is_value()) continue;
+    if (const auto state = source.network.state_of(norm->weight.value())) scales.insert(*state);
   }
   std::vector<Member> members;
   for (const auto& member : source.groups.groups.at(group).members)
@@ -52,7 +43,7 @@ namespace importance_entries {
 
 std::vector<Importance> of_batch_norms() {
   return {{.name = "batch_norm",
-           .doc = "absolute scale of the batch norms on the channel (Liu et al., ICCV 2017)",
+           .doc = "absolute scale of the channel's batch norms (Liu et al., ICCV 2017)",
            .scores = scale_magnitudes}};
 }
 

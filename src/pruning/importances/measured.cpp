@@ -17,7 +17,7 @@ auto by_output(Score score) {
         found != group.measured.activations.end())
       for (const auto& statistics : found->second) scores.push_back(score(statistics));
     require(!scores.empty(), "resampling",
-            "Group '{}': no call gives its channels from the network's inputs, so activations say nothing.",
+            "Group '{}': no activation that depends on the network's inputs has its channels.",
             group.group().name);
     return scores;
   };
@@ -45,11 +45,11 @@ std::vector<at::Tensor> hessian_scores(const ScoredGroup& group) {
 std::vector<Importance> of_measurements() {
   return {
       {.name = "activation",
-       .doc = "mean of the absolute channel where it is produced, on calibration data",
+       .doc = "mean absolute value of the channel's activation on calibration data",
        .scores = by_output([](const ActivationStatistics& statistics) { return statistics.mean_magnitude; }),
        .needs = Measured::activations},
       {.name = "activation_rms",
-       .doc = "root of the mean of the squared channel where it is produced, on calibration data",
+       .doc = "root mean square of the channel's activation on calibration data",
        .scores =
            by_output([](const ActivationStatistics& statistics) { return statistics.mean_square.sqrt(); }),
        .needs = Measured::activations},
@@ -60,8 +60,8 @@ std::vector<Importance> of_measurements() {
        .scores = taylor_scores,
        .needs = Measured::gradients},
       {.name = "hessian",
-       .doc = "Σ w²·h over the weights that produce the channel; h is the diagonal of the empirical Fisher "
-              "matrix, the mean over samples of the squared gradients, which stands for that of the Hessian",
+       .doc = "Σ w²·h over the weights that produce the channel; h, the diagonal of the empirical Fisher "
+              "matrix (the mean over samples of squared gradients), approximates that of the Hessian",
        .scores = hessian_scores,
        .needs = Measured::squared_gradients},
   };

@@ -4,6 +4,7 @@
 
 #include "importances.h"
 #include "inn/core/error.h"
+#include "inn/ordering/path_cost.h"
 
 namespace inn::importance_entries {
 namespace {
@@ -19,7 +20,7 @@ auto by_member(Score score) {
 }
 
 at::Tensor norm_of_rows(const at::Tensor& rows, double p) {
-  require(p > 0, "resampling", "Importance 'lp': p must be above 0 but got {}.", p);
+  require(p > 0, "resampling", "Importance 'lp': p must be positive but got {}.", p);
   return rows.norm(p, {1});
 }
 
@@ -29,11 +30,6 @@ at::Tensor lamp_scores(const at::Tensor& rows) {
   const auto rest = sorted.flip({0}).cumsum(0).flip({0});
   const auto scores = at::where(rest > 0, sorted / rest, at::zeros_like(sorted));
   return at::zeros_like(scores).scatter(0, order, scores);
-}
-
-at::Tensor distances_to_others(const at::Tensor& rows) {
-  constexpr int64_t kNoMatrixProduct = 2;  // |a|² − 2ab + |b|² loses the digits of small distances
-  return at::cdist(rows, rows, 2, kNoMatrixProduct).sum({1});
 }
 
 }  // namespace
@@ -52,13 +48,13 @@ std::vector<Importance> of_weights() {
          return norm_of_rows(rows, options.p);
        })},
       {.name = "lamp",
-       .doc =
-           "squared norm over the sum of those of all channels that are not smaller (Lee et al., ICLR 2021)",
+       .doc = "squared norm divided by the sum over all channels whose norm is at least as large (Lee et "
+              "al., ICLR 2021)",
        .scores = by_member([](const at::Tensor& rows, const auto&) { return lamp_scores(rows); })},
       {.name = "fpgm",
-       .doc = "sum of the distances to the other channels' weights: least near their geometric median (He et "
-              "al., CVPR 2019)",
-       .scores = by_member([](const at::Tensor& rows, const auto&) { return distances_to_others(rows); })},
+       .doc = "sum of the distances to the other channels' weights, smallest near their geometric median (He "
+              "et al., CVPR 2019)",
+       .scores = by_member([](const at::Tensor& rows, const auto&) { return distance_sums(rows); })},
   };
 }
 

@@ -1,24 +1,16 @@
 #include "inn/model/batch_norm.h"
 
 #include <ATen/ATen.h>
-#include <ATen/core/function_schema.h>
 #include <ATen/core/grad_mode.h>
 
 #include <map>
 #include <set>
 
-#include "batch_norm_arguments.h"
 #include "inn/core/error.h"
+#include "inn/network/batch_norm.h"
 
 namespace inn {
 namespace {
-
-using namespace batch_norm;
-
-bool has_statistics(const Call& call) {
-  return call.op == "aten::batch_norm" && call.arguments[kMean].is_value() &&
-         call.arguments[kVariance].is_value();
-}
 
 /// The convolution or linear layer that alone makes what `norm` normalizes and makes it for `norm` alone, or
 /// nothing.
@@ -35,28 +27,37 @@ class Folding {
     for (const auto& output : network.outputs) output.for_each_value([&](ValueId id) { ++uses_[id]; });
   }
 
-  std::optional<size_t> layer_before(const Call& norm) const {
-    if (!has_statistics(norm) || !norm.arguments[kInput].is_value()) return std::nullopt;
-    const auto made = made_by_.find(norm.arguments[kInput].value());
+  std::optional<size_t> layer_before(const Call& call) const {
+    const auto norm = batch_norm_call(call);
+    if (!norm || norm->uses_batch || !norm->has_running_statistics() || !norm->input.is_value())
+      return std::nullopt;
+    for (size_t r = 1; r < call.results.size(); ++r)
+      for (const auto id : call.results[r].values)
+        if (uses_[id] != 0) return std::nullopt;
+    const auto made = made_by_.find(norm->input.value());
     if (made == made_by_.end() || uses_[made->first] != 1) return std::nullopt;
     const Call& layer = network_.calls[made->second];
-    const bool known = layer.op == "aten::linear" || layer.op == "aten::conv1d" ||
-                       layer.op == "aten::conv2d" || layer.op == "aten::conv3d";
-    if (!known) return std::nullopt;
+    if (!makes_channels(layer)) return std::nullopt;
     for (const size_t place : {size_t{1}, size_t{2}}) {
       const auto& tensor = layer.arguments[place];
       if (tensor.is_none() && place == 2) continue;
       if (!tensor.is_value() || !network_.state_of(tensor.value()) || uses_[tensor.value()] != 1)
         return std::nullopt;
     }
-    for (const size_t place : {kWeight, kBias, kMean, kVariance}) {
-      const auto& tensor = norm.arguments[place];
-      if (tensor.is_value() ? !network_.state_of(tensor.value()) : !tensor.is_none()) return std::nullopt;
-    }
+    for (const auto* tensor : {&norm->weight, &norm->bias, &norm->running_mean, &norm->running_var})
+      if (tensor->is_value() ? !network_.state_of(tensor->value()) : !tensor->is_none()) return std::nullopt;
     return made->second;
   }
 
  private:
+  /// Whether the first axis of the layer's weight is the channels of its result.
+  static bool makes_channels(const Call& layer) {
+    constexpr size_t kTransposed = 6;
+    if (layer.op == "aten::convolution") return !layer.arguments.at(kTransposed).constant().toBool();
+    return layer.op == "aten::linear" || layer.op == "aten::conv1d" || layer.op == "aten::conv2d" ||
+           layer.op == "aten::conv3d";
+  }
+
   const Network& network_;
   std::vector<int64_t> uses_;
   std::map<ValueId, size_t> made_by_;
@@ -91,23 +92,24 @@ Network fold_batch_norm(const Network& source) {
   at::NoGradGuard no_grad;
   Network network = source.clone();
   network.set_training(false);
-  const Folding folding(source);
+  const Network evaluated = network;
+  const Folding folding(evaluated);
   std::vector<bool> dropped(network.calls.size());
   for (size_t c = 0; c < network.calls.size(); ++c) {
-    const Call norm = network.calls[c];
-    const auto at = folding.layer_before(norm);
+    const Call& call = evaluated.calls[c];
+    const auto at = folding.layer_before(call);
     if (!at) continue;
+    const BatchNormCall norm = batch_norm_call(call).value();
     Call& layer = network.calls[*at];
     auto& weight = network.state[network.state_of(layer.arguments[1].value()).value()].tensor;
-    const auto mean = tensor_of(network, norm.arguments[kMean], {});
-    const auto variance = tensor_of(network, norm.arguments[kVariance], {});
-    const auto gain = tensor_of(network, norm.arguments[kWeight], at::ones_like(mean));
-    const auto shift = tensor_of(network, norm.arguments[kBias], at::zeros_like(mean));
+    const auto mean = tensor_of(network, norm.running_mean, {});
+    const auto variance = tensor_of(network, norm.running_var, {});
+    const auto gain = tensor_of(network, norm.weight, at::ones_like(mean));
+    const auto shift = tensor_of(network, norm.bias, at::zeros_like(mean));
     const auto bias = tensor_of(network, layer.arguments[2], at::zeros_like(mean));
     // In float64, so that folding adds no more error than one rounding of each weight.
     const auto wide = [](const at::Tensor& tensor) { return tensor.to(at::kDouble); };
-    const double epsilon = norm.arguments[kEpsilon].constant().toDouble();
-    const auto scale = wide(gain) * (wide(variance) + epsilon).rsqrt();
+    const auto scale = wide(gain) * (wide(variance) + norm.epsilon).rsqrt();
     std::vector<int64_t> column(static_cast<size_t>(weight.dim()), 1);
     column[0] = -1;
     const bool learns = weight.requires_grad();
@@ -126,32 +128,11 @@ Network fold_batch_norm(const Network& source) {
       network.state[network.state_of(layer.arguments[2].value()).value()].tensor =
           new_bias.clone().requires_grad_(learns);
     }
-    layer.results = norm.results;
+    layer.results = {call.results[0]};
     dropped[c] = true;
   }
   drop_calls(network, dropped);
   return network;
-}
-
-void recalibrate_batch_norm(Network& network, const std::function<std::optional<at::Tensor>()>& next_batch) {
-  at::NoGradGuard no_grad;
-  Network measured = network;  // shares the tensors, so the statistics are written into the network's own
-  measured.set_training(false);
-  std::vector<Call*> norms;
-  for (auto& call : measured.calls)
-    if (has_statistics(call)) norms.push_back(&call);
-  if (norms.empty()) return;
-  int64_t count = 0;
-  for (auto batch = next_batch(); batch; batch = next_batch()) {
-    // A momentum of 1/k makes the running statistics the mean over k batches, whatever they were before.
-    ++count;
-    for (auto* call : norms) {
-      call->arguments[kTraining] = Argument(c10::IValue(true));
-      call->arguments[kMomentum] = Argument(c10::IValue(1.0 / static_cast<double>(count)));
-    }
-    measured.forward({*batch});
-  }
-  require(count > 0, "model", "Recalibration: there must be at least one batch but there is none.");
 }
 
 }  // namespace inn

@@ -1,0 +1,154 @@
+#include <ATen/ATen.h>
+#include <ATen/core/function_schema.h>
+#include <ATen/core/grad_mode.h>
+
+#include <map>
+
+#include "inn/core/error.h"
+#include "inn/model/batch_norm.h"
+#include "inn/network/batch_norm.h"
+
+namespace inn {
+namespace {
+
+/// Mean and sum of squared deviations of all numbers so far, for each channel. float64.
+struct Spread {
+  int64_t count = 0;
+  at::Tensor mean, squares;
+
+  /// Takes in `more` numbers a channel, of which these are the mean and the unbiased variance (Chan, Golub and
+  /// LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979, eq. 2.1).
+  void add(int64_t more, const at::Tensor& its_mean, const at::Tensor& its_variance) {
+    const auto other = its_mean.to(at::kDouble);
+    // Of one number torch gives no variance.
+    const auto deviations =
+        more > 1 ? its_variance.to(at::kDouble) * static_cast<double>(more - 1) : at::zeros_like(other);
+    if (count == 0) {
+      mean = other;
+      squares = deviations;
+    } else {
+      const auto all = static_cast<double>(count + more);
+      const auto between = other - mean;
+      squares = squares + deviations +
+                between.square() * (static_cast<double>(count) * static_cast<double>(more) / all);
+      mean = mean + between * (static_cast<double>(more) / all);
+    }
+    count += more;
+  }
+};
+
+/// Measures the statistics of a network's batch norms, and writes them at the end.
+class Recalibration {
+ public:
+  explicit Recalibration(Network& network) : network_(network), measured_(network) {
+    measured_.set_training(false);
+    for (const auto& call : measured_.calls) refuse_unmeasurable(call);
+    const auto read = reads();
+    for (auto& call : measured_.calls) {
+      const auto norm = batch_norm_call(call);
+      if (!norm || !norm->has_running_statistics()) continue;
+      for (size_t r = 1; r < call.results.size(); ++r)
+        for (const auto id : call.results[r].values)
+          if (read[static_cast<size_t>(id)]) refuse(call, "what it saves of its statistics is read");
+      const size_t mean = state_of(call, norm->running_mean), variance = state_of(call, norm->running_var);
+      const ValueId mean_of_batch = add_statistic(mean), variance_of_batch = add_statistic(variance);
+      norms_.push_back({norm->input.value(), mean, variance, measured_.state.size() - 2});
+      call = batch_norm_in_training(call, mean_of_batch, variance_of_batch);
+    }
+  }
+
+  bool has_norms() const { return !norms_.empty(); }
+
+  void add(const at::Tensor& batch) {
+    std::map<ValueId, int64_t> counts;
+    for (const auto& norm : norms_) counts[norm.input] = 0;
+    measured_.forward({batch}, measured_.tensors(), {.observe = [&](ValueId id, const at::Tensor& tensor) {
+                        if (const auto found = counts.find(id); found != counts.end())
+                          found->second = tensor.numel() / tensor.size(1);
+                      }});
+    for (const auto& norm : norms_)
+      if (const int64_t count = counts[norm.input]; count > 0)
+        spreads_[{norm.mean, norm.variance}].add(count, measured_.state[norm.of_batch].tensor,
+                                                 measured_.state[norm.of_batch + 1].tensor);
+  }
+
+  void write() {
+    for (const auto& [states, spread] : spreads_) {
+      const auto& name = network_.state[states.second].name;
+      require(spread.count > 1, "model",
+              "Recalibration: '{}' needs at least 2 numbers of each channel but got {}.", name, spread.count);
+    }
+    for (const auto& [states, spread] : spreads_) {
+      network_.state[states.first].tensor.copy_(spread.mean);
+      network_.state[states.second].tensor.copy_(spread.squares / static_cast<double>(spread.count - 1));
+    }
+  }
+
+ private:
+  struct Norm {
+    ValueId input;
+    size_t mean, variance;  // of the network's state
+    size_t of_batch;        // of measured_'s state: the batch's mean, behind it the variance
+  };
+
+  [[noreturn]] static void refuse(const Call& call, const std::string& why) {
+    raise("model",
+          "Recalibration: the running statistics of '{}' in module '{}' can't be measured, since {}.",
+          call.qualified_name(), call.module, why);
+  }
+
+  /// Anything else that holds running statistics (instance norm) would silently keep those that it has.
+  static void refuse_unmeasurable(const Call& call) {
+    if (is_batch_norm(call)) return;
+    const auto place = find_schema(call.op, call.overload).argumentIndexWithName("running_mean");
+    if (place && call.arguments.at(static_cast<size_t>(*place)).is_value())
+      refuse(call, "it is no batch norm");
+  }
+
+  std::vector<bool> reads() const {
+    std::vector<bool> read(measured_.values.size());
+    const auto mark = [&](ValueId id) { read[static_cast<size_t>(id)] = true; };
+    for (const auto& call : measured_.calls)
+      for (const auto& argument : call.arguments) argument.for_each_value(mark);
+    for (const auto& output : measured_.outputs) output.for_each_value(mark);
+    return read;
+  }
+
+  size_t state_of(const Call& call, const Argument& statistic) const {
+    const auto state = measured_.state_of(statistic.value());
+    if (!state) refuse(call, "they are computed");
+    return *state;
+  }
+
+  /// Returns the value of a new tensor like that one, so that the network's own stay until all is measured.
+  ValueId add_statistic(size_t like) {
+    const auto& entry = measured_.state[like];
+    Value value = measured_.values[static_cast<size_t>(entry.value)];
+    value.name += fmt::format("_of_batch_{}", measured_.state.size());
+    StateEntry added{.name = fmt::format("{}.of_batch_{}", entry.name, measured_.state.size()),
+                     .kind = StateEntry::Kind::buffer,
+                     .value = measured_.add_value(std::move(value)),
+                     .tensor = at::zeros_like(entry.tensor)};
+    measured_.state.push_back(std::move(added));
+    return measured_.state.back().value;
+  }
+
+  Network& network_;
+  Network measured_;  // shares the network's other tensors
+  std::vector<Norm> norms_;
+  std::map<std::pair<size_t, size_t>, Spread> spreads_;  // by the states that they are for
+};
+
+}  // namespace
+
+void recalibrate_batch_norm(Network& network, const std::function<std::optional<at::Tensor>()>& next_batch) {
+  const at::NoGradGuard no_grad;
+  Recalibration recalibration(network);
+  if (!recalibration.has_norms()) return;
+  int64_t count = 0;
+  for (auto batch = next_batch(); batch; batch = next_batch(), ++count) recalibration.add(*batch);
+  require(count > 0, "model", "Recalibration: there must be at least one batch but there is none.");
+  recalibration.write();
+}
+
+}  // namespace inn

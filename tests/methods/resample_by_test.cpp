@@ -1,0 +1,142 @@
+// Every method by its name, budgets and comparisons, on a network that trains in a second.
+
+#include "inn/methods/resample_by.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "inn/cost/cost.h"
+#include "inn/methods/comparison.h"
+#include "inn/methods/convert_on.h"
+#include "inn/methods/model_budget.h"
+#include "inn/train/evaluate.h"
+#include "train/small_task.h"
+
+namespace inn {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr int64_t kConvWidth = 6;
+
+AnyModel trained() {
+  NetworkModule module(small_network());
+  train(*module, stripes(96, 1), kNormalization, quick(2));
+  Network network = module->network().clone();
+  network.set_training(false);
+  return open_model(std::move(network));
+}
+
+at::Tensor images() { return normalize(stripes(20, 9).inputs, kNormalization); }
+
+int64_t width_of(const Network& network, const std::string& tensor) {
+  return network.state[network.find_state(tensor)].tensor.size(0);
+}
+
+class EveryMethod : public testing::TestWithParam<std::string> {};
+
+TEST_P(EveryMethod, GivesHalfTheChannelsAndLeavesTheModelAsItWas) {
+  const auto data = stripes(64, 2);
+  const CalibrationData calibration{data, kNormalization};
+  // The loss of a sample needs gradients; the network of one convolution with a batch norm serves all methods.
+  const AnyModel model = trained();
+  const at::Tensor before = model.present().forward(images());
+  MethodOptions how{.method = GetParam(), .seed = 3};
+  const Resampled made = resample_by(model, {.widths = {{"norm", kConvWidth / 2}}}, how, calibration);
+  EXPECT_EQ(width_of(made.network, "conv.weight"), kConvWidth / 2);
+  EXPECT_EQ(width_of(made.network, "norm.running_mean"), kConvWidth / 2);
+  EXPECT_EQ(made.chosen.widths.size(), 1U);
+  EXPECT_TRUE(made.network.forward(images()).isfinite().all().item<bool>());
+  EXPECT_TRUE(model.present().forward(images()).equal(before));
+}
+
+TEST_P(EveryMethod, GivesTheSourceAtItsOwnWidths) {
+  const auto data = stripes(64, 2);
+  const AnyModel model = trained();
+  const at::Tensor before = model.present().forward(images());
+  // Without data batch norm keeps its statistics; methods that measure get data and refit nothing.
+  const bool measures = GetParam() == "quadrature" ||
+                        (is_importance(GetParam()) && find_importance(GetParam()).needs != Measured::nothing);
+  if (measures) GTEST_SKIP() << "batch norm is recalibrated on the data that the method measures";
+  const Resampled made = resample_by(model, {.keep = 1}, {.method = GetParam()}, std::nullopt);
+  EXPECT_TRUE(at::allclose(made.network.forward(images()), before, 1e-4, 1e-5));
+}
+
+std::string test_name(const testing::TestParamInfo<std::string>& info) { return info.param; }
+INSTANTIATE_TEST_SUITE_P(Methods, EveryMethod, testing::ValuesIn(resampling_methods()), test_name);
+
+TEST(Methods, WithoutDataNameWhatIsMissing) {
+  const AnyModel model = trained();
+  EXPECT_THAT(message_of([&] { resample_by(model, {.keep = 0.5}, {.method = "quadrature"}, std::nullopt); }),
+              HasSubstr("calibration data"));
+  EXPECT_THAT(message_of([&] { resample_by(model, {.keep = 0.5}, {.method = "quadratur"}, std::nullopt); }),
+              HasSubstr("quadrature"));
+  EXPECT_THAT(message_of([&] { convert_on(model.plain.network, {.order = "nodes"}, std::nullopt); }),
+              HasSubstr("calibration data"));
+}
+
+TEST(ModelWidths, ByNameOverrideFractionsAndRefusePinnedGroups) {
+  const AnyModel model = trained();
+  const auto chosen = chosen_widths(model, model.plain, {.keep = 0.5, .widths = {{"norm", 5}}});
+  std::map<std::string, int64_t> by_name;
+  for (const auto& [id, width] : chosen.widths) by_name[model.plain.groups.groups[id].name] = width;
+  EXPECT_EQ(by_name, (std::map<std::string, int64_t>{{"norm", 5}, {"mix", 4}}));
+  for (const auto& group : model.plain.groups.groups) {
+    if (!group.pinned) continue;
+    EXPECT_THAT(message_of([&] {
+                  chosen_widths(model, model.plain, {.widths = {{group.name, 1}}});
+                }),
+                HasSubstr(group.name));
+  }
+  AnyModel integral;
+  integral.integral = convert(model.plain.network, {.groups = {"mix"}});
+  EXPECT_THAT(message_of([&] {
+                chosen_widths(integral, integral.source(), {.widths = {{"norm", 3}}});
+              }),
+              HasSubstr("not continuous"));
+}
+
+TEST(ModelBudget, IsMetAndKeepsWidthsThatAreGivenByName) {
+  const AnyModel model = trained();
+  const auto data = stripes(64, 2);
+  const CalibrationData calibration{data, kNormalization};
+  const double source = static_cast<double>(cost_of(model.plain.network).macs);
+  const PruneOptions asked{.widths = {{"mix", 7}}};
+  const auto curves = model_error_curves(model, asked, calibration);
+  EXPECT_EQ(curves.size(), 1U);
+  const auto found =
+      within_budget(model, Budget::parse("macs=0.6"), asked, curves, calibration, {.rechecks = 0});
+  EXPECT_EQ(found.widths.at("mix"), 7);
+  const auto made = resample_by(model, found, {.method = "l1"}, std::nullopt);
+  EXPECT_LE(static_cast<double>(cost_of(made.network).macs), 0.6 * source);
+  EXPECT_THAT(message_of([&] {
+                model_error_curves(model, {.widths = {{"mix", 7}, {"norm", 5}}}, calibration);
+              }),
+              HasSubstr("no group whose width could change"));
+}
+
+TEST(Comparison, MeasuresTheSourceAsEvaluateDoesAndSaysWhyANetworkIsMissing) {
+  const AnyModel model = trained();
+  const auto data = stripes(64, 2), evaluated = stripes(48, 4);
+  const Comparison found =
+      compare(model, {.methods = {"l1", "fold"}, .keep = {0.5, 4}, .samples = {32}, .chosen = false},
+              {data, evaluated, kNormalization, c10::kCPU});
+  const auto expected = evaluate(model.plain.network, evaluated, kNormalization);
+  EXPECT_EQ(found.source.hits, expected.correct);
+  EXPECT_EQ(found.source.count, expected.count);
+  ASSERT_EQ(found.variants.size(), 4U);  // each method with and without refits
+  for (const auto& line : found.variants) {
+    ASSERT_EQ(line.networks.size(), 2U);
+    EXPECT_EQ(line.networks[0].failure, "") << label_of(line.variant);
+    EXPECT_LT(line.networks[0].macs, found.source_macs);
+    EXPECT_EQ(line.networks[0].quality.count, 48);
+    // Neither method can give more channels than there are.
+    EXPECT_NE(line.networks[1].failure, "") << label_of(line.variant);
+  }
+}
+
+}  // namespace
+}  // namespace inn
