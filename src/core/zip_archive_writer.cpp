@@ -3,11 +3,6 @@
 namespace inn {
 namespace {
 
-template <class... Args>
-[[noreturn]] void fail(fmt::format_string<Args...> text, Args&&... args) {
-  throw std::runtime_error(fmt::format(text, std::forward<Args>(args)...));
-}
-
 constexpr uint64_t kZipVersion = 6;  // as torch.export.save asks for
 
 }  // namespace
@@ -26,12 +21,12 @@ ZipArchiveWriter::ZipArchiveWriter(std::ostream& stream)
 void ZipArchiveWriter::write(const std::string& record, const void* data, size_t size) {
   static const char none = 0;
   writer_.writeRecord(record, size == 0 ? &none : data, size);
-  if (!stream_) fail("cannot be written");
+  if (!stream_) throw std::runtime_error("cannot be written");
 }
 
 void ZipArchiveWriter::finish() {
   writer_.writeEndOfFile();
-  if (!stream_) fail("cannot be written");
+  if (!stream_) throw std::runtime_error("cannot be written");
 }
 
 }  // namespace inn

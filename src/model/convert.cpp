@@ -1,4 +1,4 @@
-// From a network to an integral model.
+// Conversion of a network to an integral model.
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
@@ -20,32 +20,32 @@ void check_order(const ConvertOptions& options) {
   const auto& known = channel_orders();
   require(std::find(known.begin(), known.end(), options.order) != known.end(), "model",
           "Order: must be one of {} but got '{}'.", fmt::join(known, ", "), options.order);
-  require(options.order != "nodes" || !options.ranking.empty(), "model",
-          "Order 'nodes': a ranking of the channels is needed, as rank_channels measures it on data, but "
-          "there is none.");
+  require(
+      options.order != "nodes" || !options.ranking.empty(), "model",
+      "Order 'nodes': requires a ranking of the channels, as measured by rank_channels, but there is none.");
   require(options.order == "nodes" || options.ranking.empty(), "model",
-          "Order '{}': a ranking of the channels is given, which is for the order 'nodes'.", options.order);
+          "Order '{}': a ranking of the channels requires order 'nodes'.", options.order);
   require(options.order != "nodes" || options.grid == "nested", "model",
-          "Order 'nodes': it is of the grid 'nested' but the grid is '{}'.", options.grid);
+          "Order 'nodes': requires grid 'nested' but the grid is '{}'.", options.grid);
 }
 
 void check_ranking(const Group& group, const std::vector<int64_t>& ranked) {
   std::vector<int64_t> sorted = ranked, all(static_cast<size_t>(group.width));
   std::iota(all.begin(), all.end(), int64_t{0});
   std::sort(sorted.begin(), sorted.end());
-  require(sorted == all, "model", "Group '{}': its ranking must hold each of its {} channels once.",
+  require(sorted == all, "model", "Group '{}': its ranking must contain each of its {} channels once.",
           group.name, group.width);
 }
 
-/// Permutations that put the first channels of a ranking where the nested grid of every width has its points.
+/// Permutations that place the first channels of a ranking at the points of the nested grid of every width.
 std::map<GroupId, GroupMaps> nested_orders(const Groups& groups, const std::vector<GroupId>& chosen,
                                            const std::map<std::string, std::vector<int64_t>>& ranking) {
   for (const auto& [name, ranked] : ranking) check_ranking(groups.groups[groups.find(name)], ranked);
   std::map<GroupId, GroupMaps> permutations;
   for (const auto id : chosen) {
     const auto found = ranking.find(groups.groups[id].name);
-    require(found != ranking.end(), "model", "Group '{}': it has no ranking, which the order 'nodes' needs.",
-            groups.groups[id].name);
+    require(found != ranking.end(), "model",
+            "Group '{}': order 'nodes' requires a ranking but there is none.", groups.groups[id].name);
     const auto& ranked = found->second;
     const auto places = nested_order(static_cast<int64_t>(ranked.size()));
     std::vector<int64_t> order(ranked.size());
@@ -64,7 +64,7 @@ std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertO
   for (const auto& name : options.group_names) {
     const auto id = source.groups.find(name);
     if (const auto& group = source.groups.groups[id]; group.pinned)
-      raise("model", "Group '{}': it is pinned at width {}, since {}.", name, group.width, *group.pinned);
+      raise("model", "Group '{}': cannot be resized from width {}: {}.", name, group.width, *group.pinned);
     chosen.insert(id);
   }
   if (!options.groups.empty())
@@ -80,12 +80,12 @@ std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertO
       structure[axis < 0 ? axis + rank : axis].for_each_variable([&](const Axis& leaf) {
         const auto& group = source.groups.groups.at(leaf.variable);
         if (group.pinned)
-          raise("model", "Tensor '{}', axis {}: its group '{}' is pinned at width {}, since {}.", name, axis,
-                group.name, group.width, *group.pinned);
+          raise("model", "Tensor '{}', axis {}: its group '{}' cannot be resized from width {}: {}.", name,
+                axis, group.name, group.width, *group.pinned);
         any = true;
         chosen.insert(static_cast<GroupId>(leaf.variable));
       });
-      require(any, "model", "Tensor '{}', axis {}: it is no axis of channels.", name, axis);
+      require(any, "model", "Tensor '{}', axis {}: is not a channel dimension.", name, axis);
     }
   }
   return {chosen.begin(), chosen.end()};

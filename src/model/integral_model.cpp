@@ -114,9 +114,9 @@ void IntegralModelImpl::set_distribution(FractionDistribution distribution, Frac
 void IntegralModelImpl::set_law(const Distribution& law, FractionSharing sharing) {
   FractionDistribution fractions(law);
   require(fractions.minimum() < 1 || fractions.maximum() == 1, "model",
-          "Distribution '{}': a model takes fractions of its groups' widths, and none of these is below 1. "
-          "Widths in channels are for a group: model->group(name).set_distribution. If {} to {} times the "
-          "source's widths are meant, give a FractionDistribution.",
+          "Distribution '{}': must contain fractions of the groups' widths below 1. For widths in channels "
+          "use model->group(name).set_distribution; for {} to {} times the source's widths pass a "
+          "FractionDistribution.",
           fractions.text(), fractions.minimum(), fractions.maximum());
   set_distribution(std::move(fractions), sharing);
 }

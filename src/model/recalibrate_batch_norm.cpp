@@ -11,13 +11,13 @@
 namespace inn {
 namespace {
 
-/// Mean and sum of squared deviations of all numbers so far, for each channel. float64.
+/// Running mean and sum of squared deviations per channel. float64.
 struct Spread {
   int64_t count = 0;
   at::Tensor mean, squares;
 
-  /// Takes in `more` numbers a channel, of which these are the mean and the unbiased variance (Chan, Golub and
-  /// LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979, eq. 2.1).
+  /// Adds `more` numbers per channel with this mean and unbiased variance (Chan, Golub and LeVeque, "Updating
+  /// formulae and a pairwise algorithm for computing sample variances", 1979, eq. 2.1).
   void add(int64_t more, const at::Tensor& its_mean, const at::Tensor& its_variance) {
     const auto other = its_mean.to(at::kDouble);
     // Of one number torch gives no variance.
@@ -49,7 +49,7 @@ class Recalibration {
       if (!norm || !norm->has_running_statistics()) continue;
       for (size_t r = 1; r < call.results.size(); ++r)
         for (const auto id : call.results[r].values)
-          if (read[static_cast<size_t>(id)]) refuse(call, "what it saves of its statistics is read");
+          if (read[static_cast<size_t>(id)]) refuse(call, "its saved statistics are used elsewhere");
       const size_t mean = state_of(call, norm->running_mean), variance = state_of(call, norm->running_var);
       const ValueId mean_of_batch = add_statistic(mean), variance_of_batch = add_statistic(variance);
       norms_.push_back({norm->input.value(), mean, variance, measured_.state.size() - 2});
@@ -76,7 +76,7 @@ class Recalibration {
     for (const auto& [states, spread] : spreads_) {
       const auto& name = network_.state[states.second].name;
       require(spread.count > 1, "model",
-              "Recalibration: '{}' needs at least 2 numbers of each channel but got {}.", name, spread.count);
+              "Recalibration: '{}' requires at least 2 values per channel but got {}.", name, spread.count);
     }
     for (const auto& [states, spread] : spreads_) {
       network_.state[states.first].tensor.copy_(spread.mean);
@@ -92,8 +92,7 @@ class Recalibration {
   };
 
   [[noreturn]] static void refuse(const Call& call, const std::string& why) {
-    raise("model",
-          "Recalibration: the running statistics of '{}' in module '{}' can't be measured, since {}.",
+    raise("model", "Recalibration: the running statistics of '{}' in module '{}' cannot be measured: {}.",
           call.qualified_name(), call.module, why);
   }
 
@@ -102,7 +101,7 @@ class Recalibration {
     if (is_batch_norm(call)) return;
     const auto place = find_schema(call.op, call.overload).argumentIndexWithName("running_mean");
     if (place && call.arguments.at(static_cast<size_t>(*place)).is_value())
-      refuse(call, "it is no batch norm");
+      refuse(call, "it is not a batch norm");
   }
 
   std::vector<bool> reads() const {
@@ -147,7 +146,7 @@ void recalibrate_batch_norm(Network& network, const std::function<std::optional<
   if (!recalibration.has_norms()) return;
   int64_t count = 0;
   for (auto batch = next_batch(); batch; batch = next_batch(), ++count) recalibration.add(*batch);
-  require(count > 0, "model", "Recalibration: there must be at least one batch but there is none.");
+  require(count > 0, "model", "Recalibration: at least one batch is required but there is none.");
   recalibration.write();
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The tensors that an integral model has sampled, and how it is known that they are still right.
+// Cache of sampled tensors of an integral model, and its validation.
 
 #include <ATen/core/Tensor.h>
 
@@ -10,8 +10,7 @@
 
 namespace inn {
 
-/// The numbers of a tensor, as far as torch tells one state of them from another: which memory, seen how, and
-/// how often it was written to.
+/// The identity of a tensor's values as tracked by torch: memory, view, and version.
 class TensorState {
  public:
   explicit TensorState(const at::Tensor& tensor);
@@ -27,7 +26,7 @@ class TensorState {
   int64_t version_;
 };
 
-/// The points that a group is sampled at. Those of its family are known by their number.
+/// The sample points of a group; those of its family are identified by their number.
 class PointsState {
  public:
   explicit PointsState(const IntegralGroup& group);
@@ -38,7 +37,7 @@ class PointsState {
   at::Tensor points_;  // undefined for those of the family
 };
 
-/// All that sampled tensors are a function of.
+/// Everything that determines sampled tensors.
 struct SampledState {
   std::vector<TensorState> tensors;
   std::vector<PointsState> points;
@@ -51,8 +50,8 @@ struct IntegralModelImpl::Sampled {
   std::vector<at::Tensor> tensors;
 };
 
-/// Returns the state of the model now; nothing where torch does not count the writes to one of its tensors
-/// (an inference tensor).
+/// Returns the current state of the model; nothing if torch does not track writes to one of its tensors (an
+/// inference tensor).
 std::optional<SampledState> sampled_state(const Network& network, const std::vector<IntegralGroup>& groups);
 
 }  // namespace inn

@@ -78,7 +78,7 @@ std::optional<BatchNormCall> batch_norm_call(const Call& call) {
 
 Call batch_norm_in_training(const Call& call, ValueId mean, ValueId variance) {
   const auto norm = batch_norm_call(call);
-  require(norm.has_value(), "network", "Call '{}': it is no batch norm.", call.qualified_name());
+  require(norm.has_value(), "network", "Call '{}': must be a batch norm.", call.qualified_name());
   constexpr double kMomentum = 1;  // the running statistics become the batch's
   constexpr bool kTraining = true, kCudnn = true;
   Call written = call;

@@ -65,7 +65,7 @@ c10::ScalarType converted_dtype(c10::ScalarType of, c10::ScalarType dtype) {
 }
 
 void Network::to(c10::ScalarType dtype) {
-  require(c10::isFloatingType(dtype), "network", "to: a floating dtype is wanted but got {}.",
+  require(c10::isFloatingType(dtype), "network", "to: the dtype must be floating point but got {}.",
           c10::toString(dtype));
   for_each_factory_default(calls, c10::TypeKind::ScalarTypeType, [&](const Call& call, Argument& argument) {
     const auto made = values[call.results[0].values[0]].dtype;

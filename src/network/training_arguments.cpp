@@ -133,7 +133,7 @@ json record_of(const Network& network) {
   const auto found = network.extra.find(kRecord);
   if (found == network.extra.end()) return json::object();
   json record = json::parse(found->second, nullptr, false);
-  require<std::runtime_error>(record.is_object(), "network", "extra/{} is damaged: it must be a JSON object.",
+  require<std::runtime_error>(record.is_object(), "network", "extra/{} is corrupt: must be a JSON object.",
                               kRecord);
   return record;
 }
@@ -148,7 +148,7 @@ c10::IValue recorded_value(const json& values, const char* mode, const Place& pl
     const auto probability = found->get<double>();
     if (probability >= 0 && probability <= 1) return probability;
   }
-  raise<std::runtime_error>("network", "extra/{} is damaged: '{}' must have a {} for '{}'.", kRecord, name,
+  raise<std::runtime_error>("network", "extra/{} is corrupt: '{}' must have a {} for '{}'.", kRecord, name,
                             place.is_flag() ? "boolean" : "probability", mode);
 }
 

@@ -71,8 +71,8 @@ const Network& Pruner::prune(const PrunePlan& plan) {
 
 const Network& Pruner::prune() {
   require(!chosen_.kept.empty(), "resampling",
-          "Pruner: no channels are chosen to be kept. Choose them group by group, pruner(group, keep), or "
-          "prune by a plan: pruner.prune(pruner.plan()).");
+          "Pruner: no channels were selected. Select them group by group, pruner(group, keep), or by a plan: "
+          "pruner.prune(pruner.plan()).");
   return prune(PrunePlan(chosen_));
 }
 

@@ -211,7 +211,7 @@ std::vector<GroupId> groups_to_prune(const AnalysedNetwork& source, const PruneO
 PrunePlan plan_pruning(const AnalysedNetwork& source, const std::map<GroupId, at::Tensor>& scores,
                        const PruneOptions& options, const PruningProgress& progress) {
   require(progress.share >= 0 && progress.share <= 1, "resampling",
-          "Pruning: the share of the cut that is made must be in [0, 1] but got {}.", progress.share);
+          "Pruning: the fraction of the cut must be in [0, 1] but got {}.", progress.share);
   groups_to_prune(source, options);
   return PlanMaker(source, scores, options, progress).make();
 }

@@ -1,4 +1,4 @@
-// What tells one run from another: a checkpoint is for the run that wrote it.
+// The description of a run, which a checkpoint must match.
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
@@ -154,7 +154,7 @@ std::map<std::string, std::string> Trainer::run_description() const {
   describe_data(batches_.dataset(), run);
   std::vector<std::string> learning;
   for (const auto& [name, parameter] : learning_) learning.push_back(name);
-  run["what learns"] = checksum_of(learning);
+  run["trained parameters"] = checksum_of(learning);
   if (integral_ == nullptr) return run;
   describe_axes(*integral_, run);
   if (integral_->draws_widths()) run["widths_rule"] = options_.width_rule;

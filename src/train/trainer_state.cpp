@@ -135,7 +135,7 @@ void Trainer::resume() {
   if (integral_ != nullptr)
     for (const auto& group : integral_->groups())
       if (group.grid().kind() == "random")
-        refuse(fmt::format("the grid of group '{}' is random, and how it goes on is not kept", group.name()));
+        refuse(fmt::format("the grid of group '{}' is random, and its state is not saved", group.name()));
   const Checkpoint kept = read_checkpoint(options_.checkpoint);
   check(kept);
   restore_optimizer(kept);

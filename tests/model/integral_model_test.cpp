@@ -85,12 +85,14 @@ TEST(IntegralModel, OrderedByNodesNeedsARankingOfEachGroupAndNestedGrids) {
     }
   };
   const std::vector<int64_t> eight{0, 1, 2, 3, 4, 5, 6, 7}, six{0, 1, 2, 3, 4, 5};
-  refused({.order = "nodes"}, "a ranking of the channels is needed");
+  refused({.order = "nodes"}, "requires a ranking of the channels");
   refused({.grid = "uniform", .order = "nodes", .ranking = {{"conv1", eight}, {"conv2", six}}}, "'nested'");
-  refused({.order = "nodes", .ranking = {{"conv1", eight}}}, "Group 'conv2': it has no ranking");
+  refused({.order = "nodes", .ranking = {{"conv1", eight}}},
+          "Group 'conv2': order 'nodes' requires a ranking");
   refused({.order = "nodes", .ranking = {{"conv1", six}, {"conv2", six}}}, "each of its 8 channels once");
   refused({.order = "nodes", .ranking = {{"conv9", eight}}}, "conv9");
-  refused({.order = "path", .ranking = {{"conv1", eight}}}, "which is for the order 'nodes'");
+  refused({.order = "path", .ranking = {{"conv1", eight}}},
+          "a ranking of the channels requires order 'nodes'");
 }
 
 TEST(IntegralModel, KeepsItsFamilyOfGridsInItsFile) {
@@ -533,7 +535,7 @@ TEST(IntegralModel, TakesAFractionOfEveryAxisAndNotItsSquare) {
 TEST(IntegralModel, KeepsInItsFileWhatFollowsFractions) {
   const TemporaryFolder folder;
   const auto path = folder / "model.pt2";
-  save(*convert(test::attention_network()), path);
+  save_integral(*convert(test::attention_network()), path);
   auto loaded = load_integral(path);
   loaded->resize(0.5);
   EXPECT_EQ(projections(loaded), kHalfOfEveryAxis);

@@ -46,7 +46,9 @@ TEST(BatchNormCall, FindsTheArgumentsOfEveryOperator) {
       EXPECT_EQ(norm.running_mean.value(), 3);
       EXPECT_EQ(norm.running_var.value(), 4);
       EXPECT_EQ(norm.epsilon, 1e-3);
-      if (norm.follows_mode) EXPECT_EQ(norm.uses_batch, training);
+      if (norm.follows_mode) {
+        EXPECT_EQ(norm.uses_batch, training);
+      }
     }
   EXPECT_FALSE(batch_norm_call(call_of("aten::_native_batch_norm_legit_no_training", "", true))->uses_batch);
   EXPECT_TRUE(batch_norm_call(call_of("aten::_batch_norm_with_update", "", false))->uses_batch);
@@ -68,7 +70,9 @@ TEST(BatchNormCall, KnowsTheOperatorsThatTakeRunningStatisticsAndAnEpsilon) {
     const auto& schema = found->schema();
     const bool takes_both = schema.argumentIndexWithName("running_mean") &&
                             (schema.argumentIndexWithName("eps") || schema.argumentIndexWithName("epsilon"));
-    if (takes_both) EXPECT_TRUE(is_batch_norm(Call{.op = op.name, .overload = op.overload_name})) << op.name;
+    if (takes_both) {
+      EXPECT_TRUE(is_batch_norm(Call{.op = op.name, .overload = op.overload_name})) << op.name;
+    }
   }
 }
 

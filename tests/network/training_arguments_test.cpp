@@ -192,7 +192,7 @@ TEST(TrainingArguments, RefuseADamagedRecordAndChangeNothing) {
         "{\"scaled_dot_product_attention_8\": {\"training\": 2, \"evaluation\": 7}}"}) {
     record = damaged;
     EXPECT_THAT([&] { network.set_training(false); },
-                ThrowsMessage<std::runtime_error>(HasSubstr("extra/training.json is damaged")))
+                ThrowsMessage<std::runtime_error>(HasSubstr("extra/training.json is corrupt")))
         << damaged;
     EXPECT_EQ(values_of(network), before);
   }

@@ -204,7 +204,7 @@ TEST(Checkpoint, IsRefusedWhereTheModelsAxesDiffer) {
   auto options = options_of("sgd", folder);
   options.epochs = 1;
   const auto run = [&](const ConvertOptions& converted, const std::function<void(IntegralModelImpl&)>& set) {
-    const auto model = convert(small_network(), converted);
+    auto model = convert(small_network(), converted);
     set(*model);
     train(*model, data, kNormalization, options);
   };
@@ -283,7 +283,7 @@ TEST(Checkpoint, IsRefusedWhereTheDataOrTheNetworkDiffers) {
   EXPECT_THAT(refusal(data, without_dropout(small_network())), HasSubstr("calls of the network was"));
   auto frozen = small_network();
   frozen.state[frozen.find_state("norm.bias")].tensor.requires_grad_(false);
-  EXPECT_THAT(refusal(data, frozen), HasSubstr("what learns was 8"));
+  EXPECT_THAT(refusal(data, frozen), HasSubstr("trained parameters was 8"));
   changed = data;
   changed.source = "the same elsewhere";
   EXPECT_EQ(refusal(changed), "nothing was thrown");

@@ -67,10 +67,10 @@ class AxisMap {
   AxisMap to(c10::ScalarType dtype) const;
   /// Returns the map with its tensors on `device`.
   AxisMap to(c10::Device device) const;
-  /// Returns the map as `apply` needs it for tensors of the device and dtype of x: applied to them it gives the
-  /// same, without copying its own tensors each time.
+  /// Returns the map prepared for tensors with the device and dtype of x: equal results, without converting
+  /// its own tensors each time.
   AxisMap prepared_for(const at::Tensor& x) const;
-  /// Returns how many bytes its tensors hold, also those that it shares.
+  /// Returns the number of bytes of its tensors, including shared ones.
   int64_t nbytes() const;
 
   /// Returns x with `axis` (negative counts from the end) mapped from width n to width m.
@@ -96,7 +96,7 @@ class AxisMap {
   /// Returns the axis counted from 0. Throws if x does not have it or has another size there.
   int64_t checked_axis(const at::Tensor& x, int64_t axis, int64_t outer, int64_t inner) const;
   static SparseAxis sparse_axis(const MappedAxis& mapped, c10::Device device);
-  /// Where each row's entries begin, of a sparse map: int64 [m + 1].
+  /// For a sparse map, the begin of each row's entries: int64 [m + 1].
   at::Tensor begins(c10::Device device) const;
   /// Whether the map is sparse and x is where sample_sparse can map it.
   bool is_sparse_on(const at::Tensor& x) const;
@@ -107,7 +107,7 @@ class AxisMap {
   int64_t rows_, cols_;
   at::Tensor index_;   // selection: [m]; taps: [m, k]
   at::Tensor weight_;  // taps: [m, k]; dense: [m, n]
-  at::Tensor begin_;   // of a prepared sparse map: int64 [m + 1], where each row's entries begin
+  at::Tensor begin_;   // of a prepared sparse map: int64 [m + 1], the begin of each row's entries
 };
 
 /// A map and the axis it acts on: the whole of it, or the middle factor of a product [outer·n·inner].

@@ -1,5 +1,5 @@
 #pragma once
-// Which groups a fraction of the network's widths is for.
+// Groups to which a fraction of the widths applies.
 
 #include <cstddef>
 #include <cstdint>
@@ -10,32 +10,32 @@
 
 namespace inn {
 
-/// A product that an axis of the state is, or holds as a part: of heads and head dimension, of the channels
-/// and the multiplier of a depthwise convolution.
+/// A product that is an axis of the state or a part of one: heads and head dimension, or channels and
+/// multiplier of a depthwise convolution.
 struct AxisProduct {
-  /// Groups that can be resized, outermost factor first; a factor that is a concatenation has several. Numbers
-  /// and pinned groups are left out.
+  /// Resizable groups, outermost factor first; a factor that is a concatenation has several. Constants and
+  /// pinned groups are omitted.
   std::vector<std::vector<GroupId>> factors;
-  /// The axes (index in Network::state, axis) that hold it.
+  /// The axes (index in Network::state, axis) that contain it.
   std::vector<std::pair<size_t, int64_t>> axes;
 };
 
-/// Returns the products with two factors or more that can be resized, in the order of the state, each once.
+/// Returns the products with two or more resizable factors, in the order of the state, without repetitions.
 std::vector<AxisProduct> axis_products(const Groups& groups);
 
-/// Returns the groups that can be resized and that training made: all but those whose only producers are
-/// buffers or constants (the joints of a fixed adjacency matrix). Where the network has no parameters (all its
-/// weights were stored as constants) those too. Ascending.
+/// Returns the resizable groups with learned producers: all except those whose only producers are buffers or
+/// constants (the joints of a fixed adjacency matrix). If the network has no parameters (all weights are
+/// stored as constants), those too. Ascending.
 std::vector<GroupId> learned_groups(const AnalysedNetwork& source);
 
-/// Returns the groups, of `candidates`, that a fraction is for where none are named: so many that every axis
-/// gets the fraction, and not its square. Ascending.
+/// Returns the groups of `candidates` to which a fraction applies by default, such that every axis gets the
+/// fraction rather than its square. Ascending.
 ///
-/// Of each product one factor at most: the heads of attention (groups over which a contraction of two
-/// activations is batched), else the widest. The multiplier of a depthwise convolution, and a group of width
-/// 1, only where no other factor can be resized. A group that stands in no product of candidates is there.
+/// Of each product at most one factor: the heads of attention (groups over which a contraction of two
+/// activations is batched), else the widest; the multiplier of a depthwise convolution or a group of width 1
+/// only if no other factor can be resized. Groups that are in no product of candidates are included.
 std::vector<GroupId> fraction_groups(const AnalysedNetwork& source, const std::vector<GroupId>& candidates);
-/// Of the learned groups.
+/// The same for the learned groups.
 std::vector<GroupId> fraction_groups(const AnalysedNetwork& source);
 
 }  // namespace inn

@@ -42,9 +42,9 @@ class Tracer {
   /// Returns the resizable groups, in network order.
   std::vector<Group> build_groups() const;
 
-  /// The network that was recorded, with all of its groups, pinned ones too.
+  /// The recorded network with all its groups, including pinned ones.
   const AnalysedNetwork& source() const { return *source_; }
-  /// The same, to be shared: Pruner(tracer.shared_source()).
+  /// The same as a shared pointer: Pruner(tracer.shared_source()).
   std::shared_ptr<const AnalysedNetwork> shared_source() const { return source_; }
 
  private:

@@ -23,14 +23,14 @@ struct ChosenWidths {
 void keep_resizable(const AnyModel& model, const AnalysedNetwork& source, const PruneOptions& options,
                     std::vector<GroupId>& ids);
 
-/// Returns the groups that a fraction is for where none are named: of an integral model those that follow its
+/// Returns the groups to which a fraction applies by default: for an integral model those that follow its
 /// fractions, else inn::fraction_groups of the network.
 std::vector<GroupId> fraction_groups(const AnyModel& model, const AnalysedNetwork& source);
 
-/// Returns the new width of every group that gets one, each group by itself (PruningScope::uniform): a
-/// fraction F gives max(1, round(F·n)) within the limits; `keep_of` overrides `keep`, `widths` overrides both.
-/// Throws std::invalid_argument for a group that is unknown (with the nearest names), pinned, or not continuous
-/// in an integral model.
+/// Returns the new width of every selected group, each group separately (PruningScope::uniform): a fraction F
+/// gives max(1, round(F·n)) within the limits; `keep_of` overrides `keep`, `widths` overrides both. Throws
+/// std::invalid_argument for a group that is unknown (with the nearest names), pinned, or not continuous in
+/// an integral model.
 ChosenWidths chosen_widths(const AnyModel& model, const AnalysedNetwork& source,
                            const PruneOptions& requested);
 

@@ -20,7 +20,7 @@ struct AnyModel {
   bool is_integral() const { return !integral.is_empty(); }
   /// Returns the network at its source widths, with its groups.
   const AnalysedNetwork& source() const;
-  /// Returns a plain network at the present widths.
+  /// Returns an ordinary network at the current widths.
   Network present() const;
   void to(c10::Device device);
 };

@@ -15,14 +15,14 @@ namespace inn {
 /// shared by several calls are left unfolded.
 Network fold_batch_norm(const Network& network);
 
-/// Replaces the running statistics of every batch norm by the mean and the unbiased variance of all numbers
-/// that it sees in the batches that `next_batch` returns until it returns nothing: those of the batches
-/// concatenated, however long each of them is. Each batch goes through the norms in training mode, so what is
-/// behind a norm sees it normalized by its batch. No labels needed. The network's other state is untouched.
+/// Replaces the running statistics of every batch norm by the mean and the unbiased variance over all batches
+/// that `next_batch` returns until it returns nothing, as if they were concatenated, whatever their sizes.
+/// Each batch passes the norms in training mode, so later layers see it normalized by its own statistics. No
+/// labels needed. Other state is unchanged.
 ///
-/// Throws std::invalid_argument, naming the call, where running statistics can't be measured (an instance
-/// norm's; a norm whose saved statistics are read); where there is no batch, or one number of a channel alone.
-/// The network is unchanged then.
+/// Throws std::invalid_argument, without changing the network, if running statistics cannot be measured
+/// (naming the call: an instance norm, or a norm whose saved statistics are used), if there is no batch, or
+/// if a channel has only one value.
 void recalibrate_batch_norm(Network& network, const std::function<std::optional<at::Tensor>()>& next_batch);
 
 }  // namespace inn

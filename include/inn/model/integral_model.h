@@ -25,8 +25,7 @@
 namespace inn {
 
 struct ConvertOptions {
-  /// Globs over group names. Empty (as are group_names and dims): every group that training made and that can
-  /// be resized, see inn::learned_groups.
+  /// Globs over group names. If empty (with group_names and dims): all of inn::learned_groups.
   std::vector<std::string> groups = {};
   /// Exact names of groups, in addition to `groups`, for names that contain glob characters.
   std::vector<std::string> group_names = {};
@@ -37,19 +36,19 @@ struct ConvertOptions {
   std::string quadrature = {};
   /// The grid family: one of `grid_family_names`.
   std::string grid = "nested";
-  /// "path": channels are ordered so that tensors are smooth (see ordering); "nodes": so that each width m,
-  /// whose grid must be nested, has the first m channels of `ranking`; "none": kept as they are.
+  /// "path": channels are ordered so that tensors are smooth (see ordering); "nodes": such that width m of
+  /// the nested grid has the first m channels of `ranking`; "none": unchanged.
   std::string order = "path";
-  /// The channels of each group, by its name, the one that is kept longest first: rank_channels measures
-  /// them on data. For "nodes" alone; the model does not keep it.
+  /// The ranked channels of each group, by its name, most important first, as measured by rank_channels. Only
+  /// for order "nodes"; not stored in the model.
   std::map<std::string, std::vector<int64_t>> ranking = {};
-  /// The rules of operators; none: RuleTable::standard().
+  /// Operator rules; null: RuleTable::standard().
   std::optional<RuleTable> rules = std::nullopt;
   uint64_t seed = 0;
 };
 
-/// Returns the groups that the options name, ascending: those that `convert` makes continuous. Throws
-/// std::invalid_argument for unknown and for pinned ones.
+/// Returns the groups selected by the options, ascending: those that `convert` makes continuous. Throws
+/// std::invalid_argument for unknown and pinned groups.
 std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertOptions& options);
 
 /// Returns the rule of these options. Throws std::invalid_argument for an unknown rule or family of grids.
@@ -67,7 +66,8 @@ using PassWidth = std::variant<WidthDraw, double>;
 /// Whether all groups use the same fraction, or each draws its own.
 enum class FractionSharing { shared, own };
 
-/// One group of an integral model: a continuous axis with its grid. Not copied, since the model follows it.
+/// One group of an integral model: a continuous axis with its grid. Not copyable, because the model refers to
+/// it.
 class IntegralGroup {
  public:
   IntegralGroup(GroupId id, std::string name, int64_t source_width, const ConvertOptions& options);
@@ -78,8 +78,8 @@ class IntegralGroup {
   const std::string& name() const { return name_; }
   int64_t source_width() const { return source_width_; }
   int64_t width() const { return grid_->size(); }
-  /// Whether fractions of the model's widths are for it. Of a product (heads times head dimension) one factor
-  /// follows them, see inn::fraction_groups; the others have the width that they are given by name.
+  /// Whether fractions of the model's widths apply to it. Of a product (heads times head dimension) one
+  /// factor follows them, see inn::fraction_groups; the others are resized by name.
   bool follows_fraction() const { return follows_fraction_; }
   void follow_fraction(bool follows) { follows_fraction_ = follows; }
   const std::string& kernel() const { return kernel_; }
@@ -87,25 +87,25 @@ class IntegralGroup {
   const std::string& grid_family() const { return family_; }
   const Grid& grid() const { return *grid_; }
   std::shared_ptr<const Grid> shared_grid() const { return grid_; }
-  /// Whether the points are those that `resize` gives a group of this width.
+  /// Whether the points are those that `resize` sets for this width.
   bool has_grid_of_family() const { return is_of_family_; }
 
   /// Sets the width: the axis is sampled at the `width` points of its family. Throws std::invalid_argument
   /// unless 1 ≤ width ≤ 8·source_width.
   void resize(int64_t width);
-  /// Throws std::invalid_argument for a width that `resize` refuses.
+  /// Throws std::invalid_argument for a width that `resize` rejects.
   void check_width(int64_t width) const;
-  /// Takes any grid: trainable, Gauss-Legendre, one's own. In a model, what learns in it is a parameter of the
-  /// model for as long as the group has this grid. Throws as `resize` does; for a RandomGrid by all of its
+  /// Sets any grid: trainable, Gauss-Legendre, custom. In a model, its trainable parameters are parameters of
+  /// the model as long as the group has this grid. Throws as `resize` does; for a RandomGrid, for any of its
   /// sizes.
   void set_grid(std::shared_ptr<Grid> grid);
-  /// Draws anew what is random in the grid. A model does so in each forward in training mode where no
-  /// distribution chooses the width. Throws std::invalid_argument for a size that `resize` refuses.
+  /// Redraws a random grid. A model does so in each training forward pass in which no distribution determines
+  /// the width. Throws std::invalid_argument for a size that `resize` rejects.
   void redraw();
-  /// `follow` is called whenever the group has taken another grid, and now.
+  /// `follow` is called now and whenever the group gets another grid.
   void follow_grid(std::function<void(const IntegralGroup&)> follow);
-  /// In training mode each forward draws a width from it. Throws std::invalid_argument where it can draw one
-  /// that `resize` refuses.
+  /// In training mode each forward pass draws a width from it. Throws std::invalid_argument if it contains
+  /// widths that `resize` rejects.
   void set_distribution(SizeDistribution distribution);
   void clear_distribution() { distribution_.reset(); }
   const std::optional<SizeDistribution>& distribution() const { return distribution_; }
@@ -133,16 +133,15 @@ class IntegralGroup {
 
 /// A network whose selected groups are continuous: its parameters are the control points of weight functions.
 ///
-/// A parameter W is kept multiplied by the quadrature weights of its source grid, W = Q·F. So at the source
-/// width the network runs with W itself, bit for bit, an ordinary optimizer sees the gradients that it sees
-/// in ordinary training, and another width is the linear map diag(q')·Φ·diag(1/Q) of W (MATH: "Another
-/// width").
+/// A parameter W includes the quadrature weights of its source grid, W = Q·F. At the source width the network
+/// therefore runs with W itself, bit for bit, and gradients equal those of ordinary training; another width
+/// is the linear map diag(q')·Φ·diag(1/Q) of W (docs/math.md, "Integral layers").
 ///
-/// Threads. In evaluation mode any number of threads may run one model at once, with and without gradients,
-/// as long as none of them changes it (its mode, widths, grids, parameters, dtype or device). In training mode
-/// a run draws widths, so it must be the only one. Without gradients the tensors that were sampled serve the
-/// next run too, until a width, a grid or a tensor is another: in place, by set_data, by `to`. What torch
-/// itself can't see is a write through `tensor.data()`: call `forget_sampled` after one.
+/// Thread safety: in evaluation mode any number of threads may run one model concurrently, with or without
+/// gradients, as long as none modifies it (mode, widths, grids, parameters, dtype, device). In training mode
+/// forward passes draw widths and must not be concurrent. Without gradients, sampled tensors are cached until
+/// a width, a grid or a tensor changes (in place, by set_data, by `to`). torch does not track writes through
+/// `tensor.data()`: call `forget_sampled` after those.
 class IntegralModelImpl : public NetworkModuleImpl {
  public:
   IntegralModelImpl(AnalysedNetwork source, ConvertOptions options);
@@ -156,17 +155,17 @@ class IntegralModelImpl : public NetworkModuleImpl {
   /// Sets the grid of a group and registers its trainable parameters.
   void set_grid(const std::string& name, std::shared_ptr<Grid> grid);
 
-  /// All groups that follow fractions to max(1, round(fraction · source width)).
+  /// Resizes all groups that follow fractions to max(1, round(fraction · source width)).
   void resize(double fraction);
   /// Resizes all groups to their source width.
   void restore();
   /// All groups that follow fractions: in training mode each forward draws one fraction f and gives every
-  /// group width max(1, round(f·n)); or draws one for each group. Throws std::invalid_argument where it can draw
-  /// one that `resize` refuses.
+  /// group width max(1, round(f·n)); or draws one per group. Throws std::invalid_argument if it contains
+  /// fractions that `resize` rejects.
   void set_distribution(FractionDistribution distribution, FractionSharing sharing = FractionSharing::shared);
-  /// The same for Uniform{0.25, 1}, Choice{{1, 0.5}}, …. Throws std::invalid_argument also for a law of no
-  /// fraction below 1, which looks like one of channels: Uniform{8, 16} is for IntegralGroup, and whoever
-  /// means 2 to 4 times the source's widths writes FractionDistribution(Uniform{2, 4}).
+  /// The same for Uniform{0.25, 1}, Choice{{1, 0.5}}, …. Also throws std::invalid_argument for a distribution
+  /// without fractions below 1, which is probably meant in channels: use Uniform{8, 16} with IntegralGroup,
+  /// and FractionDistribution(Uniform{2, 4}) for 2 to 4 times the source's widths.
   template <class Law>
   requires(std::is_constructible_v<Distribution, Law> &&
            !std::is_same_v<std::remove_cvref_t<Law>,
@@ -200,11 +199,11 @@ class IntegralModelImpl : public NetworkModuleImpl {
   /// Returns the maps of all groups at their current grids.
   std::map<GroupId, GroupMaps> maps() const;
 
-  /// Forgets the tensors that evaluation has sampled.
+  /// Clears the cache of sampled tensors.
   void forget_sampled() { sampled_.store(nullptr); }
 
   std::shared_ptr<IntegralModelImpl> clone_model() const;
-  /// The network at its source widths with its groups. Its tensors are the model's own.
+  /// The network at its source widths with its groups; it shares the model's tensors.
   const AnalysedNetwork& source() const { return *source_; }
   const Groups& structure() const { return source_->groups; }
   const ConvertOptions& options() const { return options_; }
@@ -237,16 +236,16 @@ TORCH_MODULE(IntegralModel);
 /// groups.
 IntegralModel convert(const Network& network, const ConvertOptions& options = {});
 
-/// Writes a .pt2 that torch.export.load reads as the network at its present widths, with extra/integral.json
-/// beside it.
+/// Writes a .pt2 that torch.export.load reads as the network at its current widths, with extra/integral.json
+/// in the archive.
 void save_integral(const IntegralModelImpl& model, const std::filesystem::path& path);
-/// Reads what `save_integral` wrote, by the rules of operators that it was converted with. Throws std::runtime_error
-/// for a damaged file, and for a .pt2 without extra/integral.json.
+/// Reads a file written by `save_integral`, with the operator rules of its conversion. Throws
+/// std::runtime_error for a corrupt file, and for a .pt2 without extra/integral.json.
 IntegralModel load_integral(const std::filesystem::path& path,
                             const RuleTable& rules = RuleTable::standard());
-/// True where the archive holds an integral model.
+/// Whether the archive contains an integral model.
 bool is_integral(const Network& network);
-/// The integral model that a network read from a file holds in its extra files.
+/// Returns the integral model stored in the extra files of a network.
 IntegralModel load_integral(Network network, const RuleTable& rules = RuleTable::standard());
 
 }  // namespace inn

@@ -40,13 +40,13 @@ class NetworkModuleImpl : public torch::nn::Module {
   const Network& network() const { return network_; }
 
  protected:
-  /// Runs a network that is part of something else, which stays where it is.
+  /// Runs a network that is owned elsewhere.
   explicit NetworkModuleImpl(std::shared_ptr<Network> network);
 
-  /// Registers a tensor under a dotted name, making the modules that it needs; replaces one of that name.
+  /// Registers a tensor under a dotted name, creating submodules as required; replaces an existing one.
   void register_dotted(const std::string& name, const at::Tensor& tensor,
                        StateEntry::Kind kind = StateEntry::Kind::parameter);
-  /// Takes back a parameter under a dotted name that was registered so.
+  /// Unregisters a parameter that was registered under a dotted name.
   void unregister_dotted(const std::string& name);
 
  private:

@@ -36,9 +36,9 @@ struct LinearCall {
 /// product of two activations, a sum, a norm).
 using MaybeLinearCall = std::variant<std::monostate, LinearCall, std::string>;
 
-/// Returns the call as a linear one, or why it is not.
+/// Returns the call as a linear one, or the reason why it is not.
 ///
-/// uses: of this network. The form without it builds one, which takes time linear in the number of calls.
+/// uses: of this network. The overload without it builds one, in time linear in the number of calls.
 MaybeLinearCall linear_call(const Network& network, const ValueUses& uses, size_t call);
 MaybeLinearCall linear_call(const Network& network, size_t call);
 

@@ -1,5 +1,5 @@
 #pragma once
-// The arguments by which calls behave otherwise in training than in evaluation.
+// Arguments that depend on training or evaluation mode.
 
 #include <span>
 #include <string_view>
@@ -8,39 +8,39 @@
 
 namespace inn {
 
-/// An argument that has one value in training mode and another in evaluation mode.
+/// An argument with different values in training and evaluation mode.
 struct TrainingArgument {
-  /// What the two values are, unless the source was made with others.
+  /// Its two values, unless the source has others.
   enum class Kind {
     flag,         // true in training, false in evaluation
-    probability,  // of dropout, where there is no flag: the source's in training, 0 in evaluation
+    probability,  // of dropout without flag: the source's in training, 0 in evaluation
   };
   std::string_view op;  // all its overloads
   std::string_view argument;
   Kind kind = Kind::flag;
 };
 
-/// Every operator of torch that has one: batch norm, dropout, recurrent layers, rrelu, attention.
+/// All operators of torch with one: batch norm, dropout, recurrent layers, rrelu, attention.
 std::span<const TrainingArgument> training_arguments();
 
-/// Which mode the source of a network was in when its calls were recorded.
+/// The mode of the source of a network when its calls were recorded.
 enum class SourceMode {
   training,
   evaluation,
-  /// An exported program doesn't say. It was training where a batch norm with running statistics, or a call
-  /// that a module of torch.nn makes, has its value of training; where there is none of these (calls by
-  /// torch.nn.functional only), if all calls have it.
+  /// Unknown for exported programs: training if a batch norm with running statistics, or a call by a module
+  /// of torch.nn, has its training value; without such calls (torch.nn.functional only), if all calls have
+  /// it.
   unknown,
 };
 
-/// Keeps in the network's extra files which calls do not follow the mode: those frozen (their value of
-/// evaluation in a source in training mode) and those always on (the other way round), and the dropout
-/// probabilities that evaluation replaces by 0. Nothing is kept where every call follows the mode, and
-/// what is kept already stays. So the network can be set to either mode, also after it was written and read.
+/// Records in the network's extra files which calls do not follow the mode: frozen ones (evaluation value in
+/// a source in training mode), those always on (the converse), and dropout probabilities that evaluation
+/// replaces by 0. Nothing is recorded if every call follows the mode; existing records are kept. The network
+/// can then be set to either mode, also after writing and reading.
 void keep_training_arguments(Network& network, SourceMode mode = SourceMode::unknown);
 
-/// Gives every call its value of evaluation, those that are always on too: no dropout draws numbers then, and
-/// two runs can be compared. What is kept for the modes stays.
+/// Sets every call to its evaluation value, including those that are always on, so that runs are
+/// deterministic and comparable. The recorded modes are kept.
 void turn_off_dropout(Network& network);
 
 }  // namespace inn

@@ -1,5 +1,5 @@
 #pragma once
-// Where each value of a network is made and read.
+// Producers and consumers of the values of a network.
 
 #include <optional>
 #include <vector>
@@ -10,18 +10,17 @@ namespace inn {
 
 /// An index of a network's values, made by one pass over its calls.
 ///
-/// Describes the network as it was when the index was made: after an edit of its calls, inputs, outputs or
-/// state, make it anew. Every question takes constant time.
+/// Valid until calls, inputs, outputs or state of the network are edited. Every query takes constant time.
 class ValueUses {
  public:
   explicit ValueUses(const Network& network);
 
-  /// Returns the index in `calls` of the call that makes the value; nothing for inputs and state.
+  /// Returns the index in `calls` of the call that produces the value; nothing for inputs and state.
   std::optional<size_t> maker(ValueId value) const { return found(uses_[index(value)].maker); }
-  /// Returns the indices in `calls` of the calls that read the value, ascending, once for each time that the
-  /// value stands in the call's arguments.
+  /// Returns the indices in `calls` of the calls that use the value, ascending, once per occurrence in the
+  /// call's arguments.
   const std::vector<size_t>& readers(ValueId value) const { return uses_[index(value)].readers; }
-  /// Whether the value stands in the network's outputs.
+  /// Whether the value is a network output.
   bool is_output(ValueId value) const { return uses_[index(value)].is_output; }
   /// Returns the index in `state` of the entry with that value, or nothing: Network::state_of, without a
   /// search.

@@ -38,7 +38,7 @@ struct PrunerOptions {
 class Pruner {
  public:
   explicit Pruner(AnalysedNetwork source, PrunerOptions options = {});
-  /// Shares the source, which stays as it is. Throws std::invalid_argument where it is null.
+  /// Shares the source, which is not changed. Throws std::invalid_argument if it is null.
   explicit Pruner(std::shared_ptr<const AnalysedNetwork> source, PrunerOptions options = {});
 
   /// Selects the channels to keep of the group (by its name): max(1, round(keep·n)) of its source width n,
@@ -54,8 +54,8 @@ class Pruner {
   /// std::invalid_argument unless 1 ≤ step ≤ steps, and as plan_pruning does.
   PrunePlan plan(int64_t step = 1, int64_t steps = 1) const;
 
-  /// Cuts by the plan, or what was chosen group by group. Returns the network now, which shares no tensor
-  /// with the one before. Throws std::invalid_argument where no group was chosen and no plan is given.
+  /// Cuts by the plan, or what was selected group by group. Returns the new network, which shares no tensor
+  /// with the previous one. Throws std::invalid_argument if no group was selected and no plan is given.
   const Network& prune(const PrunePlan& plan);
   const Network& prune();
 
@@ -65,7 +65,7 @@ class Pruner {
 
   const Network& network() const { return present_->network; }
   const AnalysedNetwork& present() const { return *present_; }
-  /// What was said of the cuts so far.
+  /// The notes about the cuts so far.
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:

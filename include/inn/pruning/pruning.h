@@ -60,9 +60,9 @@ struct PrunePlan {
 /// group, or of pinned ones only.
 std::map<GroupId, double> kept_fractions(const AnalysedNetwork& source, const PruneOptions& options);
 
-/// Returns the groups that the options name, ascending. Throws std::invalid_argument for a fraction outside
-/// [0, 1], a name or pattern of no group, a width outside [1, the group's], limits out of their range, and
-/// where neither a fraction nor a width is given.
+/// Returns the groups selected by the options, ascending. Throws std::invalid_argument for a fraction outside
+/// [0, 1], a name or pattern without group, a width outside [1, the group's], limits out of range, and if
+/// neither a fraction nor a width is given.
 std::vector<GroupId> groups_to_prune(const AnalysedNetwork& source, const PruneOptions& options);
 
 /// Returns a plan for the groups of `scores` ([width], float64, by importance_scores).

@@ -62,7 +62,7 @@ struct TrainOptions {
   /// Maximum increase of the coefficients of a GrowingPenalty over the same groups at the start of every
   /// epoch, larger for channels with smaller L2 norm; 0: none. Its term is added like the regularizer's.
   double growing_penalty = 0;
-  /// The rules by which the groups of a plain network are found for these two; none: RuleTable::standard().
+  /// Operator rules for analyzing an ordinary network; null: RuleTable::standard().
   std::optional<RuleTable> rules = std::nullopt;
   Augmentation augmentation = {};
   bool drop_last = false;  // as in BatchOptions
@@ -70,10 +70,10 @@ struct TrainOptions {
   /// Checkpoint file, written after every epoch, on Ctrl-C, and every `checkpoint_interval` steps if not 0.
   std::filesystem::path checkpoint = {};
   int64_t checkpoint_interval = 0;
-  /// Go on from `checkpoint` where that file exists. The options, the model and the data must be those of the
-  /// run that wrote it: an integral model's kernel, quadrature, grids and order, the network's calls, what
-  /// learns, the names of classes, the labels, and inputs (all of up to 64 samples, or the names of files).
-  /// A model with a random grid can't go on.
+  /// Resume from `checkpoint` if that file exists. The options, the model and the data must be those of the
+  /// run that wrote it: kernel, quadrature, grids and order of an integral model, the network's calls, the
+  /// trained parameters, class names, labels, and inputs (up to 64 samples, or file names). A model with a
+  /// random grid cannot be resumed.
   bool resume = false;
   /// A log file with one line of JSON per epoch, overwritten by runs that do not resume.
   std::filesystem::path log = {};
@@ -116,10 +116,10 @@ struct TrainResult {
 /// Trains `model` on `data` (images are normalized), on the device and in the dtype of the model's
 /// parameters.
 ///
-/// Only parameters that require gradients learn. An integral model draws its widths as its distributions say;
-/// its groups have the widths that they had before when this returns, but for random grids. The model is in evaluation mode then.
-/// Where no tensor of the network itself learns (after tune_grids()), the model runs in evaluation mode while
-/// it learns: batch norm with its running statistics, no dropout, since that is what the grids are tuned for.
+/// Only parameters that require gradients are trained. An integral model draws widths from its distributions;
+/// its widths are restored at the end (except for random grids), and the model is then in evaluation mode. If
+/// no tensor of the network itself is trained (after tune_grids()), the model runs in evaluation mode during
+/// training: batch norm with running statistics, no dropout.
 ///
 /// On the CPU the result is a deterministic function of the arguments: the same seed gives the same weights,
 /// bit for bit, on one machine with a fixed number of threads, whether the run was interrupted and resumed or

@@ -106,7 +106,7 @@ void print_products(const AnalysedNetwork& source, const std::set<GroupId>& foll
   const auto products = axis_products(source.groups);
   if (products.empty()) return;
   constexpr size_t kShown = 2;
-  Table table({"product", "axes", "--keep is for"});
+  Table table({"product", "axes", "resized by --keep"});
   for (const auto& product : products) {
     std::string axes, cut;
     const auto names = axes_of(product, source.network);
@@ -117,8 +117,8 @@ void print_products(const AnalysedNetwork& source, const std::set<GroupId>& foll
         if (following.contains(id)) cut += (cut.empty() ? "" : " ") + source.groups.groups[id].name;
     table.add_row({factors_text(product, source.groups), axes, cut});
   }
-  std::cout << "\nAxes that are products of groups: a fraction is of the axis, so --keep is for one factor "
-               "unless others are named.\n"
+  std::cout << "\nDimensions that are products of groups: a fraction refers to the whole dimension, so "
+               "--keep resizes one factor unless others are named.\n"
             << table;
 }
 

@@ -37,8 +37,10 @@ int run(const Options& options) {
   }
   std::cout << "# Operators\n\nThe rule of each operator: the equations between the axes of its arguments "
                "and results. In-place variants and all overloads\nshare a rule unless an overload is listed "
-               "separately. Axes touched by an operator that is not listed cannot be resized.\nThis page is "
-               "the output of `inn operators`.\n\n| operators | rule |\n| --- | --- |\n";
+               "separately. Axes touched by an operator that is not listed cannot be resized.\n*Consumed* "
+               "means that the operator sums over the axis. A *positional* axis cannot be resized, because "
+               "the operator treats its\npositions individually. This page is the output of `inn "
+               "operators`.\n\n| operators | rule |\n| --- | --- |\n";
   for (const auto& [statement, ops] : by_statement()) {
     std::string names;
     for (const auto& op : ops) names += (names.empty() ? "`" : ", `") + op.substr(op.find("::") + 2) + "`";

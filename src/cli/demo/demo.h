@@ -20,7 +20,7 @@ struct DemoOptions {
   int64_t integral_epochs = 3;  // of the integral model, which starts from the ordinary network
   uint64_t seed = 0;
   bool quick = false;  // a few images and one epoch: for tests
-  /// Called as each stage begins: "training the ordinary network, 2 epochs".
+  /// Called at the start of each stage: "training the ordinary network, 2 epochs".
   std::function<void(const std::string& stage)> stage = nullptr;
 };
 

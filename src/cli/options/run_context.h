@@ -1,5 +1,5 @@
 #pragma once
-// What every command that reads a model has: the model, how data is prepared for it, and the general options.
+// Options of every command that reads a model: the model, preprocessing of data, and the general options.
 
 #include <c10/core/Device.h>
 
@@ -24,11 +24,11 @@ struct RunContext {
   ImageOptions images = {};
   NormalizationOptions normalization = {};
 
-  /// Which options a command has beside MODEL, --input-size, --json, --seed and --threads.
+  /// The options of a command in addition to MODEL, --input-size, --json, --seed and --threads.
   struct Has {
     bool data = false;           // the image options, --mean and --std
-    bool dynamic_batch = false;  // --dynamic-batch: the network is written
-    bool device = false;         // --device: it computes for long
+    bool dynamic_batch = false;  // --dynamic-batch: for commands that write a network
+    bool device = false;         // --device: for long computations
   };
   /// Declares MODEL and --input-size, which come first in the help.
   void add_model(CLI::App& app);
@@ -39,8 +39,8 @@ struct RunContext {
   c10::Device start() const;
   /// Reads MODEL and opens it. Throws as `read_network` does.
   AnyModel open() const;
-  /// The same for `data`, where that is known, with its normalization: that of --mean and --std, which is then
-  /// recorded in the model, or what the model's archive records. Throws as `normalization_of` does, too.
+  /// The same for `data`, if given, with its normalization: that of --mean and --std, which is then recorded
+  /// in the model, or that of the model's archive. Also throws as `normalization_of` does.
   NormalizedModel open_for(const Dataset* data, ZooSize size = ZooSize::its_own) const;
 };
 

@@ -46,11 +46,10 @@ std::pair<std::string, double> parse_keep_of(const std::string& text) {
 
 void add_fraction_options(CLI::App& app, WidthChoice& choice) {
   app.add_option("--groups", choice.groups,
-                 "Groups that --keep is for, by globs over their names; default: all, but one factor of a "
-                 "product (heads, not the head dimension too; see inn groups)")
+                 "Groups to resize (glob); default: all, but only one factor of each product (heads, not "
+                 "also the head dimension; see inn groups)")
       ->type_name("PATTERN");
-  app.add_option("--exclude", choice.exclude, "Groups that no fraction is for, by globs")
-      ->type_name("PATTERN");
+  app.add_option("--exclude", choice.exclude, "Groups to leave unchanged (glob)")->type_name("PATTERN");
   app.add_option("--round-to", choice.limits.round_to,
                  "Round widths to multiples of N; groups narrower than N are unchanged")
       ->type_name("N")
