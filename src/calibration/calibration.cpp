@@ -29,7 +29,7 @@ class ActivationMeter {
 
   void observe(ValueId value, const at::Tensor& tensor) {
     const auto found = groups_of_.find(value);
-    if (found == groups_of_.end() || !tensor.is_floating_point()) return;
+    if (found == groups_of_.end() || !is_inexact(tensor)) return;
     const auto& axes = source_.groups.value_axes.at(static_cast<size_t>(value));
     for (const auto id : found->second) {
       auto& sums = sums_[{id, value}];
@@ -76,7 +76,7 @@ class GradientMeter {
     for (const auto id : ids)
       for (const auto& member : groups.groups.at(id).members)
         if (network.state[member.state].kind == StateEntry::Kind::parameter &&
-            tensors_[member.state].is_floating_point())
+            is_inexact(tensors_[member.state]))
           states.insert(member.state);
     for (auto& tensor : tensors_) tensor = tensor.detach();
     for (const auto state : states) {

@@ -75,8 +75,8 @@ std::vector<CostFormula> standard() {
   for (const char* op : {"aten::conv_transpose1d", "aten::conv_transpose2d", "aten::conv_transpose3d"})
     formulas.push_back({op, [](const CallSizes& call) { return convolution(call, true); }});
   formulas.push_back(product_formula("aten::linear", "input"));
-  for (const char* op : {"aten::mm", "aten::bmm", "aten::matmul", "aten::linalg_matmul", "aten::inner",
-                         "aten::mv", "aten::dot", "aten::vdot"})
+  for (const char* op : {"aten::mm", "aten::bmm", "aten::_grouped_mm", "aten::matmul", "aten::linalg_matmul",
+                         "aten::inner", "aten::mv", "aten::dot", "aten::vdot"})
     formulas.push_back(product_formula(op, "self"));
   formulas.push_back({"aten::tensordot", contraction});
   formulas.push_back(product_formula("aten::addmm", "mat1"));

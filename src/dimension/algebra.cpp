@@ -19,6 +19,19 @@ bool contains(const Axis& axis, VariableId variable) {
   return found;
 }
 
+/// Returns the axis with a fixed variable for each number between the terms of a sum, so that whoever has the
+/// axis finds all of its parts by name.
+Axis name_numbers(Algebra& algebra, const Axis& axis, const std::string& site) {
+  Axis named = axis;
+  for (auto& part : named.parts) {
+    part = name_numbers(algebra, part, site);
+    if (!axis.is_sum() || !part.is_constant()) continue;
+    part = algebra.fresh(part.size);
+    algebra.fix(part, fmt::format("{} needs just {} of it", site, part.size));
+  }
+  return named;
+}
+
 }  // namespace
 
 Axis Algebra::fresh(int64_t size) {
@@ -51,12 +64,9 @@ void Algebra::pin(const Axis& axis, const std::string& reason) {
   });
 }
 
-void Algebra::fix(const Axis& axis) {
-  resolve(axis).for_each_variable([&](const Axis& leaf) {
-    auto& variable = variables_[leaf.variable];
-    variable.fixed = true;
-    if (!variable.pinned) variable.pinned = "not a channel dimension (spatial or index)";
-  });
+void Algebra::fix(const Axis& axis, const std::string& reason) {
+  pin(axis, reason);
+  resolve(axis).for_each_variable([&](const Axis& leaf) { variables_[leaf.variable].fixed = true; });
 }
 
 bool Algebra::conflict(const Axis& a, const Axis& b, const std::string& site) {
@@ -77,7 +87,28 @@ bool Algebra::conflict(const Axis& a, const Axis& b, const std::string& site) {
 
 void Algebra::inherit(const Variable& from, const Axis& to) {
   if (from.pinned) pin(to, *from.pinned);
-  if (from.fixed) fix(to);
+  if (from.fixed) fix(to, *from.pinned);
+  // What never varies has no part that does; of what varies, one part may be a number.
+  if (from.varies == Varies::never || to.is_variable())
+    to.for_each_variable([&](const Axis& leaf) { note(leaf, from.varies); });
+}
+
+void Algebra::note(const Axis& variable, Varies varies) {
+  resolve(variable).for_each_variable([&](const Axis& leaf) {
+    auto& known = variables_[leaf.variable].varies;
+    if (known == Varies::unknown) known = varies;
+  });
+}
+
+bool Algebra::may_be_one(VariableId variable, const Axis& axis) const {
+  const auto varies = variables_[variable].varies;
+  if (varies == Varies::unknown || axis.is_constant()) return true;
+  bool any_varies = false, all_stay = true;
+  axis.for_each_variable([&](const Axis& leaf) {
+    any_varies = any_varies || variables_[leaf.variable].varies == Varies::always;
+    all_stay = all_stay && variables_[leaf.variable].varies == Varies::never;
+  });
+  return varies == Varies::never ? !any_varies : !all_stay;
 }
 
 bool Algebra::unify(const Axis& a, const Axis& b, const std::string& site) {
@@ -107,11 +138,21 @@ bool Algebra::bind(VariableId id, const Axis& axis, const std::string& site) {
     pin(Axis::of_variable(id, axis.size), fmt::format("{} requires exactly {} channels", site, axis.size));
     return true;
   }
-  if (contains(axis, id)) return conflict(Axis::of_variable(id, axis.size), axis, site);
+  if (contains(axis, id)) {
+    // v = r·v: r stays 1, and nothing is said of v.
+    const Axis own = Axis::of_variable(id, axis.size);
+    if (!axis.is_product() || std::count(axis.parts.begin(), axis.parts.end(), own) != 1)
+      return conflict(own, axis, site);
+    for (const auto& factor : axis.parts)
+      if (factor != own) pin(factor, fmt::format("{} fixes this dimension to size 1", site));
+    return true;
+  }
+  if (!may_be_one(id, axis)) return conflict(Axis::of_variable(id, axis.size), axis, site);
+  const Axis named = name_numbers(*this, axis, site);
   auto& variable = variables_[id];
-  variable.binding = axis;
-  axis.for_each_variable([&](const Axis& leaf) { variables_[leaf.variable].site = site; });
-  inherit(Variable(variable), axis);
+  variable.binding = named;
+  named.for_each_variable([&](const Axis& leaf) { variables_[leaf.variable].site = site; });
+  inherit(Variable(variable), named);
   return true;
 }
 

@@ -3,14 +3,25 @@
 #include "inn/core/error.h"
 
 namespace inn {
+namespace {
 
-Analysis::Analysis(const Network& network_, const RuleTable& rules_) : network(network_), rules(rules_) {
+bool is_dynamic(const Value& value, size_t axis) {
+  return axis < value.formulas.size() && !value.formulas[axis].empty();
+}
+
+}  // namespace
+
+Analysis::Analysis(const Network& network_, const RuleTable& rules_)
+    : network(network_), rules(rules_), constant_integers(inn::constant_integers(network_)) {
   axes.resize(network.values.size());
   integers.resize(network.values.size());
   scale_sources.resize(network.values.size());
   bounded.resize(network.state.size());
   of_parameters.resize(network.values.size());
   read.resize(network.values.size());
+  for (const auto input : network.inputs)
+    for (size_t d = 0; d < network.values[input].sizes.size(); ++d)
+      has_dynamic_sizes = has_dynamic_sizes || is_dynamic(network.values[input], d);
   const auto note = [&](ValueId id) { read[id] = true; };
   for (const auto& call : network.calls)
     for (const auto& argument : call.arguments) argument.for_each_value(note);
@@ -31,7 +42,11 @@ std::set<VariableId> Analysis::variables_of(const Axis& axis) const {
 
 void Analysis::run() {
   start();
-  for (size_t i = 0; i < network.calls.size(); ++i) apply(i);
+  for (size_t i = 0; i < network.calls.size(); ++i) {
+    apply(i);
+    algebra.settle_sizes();
+  }
+  algebra.pin_open_sizes();
   finish();
 }
 
@@ -42,6 +57,8 @@ void Analysis::start() {
     Axes fresh;
     for (size_t d = 0; d < value.sizes.size(); ++d) {
       fresh.push_back(algebra.fresh(value.sizes[d]));
+      if (has_dynamic_sizes)
+        algebra.note(fresh.back(), is_dynamic(value, d) ? Algebra::Varies::always : Algebra::Varies::never);
       algebra.pin(fresh.back(), fmt::format("axis {} of the input '{}'", d, value.name));
     }
     axes[input] = std::move(fresh);
@@ -54,11 +71,13 @@ void Analysis::start() {
     for (const auto size : network.state[s].tensor.sizes()) {
       // An axis of size 1 in a parameter broadcasts; it is nobody's width.
       fresh.push_back(size == 1 ? Axis::of_constant(1) : algebra.fresh(size));
+      if (has_dynamic_sizes) algebra.note(fresh.back(), Algebra::Varies::never);
       from.push_back({{s, d++, 0, size, 1}});
     }
-    // Integers and truth values are positions and masks: nothing lies between two of them.
-    if (!c10::isFloatingType(network.state[s].tensor.scalar_type()))
-      for (const auto& axis : fresh) algebra.fix(axis);
+    // Nothing lies between two integers or truth values.
+    const auto dtype = network.state[s].tensor.scalar_type();
+    if (!c10::isFloatingType(dtype) && !c10::isComplexType(dtype))
+      fix_state(s, fresh, "its numbers are integers or booleans (indices, masks)");
     axes[value] = std::move(fresh);
     of_parameters[value] = true;
     scale_sources[value] = std::move(from);
@@ -124,9 +143,16 @@ void Analysis::finish() {
     });
     ++position;
   }
-  for (const auto& entry : network.state)
-    if (!read[entry.value])
-      for (const auto& axis : *axes[entry.value]) algebra.fix(axis);
+  for (size_t s = 0; s < network.state.size(); ++s)
+    if (const ValueId value = network.state[s].value; !read[value])
+      fix_state(s, *axes[value], "nothing reads its tensor");
+}
+
+void Analysis::fix_state(size_t state, const Axes& own, const std::string& reason) {
+  for (size_t d = 0; d < own.size(); ++d) {
+    algebra.fix(own[d], reason);
+    position_axes.emplace(state, static_cast<int64_t>(d));
+  }
 }
 
 }  // namespace inn

@@ -86,12 +86,15 @@ class Analysis {
   const RuleTable& rules;
   Algebra algebra;
   std::vector<std::optional<Axes>> axes;      // by value
-  std::vector<std::optional<Axis>> integers;  // by value
+  std::vector<std::optional<Axis>> integers;  // by value: sizes, whose products and sums have no order
+  bool has_dynamic_sizes = false;             // the source says which sizes of inputs vary
   std::vector<std::vector<std::vector<ScaleSource>>>
-      scale_sources;                // by value, by axis: all are scaled together
-  std::vector<bool> bounded;        // by state: see Groups::bounded
-  std::vector<bool> of_parameters;  // by value: computed only from parameters
-  std::vector<bool> read;           // by value: by a call or as an output
+      scale_sources;                                   // by value, by axis: all are scaled together
+  std::vector<bool> bounded;                           // by state: see Groups::bounded
+  std::vector<bool> of_parameters;                     // by value: computed only from parameters
+  std::vector<bool> read;                              // by value: by a call or as an output
+  std::map<ValueId, at::Tensor> constant_integers;     // see constant_integers()
+  std::set<std::pair<size_t, int64_t>> position_axes;  // axes of the state that are positions by their reader
   std::vector<SizeSite> sizes;
   std::vector<ConstantSite> constants;
   std::map<size_t, Call> replacements;  // by index: what a call becomes; sizes and constants are of it
@@ -113,8 +116,13 @@ class Analysis {
   /// Pins everything that the call touches, with reason `why`.
   void apply_unknown(size_t call_index, const std::string& why);
   void finish();
+  /// Fixes the axes of a state tensor, which are positions alone.
+  void fix_state(size_t state, const Axes& own, const std::string& reason);
 };
 
+/// Returns the values whose integers no run changes: state that is not learnt, and copies and views of it as
+/// a whole, where nothing writes to them.
+std::map<ValueId, at::Tensor> constant_integers(const Network& network);
 /// Determines for every contraction the parameters to which its quadrature weights are applied: those of the
 /// first operand whose slices are used nowhere else. Lists the contractions that have no such operand.
 void place_quadratures(Analysis& analysis);

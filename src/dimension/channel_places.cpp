@@ -5,6 +5,7 @@
 #include "inn/core/error.h"
 
 namespace inn {
+
 std::vector<ChannelPlace> places_of(const Axis& axis, GroupId group) {
   std::vector<ChannelPlace> places;
   for_each_place(axis, {0, 1, axis.size, 1}, [&](const Axis& leaf, const ChannelPlace& place) {
@@ -13,8 +14,11 @@ std::vector<ChannelPlace> places_of(const Axis& axis, GroupId group) {
   return places;
 }
 
+bool is_inexact(const at::Tensor& tensor) { return tensor.is_floating_point() || tensor.is_complex(); }
+
 at::Tensor rows_at(const at::Tensor& tensor, int64_t axis, const ChannelPlace& place, int64_t width) {
-  const at::Tensor first = tensor.movedim(axis, 0);
+  const at::Tensor numbers = tensor.is_complex() ? at::view_as_real(tensor.resolve_conj()) : tensor;
+  const at::Tensor first = numbers.movedim(axis < 0 ? axis + tensor.dim() : axis, 0);
   if (place.outer == 1) return first.narrow(0, place.offset, width * place.inner).reshape({width, -1});
   const auto c = at::arange(width).view({width, 1, 1}) * place.inner;
   const auto o = at::arange(place.outer).view({1, place.outer, 1}) * place.outer_stride;

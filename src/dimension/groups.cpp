@@ -26,8 +26,13 @@ class Collector {
 
   Groups collect() {
     list_consumptions();
-    for (const auto state : states_in_order_of_use()) list_members(state);
-    name_groups();
+    const auto order = states_in_order_of_use();
+    for (const auto state : order) list_members(state, false);
+    const size_t channels = result_.groups.size();
+    for (const auto state : order) list_members(state, true);
+    note_positions();
+    name_channels(channels);
+    name_rest(channels);
     translate_axes();
     list_unweighted();
     result_.bounded = analysis_.bounded;
@@ -91,18 +96,29 @@ class Collector {
     return order;
   }
 
-  void list_members(size_t state) {
-    const auto count = static_cast<int64_t>(analysis_.axes[network_.state[state].value]->size());
-    for (int64_t d = 0; d < count; ++d) {
+  int64_t rank_of(size_t state) const {
+    return static_cast<int64_t>(analysis_.axes[network_.state[state].value]->size());
+  }
+
+  /// Lists where the variables stand that are fixed, or those that are not.
+  void list_members(size_t state, bool fixed) {
+    for (int64_t d = 0; d < rank_of(state); ++d) {
       int64_t begin = 0;
       for (const auto& term : terms_of(state, d)) {
         const auto consumed = consumed_in(state, d, begin, begin + term.size);
         for_each_place(term, {begin, 1, term.size, 1}, [&](const Axis& leaf, const ChannelPlace& place) {
-          if (!analysis_.algebra.is_fixed(leaf.variable)) add_member(state, d, leaf, place, consumed);
+          if (analysis_.algebra.is_fixed(leaf.variable) == fixed) add_member(state, d, leaf, place, consumed);
         });
         begin += term.size;
       }
     }
+  }
+
+  void note_positions() {
+    for (auto& group : result_.groups)
+      group.positions = std::all_of(group.members.begin(), group.members.end(), [&](const Member& member) {
+        return analysis_.position_axes.contains({member.state, member.axis});
+      });
   }
 
   void add_member(size_t state, int64_t d, const Axis& leaf, const ChannelPlace& place,
@@ -134,40 +150,52 @@ class Collector {
     return "";
   }
 
-  void name_groups() {
-    std::map<std::string, std::vector<GroupId>> same;
-    for (GroupId g = 0; g < result_.groups.size(); ++g) {
-      auto& group = result_.groups[g];
-      const auto producer = std::find_if(group.members.begin(), group.members.end(),
-                                         [](const Member& member) { return member.role == Role::produce; });
-      if (producer != group.members.end()) {
-        group.name = owner_of(producer->tensor);
-      } else {
-        group.name = input_of(g);
-        if (group.name.empty()) group.name = owner_of(group.members.front().tensor) + ":in";
-      }
-      same[group.name].push_back(g);
-    }
-    for (const auto& [name, ids] : same)
-      for (size_t k = 0; ids.size() > 1 && k < ids.size(); ++k)
-        result_.groups[ids[k]].name = fmt::format("{}:{}", name, k);
+  /// The module that produces the group, the input that has it, or the module that reads it.
+  std::string base_name(GroupId g) const {
+    const auto& members = result_.groups[g].members;
+    const auto producer = std::find_if(members.begin(), members.end(),
+                                       [](const Member& member) { return member.role == Role::produce; });
+    if (producer != members.end()) return owner_of(producer->tensor);
+    const auto input = input_of(g);
+    return input.empty() ? owner_of(members.front().tensor) + ":in" : input;
   }
 
-  /// Group variables get their group's id, fixed ones become constants, the others negative ids.
-  Axis translate(const Axis& axis, bool fixed_is_constant) const {
+  /// Names the first `count` groups.
+  void name_channels(size_t count) {
+    std::map<std::string, std::vector<GroupId>> same;
+    for (GroupId g = 0; g < count; ++g) same[base_name(g)].push_back(g);
+    for (const auto& [name, ids] : same) {
+      names_.insert(name);
+      for (size_t k = 0; k < ids.size(); ++k)
+        result_.groups[ids[k]].name = ids.size() > 1 ? fmt::format("{}:{}", name, k) : name;
+      for (const auto id : ids) names_.insert(result_.groups[id].name);
+    }
+  }
+
+  /// Names the groups from `begin` on: after the module that produces them where there is one and its name is
+  /// free, so that channels keep theirs; positions after the tensor's axis, "conv1.weight[2]".
+  void name_rest(size_t begin) {
+    for (GroupId g = begin; g < result_.groups.size(); ++g) {
+      auto& group = result_.groups[g];
+      const auto& first = group.members.front();
+      const auto axis = fmt::format("{}[{}]", first.tensor, first.axis);
+      const bool is_produced = std::any_of(group.members.begin(), group.members.end(),
+                                           [](const Member& member) { return member.role == Role::produce; });
+      const auto base = group.positions || !is_produced ? axis : base_name(g);
+      group.name = names_.contains(base) ? axis : base;
+      for (size_t k = 1; !names_.insert(group.name).second; ++k) group.name = fmt::format("{}:{}", axis, k);
+    }
+  }
+
+  /// Group variables get their group's id, the others negative ids.
+  Axis translate(const Axis& axis) const {
     Axis translated = axis;
     if (axis.is_variable()) {
       const auto found = ids_.find(axis.variable);
-      if (found != ids_.end()) {
-        translated.variable = static_cast<VariableId>(found->second);
-      } else if (fixed_is_constant) {
-        return Axis::of_constant(axis.size);
-      } else {
-        translated.variable = -1 - axis.variable;
-      }
+      translated.variable = found != ids_.end() ? static_cast<VariableId>(found->second) : -1 - axis.variable;
       return translated;
     }
-    for (auto& part : translated.parts) part = translate(part, fixed_is_constant);
+    for (auto& part : translated.parts) part = translate(part);
     if (axis.is_product()) return Axis::of_product(std::move(translated.parts));
     if (axis.is_sum()) return Axis::of_sum(std::move(translated.parts));
     return translated;
@@ -189,7 +217,7 @@ class Collector {
           for (const auto variable : consumed_in(s, d, axis.size, axis.size + term.size))
             if (ids_.contains(variable)) ids.insert(ids_.at(variable));
           sums.back().push_back(std::move(ids));
-          axis.parts.push_back(translate(term, true));
+          axis.parts.push_back(translate(term));
           axis.size += term.size;
         }
         structure.push_back(axis.parts.size() == 1 ? axis.parts[0] : axis);
@@ -200,7 +228,7 @@ class Collector {
     for (const auto& axes : analysis_.axes) {
       std::vector<Axis> structure;
       if (axes)
-        for (const auto& axis : *axes) structure.push_back(translate(analysis_.algebra.resolve(axis), false));
+        for (const auto& axis : *axes) structure.push_back(translate(analysis_.algebra.resolve(axis)));
       result_.value_axes.push_back(std::move(structure));
     }
   }
@@ -223,6 +251,7 @@ class Collector {
   const Network& network_;
   Groups result_;
   std::map<VariableId, GroupId> ids_;
+  std::set<std::string> names_;  // of groups, and those that groups share
   std::map<std::pair<size_t, int64_t>, std::vector<Consumed>> consumed_;  // by state tensor and axis
 };
 
@@ -254,7 +283,8 @@ std::vector<GroupId> Groups::select(const std::vector<std::string>& patterns) co
     bool any = false;
     std::optional<GroupId> pinned;
     for (GroupId g = 0; g < groups.size(); ++g) {
-      if (fnmatch(pattern.c_str(), groups[g].name.c_str(), 0) != 0) continue;
+      // A name may hold brackets, which a glob reads as a set.
+      if (groups[g].name != pattern && fnmatch(pattern.c_str(), groups[g].name.c_str(), 0) != 0) continue;
       if (groups[g].pinned) {
         pinned = g;
         continue;

@@ -145,27 +145,43 @@ std::vector<c10::ScalarType> RuleContext::list_dtypes(const std::string& name) c
   return dtypes;
 }
 
+at::Tensor RuleContext::constant_tensor(const std::string& name, std::optional<size_t> element) const {
+  const auto found = analysis_.constant_integers.find(tensor(name, element));
+  return found == analysis_.constant_integers.end() ? at::Tensor() : found->second;
+}
+
 const std::vector<int64_t>& RuleContext::result_sizes(size_t index) const {
   return analysis_.network.values[results_.at(index)].sizes;
 }
 
-std::optional<Axis> RuleContext::integer_axis(const std::string& name) const {
+std::optional<Axis> RuleContext::integer_axis(const std::string& name) {
   if (!has(name)) return std::nullopt;
   const auto& value = argument(name);
   if (value.is_value()) return analysis_.integers[value.value()];
-  if (value.is_constant() && value.constant().isInt() && value.constant().toInt() >= 0)
-    return Axis::of_constant(value.constant().toInt());
-  return std::nullopt;
+  if (!value.is_constant() || !value.constant().isInt() || value.constant().toInt() < 0) return std::nullopt;
+  return size_argument(name, value.constant().toInt());
 }
 
+namespace {
+
+/// The integer argument, or element of a list of them. One integer may stand where a list of one is meant.
+const Argument& item_of(const Argument& argument, std::optional<size_t> element) {
+  return element && argument.is_list() ? argument.list().at(*element) : argument;
+}
+
+}  // namespace
+
 Axis RuleContext::size_argument(const std::string& name, int64_t actual, std::optional<size_t> element) {
-  const auto& value = argument(name);
-  const Argument* item = element && value.is_list() ? &value.list().at(*element) : &value;
-  if (item->is_value()) {
-    const auto& known = analysis_.integers[item->value()];
-    return known && known->size == actual ? *known : fresh(actual);
+  const auto& item = item_of(argument(name), element);
+  if (item.is_value()) {
+    const auto& known = analysis_.integers[item.value()];
+    if (known && known->size == actual) {
+      const Axis size = analysis_.algebra.resolve(*known);
+      if (!size.is_product() && !size.is_sum()) return size;
+    }
   }
   const Axis axis = fresh(actual);
+  if (!item.is_value() && analysis_.has_dynamic_sizes) analysis_.algebra.note(axis, Algebra::Varies::never);
   follow(name, axis, element);
   return axis;
 }
@@ -173,7 +189,25 @@ Axis RuleContext::size_argument(const std::string& name, int64_t actual, std::op
 void RuleContext::follow(const std::string& name, const Axis& axis, std::optional<size_t> element) {
   const auto index = position(name);
   if (!index) raise("dimension", "{}: no argument '{}'.", site_, name);
-  analysis_.sizes.push_back({call_index_, *index, element, axis});
+  const bool is_replaced = analysis_.replacements.contains(call_index_);
+  const Argument* item = is_replaced ? nullptr : &item_of(argument(name), element);
+  if (item == nullptr || !item->is_value()) {
+    analysis_.sizes.push_back({call_index_, *index, element, axis});
+    return;
+  }
+  const auto& known = analysis_.integers[item->value()];
+  if (known && known->size == axis.size)
+    analysis_.algebra.equate_size(axis, *known, site_);
+  else
+    pin(axis, fmt::format("{} takes a size that the network computes", site_));
+}
+
+void RuleContext::equate_quotient(const Axis& whole, const Axis& part, const Axis& factor) {
+  analysis_.algebra.equate_quotient(whole, part, factor, site_);
+}
+
+void RuleContext::equate_difference(const Axis& whole, const Axis& part, const Axis& rest) {
+  analysis_.algebra.equate_difference(whole, part, rest, site_);
 }
 
 void RuleContext::replace_by_sizes(int64_t along) {
@@ -187,12 +221,36 @@ void RuleContext::replace_by_sizes(int64_t along) {
   analysis_.replacements.insert_or_assign(call_index_, std::move(split));
 }
 
+void RuleContext::replace_by_slice(Slice kind, int64_t along, const Axis& before, const Axis& part) {
+  Call slice = call();
+  slice.op = kind == Slice::view ? "aten::slice" : "aten::slice_copy";
+  slice.overload = "Tensor";
+  slice.arguments = {argument("self"), Argument(c10::IValue(along)), Argument(c10::IValue(before.size)),
+                     Argument(c10::IValue(before.size + part.size)), Argument(c10::IValue(int64_t{1}))};
+  analysis_.replacements.insert_or_assign(call_index_, std::move(slice));
+  follow("start", before);
+  follow("end", Axis::of_sum({before, part}));
+}
+
 // ---- equations ----
 
 Axis RuleContext::fresh(int64_t size) { return analysis_.algebra.fresh(size); }
 void RuleContext::unify(const Axis& a, const Axis& b) { analysis_.algebra.unify(a, b, site_); }
 void RuleContext::pin(const Axis& axis, const std::string& reason) { analysis_.algebra.pin(axis, reason); }
-void RuleContext::fix(const Axis& axis) { analysis_.algebra.fix(axis); }
+
+void RuleContext::fix(const Axis& axis) {
+  analysis_.algebra.fix(axis, site_ + ": not a channel dimension (spatial or index)");
+}
+
+void RuleContext::fix(const std::string& name, int64_t axis) {
+  const ValueId value = tensor(name, std::nullopt);
+  fix(analysis_.axes[value]->at(axis));
+  for (const auto& source : analysis_.scale_sources_of({value, axis})) {
+    const int64_t whole = analysis_.network.state[source.state].tensor.size(source.axis);
+    if (source.stride == 1 && analysis_.axes[value]->at(axis).size == whole)
+      analysis_.position_axes.emplace(source.state, source.axis);
+  }
+}
 
 void RuleContext::unify(const Axes& a, const Axes& b) {
   require(a.size() == b.size(), "dimension",
@@ -241,8 +299,8 @@ Axes RuleContext::result_axes(size_t index) const {
   return resolved;
 }
 
-void RuleContext::set_integer(const Axis& axis, size_t index) {
-  analysis_.integers[results_.at(index)] = axis;
+void RuleContext::set_integer(const Axis& size, size_t index) {
+  analysis_.integers[results_.at(index)] = size;
 }
 
 int64_t RuleContext::normalize(int64_t axis, size_t rank) const {

@@ -112,6 +112,11 @@ void RuleContext::propagate_scale_reshaped(const std::string& name, int64_t firs
                                            const std::vector<int64_t>& from, int64_t first_to,
                                            const std::vector<int64_t>& to) {
   const ValueId value = tensor(name, std::nullopt);
+  // A number of copies (stacked pairs) is never resized: what scales the rest of a merged axis scales it.
+  const auto is_number = [&](int64_t axis) {
+    return to.size() == 1 && analysis_.scale_sources_of({value, axis}).empty() &&
+           analysis_.algebra.resolve(analysis_.axes[value]->at(axis)).is_constant();
+  };
   for (size_t b = 0; b < to.size(); ++b) {
     if (to[b] == 1) continue;
     const int64_t stride = stride_of(to, b), extent = stride * to[b];
@@ -121,6 +126,7 @@ void RuleContext::propagate_scale_reshaped(const std::string& name, int64_t firs
     for (size_t a = from.size(); a-- > 0;) {
       const int64_t own_stride = stride_of(from, a), own_extent = own_stride * from[a];
       if (from[a] == 1 || own_extent <= stride || own_stride >= extent) continue;
+      if (is_number(first_from + static_cast<int64_t>(a))) continue;
       const bool digit = stride % own_stride == 0 && extent <= own_extent;
       const bool part = own_stride % stride == 0 && own_extent <= extent;
       if (!digit && !part) continue;
@@ -134,6 +140,12 @@ void RuleContext::propagate_scale_reshaped(const std::string& name, int64_t firs
     }
     append(scale_sources_at(analysis_, results_.at(0), first_to + static_cast<int64_t>(b)), scaled);
   }
+}
+
+void RuleContext::propagate_scale_steps(const std::string& name, int64_t from, int64_t to, int64_t step) {
+  auto sources = analysis_.scale_sources_of({tensor(name, std::nullopt), from});
+  for (auto& source : sources) source.stride *= step;
+  append(scale_sources_at(analysis_, results_.at(0), to), sources);
 }
 
 void RuleContext::propagate_scale_part(const std::string& name, int64_t along, int64_t start, int64_t length,

@@ -76,15 +76,21 @@ std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertO
       const auto rank = static_cast<int64_t>(structure.size());
       require(axis >= -rank && axis < rank, "model", "Tensor '{}': axis must be in [{}, {}) but got {}.",
               name, -rank, rank, axis);
+      // Beside channels an axis may hold what is pinned: the image that a classifier reads flattened.
       bool any = false;
+      const Group* pinned = nullptr;
       structure[axis < 0 ? axis + rank : axis].for_each_variable([&](const Axis& leaf) {
         const auto& group = source.groups.groups.at(leaf.variable);
-        if (group.pinned)
-          raise("model", "Tensor '{}', axis {}: its group '{}' cannot be resized from width {}: {}.", name,
-                axis, group.name, group.width, *group.pinned);
+        if (group.pinned) {
+          pinned = &group;
+          return;
+        }
         any = true;
         chosen.insert(static_cast<GroupId>(leaf.variable));
       });
+      if (!any && pinned)
+        raise("model", "Tensor '{}', axis {}: its group '{}' cannot be resized from width {}: {}.", name,
+              axis, pinned->name, pinned->width, *pinned->pinned);
       require(any, "model", "Tensor '{}', axis {}: is not a channel dimension.", name, axis);
     }
   }

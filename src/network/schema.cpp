@@ -3,6 +3,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/csrc/jit/runtime/operator.h>
 
+#include "grouped_mm.h"
 #include "inn/core/error.h"
 #include "inn/network/network.h"
 
@@ -11,6 +12,9 @@ namespace inn {
 Operation find_operation(const std::string& op, const std::string& overload) {
   const c10::OperatorName name(op, overload);
   if (const auto handle = c10::Dispatcher::singleton().findSchema(name)) {
+    if (op == "aten::_grouped_mm")
+      return {&handle->schema(),
+              [handle = *handle](std::vector<c10::IValue>& stack) { run_grouped_mm(handle, stack); }};
     return {&handle->schema(),
             [handle = *handle](std::vector<c10::IValue>& stack) { handle.callBoxed(stack); }};
   }

@@ -6,6 +6,7 @@
 #include "inn/core/zip_archive_writer.h"
 #include "inn/network/dynamic_batch.h"
 #include "inn/network/files.h"
+#include "pt2/aligned_experts.h"
 #include "pt2/failure.h"
 #include "pt2/write_graph.h"
 #include "pt2/write_values.h"
@@ -64,7 +65,9 @@ void write_archive(const Network& network, std::ostream& stream) {
 void write_named(const Network& network, const WritePt2Options& options, std::ostream& stream,
                  const std::string& name) {
   try {
-    write_archive(options.dynamic_batch ? with_dynamic_batch(network) : network, stream);
+    const Network& batched = options.dynamic_batch ? with_dynamic_batch(network) : network;
+    const auto aligned = with_aligned_experts(batched);
+    write_archive(aligned ? *aligned : batched, stream);
   } catch (const Unsupported& error) {
     raise("network", "File '{}': {}", name, error.what());
   } catch (const c10::Error& error) {

@@ -10,6 +10,7 @@
 #include "importances.h"
 #include "inn/core/error.h"
 #include "inn/core/named_table.h"
+#include "inn/dimension/channel_places.h"
 #include "inn/pruning/combination.h"
 #include "inn/resampling/rows.h"
 
@@ -24,7 +25,7 @@ std::vector<Member> counted_members(const AnalysedNetwork& source, GroupId id, C
     std::vector<Member> chosen;
     for (const auto& member : members) {
       const auto& entry = source.network.state[member.state];
-      if (entry.tensor.is_floating_point() && (readers || member.role == Role::produce) &&
+      if (is_inexact(entry.tensor) && (readers || member.role == Role::produce) &&
           (!parameters || entry.kind == StateEntry::Kind::parameter) && (!matrices || entry.tensor.dim() > 1))
         chosen.push_back(member);
     }

@@ -5,6 +5,7 @@
 #include "batch_norm_scales.h"
 #include "inn/core/error.h"
 #include "inn/core/named_table.h"
+#include "inn/dimension/channel_places.h"
 #include "inn/resampling/rows.h"
 
 namespace inn {
@@ -15,8 +16,7 @@ std::vector<Member> parameter_members(const AnalysedNetwork& source, GroupId id)
   std::vector<Member> members;
   for (const auto& member : source.groups.groups.at(id).members) {
     const auto& entry = source.network.state[member.state];
-    if (entry.kind == StateEntry::Kind::parameter && entry.tensor.is_floating_point())
-      members.push_back(member);
+    if (entry.kind == StateEntry::Kind::parameter && is_inexact(entry.tensor)) members.push_back(member);
   }
   return members;
 }

@@ -65,8 +65,11 @@ class Drawing {
       : network_(source.network), groups_(source.groups), graph_(graph), state_of_(network_.values.size()) {
     for (size_t s = 0; s < network_.state.size(); ++s) state_of_[network_.state[s].value] = s;
     members_of_.resize(network_.state.size());
-    for (GroupId g = 0; g < groups_.groups.size(); ++g)
+    for (GroupId g = 0; g < groups_.groups.size(); ++g) {
+      if (groups_.groups[g].positions) continue;
+      shown_.push_back(g);
       for (const auto& member : groups_.groups[g].members) members_of_[member.state].push_back({g, &member});
+    }
   }
 
   std::string text() const {
@@ -101,7 +104,7 @@ class Drawing {
     for (const auto& part : axis.parts)
       cells += axis_cells(part, cells.empty() ? joint : axis.is_sum() ? "⊕" : "·", sums);
     if (!axis.parts.empty()) return cells;
-    const bool grouped = axis.is_variable() && axis.variable >= 0;
+    const bool grouped = is_shown(axis);
     const auto id = static_cast<GroupId>(axis.variable);
     return cell(fmt::format("{}{}{}", joint, grouped && sums(id) ? "∫" : "", axis.size),
                 grouped ? group_color(groups_, id) : "");
@@ -223,7 +226,7 @@ class Drawing {
     std::vector<std::string> colors;
     for (const auto& axis : groups_.value_axes[edge.value])
       axis.for_each_variable([&](const Axis& leaf) {
-        if (leaf.variable < 0) return;
+        if (!is_shown(leaf)) return;
         const auto color = group_color(groups_, static_cast<GroupId>(leaf.variable));
         if (std::find(colors.begin(), colors.end(), color) == colors.end()) colors.push_back(color);
       });
@@ -233,18 +236,24 @@ class Drawing {
                        list.empty() ? "#555555" : list, escaped(network_.values[edge.value].name));
   }
 
+  /// Kernel taps and the like are numbers in a drawing.
+  bool is_shown(const Axis& axis) const {
+    return axis.is_variable() && axis.variable >= 0 &&
+           !groups_.groups[static_cast<GroupId>(axis.variable)].positions;
+  }
+
   /// Name, width and why it is pinned, of every group, in columns of some tens.
   std::string legend() const {
     constexpr size_t kRows = 40;
     std::string blocks, rows;
     size_t columns = 0;
-    for (GroupId g = 0; g < groups_.groups.size(); ++g) {
-      const auto& group = groups_.groups[g];
+    for (size_t k = 0; k < shown_.size(); ++k) {
+      const auto& group = groups_.groups[shown_[k]];
       rows += fmt::format(
           "<TR><TD BGCOLOR=\"{}\">{}</TD><TD ALIGN=\"LEFT\">{}</TD><TD ALIGN=\"LEFT\">{}</TD></TR>",
-          group_color(groups_, g), group.width, escaped(group.name),
+          group_color(groups_, shown_[k]), group.width, escaped(group.name),
           group.pinned ? "pinned: " + escaped(*group.pinned) : "");
-      if (g % kRows + 1 < kRows && g + 1 < groups_.groups.size()) continue;
+      if (k % kRows + 1 < kRows && k + 1 < shown_.size()) continue;
       blocks +=
           "<TD VALIGN=\"TOP\"><TABLE BORDER=\"0\" CELLBORDER=\"1\" CELLSPACING=\"0\" CELLPADDING=\"3\">" +
           rows + "</TABLE></TD>";
@@ -262,6 +271,7 @@ class Drawing {
   const Network& network_;
   const Groups& groups_;
   const NetworkGraph& graph_;
+  std::vector<GroupId> shown_;                   // all but positions
   std::vector<std::optional<size_t>> state_of_;  // by value
   std::vector<std::vector<Place>> members_of_;   // by state
 };

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "inn/core/error.h"
+#include "inn/dimension/channel_places.h"
 #include "inn/resampling/rows.h"
 
 namespace inn {
@@ -20,8 +21,7 @@ at::Tensor features_to_fold(const AnalysedNetwork& source, GroupId id) {
   const auto& group = source.groups.groups.at(id);
   std::vector<at::Tensor> parts;
   for (const auto& member : group.members) {
-    if (member.role != Role::produce || !source.network.state[member.state].tensor.is_floating_point())
-      continue;
+    if (member.role != Role::produce || !is_inexact(source.network.state[member.state].tensor)) continue;
     const at::Tensor rows = member_rows(source.network, member, group.width).to(at::kDouble);
     const double variation = (rows - rows.mean(0, true)).norm().item<double>();
     if (variation > 0) parts.push_back(rows / variation);

@@ -7,6 +7,7 @@
 #include <set>
 #include <span>
 
+#include "dynamic_sizes.h"
 #include "inn/core/error.h"
 #include "inn/grid/grid.h"
 #include "inn/weight_function/sample.h"
@@ -228,17 +229,9 @@ Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMap
     const at::Tensor tensor = tensors[s].is_alias_of(own) ? tensors[s].detach().clone() : tensors[s].detach();
     result.state[s].tensor = tensor.requires_grad_(own.requires_grad());
   }
-  for (size_t v = 0; v < result.values.size(); ++v) {
-    auto& value = result.values[v];
-    const auto& axes = source.groups.value_axes[v];
-    for (size_t d = 0; d < axes.size() && d < value.sizes.size(); ++d) {
-      const int64_t size = size_at(axes[d], widths);
-      if (size != value.sizes[d] && d < value.formulas.size()) value.formulas[d].clear();
-      value.sizes[d] = size;
-    }
-  }
   const auto values = symbol_values(source.groups, source.network, widths_of(maps));
   for (size_t s = 0; s < values.size(); ++s) result.symbols[s].value = values[s];
+  set_sizes(result, source.groups, widths);
   return result;
 }
 

@@ -28,7 +28,7 @@ std::vector<int64_t> smooth_order(const AnalysedNetwork& source, GroupId group, 
   std::vector<at::Tensor> rows;
   for (const auto& member : source.groups.groups[group].members) {
     const at::Tensor tensor = source.network.state[member.state].tensor.detach();
-    if (tensor.is_floating_point()) rows.push_back(member_rows(tensor, member, width));
+    if (is_inexact(tensor)) rows.push_back(member_rows(tensor, member, width));
   }
   return shortest_path(path_cost(rows), {.seed = seed});
 }

@@ -11,6 +11,7 @@
 #include "inn/grid/grid.h"
 #include "inn/network/training_arguments.h"
 #include "inn/resampling/maps.h"
+#include "inn/resampling/verify_sizes.h"
 
 namespace inn {
 namespace {
@@ -18,9 +19,13 @@ namespace {
 /// The floating outputs as one vector.
 at::Tensor flat(const std::vector<c10::IValue>& outputs) {
   std::vector<at::Tensor> parts;
-  for (const auto& output : outputs)
-    if (output.isTensor() && output.toTensor().is_floating_point())
-      parts.push_back(output.toTensor().flatten().to(at::kDouble));
+  for (const auto& output : outputs) {
+    if (!output.isTensor()) continue;
+    const at::Tensor tensor = output.toTensor();
+    if (tensor.is_floating_point()) parts.push_back(tensor.flatten().to(at::kDouble));
+    if (tensor.is_complex())
+      parts.push_back(at::view_as_real(tensor.resolve_conj()).flatten().to(at::kDouble));
+  }
   require(!parts.empty(), "resampling", "The network must return a floating-point tensor to compare.");
   return at::cat(parts);
 }
@@ -37,7 +42,8 @@ std::vector<at::Tensor> redrawn(const Network& network, const Groups& groups, ui
   auto tensors = network.tensors();
   for (size_t s = 0; s < tensors.size(); ++s) {
     at::Tensor& tensor = tensors[s];
-    if (!tensor.is_floating_point() || network.state[s].kind == StateEntry::Kind::constant) continue;
+    const bool is_number = tensor.is_floating_point() || tensor.is_complex();
+    if (!is_number || network.state[s].kind == StateEntry::Kind::constant) continue;
     const auto options = tensor.options().requires_grad(false);
     const auto sizes = tensor.sizes().vec();
     if (groups.bounded[s]) {
@@ -117,13 +123,15 @@ class Verifier {
   /// State tensor s as a run reads it.
   at::Tensor tensor(size_t s) const {
     const at::Tensor own = tensors_[s].to(dtypes_[s]);
-    const bool is_drawn = options_.redraw && own.is_floating_point() && own.dim() > 1 &&
+    const bool is_drawn = options_.redraw && (own.is_floating_point() || own.is_complex()) && own.dim() > 1 &&
                           source_.network.state[s].kind != StateEntry::Kind::constant;
     if (!is_drawn || (gain_ == 1 && disturbance_ == 0)) return own;
     // Unlike from slice to slice, so that no norm takes it out again.
     std::vector<int64_t> sizes(static_cast<size_t>(own.dim()), 1);
     sizes[0] = own.size(0);
-    return own * (gain_ + disturbance_ * at::linspace(-1, 1, own.size(0), own.options()).view(sizes));
+    const auto slices =
+        at::linspace(-1, 1, own.size(0), own.options().dtype(c10::toRealValueType(own.scalar_type())));
+    return own * (gain_ + disturbance_ * slices.view(sizes));
   }
 
   /// True where the network makes so much of rounding that no law shows in its outputs: products of
@@ -187,21 +195,9 @@ class Verifier {
 }  // namespace
 
 std::vector<c10::IValue> random_inputs(const Network& network, uint64_t seed) {
-  auto generator = at::detail::createCPUGenerator(seed);
-  std::vector<c10::IValue> inputs;
-  for (const auto id : network.inputs) {
-    const auto& value = network.values[id];
-    require(value.kind == Value::Kind::tensor, "resampling",
-            "Input '{}': must be a tensor; other example inputs cannot be generated.", value.name);
-    const bool floating = c10::isFloatingType(value.dtype);
-    if (floating) {
-      inputs.emplace_back(at::randn(value.sizes, generator, at::TensorOptions(value.dtype)));
-    } else {
-      const int64_t count = c10::multiply_integers(value.sizes);
-      inputs.emplace_back((1 - at::arange(count, at::kLong).remainder(2)).view(value.sizes).to(value.dtype));
-    }
-  }
-  return inputs;
+  std::vector<std::vector<int64_t>> sizes;
+  for (const auto id : network.inputs) sizes.push_back(network.values[id].sizes);
+  return random_inputs(network, sizes, seed);
 }
 
 std::vector<GroupVerification> verify_groups(const AnalysedNetwork& source, const VerifyOptions& options) {

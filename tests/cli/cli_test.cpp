@@ -76,7 +76,20 @@ TEST_F(Program, GroupsListsMembersThatAddUpToTheirAxes) {
                    member.at("role") == "consume" && member.at("inner") == 25 && member.at("offset") == 0;
   }
   EXPECT_TRUE(flattened);
-  EXPECT_THAT(output_of("groups zoo:lenet"), AllOf(HasSubstr("conv2"), HasSubstr("fc1.weight[1]")));
+  EXPECT_THAT(output_of("groups zoo:lenet"),
+              testing::AllOf(HasSubstr("conv2"), HasSubstr("fc1.weight[1]"),
+                             HasSubstr("Not shown: 4 pinned groups of positions"),
+                             testing::Not(HasSubstr("conv2.weight[2]"))));
+}
+
+TEST_F(Program, GroupsListsKernelTapsAsPinnedPositions) {
+  const auto groups = json_of("groups zoo:lenet").at("groups");
+  const auto taps = std::find_if(groups.begin(), groups.end(),
+                                 [](const auto& group) { return group.at("name") == "conv2.weight[2]"; });
+  ASSERT_NE(taps, groups.end());
+  EXPECT_TRUE(taps->at("positions").template get<bool>());
+  EXPECT_FALSE(taps->at("pinned").is_null());
+  EXPECT_THAT(json_of("check zoo:lenet").at("unlisted"), testing::IsEmpty());
 }
 
 TEST_F(Program, GroupsAreDrawnIntoAFileOfTheEndingAskedFor) {

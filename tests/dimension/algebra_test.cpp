@@ -139,11 +139,27 @@ TEST(Algebra, PinsAreInheritedByWhatAVariableBecomes) {
   EXPECT_EQ(algebra.pinned(b.variable), "input");
 }
 
-TEST(Algebra, AVariableInItsOwnBindingIsAConflict) {
+TEST(Algebra, AFactorThatLeavesAVariableAsItIsStaysOne) {
   Algebra algebra;
   const Axis v = algebra.fresh(6), one = algebra.fresh(1);
-  EXPECT_FALSE(algebra.unify(v, product({one, v}), "view"));
-  EXPECT_TRUE(algebra.pinned(v.variable).has_value());
+  EXPECT_TRUE(algebra.unify(v, product({one, v}), "view"));
+  EXPECT_FALSE(algebra.pinned(v.variable).has_value());
+  EXPECT_EQ(algebra.pinned(one.variable), "view leaves no place for it");
+}
+
+TEST(Algebra, PartsOfRadixTimesGroupsLeaveTheGroupsFree) {
+  // Split attention: weights radix·groups·c, cut into `radix` parts, each of them groups·c.
+  Algebra algebra;
+  const Axis radix = algebra.fresh(2), groups = algebra.fresh(2), c = algebra.fresh(3), in = algebra.fresh(3);
+  const Axis channels = product({groups, in});
+  const auto parts = algebra.cut(product({radix, groups, c}), 6, "chunk");
+  ASSERT_TRUE(parts.has_value());
+  EXPECT_TRUE(algebra.unify(channels, parts->first, "mul"));
+  EXPECT_TRUE(algebra.unify(channels, parts->second, "mul"));
+  EXPECT_EQ(algebra.resolve(in), algebra.resolve(c));
+  for (const auto& axis : {groups, c})
+    algebra.resolve(axis).for_each_variable(
+        [&](const Axis& leaf) { EXPECT_FALSE(algebra.pinned(leaf.variable).has_value()); });
 }
 
 TEST(Algebra, ANumberPinsWhatItMeets) {
@@ -151,6 +167,101 @@ TEST(Algebra, ANumberPinsWhatItMeets) {
   const Axis v = algebra.fresh(3);
   EXPECT_TRUE(algebra.unify(v, number(3), "aten::add (head)"));
   EXPECT_EQ(algebra.pinned(v.variable), "aten::add (head) requires exactly 3 channels");
+}
+
+// ---- sizes: products without an order ----
+
+/// A size 4·n of an axis [n·2·2], where n is 2 as well: from the right 2 would meet n.
+TEST(Size, HasTheOrderOfTheAxisThatHasIt) {
+  Algebra algebra;
+  const Axis n = algebra.fresh(2), rows = algebra.fresh(2), columns = algebra.fresh(2),
+             four = algebra.fresh(4);
+  const Axis read = algebra.fresh(8);
+  algebra.equate_size(read, product({four, n}), "view");
+  algebra.settle_sizes();
+  EXPECT_TRUE(algebra.resolve(read).is_variable()) << "nothing gives it an order yet";
+  EXPECT_TRUE(algebra.unify(read, product({n, rows, columns}), "view"));
+  algebra.settle_sizes();
+  EXPECT_EQ(algebra.resolve(read), product({n, rows, columns}));
+  EXPECT_EQ(algebra.resolve(four), product({rows, columns}));
+}
+
+TEST(Size, GivesItsNumberToTheGroupThatItStandsFor) {
+  Algebra algebra;
+  const Axis n = algebra.fresh(2), heads = algebra.fresh(3), three = algebra.fresh(3);
+  algebra.equate_size(product({n, heads}), product({three, n}), "reshape");
+  algebra.settle_sizes();
+  algebra.pin_open_sizes();
+  EXPECT_EQ(algebra.resolve(three), algebra.resolve(heads));
+  EXPECT_FALSE(algebra.pinned(algebra.resolve(heads).variable));
+}
+
+TEST(Size, OfASumGivesWhatIsLeftToItsNumber) {
+  Algebra algebra;
+  const Axis t = algebra.fresh(3), prompt = algebra.fresh(3), three = algebra.fresh(3);
+  algebra.equate_size(sum({prompt, t}), sum({t, three}), "view");
+  algebra.settle_sizes();
+  EXPECT_EQ(algebra.resolve(three), algebra.resolve(prompt));
+  EXPECT_NE(algebra.resolve(t), algebra.resolve(prompt));
+}
+
+TEST(Size, MixesSumsAndProducts) {
+  // n·(1 + t) is the size of [n·(t + v)] where v stands for 1.
+  Algebra algebra;
+  const Axis n = algebra.fresh(2), t = algebra.fresh(5), one = algebra.fresh(1);
+  algebra.equate_size(product({sum({number(1), t}), n}), product({n, sum({t, one})}), "view");
+  algebra.settle_sizes();
+  EXPECT_TRUE(algebra.pinned(one.variable));
+  EXPECT_FALSE(algebra.pinned(n.variable));
+}
+
+TEST(Size, OfThreeFactorsGivesEachItsPlaces) {
+  Algebra algebra;
+  const Axis n = algebra.fresh(2), rows = algebra.fresh(3), columns = algebra.fresh(3),
+             heads = algebra.fresh(4);
+  const Axis windows = algebra.fresh(9), four = algebra.fresh(4);
+  algebra.equate_size(product({n, rows, columns, heads}), product({four, windows, n}), "reshape");
+  algebra.settle_sizes();
+  EXPECT_EQ(algebra.resolve(four), algebra.resolve(heads));
+  EXPECT_EQ(algebra.resolve(windows), product({rows, columns}));
+}
+
+TEST(Size, QuotientIsWhatTheFactorLeaves) {
+  Algebra algebra;
+  const Axis heads = algebra.fresh(2), depth = algebra.fresh(2), channels = algebra.fresh(4);
+  const Axis part = algebra.fresh(2), two = algebra.fresh(2);
+  algebra.equate_quotient(channels, part, two, "floordiv");
+  algebra.unify(channels, product({heads, depth}), "view");
+  algebra.settle_sizes();
+  EXPECT_NE(algebra.resolve(two), algebra.resolve(heads)) << "equal by chance";
+  algebra.unify(part, depth, "view");
+  algebra.settle_sizes();
+  EXPECT_EQ(algebra.resolve(two), algebra.resolve(heads));
+}
+
+TEST(Size, ThatNothingExplainsIsPinned) {
+  Algebra algebra;
+  const Axis channels = algebra.fresh(8), part = algebra.fresh(2), four = algebra.fresh(4);
+  algebra.equate_quotient(channels, part, four, "floordiv");
+  algebra.settle_sizes();
+  EXPECT_FALSE(algebra.pinned(channels.variable));
+  algebra.pin_open_sizes();
+  EXPECT_NE(algebra.pinned(channels.variable).value_or("").find("floordiv"), std::string::npos);
+}
+
+TEST(Size, ThatVariesIsNeverANumberOfTheSameSize) {
+  // [n·2] and [2·n] of one size: their parts are not one, even where n is 2.
+  Algebra algebra;
+  const Axis n = algebra.fresh(2), a = algebra.fresh(2), b = algebra.fresh(2);
+  algebra.note(n, Algebra::Varies::always);
+  for (const auto& number : {a, b}) algebra.note(number, Algebra::Varies::never);
+  EXPECT_FALSE(algebra.unify(product({n, a}), product({b, n}), "add"));
+  EXPECT_EQ(algebra.resolve(n), n);
+  EXPECT_NE(algebra.resolve(a), algebra.resolve(n));
+  // A variable of which nothing is known may be either, and is so from then on.
+  const Axis unknown = algebra.fresh(2);
+  EXPECT_TRUE(algebra.unify(unknown, n, "view"));
+  EXPECT_FALSE(algebra.unify(unknown, b, "add"));
 }
 
 }  // namespace

@@ -2,7 +2,8 @@
 
     python load_check.py WRITTEN EXPECTED
 
-WRITTEN/NAME.pt2 is run on the pairs of WRITTEN/NAME.pt, or else of EXPECTED/NAME.pt (see export_networks.py). Exits with 1 where one differs.
+WRITTEN/NAME.pt2 is run on the pairs of WRITTEN/NAME.pt, or else of EXPECTED/NAME.pt (see export_networks.py). Pairs that were written beside a network whose
+sizes are dynamic must hold inputs of several sizes. Exits with 1 where one differs.
 """
 
 import pathlib
@@ -29,9 +30,16 @@ def arguments(program, tensors):
     return torch.utils._pytree.tree_unflatten(leaves, spec)
 
 
-def check(path, expected):
+def shapes(tensors):
+    return [tuple(tensor.shape) for tensor in tensors]
+
+
+def check(path, expected, every_size):
     pairs = torch.load(expected, weights_only=False)
     failures = []
+    if every_size and torch.export.load(path).range_constraints:
+        if all(shapes(inputs) == shapes(pairs[0]) for inputs in pairs[::2]):
+            failures.append("its sizes are dynamic, but no inputs of other sizes are stored")
     for i in range(0, len(pairs), 2):
         program = torch.export.load(path)
         args, kwargs = arguments(program, pairs[i])
@@ -48,7 +56,8 @@ def main(written, expected):
     for path in sorted(written.glob("*.pt2")):
         try:
             beside = path.with_suffix(".pt")
-            failures = check(path, beside if beside.exists() else expected / beside.name)
+            stored = beside if beside.exists() else expected / beside.name
+            failures = check(path, stored, every_size=stored == beside)
         except Exception as error:  # noqa: BLE001: any failure to load or run is a finding
             failures = [f"{type(error).__name__}: {error}"]
         print(path.name, "; ".join(failures) if failures else "ok")

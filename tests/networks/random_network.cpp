@@ -230,6 +230,21 @@ const std::vector<Kind>& kinds() {
          const auto parts = r.x.chunk(3, 1);
          r.x = at::cat({parts[2], at::relu(parts[0]), parts[1]}, 1);
        })},
+      {"parts from the end", on_images([](Run& r, Draw& d) {
+         const int64_t c = r.channels(), cut = 1 + d.below(c);
+         if (cut == c) return;
+         std::vector<int64_t> last;
+         for (int64_t k = c - cut; k < c; ++k) last.push_back(k);
+         const auto end =
+             d.below(2) == 0 ? r.x.slice(1, -cut) : at::index_select(r.x, 1, at::tensor(last, at::kLong));
+         r.x = at::cat({at::relu(end), r.x.slice(1, 0, -cut)}, 1);
+       })},
+      {"interleaved pairs", on_images([](Run& r, Draw&) {
+         if (r.channels() % 2 != 0) return;
+         const auto a = r.x.slice(1, 0, std::nullopt, 2), b = r.x.slice(1, 1, std::nullopt, 2);
+         const auto turn = r.weight("turn", {r.channels() / 2, 1, 1});
+         r.x = at::stack({a * turn - b, b * turn + a}, 2).flatten(1, 2);
+       })},
       {"gate by one channel", on_images([](Run& r, Draw&) {
          const auto gates = r.conv(r.x, 3, 1, 1, "gates");
          r.x = r.x * gates.slice(1, 0, 1) + r.x * at::sigmoid(gates.slice(1, 1, 2));

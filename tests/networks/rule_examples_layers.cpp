@@ -142,6 +142,14 @@ std::vector<NamedExample> layer_examples() {
         (at::mm(rows, p.weight("a", {8, 6})) + at::addmm(p.weight("b", {6}), rows, p.weight("c", {8, 6})))
             .view({2, 36, 6}));
   });
+  add("experts", [](P& p, T x) {
+    // Of widths that torch's own kernel takes: multiples of four floats.
+    const auto rows = p.tokens(x).reshape({72, 8});
+    const auto ends = at::tensor({20, 20, 71}, x.options().dtype(at::kInt));
+    const auto hidden = at::_grouped_mm(rows, p.weight("up", {3, 12, 8}).transpose(1, 2), ends);
+    const auto down = at::_grouped_mm(at::silu(hidden), p.weight("down", {3, 12, 8}), ends);
+    return p.of_last((down.slice(0, 0, 71).sum(0, true) + rows).view({2, 36, 8}));
+  });
   add("vector products", [](P& p, T x) {
     const auto v = p.weight("v", {8}), u = p.weight("u", {8}), f = p.features(x);
     auto y = at::mv(f, v) + at::addmv(p.weight("s", {2}), f, u) + at::dot(u, v) + at::vdot(v, u);

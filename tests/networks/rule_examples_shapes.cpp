@@ -9,13 +9,14 @@ at::Tensor indices(const at::Tensor& x, std::vector<int64_t> which) {
   return at::tensor(which, x.options().dtype(at::kLong));
 }
 
-/// The indices of aten::index for positions of axis 1.
-c10::List<std::optional<at::Tensor>> along_tokens(const at::Tensor& places) {
+/// The indices of aten::index for positions of one axis.
+c10::List<std::optional<at::Tensor>> along(int64_t axis, const at::Tensor& places) {
   c10::List<std::optional<at::Tensor>> list;
-  list.push_back(std::nullopt);
+  for (int64_t d = 0; d < axis; ++d) list.push_back(std::nullopt);
   list.push_back(places);
   return list;
 }
+c10::List<std::optional<at::Tensor>> along_tokens(const at::Tensor& places) { return along(1, places); }
 }  // namespace
 
 std::vector<NamedExample> shape_examples() {
@@ -63,6 +64,38 @@ std::vector<NamedExample> shape_examples() {
     return p.of_last(parts + t.select(1, 0).unsqueeze(1) + t.unbind(1)[3].unsqueeze(1) +
                      t.slice(1, 0, 36, 2).mean(1, true));
   });
+  add("parts counted from the end", [](P& p, T x) {
+    const auto t = p.tokens(x);
+    const auto i = at::tensor_split(t, at::IntArrayRef{-5, -2}, 2);
+    const auto y = at::cat({t.slice(2, -2), t.slice(2, 0, -5), t.narrow(2, -5, 3)}, 2);
+    return p.of_last(y + at::cat({i[2], i[0], at::slice_copy(t, 2, -5, -2)}, 2));
+  });
+  add("lists of neighbours", [](P& p, T x) {
+    const auto t = p.tokens(x);
+    auto last = at::index(t, along(2, indices(x, {-3, -2, -1})));
+    last.mul_(2);  // a copy: t stays as it is
+    const auto first = at::index_select(t, 2, indices(x, {0, 1})), middle = t.slice(2, 2, 5);
+    return p.of_last(at::cat({first, last, middle}, 2) + t);
+  });
+  add("interleaved pairs", [](P& p, T x) {
+    // Rotary positions of pairs that stand side by side: the pairs are the channels.
+    const auto turned = [&](const at::Tensor& y) {
+      const auto a = y.slice(2, 0, std::nullopt, 2), b = y.slice(2, 1, std::nullopt, 2);
+      const auto cosine = p.weight("cosine", {36, 4}), sine = p.weight("sine", {36, 4});
+      const auto pairs = at::stack({a * cosine - b * sine, b * cosine + a * sine}, -1).flatten(-2);
+      return pairs + at::stack({-b, a}, -1).flatten(-2) * sine.repeat_interleave(2, -1);
+    };
+    return p.of_last(at::matmul(turned(p.tokens(x)), turned(p.more(x)).transpose(1, 2)));
+  });
+  add("split attention", [](P& p, T x) {
+    // Two cardinal groups, two parts of each: weights [groups·radix·c] become [radix·groups·c], cut in two.
+    const auto y = p.image(x), pooled = y.mean({2, 3}, true);
+    const auto weights = at::conv2d(pooled, p.weight("parts", {16, 4, 1, 1}), p.weight("shift", {16}), 1,
+                                    at::IntArrayRef{0}, 1, 2);
+    const auto parts =
+        weights.view({2, 2, 2, 4}).transpose(1, 2).softmax(1).reshape({2, 16, 1, 1}).chunk(2, 1);
+    return p.of_image(y * parts[0] + at::relu(y) * parts[1]);
+  });
   add("stack, pad and gate", [](P& p, T x) {
     const auto s = at::stack({p.tokens(x), p.more(x)}, 3).flatten(2);
     return p.of_last(at::constant_pad_nd(at::pad(at::glu(s, 2), {1, 2}), {0, 1}));
@@ -94,6 +127,11 @@ std::vector<NamedExample> shape_examples() {
     y = y + at::view_as_real(c * at::complex(t, t)).sum(3) + at::angle(at::polar(at::exp(t), t)) +
         at::real(at::_conj(c));
     return p.of_last(y) + p.of_image(z);
+  });
+  add("complex weights", [](P& p, T x) {
+    const auto modes =
+        at::einsum("nixy,io->noxy", {at::fft_rfft2(p.image(x)), p.complex_weight("modes", {8, 4})});
+    return p.of_image(at::fft_irfft2(modes * p.complex_weight("gain", {4, 1, 1}), at::IntArrayRef{6, 6}));
   });
   add("shuffled channels", [](P& p, T x) {
     // ShuffleNet's units, of which each halves what the last one shuffled: 8 = 4·2, cut to 2·2, to 1·4.

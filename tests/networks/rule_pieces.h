@@ -18,6 +18,11 @@ class Pieces : public torch::nn::Module {
     if (const auto* found = all.find(name)) return *found;
     return register_parameter(name, at::randn(sizes) * 0.5);
   }
+  at::Tensor complex_weight(const std::string& name, at::IntArrayRef sizes) {
+    const auto all = named_parameters(false);
+    if (const auto* found = all.find(name)) return *found;
+    return register_parameter(name, at::randn(sizes, at::kComplexFloat) * 0.5);
+  }
   /// [2, 3, 6, 6] to [2, 8, 6, 6].
   at::Tensor image(const at::Tensor& x) { return at::conv2d(x, weight("image", {8, 3, 1, 1})); }
   /// [2, 3, 6, 6] to [2, 36, 8].

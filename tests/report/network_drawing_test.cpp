@@ -69,6 +69,7 @@ TEST(NetworkDot, NamesEveryMemberOfEveryGroup) {
     const auto dot = network_dot(source, {.most_nodes = most});
     ASSERT_GE(source.groups.groups.size(), 3u);
     for (const auto& group : source.groups.groups) {
+      if (group.positions) continue;  // kernel taps are numbers
       EXPECT_THAT(dot, HasSubstr(">" + group.name + "<"));
       if (group.pinned) {
         EXPECT_THAT(dot, HasSubstr("pinned: " + *group.pinned));
@@ -89,6 +90,7 @@ TEST(NetworkDot, GivesEachGroupAColourOfItsOwnAndPinnedOnesGrey) {
   std::set<std::string> colors;
   size_t free = 0;
   for (const auto& group : source.groups.groups) {
+    if (group.positions) continue;
     const auto end = dot.find("</TD><TD ALIGN=\"LEFT\">" + group.name + "<");
     ASSERT_NE(end, std::string::npos) << group.name;
     const auto begin = dot.rfind("BGCOLOR=\"#", end) + 9;

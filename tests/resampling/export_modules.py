@@ -11,6 +11,7 @@ import sys
 
 import torch
 from torch import nn
+from torch.export import Dim
 from torch.nn import functional as F
 
 BATCH, TOKENS, WIDTH = 2, 6, 16
@@ -436,6 +437,265 @@ class SpaceTime(nn.Module):
         return self.head(y.view(n, 2, 7, t).transpose(2, 3))
 
 
+class Swap(nn.Module):
+    """Two windows of two tokens each: a size that torch.export writes as 2*n of memory [n, 2]."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(5, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        n = x.shape[0]
+        y = self.a(x).view(2 * n, 2, 8)
+        return self.b((y - y.mean(1, keepdim=True)).view(n, 4, 8))
+
+
+class TwoOrders(nn.Module):
+    """One size in two orders, [n, 2] and [2, n], added: n and 2 are not one, though equal in the example."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(5, 8), nn.Linear(5, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        n, t, _ = x.shape
+        return self.c((self.a(x).reshape(t * n, 8) + self.b(x).transpose(0, 1).reshape(t * n, 8)).view(n, t, 8))
+
+
+class FoldedHeads(nn.Module):
+    """Heads folded into the batch, as older attention code has them."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v, self.o = nn.Linear(5, 12), nn.Linear(5, 12), nn.Linear(5, 12), nn.Linear(12, 4)
+
+    def forward(self, x):
+        n, t, _ = x.shape
+        q, k, v = (f(x).view(n, t, 3, -1).transpose(1, 2).reshape(n * 3, t, -1) for f in (self.q, self.k, self.v))
+        y = torch.baddbmm(torch.zeros(n * 3, t, t), q, k.transpose(1, 2)).softmax(-1) @ v
+        return self.o(y.view(n, 3, t, -1).transpose(1, 2).reshape(n, t, -1))
+
+
+class WindowAttention(nn.Module):
+    """Swin's: windows by view(-1, …), and their number read from the shape."""
+
+    def __init__(self):
+        super().__init__()
+        self.i, self.qkv, self.p, self.o = nn.Linear(5, 8), nn.Linear(8, 18), nn.Linear(6, 8), nn.Linear(8, 4)
+
+    def attention(self, x):
+        n, t, _ = x.shape
+        q, k, v = self.qkv(x).reshape(n, t, 3, 2, -1).permute(2, 0, 3, 1, 4).unbind(0)
+        return self.p(((q @ k.transpose(-2, -1)).softmax(-1) @ v).transpose(1, 2).reshape(n, t, -1))
+
+    def forward(self, x):
+        x = self.i(x)
+        y = x.view(-1, 2, 3, 2, 3, 8).transpose(2, 3).reshape(-1, 9, 8)
+        y = self.attention(y).view(-1, 2, 2, 3, 3, 8).transpose(2, 3).reshape(-1, 6, 6, 8)
+        return self.o(x + y)
+
+
+class WindowHeads(nn.Module):
+    """Windows and heads folded into the batch: a size of three factors."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.o = nn.Linear(5, 12), nn.Linear(12, 4)
+
+    def forward(self, x):
+        n, c = x.shape[0], x.shape[3]
+        y = x.view(n, 3, 2, 3, 2, c).transpose(2, 3).reshape(n * 9, 4, c)
+        q = self.q(y).view(n * 9, 4, 3, -1).transpose(1, 2).reshape(n * 9 * 3, 4, -1)
+        y = torch.bmm(q, q.transpose(1, 2)).softmax(-1) @ q
+        y = self.o(y.view(n * 9, 3, 4, -1).transpose(1, 2).reshape(n * 9, 4, -1))
+        return y.view(n, 3, 3, 2, 2, -1).transpose(2, 3).reshape(n, 6, 6, -1)
+
+
+class Prompt(nn.Module):
+    """Learned tokens before the others: a size t + 3 whose 3 is a width."""
+
+    def __init__(self):
+        super().__init__()
+        self.i, self.p, self.q, self.o = nn.Linear(5, 8), nn.Parameter(torch.randn(1, 3, 8)), nn.Linear(8, 8), nn.Linear(8, 4)
+
+    def forward(self, x):
+        n, t, _ = x.shape
+        y = torch.cat([self.p.expand(n, -1, -1), self.i(x)], 1)
+        q = self.q(y).view(n, t + 3, 2, -1).transpose(1, 2)
+        y = (q @ q.transpose(-2, -1)).softmax(-1) @ q
+        return self.o(y.transpose(1, 2).reshape(n, t + 3, -1)).mean(1)
+
+
+class ImageTokens(nn.Module):
+    """Tokens of an image of any size and back, rows or columns first."""
+
+    def __init__(self, columns_first):
+        super().__init__()
+        self.columns_first = columns_first
+        self.a, self.l, self.b = nn.Conv2d(3, 8, 1), nn.Linear(8, 8), nn.Conv2d(8, 2, 1)
+
+    def forward(self, x):
+        y = self.a(x)
+        n, c, h, w = y.shape
+        if self.columns_first:
+            t = y.permute(0, 3, 2, 1).reshape(n, w * h, c)
+            return self.b((t + self.l(t)).view(n, w, h, c).permute(0, 3, 2, 1))
+        t = y.flatten(2).transpose(1, 2)
+        return self.b((t + self.l(t).view(n, h * w, c)).transpose(1, 2).view(n, c, h, w))
+
+
+class ImageRows(nn.Module):
+    """Rows of an image of any height folded into the batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.l, self.b = nn.Conv2d(3, 8, 1), nn.Linear(8, 6), nn.Conv2d(6, 2, 1)
+
+    def forward(self, x):
+        y = self.a(x)
+        n, c, h, w = y.shape
+        y = self.l(y.permute(0, 2, 3, 1).reshape(n * h, w, c)).cumsum(1)
+        return self.b(y.view(n, h, w, -1).permute(0, 3, 1, 2))
+
+
+class ImageWindows(nn.Module):
+    """Windows of 2 of an image of any even size."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.l, self.b = nn.Conv2d(3, 8, 1), nn.Linear(8, 8), nn.Conv2d(8, 2, 1)
+
+    def forward(self, x):
+        y = self.a(x)
+        n, c, h, w = y.shape
+        y = y.view(n, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 3, 5, 1).reshape(-1, 4, c)
+        y = y + self.l(y.mean(1, keepdim=True))
+        return self.b(y.view(n, h // 2, w // 2, 2, 2, c).permute(0, 5, 1, 3, 2, 4).reshape(n, c, h, w))
+
+
+class FusedQueries(nn.Module):
+    """Queries that share one key and one value, of one projection: taken by lists of indices, and by slices from the end."""
+
+    def __init__(self):
+        super().__init__()
+        self.lists, self.ends = nn.Linear(5, 5 * 4), nn.Linear(5, 5 * 4)
+        self.head = nn.Linear(2 * 3 * 4, 3)
+
+    @staticmethod
+    def attend(q, k, v):
+        q, k, v = (s.transpose(1, 2) for s in (q, k, v))
+        k, v = (s.expand(-1, q.shape[1], -1, -1) for s in (k, v))
+        return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+
+    def forward(self, x):
+        a, b = (layer(x).unflatten(-1, (5, 4)) for layer in (self.lists, self.ends))
+        a = self.attend(a[..., :-2, :], a[..., [-2], :], a[..., [4], :])
+        b = self.attend(b[..., :-2, :], b[..., -2:-1, :], b[..., -1:, :])
+        return self.head(torch.cat([a, b], -1))
+
+
+class InterleavedRotary(nn.Module):
+    """Rotary positions of pairs that stand side by side, by tables in buffers."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(5, 3 * 8), nn.Linear(5, 3 * 8), nn.Linear(5, 3 * 6)
+        self.head = nn.Linear(3 * 6, 3)
+        angles = torch.outer(torch.arange(TOKENS).float(), 100 ** (-torch.arange(4) / 4))
+        self.register_buffer("cosine", angles.cos())
+        self.register_buffer("sine", angles.sin())
+
+    def rotate(self, x):
+        a, b = x[..., 0::2], x[..., 1::2]
+        return torch.stack((a * self.cosine - b * self.sine, b * self.cosine + a * self.sine), -1).flatten(-2)
+
+    def turn(self, x):
+        cosine, sine = (table.repeat_interleave(2, -1) for table in (self.cosine, self.sine))
+        return x * cosine + torch.stack((-x[..., 1::2], x[..., ::2]), -1).flatten(-2) * sine
+
+    def forward(self, x):
+        q, k, v = (layer(x).unflatten(-1, (3, -1)).transpose(1, 2) for layer in (self.q, self.k, self.v))
+        return self.head(F.scaled_dot_product_attention(self.rotate(q), self.turn(k), v).transpose(1, 2).flatten(2))
+
+
+class SplitAttention(nn.Module):
+    """ResNeSt's: two parts of each of two cardinal groups, weighed against each other."""
+
+    def __init__(self):
+        super().__init__()
+        self.trunk, self.parts, self.head = nn.Conv2d(3, 6, 1), nn.Conv2d(6, 12, 1, groups=2), nn.Conv2d(6, 4, 1)
+
+    def forward(self, x):
+        x = self.trunk(x)
+        n = x.shape[0]
+        weights = self.parts(x.mean((2, 3), keepdim=True)).view(n, 2, 2, 3).transpose(1, 2).softmax(1).reshape(n, 12, 1, 1)
+        a, b = weights.chunk(2, 1)
+        return self.head(x * a + x.relu() * b)
+
+
+class ChannelConvolution(nn.Module):
+    """Efficient channel attention: a convolution along the channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.middle, self.along = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 10, 1), nn.Conv1d(1, 1, 3, padding=1)
+        self.head = nn.Conv2d(10, 4, 1)
+
+    def forward(self, x):
+        x = self.middle(self.stem(x).relu())
+        gates = self.along(x.mean((2, 3)).unsqueeze(1)).squeeze(1).sigmoid()
+        return self.head(x * gates[:, :, None, None])
+
+
+class Fourier(nn.Module):
+    """Complex weights for the lower modes, written into zeros."""
+
+    def __init__(self):
+        super().__init__()
+        self.lift, self.modes = nn.Conv2d(3, 6, 1), nn.Parameter(torch.randn(6, 8, 3, 3, dtype=torch.cfloat) / 3)
+        self.head = nn.Conv2d(8, 4, 1)
+
+    def forward(self, x):
+        waves = torch.fft.rfft2(self.lift(x))
+        mixed = torch.zeros(x.shape[0], 8, 8, 5, dtype=torch.cfloat)
+        mixed[:, :, :3, :3] = torch.einsum("bixy,ioxy->boxy", waves[:, :, :3, :3], self.modes)
+        return self.head(torch.fft.irfft2(mixed, s=(8, 8)))
+
+
+@torch.library.custom_op("transformers::grouped_mm_fallback", mutates_args=(),
+                         schema="(Tensor input, Tensor weight, Tensor offs) -> Tensor")
+def product_of_experts(input, weight, offs):
+    """Has the name and the schema of transformers' operator, which is what its mixtures of experts are exported with."""
+    expert = torch.searchsorted(offs, torch.arange(len(input), dtype=offs.dtype), right=True)
+    return torch.einsum("sk,skn->sn", input, weight[expert])
+
+
+@product_of_experts.register_fake
+def _(input, weight, offs):
+    return input.new_empty(input.shape[0], weight.shape[2])
+
+
+class Experts(nn.Module):
+    """A mixture of experts as transformers 5 writes it: rows are sorted by expert, then multiplied expert by expert."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.router, self.head = nn.Linear(5, WIDTH), nn.Linear(WIDTH, 4), nn.Linear(WIDTH, 3)
+        self.up, self.down = nn.Parameter(torch.randn(4, 24, WIDTH) / 4), nn.Parameter(torch.randn(4, WIDTH, 12) / 3)
+
+    def forward(self, x):
+        x = self.embed(x)
+        rows = x.flatten(0, 1)
+        weights, chosen = self.router(rows).softmax(-1).topk(2, -1)
+        expert, order = chosen.flatten().sort()
+        ends = torch.histc(expert.float(), bins=4, min=0, max=3).cumsum(0, dtype=torch.int32)
+        gate, up = product_of_experts(rows[order // 2], self.up.transpose(1, 2), ends).chunk(2, -1)
+        y = product_of_experts(F.silu(gate) * up, self.down.transpose(1, 2), ends) * weights.flatten()[order][:, None]
+        back = torch.empty_like(order)
+        back[order] = torch.arange(len(order))
+        return self.head(x + y[back].view(len(rows), 2, -1).sum(1).view_as(x))
+
+
 def sequence():
     return torch.randn(BATCH, TOKENS, 5)
 
@@ -448,6 +708,9 @@ def tokens():
     return torch.randint(0, 20, (BATCH, TOKENS))
 
 
+N, T = Dim("n", min=1, max=64), Dim("t", min=2, max=64)
+
+# How each is made, its example inputs, and which of their sizes are dynamic (none where that is left out).
 NETWORKS = {
     "self_attention": (SelfAttention, lambda: (sequence(),)),
     "cross_attention": (CrossAttention, lambda: (sequence(),)),
@@ -471,6 +734,23 @@ NETWORKS = {
     "tied_autoencoder": (TiedAutoencoder, lambda: (image(),)),
     "normed": (Normed, lambda: (image(),)),
     "space_time": (SpaceTime, lambda: (sequence(),)),
+    "swap": (Swap, lambda: (torch.randn(2, 4, 5),), ({0: N},)),
+    "two_orders": (TwoOrders, lambda: (torch.randn(2, 2, 5),), ({0: N},)),
+    "folded_heads": (FoldedHeads, lambda: (sequence(),), ({0: N},)),
+    "folded_heads_static": (FoldedHeads, lambda: (sequence(),)),
+    "window_attention": (WindowAttention, lambda: (torch.randn(2, 6, 6, 5),), ({0: N},)),
+    "window_heads": (WindowHeads, lambda: (torch.randn(3, 6, 6, 5),), ({0: N},)),
+    "prompt": (Prompt, lambda: (torch.randn(2, 4, 5),), ({0: N, 1: T},)),
+    "image_tokens": (lambda: ImageTokens(False), lambda: (torch.randn(2, 3, 6, 6),), ({0: N, 2: Dim("h", max=64), 3: Dim("w", max=64)},)),
+    "image_columns": (lambda: ImageTokens(True), lambda: (torch.randn(2, 3, 6, 6),), ({0: N, 2: Dim("h", max=64), 3: Dim("w", max=64)},)),
+    "image_rows": (ImageRows, lambda: (torch.randn(2, 3, 2, 5),), ({0: N, 2: Dim("h", max=64)},)),
+    "image_windows": (ImageWindows, lambda: (torch.randn(2, 3, 4, 4),), ({0: N, 2: 2 * Dim("h", max=64), 3: 2 * Dim("w", max=64)},)),
+    "fused_queries": (FusedQueries, lambda: (sequence(),)),
+    "interleaved_rotary": (InterleavedRotary, lambda: (sequence(),)),
+    "split_attention": (SplitAttention, lambda: (image(),)),
+    "channel_convolution": (ChannelConvolution, lambda: (image(),)),
+    "fourier": (Fourier, lambda: (image(),)),
+    "experts": (Experts, lambda: (sequence(),)),
 }
 
 
@@ -479,8 +759,8 @@ def main(folder, names):
     for name in names:
         path = folder / f"{name}.pt2"
         torch.manual_seed(0)
-        make, inputs = NETWORKS[name]
-        program = torch.export.export(make().eval(), inputs(), strict=False)
+        make, inputs, *sizes = NETWORKS[name]
+        program = torch.export.export(make().eval(), inputs(), dynamic_shapes=sizes[0] if sizes else None, strict=False)
         partial = path.with_suffix(".partial.pt2")
         torch.export.save(program, partial)
         partial.rename(path)

@@ -7,11 +7,13 @@
 
 #include <filesystem>
 
+#include "inn/dimension/listed_axes.h"
 #include "inn/network/files.h"
 #include "inn/resampling/equal_channels.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/verify.h"
 #include "networks/random_network.h"
+#include "resampling/hand_over.h"
 #include "temporary_folder.h"
 
 namespace inn {
@@ -75,15 +77,27 @@ std::string round_trip(const std::vector<RandomStep>& steps, uint64_t seed) {
   return "";
 }
 
+std::string listed_axes(const std::vector<RandomStep>& steps, uint64_t seed) {
+  const auto failures = unlisted_axes(analyse(test::random_network(steps, seed)));
+  return failures.empty() ? "" : failures.front();
+}
+
+/// At full width as the source itself, which is made at that batch size; cut, sample by sample.
 std::string batch_sizes(const std::vector<RandomStep>& steps, uint64_t seed) {
-  const auto source = analyse(test::random_network(steps, seed));
+  const Network network = test::random_network(steps, seed);
+  const auto source = analyse(network);
   const auto images = at::randn({5, 3, 8, 8});
   const auto all = source.network.forward(images);
-  if (all.size(0) != 5) return "five images have other than five outputs";
+  const std::vector<c10::IValue> inputs{images};
+  const auto tensors = network.tensors();
+  const auto of_five = test::random_network(steps, seed, 5).forward(inputs, tensors, {});
+  if (relative(all, of_five.at(0).toTensor()) > kBatchTolerance)
+    return "five images have other outputs than the network that is made for five";
   for (int64_t i = 0; i < 5; ++i)
     if (relative(source.network.forward(images.narrow(0, i, 1)), all.narrow(0, i, 1)) > kBatchTolerance)
       return "an image's outputs depend on the others";
-  return "";
+  const auto half = resample(source, test::half_of_every_group(source));
+  return test::failure_at_other_sizes(network, half, false);
 }
 
 using Law = std::string (*)(const std::vector<RandomStep>&, uint64_t);
@@ -126,6 +140,7 @@ INSTANTIATE_TEST_SUITE_P(Laws, RandomNetworks,
                          testing::Values(std::pair{"PermutationAndWidths", Law(permutation_and_widths)},
                                          std::pair{"EqualChannels", Law(equal_channels)},
                                          std::pair{"RoundTrip", Law(round_trip)},
+                                         std::pair{"ListedAxes", Law(listed_axes)},
                                          std::pair{"BatchSizes", Law(batch_sizes)}),
                          [](const auto& info) { return std::string(info.param.first); });
 

@@ -2,17 +2,20 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <set>
 
+#include "inn/dimension/listed_axes.h"
 #include "inn/network/files.h"
 #include "inn/resampling/equal_channels.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/verify.h"
 #include "networks/rule_examples.h"
+#include "resampling/hand_over.h"
 #include "temporary_folder.h"
 
 namespace inn {
@@ -56,6 +59,7 @@ TEST(Rules, HoldTheLawsOnAnExampleOfEveryOperator) {
         if (const auto* rule = table.find(call)) seen.insert(rule->op);
       const auto source = analyse(network);
       EXPECT_TRUE(source.groups.unknown_operators.empty()) << source.groups.unknown_operators.begin()->first;
+      EXPECT_THAT(unlisted_axes(source), testing::IsEmpty());
       const auto resizable = source.groups.select({});
       EXPECT_FALSE(resizable.empty() && name != "counting")
           << "nothing can be resized: " << source.groups.groups.at(0).pinned.value_or("");
@@ -69,6 +73,8 @@ TEST(Rules, HoldTheLawsOnAnExampleOfEveryOperator) {
         maps.emplace(id, first_channels(width, (width + 1) / 2));
       }
       const auto half = resample(source, maps);
+      EXPECT_EQ(test::failure_at_other_sizes(network, source.network, true), "");
+      EXPECT_EQ(test::failure_at_other_sizes(network, half, false), "");
       const TemporaryFolder folder;
       const auto path = folder / "network.pt2";
       write_pt2(half, path);
@@ -84,6 +90,18 @@ TEST(Rules, HoldTheLawsOnAnExampleOfEveryOperator) {
   }
   for (const auto& [op, rule] : table.rules())
     EXPECT_TRUE(seen.contains(op) || needs_no_example(rule)) << op << " has a rule but no example";
+}
+
+TEST(Rules, ChangeNoOutputWhereTheyRewriteCalls) {
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, make] : test::rule_examples()) {
+    SCOPED_TRACE(name);
+    const auto network = make();
+    const auto source = analyse(network);
+    const auto inputs = random_inputs(network, 2);
+    const auto wanted = network.forward(inputs).at(0).toTensor();
+    EXPECT_TRUE(at::allclose(source.network.forward(inputs).at(0).toTensor(), wanted, 1e-6, 1e-6, true));
+  }
 }
 
 TEST(Rules, EachHasItsLineOfDocumentation) {

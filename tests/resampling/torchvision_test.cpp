@@ -50,7 +50,7 @@ TEST_P(Torchvision, CutToHalfRunsAndIsWrittenForPython) {
   ASSERT_EQ(outputs.at(0).toTensor().size(1), 10);
 
   const auto folder = std::filesystem::path(INN_TEST_WRITTEN) / "torchvision";
-  test::hand_over(half, {inputs}, folder, GetParam());
+  test::hand_over(half, test::inputs_of_all_sizes(half, 1), folder, GetParam());
 
   // Read again it is the same network.
   const auto again = read_pt2(folder / (std::string(GetParam()) + ".pt2")).forward(inputs);
@@ -100,8 +100,8 @@ TEST_P(SmallTorchvision, GroupsAreProvedAndHalvesRunInPython) {
   EXPECT_TRUE(together.ok()) << together.failure;
   EXPECT_GT(together.producer_effect, 1e-9);
   const Network half = resample(source, test::half_of_every_group(source));
-  test::hand_over(half, {random_inputs(half, 1)}, std::filesystem::path(INN_TEST_WRITTEN) / "torchvision",
-                  GetParam());
+  test::hand_over(half, test::inputs_of_all_sizes(half, 1),
+                  std::filesystem::path(INN_TEST_WRITTEN) / "torchvision", GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, SmallTorchvision,

@@ -3,9 +3,12 @@
 
 #include "commands/command.h"
 #include "inn/core/progress.h"
+#include "inn/dimension/listed_axes.h"
 #include "inn/report/table.h"
 #include "inn/resampling/equal_channels.h"
+#include "inn/resampling/maps.h"
 #include "inn/resampling/verify.h"
+#include "inn/resampling/verify_sizes.h"
 #include "options/run_context.h"
 
 namespace inn::cli {
@@ -29,7 +32,56 @@ struct Checked {
   const std::string& failure() const { return groups.ok() ? channels.failure : groups.failure; }
 };
 
-Json verification_json(const std::vector<Checked>& checked, bool ok) {
+/// The network at other sizes of its inputs than the example's: at full width, and cut to half.
+struct SizeChecks {
+  std::string network;
+  std::vector<SizeVerification> verifications;
+};
+
+std::vector<SizeChecks> check_sizes(const Network& network, const AnyModel& model, uint64_t seed) {
+  const auto source = model.source();
+  std::map<GroupId, GroupMaps> halves;
+  for (const auto id : source.groups.select({})) {
+    const int64_t width = source.groups.groups[id].width;
+    halves.emplace(id, first_channels(width, (width + 1) / 2));
+  }
+  return {
+      {"full width", verify_sizes(network, model.present(), {.seed = seed})},
+      {"half width", verify_sizes(network, resample(source, halves), {.same_outputs = false, .seed = seed})}};
+}
+
+Json sizes_json(const std::vector<SizeChecks>& checks) {
+  Json list = Json::array();
+  for (const auto& [network, verifications] : checks)
+    for (const auto& verification : verifications)
+      list.push_back({{"network", network},
+                      {"inputs", verification.inputs},
+                      {"ok", verification.ok()},
+                      {"difference", verification.difference},
+                      {"skipped", verification.skipped.empty() ? Json() : Json(verification.skipped)},
+                      {"failure", verification.failure.empty() ? Json() : Json(verification.failure)}});
+  return list;
+}
+
+void print_sizes(const std::vector<SizeChecks>& checks) {
+  Table table({"inputs of other sizes", "network", "difference", "result"});
+  for (const auto& [network, verifications] : checks) {
+    if (verifications.empty())
+      table.add_row({"none: the inputs share no batch size", network, "-", "skipped"});
+    for (const auto& verification : verifications) {
+      const bool compared = verification.skipped.empty();
+      table.add_row({verification.inputs, network,
+                     compared ? fmt::format("{:.1e}", verification.difference) : "-",
+                     !compared           ? "skipped: " + verification.skipped
+                     : verification.ok() ? "ok"
+                                         : verification.failure});
+    }
+  }
+  std::cout << table;
+}
+
+Json verification_json(const std::vector<Checked>& checked, const std::vector<std::string>& unlisted,
+                       bool ok) {
   Json list = Json::array();
   for (const auto& entry : checked) {
     const auto& [verification, channels] = entry;
@@ -44,7 +96,7 @@ Json verification_json(const std::vector<Checked>& checked, bool ok) {
                     {"no_integral", channels.exception.empty() ? Json() : Json(channels.exception)},
                     {"failure", failure.empty() ? Json() : Json(failure)}});
   }
-  return {{"ok", ok}, {"groups", std::move(list)}};
+  return {{"ok", ok}, {"groups", std::move(list)}, {"unlisted", unlisted}};
 }
 
 void print_table(const std::vector<Checked>& checked) {
@@ -65,7 +117,9 @@ void print_table(const std::vector<Checked>& checked) {
 
 int run(const Options& options) {
   options.context.start();
-  const auto source = options.context.open().source();
+  const Network network = read_network(options.context.model, options.context.general.seed);
+  const AnyModel model = open_model(network);
+  const auto source = model.source();
   std::optional<Progress> bar;
   std::vector<Checked> checked;
   {
@@ -82,12 +136,22 @@ int run(const Options& options) {
       checked.push_back({std::move(groups[k]), std::move(channels[k])});
     bar.reset();
   }
-  const bool ok =
-      std::all_of(checked.begin(), checked.end(), [](const Checked& entry) { return entry.ok(); });
+  const auto sizes = check_sizes(network, model, options.context.general.seed);
+  const auto holds = [](const auto& list) {
+    return std::all_of(list.begin(), list.end(), [](const auto& item) { return item.ok(); });
+  };
+  const auto unlisted = unlisted_axes(source);
+  const bool ok = holds(checked) && unlisted.empty() &&
+                  std::all_of(sizes.begin(), sizes.end(),
+                              [&](const SizeChecks& checks) { return holds(checks.verifications); });
   if (options.context.general.json) {
-    print(verification_json(checked, ok));
+    Json document = verification_json(checked, unlisted, ok);
+    document["sizes"] = sizes_json(sizes);
+    print(document);
   } else {
     print_table(checked);
+    print_sizes(sizes);
+    for (const auto& failure : unlisted) std::cout << fmt::format("Missing from the groups: {}.\n", failure);
   }
   return ok ? 0 : 1;
 }
@@ -97,8 +161,8 @@ int run(const Options& options) {
 Command check_command() {
   return {.name = "check",
           .summary =
-              "Verifies the groups: permutes channels, changes widths and runs the network; with equal "
-              "channels no width may change the outputs",
+              "Verifies the groups: permutes channels, changes widths, makes channels equal; and other input "
+              "sizes",
           .examples =
               "  inn check resnet20.pt2\n"
               "  inn check zoo:resnet20 --json",

@@ -80,6 +80,7 @@ Json groups_json(const AnalysedNetwork& source, const std::set<GroupId>& followi
                     {"width", group.width},
                     {"pinned", group.pinned ? Json(*group.pinned) : Json()},
                     {"follows_fraction", following.contains(id)},
+                    {"positions", group.positions},
                     {"members", std::move(members)}});
   }
   return {{"groups", std::move(list)},
@@ -125,11 +126,18 @@ void print_products(const AnalysedNetwork& source, const std::set<GroupId>& foll
 void print_table(const AnalysedNetwork& source, const std::set<GroupId>& following) {
   const auto& groups = source.groups;
   Table table({"group", "width", "produced by", "consumed by", "pinned"});
-  for (const auto& group : groups.groups)
+  size_t positions = 0;
+  for (const auto& group : groups.groups) {
+    positions += group.positions ? 1 : 0;
+    if (group.positions) continue;
     table.add_row({group.name, std::to_string(group.width), members_text(group, Role::produce),
                    members_text(group, Role::consume), group.pinned.value_or("")});
+  }
   std::cout << table;
   print_products(source, following);
+  if (positions > 0)
+    std::cout << fmt::format(
+        "Not shown: {} pinned groups of positions (kernel taps, indices); --json lists them.\n", positions);
   for (const auto& [name, count] : groups.unknown_operators)
     std::cout << fmt::format(
         "Operator {} has no rule ({} calls): the dimensions it touches cannot be resized.\n", name, count);

@@ -40,7 +40,7 @@ void convolve(RuleContext& context) {
   const size_t channel = input.size() - (weight.size() - 2) - 1;  // 0 for an input without a batch
   const int64_t groups = context.integer("groups", 1);
   const size_t consumed = transposed ? 0 : 1;
-  for (size_t d = 2; d < weight.size(); ++d) context.fix(weight[d]);
+  for (size_t d = 2; d < weight.size(); ++d) context.fix("weight", static_cast<int64_t>(d));
 
   Axis produced;
   if (groups == 1) {

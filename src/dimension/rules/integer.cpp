@@ -17,23 +17,42 @@ void combine(RuleContext& context, Combine&& combined) {
   if (a && b) context.set_integer(combined(*a, *b));
 }
 
+void divide(RuleContext& context) {
+  const auto whole = context.integer_axis("a"), factor = context.integer_axis("b");
+  // Rounded down, the quotient is no factor.
+  if (!whole || !factor || factor->size == 0 || whole->size % factor->size != 0) return;
+  const Axis part = context.fresh(whole->size / factor->size);
+  context.equate_quotient(*whole, part, *factor);
+  context.set_integer(part);
+}
+
+void subtract(RuleContext& context) {
+  const auto whole = context.integer_axis("a"), rest = context.integer_axis("b");
+  if (!whole || !rest || whole->size < rest->size) return;
+  const Axis part = context.fresh(whole->size - rest->size);
+  context.equate_difference(*whole, part, *rest);
+  context.set_integer(part);
+}
+
 void nothing_known(RuleContext&) {}
 
 }  // namespace
 
 void add_integer(RuleTable& table) {
   table.add({"aten::sym_size", "aten::size"}, "the size of axis dim", size_of);
-  table.add({"aten::mul.int"}, "a·b", [](RuleContext& context) {
+  table.add({"aten::mul.int"}, "the size a·b, in no order", [](RuleContext& context) {
     combine(context, [](const Axis& a, const Axis& b) { return Axis::of_product({a, b}); });
   });
-  table.add({"aten::add.int"}, "a ⊕ b", [](RuleContext& context) {
+  table.add({"aten::add.int"}, "the size a + b, in no order", [](RuleContext& context) {
     combine(context, [](const Axis& a, const Axis& b) { return Axis::of_sum({a, b}); });
   });
-  table.add({"aten::sub.int", "aten::floordiv.int", "aten::remainder.int", "aten::neg.int", "prim::max.int",
-             "prim::min.int", "aten::div.int", "aten::eq.int", "aten::ne.int", "aten::lt.int", "aten::le.int",
-             "aten::gt.int", "aten::ge.int", "aten::Int", "prim::NumToTensor", "aten::numel",
-             "aten::sym_numel", "aten::sym_stride", "aten::sym_storage_offset"},
-            "a number that is not the size of a known axis", nothing_known);
+  table.add({"aten::sub.int"}, "the size c of a = c + b", subtract);
+  table.add({"aten::floordiv.int"}, "the size c of a = c·b", divide);
+  table.add({"aten::remainder.int", "aten::neg.int", "prim::max.int", "prim::min.int", "aten::div.int",
+             "aten::eq.int", "aten::ne.int", "aten::lt.int", "aten::le.int", "aten::gt.int", "aten::ge.int",
+             "aten::Int", "prim::NumToTensor", "aten::numel", "aten::sym_numel", "aten::sym_stride",
+             "aten::sym_storage_offset"},
+            "a number that no axis is known to have", nothing_known);
 }
 
 }  // namespace inn::rules

@@ -1,5 +1,7 @@
 // Operators that look positions up.
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 
 #include "rules/rules.h"
@@ -88,7 +90,41 @@ bool has_mask(const RuleContext& context) {
   return false;
 }
 
+/// Where a constant list of neighbours in ascending order begins along an axis; nothing for any other index.
+std::optional<int64_t> first_of_neighbours(const at::Tensor& places, int64_t size) {
+  if (!places.defined() || places.dim() != 1 || places.numel() == 0) return std::nullopt;
+  const at::Tensor numbers = places.to(at::kLong).remainder(size).contiguous();  // -1 is the last position
+  const auto* number = numbers.const_data_ptr<int64_t>();
+  for (int64_t k = 1; k < numbers.numel(); ++k)
+    if (number[k] != number[0] + k) return std::nullopt;
+  return number[0];
+}
+
+/// Takes the positions of a constant list along one axis as the slice that it is. False where it is none.
+bool take_neighbours(RuleContext& context, const at::Tensor& places, int64_t along) {
+  const Axes self = context.axes("self");
+  const auto start = first_of_neighbours(places, self.at(along).size);
+  const auto parts = start ? cut_out(context, self[along], *start, places.numel()) : std::nullopt;
+  if (!parts) return false;
+  Axes result = self;
+  result[along] = parts->part;
+  context.replace_by_slice(RuleContext::Slice::copy, along, parts->before, parts->part);
+  context.set_result(result);
+  context.propagate_scale_part("self", along, *start, places.numel(), RuleContext::Along::kept);
+  return true;
+}
+
+/// The same for the only index of a list.
+bool take_neighbours_of_list(RuleContext& context) {
+  const auto kinds = context.optional_tensors("indices");
+  const auto only = std::find(kinds.begin(), kinds.end(), true);
+  if (std::count(kinds.begin(), kinds.end(), true) != 1) return false;
+  const auto along = only - kinds.begin();
+  return take_neighbours(context, context.constant_tensor("indices", static_cast<size_t>(along)), along);
+}
+
 void index(RuleContext& context) {
+  if (take_neighbours_of_list(context)) return;
   const Axes self = context.axes("self");
   if (has_mask(context)) {
     for (const auto& axis : self) context.pin(axis, context.site() + " selects along it by a boolean mask");
@@ -123,6 +159,7 @@ void index_put(RuleContext& context) {
 void index_along(RuleContext& context) {
   const Axes self = context.axes("self"), chosen = context.axes("index");
   const auto along = context.normalize(context.integer("dim"), self.size());
+  if (!self.empty() && take_neighbours(context, context.constant_tensor("index"), along)) return;
   context.pin(self[along], context.site() + " selects along it by position");
   Axes result = self;
   result[along] = chosen.empty() ? Axis::of_constant(1) : chosen[0];
@@ -196,12 +233,17 @@ void add_lookup(RuleTable& table) {
   table.add({"aten::embedding_bag"},
             "result [bags, e] of weight [vocabulary, e]; the vocabulary is positional", embed_bags);
   table.add({"aten::embedding_renorm_"}, "result = self", same_axes);
-  table.add({"aten::index"},
-            "indexed axes are positional and replaced by those of the indices; the others are unchanged",
-            index);
+  table.add(
+      {"aten::index"},
+      "indexed axes are positional and replaced by those of the indices; a constant list of neighbours is a "
+      "slice; the others are unchanged",
+      index);
   table.add({"aten::index_put", "aten::_index_put_impl_"},
             "result = self; indexed axes are positional, the values have the others", index_put);
-  table.add({"aten::index_select"}, "axis dim is positional and replaced by that of the index", index_along);
+  table.add(
+      {"aten::index_select"},
+      "axis dim is positional and replaced by that of the index; a constant list of neighbours is a slice",
+      index_along);
   table.add({"aten::gather", "aten::take_along_dim"},
             "result = index; axis dim of self is positional, the others equal those of the index", gather);
   table.add({"aten::scatter", "aten::scatter_add", "aten::scatter_reduce"},

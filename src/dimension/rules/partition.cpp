@@ -36,6 +36,11 @@ void stack(RuleContext& context) {
   const auto along = context.normalize(context.integer("dim"), result.size() + 1);
   result.insert(result.begin() + along, Axis::of_constant(static_cast<int64_t>(parts.size())));
   context.set_result(result);
+  for (int64_t d = 0; d < static_cast<int64_t>(parts[0].size()); ++d) {
+    std::vector<RuleContext::Place> places;
+    for (size_t k = 0; k < parts.size(); ++k) places.push_back({"tensors", d, k});
+    context.propagate_scales(places, d < along ? d : d + 1);
+  }
 }
 
 /// Gives the results the axes of `self`, each with its part of axis `along`.
@@ -118,6 +123,18 @@ bool may_cut(const RuleContext& context, const Axis& axis, int64_t position) {
   return true;
 }
 
+}  // namespace
+
+std::optional<ThreeParts> cut_out(RuleContext& context, const Axis& whole, int64_t start, int64_t length) {
+  if (!may_cut(context, whole, start) || !may_cut(context, whole, start + length)) return std::nullopt;
+  const auto at_end = context.cut(whole, start + length);
+  const auto at_start = at_end ? context.cut(at_end->first, start) : std::nullopt;
+  if (!at_start) return std::nullopt;
+  return ThreeParts{at_start->first, at_start->second, at_end->second};
+}
+
+namespace {
+
 void split_at(RuleContext& context, const std::string& sizes) {
   const Axes self = context.axes("self");
   const auto along = context.normalize(context.integer("dim", 0), self.size());
@@ -135,14 +152,38 @@ void split_at(RuleContext& context, const std::string& sizes) {
     parts.push_back(halves->first);
     rest = halves->second;
   }
+  // Indices name the ends of all parts but the last; counted from the end they can't follow what is before.
+  const auto burned = context.integers(sizes);
+  const bool from_end = sizes == "indices" &&
+                        std::any_of(burned.begin(), burned.end(), [](int64_t index) { return index < 0; });
+  if (from_end) context.replace_by_sizes(along);
   std::vector<Axis> before;
   for (size_t r = 0; r < parts.size(); ++r) {
     before.push_back(parts[r]);
     if (sizes != "indices") context.follow(sizes, parts[r], r);
-    // Indices name the ends of all parts but the last.
-    if (sizes == "indices" && r + 1 < parts.size()) context.follow(sizes, Axis::of_sum(before), r);
+    if (from_end) context.follow("split_sizes", parts[r], r);
+    if (sizes == "indices" && !from_end && r + 1 < parts.size())
+      context.follow(sizes, Axis::of_sum(before), r);
   }
   set_parts(context, self, along, parts);
+}
+
+/// Start and end of the slice follow the widths. Counted from the end of the axis they could not: then the
+/// call becomes one that counts from its beginning.
+void follow_part(RuleContext& context, int64_t along, const ThreeParts& parts, int64_t start, int64_t end) {
+  const auto kind = context.call().op == "aten::slice" ? RuleContext::Slice::view : RuleContext::Slice::copy;
+  const auto& arguments = context.call().arguments;
+  const bool computed = std::any_of(arguments.begin() + 1, arguments.end(),
+                                    [](const Argument& argument) { return argument.is_value(); });
+  if (start < 0 || end < 0) {
+    if (!computed) return context.replace_by_slice(kind, along, parts.before, parts.part);
+    context.pin(Axis::of_sum({parts.before, parts.part, parts.after}),
+                context.site() + " counts from the end of it, and by what it computes");
+    return;
+  }
+  const Axis up_to = Axis::of_sum({parts.before, parts.part});
+  if (start > 0) context.follow("start", parts.before);
+  if (context.has("end") && end <= up_to.size + parts.after.size) context.follow("end", up_to);
 }
 
 /// The halves of an axis 2·c, of which one gates the other.
@@ -156,6 +197,15 @@ void gate(RuleContext& context) {
   context.set_result(result);
 }
 
+/// Every step-th position: of an axis c·step the same one of the `step` in each channel (interleaved pairs).
+/// Nothing where they are no channels.
+std::optional<Axis> take_steps(RuleContext& context, const Axis& whole, int64_t step) {
+  if (context.is_pinned(whole) || whole.size % step != 0) return std::nullopt;
+  const Axis channels = context.fresh(whole.size / step);
+  context.unify(whole, Axis::of_product({channels, Axis::of_constant(step)}));
+  return channels;
+}
+
 void slice(RuleContext& context) {
   const Axes self = context.axes("self");
   const auto along = context.normalize(context.integer("dim", 0), self.size());
@@ -166,25 +216,25 @@ void slice(RuleContext& context) {
   const int64_t start = clamp(start_burned), end = std::max(start, clamp(end_burned));
   Axes result = self;
   const Axis whole = self[along];
-  std::optional<std::pair<Axis, Axis>> at_end, at_start;
-  if (start == 0 && end == size && step == 1) {
+  std::optional<ThreeParts> parts;
+  std::optional<Axis> steps;
+  if (end == size && ((start == 0 && step == 1) ||
+                      (step > 1 && start < step && (steps = take_steps(context, whole, step))))) {
+    if (steps) result[along] = *steps;
     if (context.has("end") && end_burned == size) context.follow("end", whole);
-  } else if (step == 1 && may_cut(context, whole, start) && may_cut(context, whole, end) &&
-             (at_end = context.cut(whole, end)) && (at_start = context.cut(at_end->first, start))) {
-    result[along] = at_start->second;
-    if (start_burned > 0) context.follow("start", at_start->first);
-    if (start_burned < 0)
-      context.pin(Axis::of_sum({at_start->second, at_end->second}),
-                  context.site() + " indexes it from the end");
-    if (context.has("end") && end_burned >= 0 && end_burned <= size)
-      context.follow("end", Axis::of_sum({at_start->first, at_start->second}));
-    if (end_burned < 0) context.pin(at_end->second, context.site() + " indexes it from the end");
+  } else if (step == 1 && (parts = cut_out(context, whole, start, end - start))) {
+    result[along] = parts->part;
+    follow_part(context, along, *parts, start_burned, end_burned);
   } else {
     context.pin(whole, context.site() + " selects a part that is not a whole number of channels");
     result[along] = context.positions(context.result_sizes().at(along));
   }
   context.set_result(result);
-  if (step == 1) context.propagate_scale_part("self", along, start, end - start, RuleContext::Along::kept);
+  if (step == 1)
+    return context.propagate_scale_part("self", along, start, end - start, RuleContext::Along::kept);
+  for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d)
+    if (d != along) context.propagate_scale("self", d, d);
+  if (steps) context.propagate_scale_steps("self", along, along, step);
 }
 
 void narrow(RuleContext& context) {
@@ -192,12 +242,15 @@ void narrow(RuleContext& context) {
   const auto along = context.normalize(context.integer("dim"), self.size());
   const int64_t start = context.integer("start"), length = context.integer("length");
   Axes result = self;
-  const auto at_end = context.cut(self[along], start + length);
-  const auto at_start = at_end ? context.cut(at_end->first, start) : std::nullopt;
-  if (at_start) {
-    context.follow("start", at_start->first);
-    context.follow("length", at_start->second);
-    result[along] = at_start->second;
+  if (const auto parts =
+          cut_out(context, self[along], start < 0 ? start + self[along].size : start, length)) {
+    if (start < 0) {
+      context.replace_by_slice(RuleContext::Slice::view, along, parts->before, parts->part);
+    } else {
+      context.follow("start", parts->before);
+      context.follow("length", parts->part);
+    }
+    result[along] = parts->part;
   } else {
     context.pin(self[along], context.site() + " selects a part that is not a whole number of channels");
     result[along] = context.positions(length);
@@ -243,6 +296,8 @@ void pad(RuleContext& context) {
     result[d] = self[d].is_constant() ? Axis::of_constant(size) : context.positions(size);
   }
   context.set_result(result);
+  for (int64_t d = 0; constant && d < static_cast<int64_t>(self.size()); ++d)
+    context.propagate_scale("self", d, d);
 }
 
 }  // namespace
@@ -262,7 +317,8 @@ void add_partition(RuleTable& table) {
   table.add({"aten::tensor_split.indices"}, "axis dim of self is the sum of the parts",
             [](RuleContext& context) { split_at(context, "indices"); });
   table.add({"aten::glu"}, "axis dim of self is 2·c, of the result c", gate);
-  table.add({"aten::slice"}, "axis dim of self is [before ⊕ result ⊕ after]; with a step it is positional",
+  table.add({"aten::slice", "aten::slice_copy"},
+            "axis dim of self is [before ⊕ result ⊕ after]; with a step that divides it it is result·step",
             slice);
   table.add({"aten::narrow"}, "axis dim of self is [before ⊕ result ⊕ after]", narrow);
   table.add({"aten::select", "aten::unbind"}, "axis dim is removed; it is positional", take_positions);

@@ -71,6 +71,36 @@ void multiply(RuleContext& context, const std::string& left, const std::string& 
   context.set_result(result);
 }
 
+/// Rows in the order of their experts, each by its expert's matrix: self [s, k], mat2 [e, k, n], offs [e] where
+/// the experts' rows end. Without offs a product of batches.
+void multiply_by_experts(RuleContext& context) {
+  const Axes rows = context.axes("self"), experts = context.axes("mat2");
+  const bool pairs = context.has("offs") && rows.size() == 2 && experts.size() == 3;
+  if (context.is_tensor("bias")) {
+    const Axes bias = context.axes("bias");
+    context.unify(bias.back(), experts.back());
+    if (bias.size() > 1) context.unify(bias.front(), experts.front());
+  }
+  if (!context.has("offs")) return multiply(context, "self", "mat2");
+  for (const auto& axis : context.axes("offs"))
+    context.pin(axis, context.site() + " cuts rows by its numbers");
+  if (pairs) {
+    context.unify(experts[0], context.axes("offs").at(0));
+    context.pin(rows[0], context.site() + " takes its positions in the order of experts");
+    context.unify(rows[1], experts[1]);
+    context.contract({{"mat2", 1}, {"self", 1}});
+    context.set_result({rows[0], experts[2]});
+    context.propagate_scale("self", 0, 0);
+    return context.propagate_scale("mat2", 2, 1);
+  }
+  // The forms that gradients take: pieces of a contracted or of an outer axis.
+  for (const auto& axes : {rows, experts})
+    for (const auto& axis : axes) context.pin(axis, context.site() + " cuts it by numbers");
+  Axes result;
+  for (const auto size : context.result_sizes()) result.push_back(context.positions(size));
+  context.set_result(result);
+}
+
 /// self + a b: self broadcasts against the product […, n, m].
 void multiply_and_add(RuleContext& context, const std::string& left, const std::string& right) {
   multiply(context, left, right, "self");
@@ -146,6 +176,10 @@ void add_product(RuleTable& table) {
             [](RuleContext& context) { multiply(context, "self", "other"); });
   table.add({"aten::mm", "aten::bmm"}, "result […, n, m] = self […, n, k] · mat2 […, k, m]; k is consumed",
             [](RuleContext& context) { multiply(context, "self", "mat2"); });
+  table.add({"aten::_grouped_mm"},
+            "result [s, n] of self [s, k], rows in the order of experts, mat2 [e, k, n] and offs [e]; k is "
+            "consumed, s and e are told apart",
+            multiply_by_experts);
   table.add({"aten::mv"}, "result [n] = self [n, k] · vec [k]; k is consumed",
             [](RuleContext& context) { multiply(context, "self", "vec"); });
   table.add({"aten::dot", "aten::vdot", "aten::inner"}, "self […, k] · other […, k]; k is consumed",

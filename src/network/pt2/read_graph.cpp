@@ -5,6 +5,7 @@
 #include "../eliminate_dead_code.h"
 #include "../schema.h"
 #include "failure.h"
+#include "namesakes.h"
 #include "number_operators.h"
 #include "read_arguments.h"
 #include "read_signature.h"
@@ -68,12 +69,27 @@ class GraphReader {
               name.substr(second + 1)};
     if (call.overload == "default") call.overload.clear();
     if (call.op.starts_with("quantized")) refuse("quantized operators are not supported");
+    const auto* namesake = find_namesake(call.op, call.overload);
+    if (namesake) std::tie(call.op, call.overload) = std::pair(namesake->op, namesake->overload);
     const auto& schema = known_schema(call);
-    call.arguments = read_arguments(member(node, "inputs"), schema, scope);
+    const auto& inputs = member(node, "inputs");
+    call.arguments = read_arguments(namesake ? as_torchs(inputs, *namesake, schema) : inputs, schema, scope);
     call.module = owner.module;
     call.module_type = owner.type;
     add_results(graph, array(member(node, "outputs")), schema, call, scope);
     network_.calls.push_back(std::move(call));
+  }
+
+  /// The arguments of a namesake by the names that torch's operator has for them.
+  static Json as_torchs(Json inputs, const Namesake& namesake, const c10::FunctionSchema& schema) {
+    for (auto& input : inputs) {
+      const auto& name = text(member(input, "name"));
+      const auto& own = namesake.arguments;
+      const auto place = std::find(own.begin(), own.end(), name) - own.begin();
+      if (place == static_cast<int64_t>(own.size())) fail("{} has no argument '{}'", namesake.other, name);
+      input["name"] = schema.arguments().at(static_cast<size_t>(place)).name();
+    }
+    return inputs;
   }
 
   static const c10::FunctionSchema& known_schema(const Call& call) {

@@ -1,0 +1,204 @@
+// Equations of sizes: polynomials in variables, whose products and sums have no order.
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "inn/core/error.h"
+#include "inn/dimension/algebra.h"
+#include "inn/network/size_expression.h"
+
+namespace inn {
+namespace {
+
+/// Coefficients by monomial: a product of variables, sorted.
+using Polynomial = std::map<std::vector<VariableId>, int64_t>;
+
+/// The size of an axis as an expression whose symbols are the algebra's variables.
+SizeExpression expression(const Axis& axis) {
+  if (axis.is_constant()) return SizeExpression::constant(axis.size);
+  if (axis.is_variable()) return SizeExpression::symbol(axis.variable);
+  auto whole = SizeExpression::constant(axis.is_sum() ? 0 : 1);
+  for (const auto& part : axis.parts)
+    whole = axis.is_sum() ? whole + expression(part) : whole * expression(part);
+  return whole;
+}
+
+Polynomial polynomial(const Axis& axis) {
+  Polynomial terms;
+  const SizeExpression size = expression(axis);
+  for (const auto& term : size.terms()) terms.emplace(term.symbols, term.coefficient);
+  return terms;
+}
+
+/// Takes out what both sides share: terms, then common factors.
+void cancel(Polynomial& left, Polynomial& right) {
+  for (auto& [monomial, coefficient] : left) {
+    const auto same = right.find(monomial);
+    if (same == right.end()) continue;
+    const int64_t shared = std::min(coefficient, same->second);
+    coefficient -= shared;
+    same->second -= shared;
+  }
+  for (auto* side : {&left, &right}) std::erase_if(*side, [](const auto& term) { return term.second == 0; });
+  if (left.empty() || right.empty()) return;
+  std::vector<VariableId> common = left.begin()->first;
+  int64_t divisor = 0;
+  for (const auto* side : {&left, &right}) {
+    for (const auto& [monomial, coefficient] : *side) {
+      std::vector<VariableId> both;
+      std::set_intersection(common.begin(), common.end(), monomial.begin(), monomial.end(),
+                            std::back_inserter(both));
+      common = both;
+      divisor = std::gcd(divisor, coefficient);
+    }
+  }
+  for (auto* side : {&left, &right}) {
+    Polynomial divided;
+    for (const auto& [monomial, coefficient] : *side) {
+      std::vector<VariableId> rest;
+      std::set_difference(monomial.begin(), monomial.end(), common.begin(), common.end(),
+                          std::back_inserter(rest));
+      divided[rest] = coefficient / divisor;
+    }
+    *side = std::move(divided);
+  }
+}
+
+/// The variables of an axis with their sizes, in its order.
+std::vector<Axis> leaves_of(const Axis& axis) {
+  std::vector<Axis> leaves;
+  axis.for_each_variable([&](const Axis& leaf) { leaves.push_back(leaf); });
+  return leaves;
+}
+
+/// The factors of a term in the order that the leaves have, its number first.
+std::vector<Axis> ordered(const std::vector<VariableId>& monomial, int64_t coefficient,
+                          const std::vector<Axis>& leaves) {
+  std::vector<Axis> factors;
+  if (coefficient != 1) factors.push_back(Axis::of_constant(coefficient));
+  std::vector<VariableId> left = monomial;
+  for (const auto& leaf : leaves) {
+    const auto found = std::find(left.begin(), left.end(), leaf.variable);
+    if (found == left.end()) continue;
+    factors.push_back(leaf);
+    left.erase(found);
+  }
+  return factors;
+}
+
+/// The polynomial as an axis, in the order that the leaves have.
+Axis ordered(const Polynomial& terms, const std::vector<Axis>& leaves) {
+  std::vector<std::vector<Axis>> products;
+  for (const auto& [monomial, coefficient] : terms)
+    products.push_back(ordered(monomial, coefficient, leaves));
+  const auto place = [&](const std::vector<Axis>& factors) {
+    return factors.empty() ? leaves.end() : std::find(leaves.begin(), leaves.end(), factors.back());
+  };
+  std::stable_sort(products.begin(), products.end(),
+                   [&](const auto& a, const auto& b) { return place(a) < place(b); });
+  std::vector<Axis> sum;
+  for (auto& factors : products) sum.push_back(Axis::of_product(std::move(factors)));
+  return Axis::of_sum(std::move(sum));
+}
+
+/// The single variable that a side is.
+const Axis* alone(const Polynomial& side, const std::vector<Axis>& leaves) {
+  if (side.size() != 1) return nullptr;
+  const auto& [monomial, coefficient] = *side.begin();
+  if (coefficient != 1 || monomial.size() != 1) return nullptr;
+  return &*std::find_if(leaves.begin(), leaves.end(),
+                        [&](const Axis& leaf) { return leaf.variable == monomial[0]; });
+}
+
+/// Gives each of `factors`, in an order of their own, the neighbouring `places` that fill it. Nothing where
+/// no order does. Any that does is as good as another: their product is the same, and so is what it is the
+/// size of.
+std::vector<std::pair<Axis, Axis>> matched(std::vector<Axis> factors, const std::vector<Axis>& places) {
+  constexpr size_t kMostFactors = 5;
+  if (factors.size() > kMostFactors) return {};
+  std::vector<size_t> order(factors.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  do {
+    std::vector<std::pair<Axis, Axis>> pairs;
+    size_t next = 0;
+    for (const auto k : order) {
+      std::vector<Axis> filling;
+      int64_t size = 1;
+      while (next < places.size() && size < factors[k].size) {
+        size *= places[next].size;
+        filling.push_back(places[next++]);
+      }
+      if (size != factors[k].size) break;
+      pairs.emplace_back(factors[k], Axis::of_product(std::move(filling)));
+    }
+    if (pairs.size() == factors.size() && next == places.size()) return pairs;
+  } while (std::next_permutation(order.begin(), order.end()));
+  return {};
+}
+
+}  // namespace
+
+void Algebra::equate_size(const Axis& axis, const Axis& size, const std::string& site) {
+  open_sizes_.push_back({axis, size, true, site});
+}
+
+void Algebra::equate_quotient(const Axis& whole, const Axis& part, const Axis& factor,
+                              const std::string& site) {
+  open_sizes_.push_back({whole, Axis::of_product({part, factor}), false, site});
+}
+
+void Algebra::equate_difference(const Axis& whole, const Axis& part, const Axis& rest,
+                                const std::string& site) {
+  open_sizes_.push_back({whole, Axis::of_sum({part, rest}), false, site});
+}
+
+bool Algebra::settle(const SizeEquation& equation) {
+  const Axis axis = resolve(equation.left), size = resolve(equation.right);
+  Polynomial left = polynomial(axis), right = polynomial(size);
+  cancel(left, right);
+  if (left.empty() && right.empty()) return true;
+  if (left.empty() || right.empty()) {
+    conflict(axis, size, equation.site);
+    return true;
+  }
+  const auto places = leaves_of(axis), factors = leaves_of(size);
+  const Axis *left_alone = alone(left, places), *right_alone = alone(right, factors);
+  const auto is_number = [](const Polynomial& side) {
+    return side.size() == 1 && side.begin()->first.empty();
+  };
+  if (right_alone != nullptr && (equation.left_is_axis || left_alone != nullptr || is_number(left))) {
+    unify(*right_alone, ordered(left, places), equation.site);
+    return true;
+  }
+  if (left_alone != nullptr && is_number(right)) {
+    unify(*left_alone, ordered(right, factors), equation.site);
+    return true;
+  }
+  if (!equation.left_is_axis || left.size() != 1 || right.size() != 1 || left_alone != nullptr) return false;
+  const auto pairs = matched(ordered(right.begin()->first, right.begin()->second, factors),
+                             ordered(left.begin()->first, left.begin()->second, places));
+  for (const auto& [factor, filling] : pairs) unify(factor, filling, equation.site);
+  return !pairs.empty();
+}
+
+void Algebra::settle_sizes() {
+  for (bool learned = true; learned && !open_sizes_.empty();) {
+    const auto open = std::exchange(open_sizes_, {});
+    learned = false;
+    for (const auto& equation : open) {
+      if (settle(equation))
+        learned = true;
+      else
+        open_sizes_.push_back(equation);
+    }
+  }
+}
+
+void Algebra::pin_open_sizes() {
+  for (const auto& [left, right, is_axis, site] : std::exchange(open_sizes_, {}))
+    for (const auto* side : {&left, &right})
+      pin(*side, fmt::format("{} computes with its size, which does not say what else it is made of", site));
+}
+
+}  // namespace inn
