@@ -112,21 +112,15 @@ void RuleContext::propagate_scale_reshaped(const std::string& name, int64_t firs
                                            const std::vector<int64_t>& from, int64_t first_to,
                                            const std::vector<int64_t>& to) {
   const ValueId value = tensor(name, std::nullopt);
-  // A number of copies (stacked pairs) is never resized: what scales the rest of a merged axis scales it.
-  const auto is_number = [&](int64_t axis) {
-    return to.size() == 1 && analysis_.scale_sources_of({value, axis}).empty() &&
-           analysis_.algebra.resolve(analysis_.axes[value]->at(axis)).is_constant();
-  };
   for (size_t b = 0; b < to.size(); ++b) {
     if (to[b] == 1) continue;
     const int64_t stride = stride_of(to, b), extent = stride * to[b];
     // The axes of `from` that this one is a digit of, or that it is made of: what scales along a part of it
-    // scales along it.
+    // scales along it, whatever the others are (positions, a number of copies).
     std::vector<ScaleSource> scaled;
     for (size_t a = from.size(); a-- > 0;) {
       const int64_t own_stride = stride_of(from, a), own_extent = own_stride * from[a];
       if (from[a] == 1 || own_extent <= stride || own_stride >= extent) continue;
-      if (is_number(first_from + static_cast<int64_t>(a))) continue;
       const bool digit = stride % own_stride == 0 && extent <= own_extent;
       const bool part = own_stride % stride == 0 && own_extent <= extent;
       if (!digit && !part) continue;
