@@ -35,8 +35,8 @@ std::vector<int64_t> nested_order(int64_t n) {
   require_size("nested", n);
   if (n == 1) return {0};
   std::vector<int64_t> order{0, n - 1};
-  // The left ends of the gaps of each length. A gap's halves are shorter than it, and of one round of halving
-  // all gaps have one of two lengths, so there are few lengths.
+  // The left ends of the gaps, by length, the longest first. Each round of halving leaves at most two lengths,
+  // so there are few.
   std::map<int64_t, std::vector<int64_t>, std::greater<>> gaps{{n - 1, {0}}};
   for (auto widest = gaps.begin(); widest->first > 1; widest = gaps.erase(widest)) {
     auto& [length, lefts] = *widest;
@@ -54,8 +54,8 @@ std::vector<int64_t> nested_order(int64_t n) {
 
 namespace {
 
-/// Where each of n points stands in the nested order, so that a grid of m takes those that stand before m.
-/// A model of many groups asks again and again for few n.
+/// Returns the position of each of n points in the nested order; a grid of m has the points with positions
+/// below m. Cached, because every training step resizes all groups, which have few different n.
 std::shared_ptr<const std::vector<int64_t>> nested_places(int64_t n) {
   static std::mutex mutex;
   static std::map<int64_t, std::shared_ptr<const std::vector<int64_t>>> known;
@@ -77,7 +77,7 @@ NestedGrid::NestedGrid(int64_t m, int64_t n) {
   points_ = at::empty({m}, at::kDouble);
   auto* points = points_.mutable_data_ptr<double>();
   const auto places = nested_places(n);
-  // Of a single channel too the points are those of UniformGrid.
+  // A single channel has the point of UniformGrid(1).
   if (n == 1) points[0] = uniform_points(1).item<double>();
   for (int64_t i = 0; n > 1 && i < n; ++i)
     if ((*places)[static_cast<size_t>(i)] < m)

@@ -157,8 +157,8 @@ MaybeLinearCall linear_call(const Network& network, const ValueUses& uses, size_
 
   // The weight itself, or transposed by one call.
   ValueId weight_value = weight->value();
-  if (const auto maker = uses.maker(weight_value); second && maker) {
-    const auto& other = network.calls[*maker];
+  if (const auto producer = uses.producer(weight_value); second && producer) {
+    const auto& other = network.calls[*producer];
     if ((other.op == "aten::t" || other.op == "aten::numpy_T") && other.arguments[0].is_value()) {
       weight_value = other.arguments[0].value();
       linear.input_first = !linear.input_first;

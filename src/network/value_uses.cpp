@@ -7,7 +7,7 @@ ValueUses::ValueUses(const Network& network) : uses_(network.values.size()) {
     for (const auto& argument : network.calls[c].arguments)
       argument.for_each_value([&](ValueId id) { uses_[index(id)].readers.push_back(c); });
     for (const auto& result : network.calls[c].results)
-      for (const auto id : result.values) uses_[index(id)].maker = c;
+      for (const auto id : result.values) uses_[index(id)].producer = c;
   }
   for (const auto& output : network.outputs)
     output.for_each_value([&](ValueId id) { uses_[index(id)].is_output = true; });

@@ -1,5 +1,5 @@
 #pragma once
-// All pairs of the rows of a matrix, block by block.
+// Distances of all pairs of rows of a matrix, block by block.
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
@@ -12,8 +12,7 @@
 
 namespace inn {
 
-/// The rows of a matrix [n, k] as the kernel takes them: panels of rows, [k, kPanel] each, zeros after the
-/// last row.
+/// The rows of a matrix [n, k] in the kernel's layout: panels [k, kPanel], padded with zero rows.
 template <class T>
 class PackedRows {
  public:
@@ -35,8 +34,7 @@ class PackedRows {
 extern template class PackedRows<float>;
 extern template class PackedRows<double>;
 
-/// What the kernel gives for the rows from `i` on and those from `j` on, i ≤ j: sums of `i_count` rows, a row
-/// `stride` long, `j_count` of it of use.
+/// The kernel's sums for rows i, …, i + i_count − 1 and j, …, j + j_count − 1 with i ≤ j; row stride `stride`.
 template <class T>
 struct BlockOfPairs {
   int64_t i, i_count, j, j_count;
@@ -44,11 +42,11 @@ struct BlockOfPairs {
   int64_t stride;
 };
 
-/// How many rows a block has: so many sums fit the second cache.
+/// Number of rows of a block; its sums fit the L2 cache.
 constexpr int64_t kBlockRows = 128;
 
-/// Calls visit(BlockOfPairs) once for every block on and above the diagonal, several at once by threads.
-/// compare: one of the kernel's functions. What a block holds does not depend on the threads.
+/// Calls visit(BlockOfPairs) once for every block on and above the diagonal, concurrently from several threads.
+/// compare: one of the kernel's functions. The blocks do not depend on the number of threads.
 template <class T, class Compare, class Visit>
 void for_each_block(const PackedRows<T>& rows, Compare compare, const Visit& visit) {
   constexpr int64_t kPanels = kBlockRows / distance_kernel::kPanel<T>;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
-// Vectors of 32 bytes: the compiler makes one AVX2 instruction of each operation where this processor has
-// them, and several of what every processor has elsewhere.
+// Vectors of 32 bytes: one AVX2 instruction per operation if the processor has AVX2, else several of the
+// baseline instruction set.
 #if defined(__x86_64__) && defined(__GNUC__)
 #define INN_HAS_AVX2 1
 #endif
@@ -17,8 +17,8 @@ typedef float Floats __attribute__((vector_size(32)));
 typedef int32_t FloatBits __attribute__((vector_size(32)));
 typedef double Doubles __attribute__((vector_size(32)));
 
-constexpr int kRows = 4;               // of a, times two vectors of b: what stays in registers
-constexpr int64_t kColumnBlock = 256;  // two panels of it fit the first cache
+constexpr int kRows = 4;               // rows of a at once, so that all sums stay in registers
+constexpr int64_t kColumnBlock = 256;  // two panels of it fit the L1 cache
 
 struct Absolute {
   using Number = float;
@@ -35,7 +35,7 @@ struct Squared {
   static INN_INLINE void add(Vector& sum, const Vector& difference) { sum += difference * difference; }
 };
 
-/// Adds a block of columns of one panel of a and one of b to their sums, whose rows are `stride` apart.
+/// Adds the differences of one panel of a and one of b to `sums`, with row stride `stride`.
 template <class Difference, class T = typename Difference::Number>
 INN_INLINE void add_panels(const T* a, const T* b, int64_t columns, T* sums, int64_t stride) {
   using Vector = typename Difference::Vector;

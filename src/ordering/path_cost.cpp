@@ -37,7 +37,7 @@ void check_rows(const at::Tensor& rows) {
           rows.defined() ? fmt::format("{} {}", rows.toString(), fmt::join(rows.sizes(), "×")) : "undefined");
 }
 
-constexpr int64_t kPartRows = 256;  // so that what is made of a part of a matrix is small
+constexpr int64_t kPartRows = 256;  // rows at once, which bounds the memory of temporaries
 
 bool is_finite(const at::Tensor& matrix) {
   for (int64_t i = 0; i < matrix.size(0); i += kPartRows)
@@ -47,7 +47,7 @@ bool is_finite(const at::Tensor& matrix) {
 
 /// Adds scale·‖T_i − T_j‖₁ to cost[i, j] for all blocks of pairs on and above the diagonal.
 void add_distances(at::Tensor& cost, const at::Tensor& rows, double scale) {
-  constexpr int64_t kColumns = 2048;  // of which a copy is made at once
+  constexpr int64_t kColumns = 2048;  // packed at once, which bounds the memory
   const int64_t n = cost.size(0);
   auto* costs = cost.mutable_data_ptr<float>();
   for (int64_t first = 0; first < rows.size(1); first += kColumns) {
@@ -62,7 +62,7 @@ void add_distances(at::Tensor& cost, const at::Tensor& rows, double scale) {
   }
 }
 
-/// Gives the blocks below the diagonal the values of those above.
+/// Copies the blocks above the diagonal to those below.
 void mirror(at::Tensor& cost) {
   const int64_t n = cost.size(0);
   for (int64_t i = kBlockRows; i < n; i += kBlockRows) {
@@ -104,7 +104,8 @@ at::Tensor path_cost(const std::vector<at::Tensor>& rows) {
 at::Tensor distance_sums(const at::Tensor& rows) {
   check_rows(rows);
   const int64_t n = rows.size(0), blocks = (n + kBlockRows - 1) / kBlockRows;
-  // What the rows of each block add to the sum of each row: added up in one order whatever the threads.
+  // The contribution of each block to the sum of each row, so that the order of summation does not depend on
+  // the threads.
   at::Tensor parts = at::zeros({blocks, n}, at::kDouble);
   auto* values = parts.mutable_data_ptr<double>();
   const PackedRows<double> packed(rows.detach().to(at::kCPU));

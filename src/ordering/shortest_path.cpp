@@ -20,12 +20,12 @@ using Node = Tour::Node;
 using Order = std::vector<int64_t>;
 
 constexpr int64_t kStepsPerNode = 30, kStepsAtLeast = 2000;
-// Of 8192 nodes four times as many find paths that are shorter by 0.2 %.
+// Four times as many steps shorten paths of 8192 nodes by 0.2 % only.
 constexpr int64_t kNodesWithSteps = 2048;
 constexpr int64_t kLargestSize = 1 << 15;  // 4 GiB of costs
 constexpr double kAsymmetry = 1e-5;  // of the largest cost: what summing in another order leaves in float32
 
-/// What the entries off the diagonal are like.
+/// Properties of the off-diagonal entries of a cost.
 struct Entries {
   bool finite = true;
   double least = std::numeric_limits<double>::infinity(), largest = 0;
@@ -34,7 +34,7 @@ struct Entries {
 
 template <class T>
 Entries entries_of(const T* cost, int64_t n) {
-  constexpr int64_t kBlock = 64;  // so that both halves are read along memory
+  constexpr int64_t kBlock = 64;  // cache blocking, since one half is read across rows
   Entries entries;
   for (int64_t i_block = 0; i_block < n; i_block += kBlock) {
     for (int64_t j_block = i_block; j_block < n; j_block += kBlock) {
@@ -45,7 +45,7 @@ Entries entries_of(const T* cost, int64_t n) {
           least = std::min({least, one, other});
           largest = std::max({largest, one, other});
           asymmetry = std::max(asymmetry, std::abs(one - other));
-          sum += (one - one) + (other - other);  // NaN where one of them is no finite number
+          sum += (one - one) + (other - other);  // NaN unless both are finite
         }
       }
       entries.finite = entries.finite && sum == 0;
@@ -57,9 +57,8 @@ Entries entries_of(const T* cost, int64_t n) {
   return entries;
 }
 
-/// Returns the cost as the search takes it: contiguous float32 on the CPU, exactly symmetric, of whatever
-/// diagonal. The cost itself where it is that already, else a copy scaled by a power of two, so that costs of
-/// every size fit.
+/// Returns the cost as contiguous float32 on the CPU, exactly symmetric, with an arbitrary diagonal: the cost
+/// itself if it is that already, else a copy scaled by a power of two, so that costs of every magnitude fit.
 at::Tensor checked(const at::Tensor& cost) {
   require(cost.defined() && cost.dim() == 2 && cost.size(0) == cost.size(1) && cost.size(0) >= 1, "ordering",
           "shortest_path: the cost must be a matrix [n, n] with n ≥ 1 but is {}.",
@@ -91,7 +90,7 @@ double sum_along(const at::Tensor& cost, const at::Tensor& nodes) {
   return cost.detach().index({nodes.slice(0, 0, -1), nodes.slice(0, 1)}).sum(at::kDouble).item<double>();
 }
 
-/// The mean length of the path there and back: a cost may be symmetric but for rounding.
+/// The mean length of the path in both directions, since a cost may be symmetric up to rounding only.
 double length_of(const at::Tensor& cost, const Order& order) {
   const at::Tensor nodes = at::tensor(order).to(cost.device());
   return (sum_along(cost, nodes) + sum_along(cost, nodes.flip(0))) / 2;

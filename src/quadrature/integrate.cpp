@@ -45,7 +45,7 @@ at::Tensor stretched(const Integrand& f, const at::Tensor& points, const Integra
   return values * extent.prod().item<double>();
 }
 
-/// Returns Σ over all points of the product of their axes' weights with f, which gets them at once.
+/// Returns Σ over all points of f times the product of the axes' weights, with one call of f.
 at::Tensor sum_at_once(const Integrand& f, const std::vector<at::Tensor>& axes,
                        const std::vector<at::Tensor>& weights, const IntegrateOptions& options) {
   auto values = stretched(f, tensor_product(axes), options);
@@ -55,10 +55,10 @@ at::Tensor sum_at_once(const Integrand& f, const std::vector<at::Tensor>& axes,
   return values.reshape(rest);
 }
 
-/// Returns the same sum part by part: the first axis of more than one point is cut.
+/// Returns the same sum in parts: splits the first axis with more than one point.
 at::Tensor sum_by_parts(const Integrand& f, const std::vector<at::Tensor>& axes,
                         const std::vector<at::Tensor>& weights, const IntegrateOptions& options) {
-  double points = 1;  // of more dimensions than an integer holds
+  double points = 1;  // may exceed any integer type
   for (const auto& axis : axes) points *= static_cast<double>(axis.size(0));
   if (points <= static_cast<double>(options.points_at_once)) return sum_at_once(f, axes, weights, options);
   const auto cut = std::find_if(axes.begin(), axes.end(), [](const auto& axis) { return axis.size(0) > 1; });
@@ -87,7 +87,7 @@ at::Tensor product_rule(const Integrand& f, const Quadrature& rule, const std::v
   return sum_by_parts(f, axes, weights, options);
 }
 
-/// The count of points that an axis has, or of samples.
+/// The number of points of an axis, or of samples.
 int64_t count_of(const IntegrateOptions& options, size_t axis) {
   constexpr int64_t kPoints = 100;
   if (options.counts.empty()) return kPoints;

@@ -165,7 +165,7 @@ class FitPlanner {
 
   /// The one linear call by which everything goes that depends on the value.
   const LinearCall* only_layer_behind(ValueId value) const {
-    std::set<size_t> open;  // calls that read what depends on the value
+    std::set<size_t> open;  // calls that depend on the value, in order
     const auto reach = [&](ValueId id) {
       const auto& readers = readers_[static_cast<size_t>(id)];
       open.insert(readers.calls.begin(), readers.calls.end());

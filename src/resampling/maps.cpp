@@ -81,7 +81,7 @@ const AxisMap* whole_map(size_t state, int64_t axis, const std::map<GroupId, Gro
   return nullptr;
 }
 
-/// Maps as tensors of each device and dtype take them, made once for all such tensors.
+/// The maps prepared for each device and dtype, once for all tensors with them.
 class PreparedMaps {
  public:
   explicit PreparedMaps(const std::map<GroupId, GroupMaps>& maps) : maps_(maps) {}

@@ -46,11 +46,11 @@ AxisMap cubic(int64_t n, const InterpolationKernel::Place& place) {
 
 namespace {
 
-// The entries of a row of the matrix below fall by 2 − √3 = 0.27 from one to the next; those further from the
-// diagonal than this add less than 1e-16 of a control point to the function.
+// The entries of the matrix below decay by 2 − √3 = 0.27 per column away from the diagonal; those farther away
+// than this contribute less than 1e-16 of a control point.
 constexpr int64_t kReach = 27;
 
-/// A matrix whose row i holds `width` entries, from column first(i) on: all that is not negligible.
+/// A banded matrix: row i has the entries of columns first(i), …, first(i) + width − 1.
 struct Band {
   int64_t n, width;
   at::Tensor entries;  // [n, width] float64
@@ -105,7 +105,8 @@ Band second_derivatives(int64_t n) {
   return band;
 }
 
-/// What the spline of n control points needs of the band, for any points.
+/// The second derivatives at both ends of each cell between two control points, as combinations of the control
+/// points.
 struct SplineCells {
   int64_t n, width;        // taps of a cell
   at::Tensor first;        // int64 [n−1]: the first control point that a cell depends on
@@ -128,7 +129,7 @@ SplineCells make_cells(int64_t n) {
   return cells;
 }
 
-/// The cells of n control points, made once: a training run samples a few widths' splines at ever new points.
+/// Cached by n, since they do not depend on the points.
 std::shared_ptr<const SplineCells> cells_of(int64_t n) {
   static std::mutex mutex;
   static std::map<int64_t, std::shared_ptr<const SplineCells>> known;
@@ -143,7 +144,7 @@ std::shared_ptr<const SplineCells> cells_of(int64_t n) {
 }  // namespace
 
 AxisMap bspline(int64_t n, const InterpolationKernel::Place& place) {
-  // A row of a dense map costs as much as several times so many taps, which are gathered.
+  // Below, a product with a dense matrix is faster than gathering so many taps.
   constexpr int64_t kDenseBelow = 4 * (2 * kReach + 2);
   const auto cells = cells_of(n);
   const auto& t = place.offset;

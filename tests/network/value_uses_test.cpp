@@ -30,7 +30,7 @@ TEST(ValueUses, IsWhatASearchThroughTheCallsFinds) {
   for (size_t v = 0; v < network.values.size(); ++v) {
     const auto value = static_cast<ValueId>(v);
     std::vector<size_t> readers;
-    std::optional<size_t> maker;
+    std::optional<size_t> producer;
     for (size_t c = 0; c < network.calls.size(); ++c) {
       for (const auto& argument : network.calls[c].arguments)
         argument.for_each_value([&](ValueId id) {
@@ -38,13 +38,13 @@ TEST(ValueUses, IsWhatASearchThroughTheCallsFinds) {
         });
       for (const auto& result : network.calls[c].results)
         for (const auto id : result.values)
-          if (id == value) maker = c;
+          if (id == value) producer = c;
     }
     bool is_output = false;
     for (const auto& output : network.outputs)
       output.for_each_value([&](ValueId id) { is_output = is_output || id == value; });
     EXPECT_EQ(uses.readers(value), readers) << v;
-    EXPECT_EQ(uses.maker(value), maker) << v;
+    EXPECT_EQ(uses.producer(value), producer) << v;
     EXPECT_EQ(uses.is_output(value), is_output) << v;
     EXPECT_EQ(uses.state_of(value), network.state_of(value)) << v;
   }

@@ -1,5 +1,5 @@
 #pragma once
-// Producers and consumers of the values of a network.
+// An index of the producer and the readers of each value.
 
 #include <optional>
 #include <vector>
@@ -8,28 +8,28 @@
 
 namespace inn {
 
-/// An index of a network's values, made by one pass over its calls.
+/// The producer and the readers of each value of a network, found in one pass over its calls; lookups take
+/// constant time.
 ///
-/// Valid until calls, inputs, outputs or state of the network are edited. Every query takes constant time.
+/// A snapshot: rebuild it after edits of the network's calls, outputs or state.
 class ValueUses {
  public:
   explicit ValueUses(const Network& network);
 
   /// Returns the index in `calls` of the call that produces the value; nothing for inputs and state.
-  std::optional<size_t> maker(ValueId value) const { return found(uses_[index(value)].maker); }
-  /// Returns the indices in `calls` of the calls that use the value, ascending, once per occurrence in the
-  /// call's arguments.
+  std::optional<size_t> producer(ValueId value) const { return found(uses_[index(value)].producer); }
+  /// Returns the indices in `calls` of the calls that read the value, ascending, one entry per argument.
   const std::vector<size_t>& readers(ValueId value) const { return uses_[index(value)].readers; }
-  /// Whether the value is a network output.
+  /// Whether the value is an output of the network.
   bool is_output(ValueId value) const { return uses_[index(value)].is_output; }
-  /// Returns the index in `state` of the entry with that value, or nothing: Network::state_of, without a
-  /// search.
+  /// Returns the index in `state` of the entry with that value, or nothing: as Network::state_of, without
+  /// its linear search.
   std::optional<size_t> state_of(ValueId value) const { return found(uses_[index(value)].state); }
 
  private:
   static constexpr size_t kNone = static_cast<size_t>(-1);
   struct Uses {
-    size_t maker = kNone, state = kNone;
+    size_t producer = kNone, state = kNone;
     std::vector<size_t> readers = {};
     bool is_output = false;
   };
