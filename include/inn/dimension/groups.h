@@ -32,8 +32,7 @@ struct Group {
   int64_t width;
   std::optional<std::string> pinned;  // why it cannot be resized
   std::vector<Member> members;
-  /// All its members are positions by what reads them, never channels: kernel taps, tables of indices, what
-  /// nothing reads. Always pinned.
+  /// All its members are positional: kernel positions, tables of indices, unused tensors. Always pinned.
   bool positions = false;
 };
 
@@ -42,8 +41,8 @@ using GroupId = size_t;
 /// The groups of a network, and the structure of each axis of its state in terms of them.
 class Groups {
  public:
-  /// Every axis of every state tensor that has more than one position is of groups of this list, resizable or
-  /// pinned; those that meet positions (of a window, of a lookup) are last.
+  /// Every axis of every state tensor with more than one position belongs to groups of this list, resizable
+  /// or pinned; positional ones are last.
   std::vector<Group> groups;
   /// axes[s][d]: axis d of state tensor s. Variables in it are group ids.
   std::vector<std::vector<Axis>> axes;

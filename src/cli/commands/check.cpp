@@ -133,21 +133,20 @@ int run(const Options& options) {
 }  // namespace
 
 Command check_command() {
-  return {
-      .name = "check",
-      .summary =
-          "Verifies the groups: permutes channels, changes widths, runs the network; and other input sizes",
-      .examples =
-          "  inn check resnet20.pt2\n"
-          "  inn check zoo:resnet20 --json",
-      .declare = [](CLI::App& app) -> std::function<int()> {
-        auto options = std::make_shared<Options>();
-        options->context.add_model(app);
-        app.add_flag("--own-weights", options->own_weights,
-                     "Use the model's own weights; by default random weights, so that no branch is dead");
-        options->context.add_options(app, {});
-        return [options] { return run(*options); };
-      }};
+  return {.name = "check",
+          .summary =
+              "Verifies the groups: permutes channels, changes widths and input sizes, and runs the network",
+          .examples =
+              "  inn check resnet20.pt2\n"
+              "  inn check zoo:resnet20 --json",
+          .declare = [](CLI::App& app) -> std::function<int()> {
+            auto options = std::make_shared<Options>();
+            options->context.add_model(app);
+            app.add_flag("--own-weights", options->own_weights,
+                         "Use the model's own weights; by default random weights, so that no branch is dead");
+            options->context.add_options(app, {});
+            return [options] { return run(*options); };
+          }};
 }
 
 }  // namespace inn::cli
