@@ -173,7 +173,7 @@ Budget Budget::parse(const std::string& text) {
     amount = parse_amount(text.substr(equals + 1), is_time ? times : counts);
   // A plain number above 1 counts multiply-adds or parameters; of seconds it would be a slip.
   if (!amount || (is_time && amount->has_unit && std::isdigit(static_cast<unsigned char>(text.back()))))
-    raise("resampling",
+    raise("budget",
           "Budget '{}': must be macs=F, params=F or latency=F with a fraction F of the source in (0, 1], or "
           "with "
           "an amount such as macs=20M, params=100k, latency=5ms.",
@@ -187,14 +187,14 @@ Budget Budget::parse(const std::string& text) {
 WidthsForBudget widths_for_budget(const AnalysedNetwork& source, const std::map<GroupId, ErrorCurve>& curves,
                                   const WidthCost& cost, const Budget& budget, const WidthLimits& limits) {
   check_limits(limits);
-  require(!curves.empty(), "resampling", "Budget: no group can be resized.");
+  require(!curves.empty(), "budget", "Budget: no group can be resized.");
   const double source_cost = cost(source_widths(source.groups));
   const double wanted = budget.is_fraction ? budget.amount * source_cost : budget.amount;
   Search search(source, curves, cost, limits);
   const bool met = search.descend(wanted);
   if (met) search.fill(wanted);
   WidthsForBudget result{{}, cost(search.widths()), source_cost};
-  require(met, "resampling",
+  require(met, "budget",
           "Budget: {:.4g} {} is not reachable: with every chosen group at its minimum width {:.4g} remain of "
           "{:.4g}.",
           wanted, name_of(budget.of), result.cost, source_cost);

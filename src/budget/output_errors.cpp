@@ -18,7 +18,7 @@ struct BatchRange {
 };
 
 BatchRange batches_from(const Calibration& calibration, int64_t begin, int64_t samples) {
-  require(calibration.batch != nullptr, "resampling", "Calibration: batches are required but not given.");
+  require(calibration.batch != nullptr, "budget", "Calibration: batches are required but not given.");
   BatchRange range{calibration, begin, 0};
   for (auto batch = calibration.batch(begin); batch && range.samples < samples;
        batch = calibration.batch(range.end)) {
@@ -43,7 +43,7 @@ std::vector<std::vector<at::Tensor>> outputs_of(const Network& network, const Ca
       if (value.isTensor() && value.toTensor().is_floating_point())
         outputs.back().push_back(value.toTensor().to(at::kDouble));
   }
-  require(!outputs.empty() && !outputs[0].empty(), "resampling",
+  require(!outputs.empty() && !outputs[0].empty(), "budget",
           "Error curves: the network must return a floating-point tensor to compare.");
   return outputs;
 }

@@ -19,14 +19,14 @@ ActivationCache::ActivationCache(const Network& given, const Calibration& calibr
   if (plain) network = std::move(*plain);
   std::vector<int64_t> symbols;
   for (const auto& symbol : network.symbols) symbols.push_back(symbol.value);
-  require(calibration.batch != nullptr, "resampling", "Calibration: batches are required but not given.");
+  require(calibration.batch != nullptr, "calibration", "Calibration: batches are required but not given.");
   for (auto batch = calibration.batch(0); batch; batch = calibration.batch(batches())) {
     require(!batch->inputs.empty() && batch->inputs[0].isTensor() && batch->inputs[0].toTensor().dim() > 0,
-            "resampling", "Calibration: the first input of batch {} must be a tensor.", batches());
+            "calibration", "Calibration: the first input of batch {} must be a tensor.", batches());
     symbols_.push_back(symbols);
     samples_.push_back(batch->inputs[0].toTensor().size(0));
   }
-  require(!symbols_.empty(), "resampling", "Calibration: at least one batch is required but there is none.");
+  require(!symbols_.empty(), "calibration", "Calibration: at least one batch is required but there is none.");
 }
 
 std::vector<c10::IValue> ActivationCache::run_part(const Network& part, int64_t batch,
@@ -38,7 +38,7 @@ std::vector<c10::IValue> ActivationCache::run_part(const Network& part, int64_t 
   const auto& have = position_ == 0 ? network.inputs : held_values_;
   for (const auto id : part.inputs) {
     const auto found = std::find(have.begin(), have.end(), id);
-    require<std::logic_error>(found != have.end(), "resampling", "Value '{}': is not cached.",
+    require<std::logic_error>(found != have.end(), "calibration", "Value '{}': is not cached.",
                               network.values[static_cast<size_t>(id)].name);
     const auto place = static_cast<size_t>(found - have.begin());
     inputs.push_back(position_ == 0 ? asked->inputs.at(place) : held_[index].at(place));

@@ -94,7 +94,7 @@ class GradientMeter {
     }
     const at::AutoGradMode gradients(true);
     const auto loss = calibration.loss(network_.forward(batch.inputs, tensors_, {}), batch);
-    require(loss.dim() <= 1, "resampling",
+    require(loss.dim() <= 1, "calibration",
             "Calibration: the loss must be a scalar or have one value per sample, but has {} axes.",
             loss.dim());
     const int64_t samples = loss.numel();
@@ -149,7 +149,7 @@ Measurements measure_groups(const AnalysedNetwork& source, const std::vector<Gro
     result.activations = meter.statistics();
     return result;
   }
-  require(calibration.loss != nullptr, "resampling", "Calibration: a loss is required but not given.");
+  require(calibration.loss != nullptr, "calibration", "Calibration: a loss is required but not given.");
   GradientMeter meter(network, source.groups, groups);
   for_each_batch(calibration, [&](const CalibrationBatch& batch) { meter.add(batch, calibration, what); });
   (what == Measured::gradients ? result.gradients : result.squared_gradients) = meter.means();

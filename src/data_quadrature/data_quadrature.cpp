@@ -13,9 +13,9 @@ void check_widths(const AnalysedNetwork& source, const std::map<GroupId, int64_t
   for (const auto& [id, width] : widths) {
     const auto& group = source.groups.groups.at(id);
     if (width == group.width) continue;
-    require(!group.pinned, "resampling", "Group '{}': cannot be resized from width {}: {}.", group.name,
+    require(!group.pinned, "data_quadrature", "Group '{}': cannot be resized from width {}: {}.", group.name,
             group.width, group.pinned.value_or(""));
-    require(width >= 1 && width <= group.width, "resampling",
+    require(width >= 1 && width <= group.width, "data_quadrature",
             "Group '{}': the number of nodes must be in [1, {}] but got {}.", group.name, group.width, width);
   }
 }

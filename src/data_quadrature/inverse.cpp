@@ -21,7 +21,7 @@ at::Tensor inverse_of(const at::Tensor& matrix) {
     const auto [factor, info] = at::linalg_cholesky_ex(shifted);
     if (info.item<int>() == 0) return at::cholesky_inverse(factor);
   }
-  raise("resampling", "Nodes: the kernel must be positive semi-definite.");
+  raise("data_quadrature", "Nodes: the kernel must be positive semi-definite.");
 }
 
 }  // namespace inn

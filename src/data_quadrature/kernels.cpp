@@ -222,7 +222,7 @@ class KernelMeter {
       for (const auto& consumer : list) add(group, consumer, result);
     for (const auto& [group, kernels] : result)
       for (const auto& kernel : kernels)
-        require<std::runtime_error>(at::isfinite(kernel.kernel).all().item<bool>(), "resampling",
+        require<std::runtime_error>(at::isfinite(kernel.kernel).all().item<bool>(), "data_quadrature",
                                     "Group '{}': its activations must be finite.",
                                     source_.groups.groups[group].name);
     return result;

@@ -196,9 +196,9 @@ double node_error(const std::vector<ConsumerKernel>& consumers, const std::vecto
 
 std::vector<int64_t> choose_nodes(const std::vector<ConsumerKernel>& consumers, int64_t count,
                                   const NodeOptions& options) {
-  require(!consumers.empty(), "resampling", "Nodes: a group requires a consumer but has none.");
+  require(!consumers.empty(), "data_quadrature", "Nodes: a group requires a consumer but has none.");
   const int64_t n = consumers[0].kernel.size(0) / consumers[0].block;
-  require(count >= 1 && count <= n, "resampling",
+  require(count >= 1 && count <= n, "data_quadrature",
           "Nodes: of {} channels, the number to keep must be in [1, {}] but got {}.", n, n, count);
   if (count == n) return all_channels(n);
   if (in_blocks(consumers)) return choose_blocks(consumers, count, options);
@@ -217,7 +217,7 @@ std::vector<int64_t> choose_nodes(const std::vector<ConsumerKernel>& consumers, 
 }
 
 NodeRanking rank_nodes(const std::vector<ConsumerKernel>& consumers, const NodeOptions& options) {
-  require(!consumers.empty(), "resampling", "Nodes: a group requires a consumer but has none.");
+  require(!consumers.empty(), "data_quadrature", "Nodes: a group requires a consumer but has none.");
   if (in_blocks(consumers)) return rank_blocks(consumers, options);
   const auto parts = scaled_kernels(consumers, options.ridge, options.choice == NodeChoice::cholesky);
   const int64_t n = parts[0].kernel.size(0);

@@ -12,14 +12,14 @@ namespace inn {
 
 std::vector<ScaledKernel> scaled_kernels(const std::vector<ConsumerKernel>& consumers, double ridge,
                                          bool plain_gram) {
-  require(!consumers.empty(), "resampling", "Nodes: a group requires a consumer but has none.");
+  require(!consumers.empty(), "data_quadrature", "Nodes: a group requires a consumer but has none.");
   const int64_t n = consumers[0].kernel.size(0) / consumers[0].block;
   std::vector<ScaledKernel> result;
   for (const auto& consumer : consumers) {
     const int64_t size = n * consumer.block;
     require(consumer.kernel.dim() == 2 && consumer.kernel.size(0) == size &&
                 consumer.kernel.size(1) == size && consumer.gram.sizes() == consumer.kernel.sizes(),
-            "resampling", "Nodes: kernels and Gram matrices must be [{}, {}].", size, size);
+            "data_quadrature", "Nodes: kernels and Gram matrices must be [{}, {}].", size, size);
     at::Tensor kernel = consumer.kernel.to(at::kDouble).clone();
     const double mean = kernel.diagonal().mean().item<double>();
     kernel.diagonal().add_(std::max(ridge * mean, std::numeric_limits<double>::min()));

@@ -34,8 +34,10 @@ const std::vector<Analysis::ScaleSource>& Analysis::scale_sources_of(Place place
   return static_cast<size_t>(place.axis) < by_axis.size() ? by_axis[place.axis] : none;
 }
 
-void Analysis::consume(Place place, const Axis& part) {
-  for (const auto& scale_source : scale_sources_of(place)) consumptions.push_back({scale_source, part});
+std::set<VariableId> Analysis::variables_of(const Axis& axis) const {
+  std::set<VariableId> variables;
+  algebra.resolve(axis).for_each_variable([&](const Axis& leaf) { variables.insert(leaf.variable); });
+  return variables;
 }
 
 void Analysis::run() {

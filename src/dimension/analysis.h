@@ -1,6 +1,7 @@
 #pragma once
 // The state of one analysis, which rules access through RuleContext.
 
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "inn/dimension/algebra.h"
+#include "inn/dimension/fold_weights.h"
 #include "inn/dimension/groups.h"
 #include "inn/dimension/rule.h"
 
@@ -19,13 +21,17 @@ class Analysis {
   void run();
 
   /// Where the slices along an axis of a value come from: scaling the slices [begin, end) of axis `axis` of
-  /// the state tensor scales the value's. One step along the value's axis is `stride` steps there.
+  /// the state tensor scales the value's. One step along the value's axis is `stride` steps there; 0 where
+  /// several of the value's slices come of one.
   struct ScaleSource {
     size_t state;
     int64_t axis;
     int64_t begin, end, stride;
     auto operator<=>(const ScaleSource&) const = default;
     bool is_of(const ScaleSource& other) const { return state == other.state && axis == other.axis; }
+    /// The slices are weights that a softmax made; `axis` is then an index into `softmaxes`.
+    bool is_softmax() const { return state == kSoftmax; }
+    static constexpr size_t kSoftmax = std::numeric_limits<size_t>::max();
   };
   /// A constant size in a call, and the axis that determines it.
   struct SizeSite {
@@ -40,21 +46,39 @@ class Analysis {
     size_t argument;
     c10::IValue value;
   };
-  /// Slices of a state tensor that are summed over, along the variables of `axis`.
+  /// Slices of a state tensor that are summed over, along these variables.
   struct Consumption {
     ScaleSource scale_source;
-    Axis axis;
+    std::set<VariableId> variables;
   };
   /// An axis of a value.
   struct Place {
     ValueId value;
     int64_t axis;
   };
-  /// A sum over the product of two activations: the quadrature weights are applied at the first possible
-  /// place.
+  /// An axis of an argument of a call.
+  struct Operand {
+    Place place;
+    size_t argument;
+    std::optional<size_t> element;
+  };
+  /// A sum over an axis shared by its operands: the quadrature weights are applied to the first possible one.
   struct Contraction {
     size_t call;
-    std::vector<Place> places;
+    std::vector<Operand> operands;
+    Axis axis;
+    SumKind kind = SumKind::sum;
+    double power = 1;
+  };
+  /// A sum whose quadrature none of its operands could take.
+  struct Unweighted {
+    const Contraction* contraction;
+    Operand operand;
+    std::set<VariableId> variables;
+  };
+  /// A call of parameters alone whose result depends, slice by slice, on all slices along the axis.
+  struct Mixing {
+    size_t call;
     Axis axis;
   };
 
@@ -76,12 +100,15 @@ class Analysis {
   std::map<size_t, Call> replacements;  // by index: what a call becomes; sizes and constants are of it
   std::vector<Consumption> consumptions;
   std::vector<Contraction> contractions;
+  std::vector<Unweighted> unweighted;
+  std::vector<Axis> softmaxes;  // what each was taken over
+  std::vector<Mixing> mixings;
   std::map<std::string, int64_t> unknown_operators;
 
   /// Returns what scales the slices along the axis; empty where nothing is known to.
   const std::vector<ScaleSource>& scale_sources_of(Place place) const;
-  /// Notes that `part` of the axis is summed over.
-  void consume(Place place, const Axis& part);
+  /// The free variables of an axis.
+  std::set<VariableId> variables_of(const Axis& axis) const;
 
  private:
   void start();
@@ -96,9 +123,12 @@ class Analysis {
 /// Returns the values whose integers no run changes: state that is not learnt, and copies and views of it as
 /// a whole, where nothing writes to them.
 std::map<ValueId, at::Tensor> constant_integers(const Network& network);
-/// Determines for every contraction of activations the parameters to which its quadrature weights are
-/// applied: those of the first place whose slices are used nowhere else.
+/// Determines for every contraction the parameters to which its quadrature weights are applied: those of the
+/// first operand whose slices are used nowhere else. Lists the contractions that have no such operand.
 void place_quadratures(Analysis& analysis);
+/// Returns the values that are computed only from parameters, used by other calls, and normalized over a
+/// resizable group that occurs in them.
+std::vector<ComputedWeight> mixed_weights(const Analysis& analysis);
 /// Names the free variables that occur in state tensors, and lists their members.
 Groups collect_groups(const Analysis& analysis);
 /// Replaces every size expression by its current value, and drops the symbols.

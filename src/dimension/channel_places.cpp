@@ -32,7 +32,7 @@ Axis axis_of_run(Axis axis, int64_t size, const std::string& value) {
   const int64_t rest = axis.is_product() && axis.parts[0].is_variable() && axis.parts[0].variable < 0
                            ? axis.size / axis.parts[0].size
                            : 0;
-  require(rest > 0 && size % rest == 0, "resampling",
+  require(rest > 0 && size % rest == 0, "dimension",
           "Calibration: value '{}' has a group in an axis of size {}, but the batch gives it size {}.", value,
           axis.size, size);
   axis.parts[0].size = size / rest;

@@ -34,6 +34,7 @@ class Collector {
     name_channels(channels);
     name_rest(channels);
     translate_axes();
+    list_unweighted();
     result_.bounded = analysis_.bounded;
     result_.unknown_operators = analysis_.unknown_operators;
     return std::move(result_);
@@ -49,10 +50,7 @@ class Collector {
   void list_consumptions() {
     for (const auto& consumption : analysis_.consumptions) {
       const auto& scale_source = consumption.scale_source;
-      Consumed consumed{scale_source.begin, scale_source.end, {}};
-      analysis_.algebra.resolve(consumption.axis).for_each_variable([&](const Axis& leaf) {
-        consumed.variables.insert(leaf.variable);
-      });
+      Consumed consumed{scale_source.begin, scale_source.end, consumption.variables};
       consumed_[{scale_source.state, scale_source.axis}].push_back(std::move(consumed));
     }
   }
@@ -235,6 +233,20 @@ class Collector {
     }
   }
 
+  /// Those sums whose groups can be resized: at its own width a sum needs no weights.
+  void list_unweighted() {
+    for (const auto& [contraction, operand, variables] : analysis_.unweighted) {
+      UnweightedSum sum{contraction->call, operand.argument,  operand.element, operand.place.axis, {},
+                        contraction->kind, contraction->power};
+      for (const auto variable : variables)
+        if (const auto found = ids_.find(variable);
+            found != ids_.end() && !analysis_.algebra.pinned(variable))
+          sum.groups.push_back(found->second);
+      std::sort(sum.groups.begin(), sum.groups.end());
+      if (!sum.groups.empty()) result_.unweighted.push_back(std::move(sum));
+    }
+  }
+
   const Analysis& analysis_;
   const Network& network_;
   Groups result_;
@@ -323,17 +335,35 @@ void refuse_sizes_of_data(const Network& network) {
               call.qualified_name(), call.module);
 }
 
-}  // namespace
+enum class ComputedWeights { kept, folded };
 
-AnalysedNetwork analyse(Network network, const RuleTable& rules) {
+AnalysedNetwork analysed(Network network, const RuleTable& rules, ComputedWeights computed) {
   refuse_sizes_of_data(network);
   AnalysedNetwork result{std::move(network), {}};
   freeze_sizes(result.network);  // rules read numbers; what they stand for is found anew
   Analysis analysis(result.network, rules);
   analysis.run();
+  if (computed == ComputedWeights::folded) {
+    if (const auto weights = mixed_weights(analysis); !weights.empty()) {
+      std::vector<std::string> notes;
+      auto folded = analysed(fold_weights(result.network, weights, notes), rules, ComputedWeights::kept);
+      folded.groups.notes = std::move(notes);
+      return folded;
+    }
+  }
   result.groups = collect_groups(analysis);
   derive_sizes(analysis, result.network, result.groups);
   return result;
+}
+
+}  // namespace
+
+AnalysedNetwork analyse(Network network, const RuleTable& rules) {
+  return analysed(std::move(network), rules, ComputedWeights::folded);
+}
+
+AnalysedNetwork analyse_as_written(Network network, const RuleTable& rules) {
+  return analysed(std::move(network), rules, ComputedWeights::kept);
 }
 
 }  // namespace inn

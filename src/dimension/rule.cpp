@@ -284,7 +284,8 @@ bool RuleContext::is_read(size_t index) const { return analysis_.read[results_.a
 
 void RuleContext::clamp_to_source_range(const std::string& name) {
   for (const auto& axis : analysis_.scale_sources[argument(name).value()])
-    for (const auto& scale_source : axis) analysis_.bounded[scale_source.state] = true;
+    for (const auto& scale_source : axis)
+      if (!scale_source.is_softmax()) analysis_.bounded[scale_source.state] = true;
 }
 
 void RuleContext::set_result(Axes axes, size_t index) {

@@ -39,28 +39,45 @@ ValueId RuleContext::tensor(const std::string& name, std::optional<size_t> eleme
 }
 
 void RuleContext::consume(const std::string& name, int64_t axis, std::optional<size_t> element) {
-  const ValueId value = tensor(name, element);
-  if (analysis_.of_parameters[value])
-    return analysis_.consume({value, axis}, analysis_.axes[value]->at(axis));
   contract({{name, axis, element}});
 }
 
 void RuleContext::consume_part(const std::string& name, int64_t axis, const Axis& part) {
-  const ValueId value = tensor(name, std::nullopt);
-  if (analysis_.of_parameters[value]) analysis_.consume({value, axis}, part);
+  sum({{name, axis}}, part, SumKind::sum);
 }
 
 void RuleContext::contract(const std::vector<Place>& places) {
+  const auto& last = places.back();
+  sum(places, analysis_.axes[tensor(last.name, last.element)]->at(last.axis), SumKind::sum);
+}
+
+void RuleContext::norm(const std::string& name, int64_t axis, double power) {
+  sum({{name, axis}}, axes(name).at(axis), SumKind::norm, power);
+}
+
+void RuleContext::log_sum(const std::string& name, int64_t axis) {
+  sum({{name, axis}}, axes(name).at(axis), SumKind::logarithm);
+}
+
+void RuleContext::softmax(const std::string& name, int64_t axis) {
+  const Axis over = axes(name).at(axis);
+  sum({{name, axis}}, over, SumKind::softmax);
+  const auto index = static_cast<int64_t>(analysis_.softmaxes.size());
+  analysis_.softmaxes.push_back(over);
+  append(scale_sources_at(analysis_, results_.at(0), axis),
+         {{ScaleSource::kSoftmax, index, 0, over.size, 1}});
+}
+
+void RuleContext::normalize_over(const std::string& name, int64_t axis) {
+  if (of_parameters_) analysis_.mixings.push_back({call_index_, axes(name).at(axis)});
+}
+
+void RuleContext::sum(const std::vector<Place>& places, const Axis& over, SumKind kind, double power) {
+  if (of_parameters_) analysis_.mixings.push_back({call_index_, over});
+  Analysis::Contraction contraction{call_index_, {}, over, kind, power};
   for (const auto& place : places)
-    if (is_of_parameters(place.name, place.element) &&
-        has_scale_source(place.name, place.axis, place.element))
-      return consume(place.name, place.axis, place.element);
-  Analysis::Contraction contraction{.call = call_index_, .places = {}, .axis = {}};
-  for (const auto& place : places) {
-    const ValueId value = tensor(place.name, place.element);
-    contraction.places.push_back({value, place.axis});
-    contraction.axis = analysis_.axes[value]->at(place.axis);
-  }
+    contraction.operands.push_back(
+        {{tensor(place.name, place.element), place.axis}, position(place.name).value(), place.element});
   analysis_.contractions.push_back(std::move(contraction));
 }
 
@@ -71,6 +88,11 @@ bool RuleContext::is_of_parameters(const std::string& name, std::optional<size_t
 bool RuleContext::has_scale_source(const std::string& name, int64_t axis,
                                    std::optional<size_t> element) const {
   return !analysis_.scale_sources_of({tensor(name, element), axis}).empty();
+}
+
+bool RuleContext::is_softmax(const std::string& name, int64_t axis) const {
+  const auto& sources = analysis_.scale_sources_of({tensor(name, std::nullopt), axis});
+  return std::any_of(sources.begin(), sources.end(), [](const auto& source) { return source.is_softmax(); });
 }
 
 void RuleContext::propagate_scale(const std::string& name, int64_t from, int64_t to, size_t index) {
@@ -90,40 +112,27 @@ void RuleContext::propagate_scale_reshaped(const std::string& name, int64_t firs
                                            const std::vector<int64_t>& from, int64_t first_to,
                                            const std::vector<int64_t>& to) {
   const ValueId value = tensor(name, std::nullopt);
-  // A number of copies (stacked pairs) is never resized: what scales the rest of a merged axis scales it.
-  const auto is_number = [&](int64_t axis) {
-    return to.size() == 1 && analysis_.scale_sources_of({value, axis}).empty() &&
-           analysis_.algebra.resolve(analysis_.axes[value]->at(axis)).is_constant();
-  };
   for (size_t b = 0; b < to.size(); ++b) {
     if (to[b] == 1) continue;
     const int64_t stride = stride_of(to, b), extent = stride * to[b];
-    // The axes of `from` that this one is a digit of, or that it is made of.
-    std::vector<ScaleSource> common;
-    bool first = true;
+    // The axes of `from` that this one is a digit of, or that it is made of: what scales along a part of it
+    // scales along it, whatever the others are (positions, a number of copies).
+    std::vector<ScaleSource> scaled;
     for (size_t a = from.size(); a-- > 0;) {
       const int64_t own_stride = stride_of(from, a), own_extent = own_stride * from[a];
       if (from[a] == 1 || own_extent <= stride || own_stride >= extent) continue;
-      if (is_number(first_from + static_cast<int64_t>(a))) continue;
       const bool digit = stride % own_stride == 0 && extent <= own_extent;
       const bool part = own_stride % stride == 0 && own_extent <= extent;
-      std::vector<ScaleSource> scaled;
+      if (!digit && !part) continue;
       for (auto scale_source : analysis_.scale_sources_of({value, first_from + static_cast<int64_t>(a)})) {
+        const int64_t repeats = digit ? 1 : own_stride / stride;
         if (digit) scale_source.stride *= stride / own_stride;
-        if (!digit && part && scale_source.stride % (own_stride / stride) != 0) continue;
-        if (!digit && part) scale_source.stride /= own_stride / stride;
-        if (digit || part) scaled.push_back(scale_source);
+        if (!digit)
+          scale_source.stride = scale_source.stride % repeats == 0 ? scale_source.stride / repeats : 0;
+        scaled.push_back(scale_source);
       }
-      if (first) {
-        common = std::move(scaled);
-      } else {
-        std::erase_if(common, [&](const ScaleSource& scale_source) {
-          return std::find(scaled.begin(), scaled.end(), scale_source) == scaled.end();
-        });
-      }
-      first = false;
     }
-    append(scale_sources_at(analysis_, results_.at(0), first_to + static_cast<int64_t>(b)), common);
+    append(scale_sources_at(analysis_, results_.at(0), first_to + static_cast<int64_t>(b)), scaled);
   }
 }
 

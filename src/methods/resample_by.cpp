@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "inn/core/error.h"
+#include "inn/dimension/weigh_sums.h"
 #include "inn/methods/convert_on.h"
 #include "inn/pruning/importance.h"
 #include "inn/resampling/folding.h"
@@ -42,7 +43,15 @@ Mapped interpolated(const AnyModel& model, const AnalysedNetwork& source, Chosen
 }
 
 Mapped folded(const AnalysedNetwork& source, ChosenWidths chosen, uint64_t seed) {
-  Mapped result{source, {}, std::move(chosen)};
+  // A cluster's sum is its mean times its size, which a sum that no parameter weighs needs too.
+  Mapped result{weigh_sums(source,
+                           [&](const UnweightedSum& sum) {
+                             return sum.kind != SumKind::softmax &&
+                                    std::any_of(sum.groups.begin(), sum.groups.end(),
+                                                [&](GroupId id) { return chosen.widths.contains(id); });
+                           }),
+                {},
+                std::move(chosen)};
   for (const auto& [id, width] : result.chosen.widths)
     result.maps.emplace(id, folding_maps(channel_clusters(source, id, width, seed)));
   return result;
@@ -113,6 +122,8 @@ Resampled resample_by(const AnyModel& model, const PruneOptions& widths, const M
           options.refits() && options.method != kQuadrature ? " with refits" : "");
   Mapped made = mapped(model, widths, options, data);
   if (data) made.source.network.to(data->device);
+  const auto notes = model.source().groups.notes;
+  made.chosen.notes.insert(made.chosen.notes.begin(), notes.begin(), notes.end());
   Resampled result{resample(made.source, made.maps), std::move(made.chosen), std::move(made.groups)};
   result.network.set_training(false);
   if (data && options.refits()) {

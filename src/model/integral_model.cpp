@@ -9,6 +9,7 @@
 
 #include "inn/core/error.h"
 #include "inn/dimension/fraction_groups.h"
+#include "inn/dimension/weigh_sums.h"
 #include "sampled.h"
 #include "statistics.h"
 
@@ -34,10 +35,22 @@ auto drawn(const Law& law, WidthDraw draw, std::mt19937_64& random) {
   }
 }
 
+/// Returns the source with buffers for the quadrature weights of sums over the chosen groups to which no
+/// parameter can apply them. A softmax needs none if the rule has equal weights.
+AnalysedNetwork weighed(AnalysedNetwork source, const ConvertOptions& options) {
+  const auto chosen = chosen_groups(source, options);  // in ascending order
+  const bool has_equal_weights = quadrature_of(options).name == "rectangle";
+  return weigh_sums(std::move(source), [&](const UnweightedSum& sum) {
+    if (has_equal_weights && sum.kind == SumKind::softmax) return false;
+    return std::any_of(sum.groups.begin(), sum.groups.end(),
+                       [&](GroupId id) { return std::binary_search(chosen.begin(), chosen.end(), id); });
+  });
+}
+
 }  // namespace
 
 IntegralModelImpl::IntegralModelImpl(AnalysedNetwork source, ConvertOptions options)
-    : IntegralModelImpl(std::make_shared<AnalysedNetwork>(std::move(source)), std::move(options)) {}
+    : IntegralModelImpl(std::make_shared<AnalysedNetwork>(weighed(std::move(source), options)), options) {}
 
 IntegralModelImpl::IntegralModelImpl(std::shared_ptr<AnalysedNetwork> source, ConvertOptions options)
     : NetworkModuleImpl(std::shared_ptr<Network>(source, &source->network)),

@@ -19,7 +19,8 @@ struct Spread {
   /// Adds `more` numbers per channel with this mean and unbiased variance (Chan, Golub and LeVeque, "Updating
   /// formulae and a pairwise algorithm for computing sample variances", 1979, eq. 2.1).
   void add(int64_t more, const at::Tensor& its_mean, const at::Tensor& its_variance) {
-    const auto other = its_mean.to(at::kDouble);
+    // A copy: the next batch writes where this one's mean stands.
+    const auto other = its_mean.to(at::kDouble, /*non_blocking=*/false, /*copy=*/true);
     // Of one number torch gives no variance.
     const auto deviations =
         more > 1 ? its_variance.to(at::kDouble) * static_cast<double>(more - 1) : at::zeros_like(other);

@@ -43,10 +43,10 @@ const std::vector<ScoreScale>& score_scales() {
 }
 
 const Combination& find_combination(const std::string& name) {
-  return find_named(combinations(), name, "resampling", "Combination '{}': no such combination.{}");
+  return find_named(combinations(), name, "pruning", "Combination '{}': no such combination.{}");
 }
 const ScoreScale& find_score_scale(const std::string& name) {
-  return find_named(score_scales(), name, "resampling",
+  return find_named(score_scales(), name, "pruning",
                     "Normalization of scores '{}': no such normalization.{}");
 }
 

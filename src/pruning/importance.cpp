@@ -42,18 +42,18 @@ std::vector<Member> counted_members(const AnalysedNetwork& source, GroupId id, C
 at::Tensor score_of(const ScoredGroup& group, const Importance& importance) {
   const auto& name = group.group().name;
   const auto scores = importance.scores(group);
-  require(!scores.empty(), "resampling", "Group '{}': importance '{}' finds no tensor to score it.", name,
+  require(!scores.empty(), "pruning", "Group '{}': importance '{}' finds no tensor to score it.", name,
           importance.name);
   std::vector<at::Tensor> rows;
   for (const auto& score : scores) {
-    require(score.dim() == 1 && score.size(0) == group.group().width, "resampling",
+    require(score.dim() == 1 && score.size(0) == group.group().width, "pruning",
             "Group '{}': importance '{}' must give {} scores but gave a tensor of {} numbers.", name,
             importance.name, group.group().width, score.numel());
     rows.push_back(score.to(at::TensorOptions(at::kCPU).dtype(at::kDouble)));
   }
   const auto combined = find_combination(group.options.combine).combine(at::stack(rows));
   const auto score = find_score_scale(group.options.normalize.value_or("none")).normalize(combined);
-  require(at::isfinite(score).all().item<bool>(), "resampling",
+  require(at::isfinite(score).all().item<bool>(), "pruning",
           "Group '{}': the scores of importance '{}' must be finite numbers but one is not.", name,
           importance.name);
   return score;
@@ -90,7 +90,7 @@ const std::vector<Importance>& importances() {
 }
 
 const Importance& find_importance(const std::string& name) {
-  return find_named(importances(), name, "resampling", "Importance '{}': no such importance.{}");
+  return find_named(importances(), name, "pruning", "Importance '{}': no such importance.{}");
 }
 
 std::map<GroupId, at::Tensor> importance_scores(const AnalysedNetwork& source,
@@ -99,7 +99,7 @@ std::map<GroupId, at::Tensor> importance_scores(const AnalysedNetwork& source,
                                                 const ImportanceOptions& options,
                                                 const Measurements& measured) {
   const at::NoGradGuard no_grad;
-  require(importance.scores != nullptr, "resampling", "Importance '{}': its function is missing.",
+  require(importance.scores != nullptr, "pruning", "Importance '{}': its function is missing.",
           importance.name);
   const bool parameters_only =
       importance.needs == Measured::gradients || importance.needs == Measured::squared_gradients;
@@ -120,10 +120,10 @@ std::map<GroupId, at::Tensor> importance_scores(const AnalysedNetwork& source,
 }
 
 std::vector<int64_t> most_important(const at::Tensor& scores, int64_t count) {
-  require(scores.dim() == 1 && count >= 1 && count <= scores.size(0), "resampling",
+  require(scores.dim() == 1 && count >= 1 && count <= scores.size(0), "pruning",
           "Importance: count must be in [1, {}] but got {}.", scores.dim() == 1 ? scores.size(0) : 0, count);
   const at::Tensor values = scores.to(at::kDouble).contiguous();
-  require(!values.isnan().any().item<bool>(), "resampling",
+  require(!values.isnan().any().item<bool>(), "pruning",
           "Importance: scores must be numbers but one is NaN.");
   const double* score = values.const_data_ptr<double>();
   std::vector<int64_t> order(static_cast<size_t>(scores.size(0)));

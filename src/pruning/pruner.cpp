@@ -50,7 +50,7 @@ const std::vector<int64_t>& Pruner::operator()(const std::string& group, double 
 }
 
 PrunePlan Pruner::plan(int64_t step, int64_t steps) const {
-  require(step >= 1 && step <= steps, "resampling", "Pruner: the step must be in [1, {}] but got {}.", steps,
+  require(step >= 1 && step <= steps, "pruning", "Pruner: the step must be in [1, {}] but got {}.", steps,
           step);
   const auto ids = groups_to_prune(*present_, options_.widths);
   ImportanceOptions scoring = options_.scoring;
@@ -70,7 +70,7 @@ const Network& Pruner::prune(const PrunePlan& plan) {
 }
 
 const Network& Pruner::prune() {
-  require(!chosen_.kept.empty(), "resampling",
+  require(!chosen_.kept.empty(), "pruning",
           "Pruner: no channels were selected. Select them group by group, pruner(group, keep), or by a plan: "
           "pruner.prune(pruner.plan()).");
   return prune(PrunePlan(chosen_));
@@ -78,12 +78,12 @@ const Network& Pruner::prune() {
 
 void Pruner::update(const Network& trained) {
   const auto& state = present_->network.state;
-  require(trained.state.size() == state.size(), "resampling",
+  require(trained.state.size() == state.size(), "pruning",
           "Pruner: the trained network must have {} tensors but has {}.", state.size(), trained.state.size());
   for (size_t s = 0; s < state.size(); ++s)
     require(
         trained.state[s].name == state[s].name && trained.state[s].tensor.sizes() == state[s].tensor.sizes(),
-        "resampling", "Pruner: tensor {} must be '{}' of sizes [{}] but is '{}' of sizes [{}].", s,
+        "pruning", "Pruner: tensor {} must be '{}' of sizes [{}] but is '{}' of sizes [{}].", s,
         state[s].name, fmt::join(state[s].tensor.sizes(), ", "), trained.state[s].name,
         fmt::join(trained.state[s].tensor.sizes(), ", "));
   auto updated = std::make_shared<AnalysedNetwork>(*present_);  // others may share the one before

@@ -15,7 +15,7 @@ namespace inn {
 namespace {
 
 void check_kept_fraction(double keep) {
-  require(keep >= 0 && keep <= 1, "resampling", "Pruning: the fraction to keep must be in [0, 1] but got {}.",
+  require(keep >= 0 && keep <= 1, "pruning", "Pruning: the fraction to keep must be in [0, 1] but got {}.",
           keep);
 }
 
@@ -103,7 +103,7 @@ class PlanMaker {
     std::vector<Cut> cuts;
     for (const auto& [id, score] : scores_) {
       const auto& group = source_.groups.groups.at(id);
-      require(score.dim() == 1 && score.size(0) == group.width, "resampling",
+      require(score.dim() == 1 && score.size(0) == group.width, "pruning",
               "Group '{}': expected {} scores but got {}.", group.name, group.width, score.numel());
       if (const auto fixed = options_.widths.find(group.name); fixed != options_.widths.end()) {
         keep(id, exact_width(id, fixed->second));
@@ -188,7 +188,7 @@ std::map<GroupId, double> kept_fractions(const AnalysedNetwork& source, const Pr
 std::vector<GroupId> groups_to_prune(const AnalysedNetwork& source, const PruneOptions& options) {
   const Groups& groups = source.groups;
   check_limits(options.limits);
-  require(options.keep || !options.keep_of.empty() || !options.widths.empty(), "resampling",
+  require(options.keep || !options.keep_of.empty() || !options.widths.empty(), "pruning",
           "Pruning: a fraction or a width is required but none is given.");
   if (options.keep) check_kept_fraction(*options.keep);
   for (const auto& [pattern, keep] : options.keep_of) check_kept_fraction(keep);
@@ -198,9 +198,8 @@ std::vector<GroupId> groups_to_prune(const AnalysedNetwork& source, const PruneO
     const GroupId id = groups.find(name);
     const auto& group = groups.groups[id];
     if (group.pinned)
-      raise("resampling", "Group '{}': cannot be resized from width {}: {}.", name, group.width,
-            *group.pinned);
-    require(width >= 1 && width <= group.width, "resampling",
+      raise("pruning", "Group '{}': cannot be resized from width {}: {}.", name, group.width, *group.pinned);
+    require(width >= 1 && width <= group.width, "pruning",
             "Group '{}': the width must be in [1, {}] for channel selection but got {}.", name, group.width,
             width);
     ids.insert(id);
@@ -210,7 +209,7 @@ std::vector<GroupId> groups_to_prune(const AnalysedNetwork& source, const PruneO
 
 PrunePlan plan_pruning(const AnalysedNetwork& source, const std::map<GroupId, at::Tensor>& scores,
                        const PruneOptions& options, const PruningProgress& progress) {
-  require(progress.share >= 0 && progress.share <= 1, "resampling",
+  require(progress.share >= 0 && progress.share <= 1, "pruning",
           "Pruning: the fraction of the cut must be in [0, 1] but got {}.", progress.share);
   groups_to_prune(source, options);
   return PlanMaker(source, scores, options, progress).make();

@@ -82,13 +82,13 @@ const std::vector<Regularizer>& regularizers() {
 }
 
 const Regularizer& find_regularizer(const std::string& name) {
-  return find_named(regularizers(), name, "resampling", "Regularizer '{}': no such regularizer.{}");
+  return find_named(regularizers(), name, "pruning", "Regularizer '{}': no such regularizer.{}");
 }
 
 GrowingPenalty::GrowingPenalty(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
                                Options options)
     : options_(options) {
-  require(options.step >= 0 && options.limit >= 0, "resampling",
+  require(options.step >= 0 && options.limit >= 0, "pruning",
           "Growing penalty: step and limit must be at least 0 but got {} and {}.", options.step,
           options.limit);
   for (const auto id : groups) {
@@ -100,7 +100,7 @@ GrowingPenalty::GrowingPenalty(const AnalysedNetwork& source, const std::vector<
 void GrowingPenalty::grow(const std::map<GroupId, at::Tensor>& scores) {
   for (const auto& [id, score] : scores) {
     const auto found = coefficients_.find(id);
-    require(found != coefficients_.end() && score.sizes() == found->second.sizes(), "resampling",
+    require(found != coefficients_.end() && score.sizes() == found->second.sizes(), "pruning",
             "Growing penalty: {} scores of group {} do not match its groups.", score.numel(), id);
   }
   for (const auto& [id, score] : scores) {
@@ -113,7 +113,7 @@ void GrowingPenalty::grow(const std::map<GroupId, at::Tensor>& scores) {
 void GrowingPenalty::set_coefficients(const std::map<GroupId, at::Tensor>& coefficients) {
   for (const auto& [id, own] : coefficients_) {
     const auto found = coefficients.find(id);
-    require(found != coefficients.end() && found->second.sizes() == own.sizes(), "resampling",
+    require(found != coefficients.end() && found->second.sizes() == own.sizes(), "pruning",
             "Growing penalty: group {} requires {} coefficients.", id, own.numel());
   }
   for (auto& [id, own] : coefficients_) own = coefficients.at(id).to(at::kCPU, at::kDouble);

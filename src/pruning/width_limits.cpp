@@ -8,10 +8,10 @@
 namespace inn {
 
 void check_limits(const WidthLimits& limits) {
-  require(limits.max_cut >= 0 && limits.max_cut <= 1, "resampling",
+  require(limits.max_cut >= 0 && limits.max_cut <= 1, "pruning",
           "max_cut: must be a fraction in [0, 1] but got {}.", limits.max_cut);
-  require(limits.round_to >= 1, "resampling", "round_to: must be at least 1 but got {}.", limits.round_to);
-  require(limits.min_width >= 1, "resampling", "min_width: must be at least 1 but got {}.", limits.min_width);
+  require(limits.round_to >= 1, "pruning", "round_to: must be at least 1 but got {}.", limits.round_to);
+  require(limits.min_width >= 1, "pruning", "min_width: must be at least 1 but got {}.", limits.min_width);
 }
 
 int64_t least_width(int64_t source_width, const WidthLimits& limits) {

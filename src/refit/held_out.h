@@ -25,7 +25,7 @@ struct HeldOut {
 
 /// Throws std::invalid_argument if all samples or none would be used for validation.
 inline void check_held_out(int64_t every) {
-  require(every >= 2, "resampling", "Refit: the validation interval must be at least 2 but got {}.", every);
+  require(every >= 2, "refit", "Refit: the validation interval must be at least 2 but got {}.", every);
 }
 
 }  // namespace inn

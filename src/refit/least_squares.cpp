@@ -30,11 +30,11 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) { return a.unsqueez
 }  // namespace
 
 void NormalEquations::add(const at::Tensor& x, const at::Tensor& y) {
-  require(x.dim() == 3 && y.dim() == 3 && x.size(0) == y.size(0) && x.size(1) == y.size(1), "resampling",
+  require(x.dim() == 3 && y.dim() == 3 && x.size(0) == y.size(0) && x.size(1) == y.size(1), "refit",
           "Least squares: features [g, rows, F] and targets [g, rows, O] must have the same g and rows.");
   require(
       !xx_.defined() || (xx_.size(0) == x.size(0) && xx_.size(1) == x.size(2) && xy_.size(2) == y.size(2)),
-      "resampling", "Least squares: the sizes of rows must not change between calls.");
+      "refit", "Least squares: the sizes of rows must not change between calls.");
   const at::Tensor a = x.to(at::kCPU, at::kDouble), b = y.to(at::kCPU, at::kDouble);
   add_to(xx_, at::bmm(a.transpose(1, 2), a));
   add_to(xy_, at::bmm(a.transpose(1, 2), b));
@@ -71,7 +71,7 @@ at::Tensor NormalEquations::variation(bool with_bias) const {
 }
 
 NormalEquations::Fit NormalEquations::solve(const at::Tensor& prior, double ridge, bool with_bias) const {
-  require(rows_ > 0, "resampling", "Least squares: at least one row is required.");
+  require(rows_ > 0, "refit", "Least squares: at least one row is required.");
   const auto n = static_cast<double>(rows_);
   const at::Tensor w0 = prior.to(at::kDouble);
   at::Tensor a = xx_, c = xy_;
@@ -79,7 +79,7 @@ NormalEquations::Fit NormalEquations::solve(const at::Tensor& prior, double ridg
     a = a - product(x_, x_) / n;
     c = c - product(x_, y_) / n;
   }
-  require(at::isfinite(a).all().item<bool>() && at::isfinite(c).all().item<bool>(), "resampling",
+  require(at::isfinite(a).all().item<bool>() && at::isfinite(c).all().item<bool>(), "refit",
           "Least squares: the activations must be finite.");
   const at::Tensor least = kConstantVariation * xx_.diagonal(0, 1, 2).mean(1);
   const at::Tensor diagonal =
@@ -95,7 +95,7 @@ NormalEquations::Fit NormalEquations::solve(const at::Tensor& prior, double ridg
     delta = at::cholesky_solve(right, factor);
     if (at::isfinite(delta).all().item<bool>()) break;
   }
-  require(delta.defined(), "resampling",
+  require(delta.defined(), "refit",
           "Least squares: the normal equations are singular for every ridge parameter.");
   Fit fit{w0 + delta.transpose(1, 2), {}};
   if (with_bias) fit.bias = (y_ - at::bmm(fit.weight, x_.unsqueeze(-1)).squeeze(-1)) / n;

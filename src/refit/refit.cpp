@@ -77,7 +77,7 @@ class Sweep {
       try {
         return choose_ridge(kept_in, held_out, prior, prior_bias, linear.bias || fit.norm, options_.ridges);
       } catch (const std::invalid_argument&) {
-        raise<std::runtime_error>("resampling", "Layer '{}': its activations must be finite.", result.layer);
+        raise<std::runtime_error>("refit", "Layer '{}': its activations must be finite.", result.layer);
       }
     }();
     set_weights(fit, choice.fit);
@@ -218,8 +218,7 @@ std::vector<LayerFit> refit(Network& resampled, const AnalysedNetwork& source,
                             const std::map<GroupId, GroupMaps>& maps, const Calibration& calibration,
                             const RefitOptions& options) {
   check_held_out(options.held_out_every);
-  require(options.sweeps >= 1, "resampling", "Refit: at least one sweep is required but got {}.",
-          options.sweeps);
+  require(options.sweeps >= 1, "refit", "Refit: at least one sweep is required but got {}.", options.sweeps);
   const at::NoGradGuard no_grad;
   Network result = resampled;
   std::vector<LayerFit> fits;

@@ -67,7 +67,7 @@ std::shared_ptr<const AnalysedNetwork> Trainer::regularized_network() const {
   if (integral_ != nullptr) return {std::shared_ptr<void>(), &integral_->source()};
   const auto& rules = options_.rules;
   return std::make_shared<const AnalysedNetwork>(
-      analyse(model_.network(), rules ? *rules : RuleTable::standard()));
+      analyse_as_written(model_.network(), rules ? *rules : RuleTable::standard()));
 }
 
 TrainResult Trainer::run() {

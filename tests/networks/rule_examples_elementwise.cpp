@@ -125,8 +125,11 @@ std::vector<NamedExample> elementwise_examples() {
                      t * at::min(t) + at::median(t) * t + at::nanmedian(t) * t);
   });
   add("softmaxes", [](P& p, T x) {
-    return p.of_last(at::softmax(p.tokens(x), 2) + at::log_softmax(p.tokens(x), 1) +
-                     at::_softmax(p.more(x), 2, false) + at::_log_softmax(p.more(x), 2, false));
+    // Over channels a softmax makes weights; over tokens what it makes are functions of the channels.
+    const auto means = (at::_softmax(p.more(x), 2, false) * p.tokens(x)).sum(2, true);
+    return p.of_last(at::softmax(p.tokens(x), 1) + at::log_softmax(p.tokens(x), 1) +
+                     at::_log_softmax(p.more(x), 1, false) +
+                     at::softmax(p.more(x), 2).matmul(p.weight("mix", {8, 8})) * means);
   });
   add("ordered", [](P& p, T x) {
     const auto t = p.tokens(x);

@@ -196,7 +196,7 @@ TEST(Pruner, DoesNotReturnTheUnprunedNetworkWhereNothingIsChosen) {
   EXPECT_THROW(pruner.prune(), std::invalid_argument);  // the plan of the options must be asked for
   EXPECT_EQ(state_named(pruner.prune(pruner.plan()), "hidden.weight").size(0), 4);
   EXPECT_THROW(pruner.prune(), std::invalid_argument);
-  pruner("hidden", 0.5);
+  pruner("hidden", 0.25);  // of the source's width
   EXPECT_EQ(state_named(pruner.prune(), "hidden.weight").size(0), 2);
   EXPECT_THROW(pruner.prune(), std::invalid_argument);  // what was chosen is cut
 }

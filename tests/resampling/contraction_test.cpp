@@ -5,6 +5,10 @@
 #include <gtest/gtest.h>
 #include <torch/nn/module.h>
 
+#include <functional>
+#include <map>
+
+#include "inn/dimension/weigh_sums.h"
 #include "inn/grid/grid.h"
 #include "inn/network/files.h"
 #include "inn/resampling/maps.h"
@@ -80,6 +84,117 @@ TEST(Contraction, InAFusedProjectionOnlyTheQueriesTakeTheQuadrature) {
     EXPECT_EQ(roles(source.groups, depth, tensor),
               (std::vector<Role>{Role::consume, Role::produce, Role::produce}));
   EXPECT_EQ(roles(source.groups, depth, "out"), (std::vector<Role>{Role::consume}));
+}
+
+/// What a softmax made is an average already.
+TEST(Contraction, AfterASoftmaxHasNoQuadrature) {
+  const at::NoGradGuard no_grad;
+  const auto weights = std::make_shared<Weights>();
+  const auto q = weights->random("q", {8, 6}), k = weights->random("k", {8, 6}),
+             v = weights->random("v", {8, 6});
+  const auto run = [&](const at::Tensor& x) {
+    const auto scores = at::matmul(at::linear(x, q).transpose(1, 2), at::linear(x, k)).softmax(-1);
+    return at::matmul(scores, at::linear(x, v).transpose(1, 2)).mean(1);
+  };
+  const auto source = analyse(trace(*weights, run, at::randn({2, 7, 6}, at::kDouble)));
+  for (const auto& group : source.groups.groups)
+    for (const auto& member : group.members)
+      EXPECT_TRUE(group.pinned || member.role == Role::produce) << member.tensor;
+}
+
+/// A table that is looked up and summed over: what it gives is no sum, so its weights are not the table's.
+TEST(Contraction, OfAWeightThatIsReadOtherwiseTooIsWeighedInTheOtherOperand) {
+  const at::NoGradGuard no_grad;
+  const auto weights = std::make_shared<Weights>();
+  const auto table = weights->random("table", {7, 6}), gain = weights->random("gain", {6});
+  const auto tokens = at::arange(10).remainder(7).view({2, 5});
+  const auto run = [&](const at::Tensor& ids) {
+    return at::linear(at::layer_norm(at::embedding(table, ids), {6}, gain), table);
+  };
+  const auto source = analyse(trace(*weights, run, tokens));
+  EXPECT_EQ(roles(source.groups, "table:1", "table"), (std::vector<Role>{Role::produce}));
+  EXPECT_EQ(roles(source.groups, "table:1", "gain"), (std::vector<Role>{Role::consume}));
+  EXPECT_TRUE(source.groups.unweighted.empty());
+}
+
+TEST(Contraction, WithoutAnOperandOfItsOwnIsWeighedByABuffer) {
+  const at::NoGradGuard no_grad;
+  const auto weights = std::make_shared<Weights>();
+  const auto shared = weights->random("shared", {8, 6});
+  using Run = std::function<at::Tensor(const at::Tensor&)>;
+  const std::map<std::string, std::pair<size_t, Run>> sums{
+      {"tied",
+       {1, [&](const at::Tensor& x) { return at::linear(at::tanh(at::linear(x, shared)), shared.t()); }}},
+      {"sum", {1, [&](const at::Tensor& x) { return at::sigmoid(at::linear(x, shared)).sum(-1); }}},
+      {"norm",
+       {1, [&](const at::Tensor& x) { return at::linalg_vector_norm(at::linear(x, shared), 3, -1); }}},
+      {"logsumexp", {1, [&](const at::Tensor& x) { return at::logsumexp(at::linear(x, shared), {-1}); }}},
+      {"softmax",
+       {1, [&](const at::Tensor& x) { return at::linear(x, shared).softmax(-1).square().mean(-1); }}},
+      {"twice", {2, [&](const at::Tensor& x) {
+                   const auto y = at::linear(x, shared);
+                   return at::matmul(y, y.transpose(1, 2)) + at::cos(y).sum(-1, true);
+                 }}}};
+  const auto x = at::randn({2, 7, 6}, at::kDouble);
+  for (const auto& [name, sum] : sums) {
+    SCOPED_TRACE(name);
+    const auto source = analyse(trace(*weights, sum.second, x));
+    ASSERT_EQ(source.groups.unweighted.size(), sum.first);
+    const auto weighed = weigh_sums(source, [](const UnweightedSum&) { return true; });
+    weighed.network.validate();
+    EXPECT_TRUE(weighed.groups.unweighted.empty());
+    EXPECT_TRUE(at::equal(weighed.network.forward(x), source.network.forward(x)));
+    // Written and read again, the buffers are known for what they are.
+    const auto again = analyse(weighed.network);
+    EXPECT_TRUE(again.groups.unweighted.empty());
+    std::vector<Member> members;
+    for (const auto& member :
+         again.groups
+             .groups[again.groups.find(again.groups.groups[0].width == 8 ? again.groups.groups[0].name
+                                                                         : again.groups.groups[1].name)]
+             .members)
+      if (member.tensor.starts_with("quadrature")) members.push_back(member);
+    ASSERT_EQ(members.size(), sum.first);
+    for (const auto& member : members) EXPECT_EQ(member.role, Role::consume);
+  }
+}
+
+TEST(Contraction, OverChannelsAndTimesIsWeighedOnce) {
+  const at::NoGradGuard no_grad;
+  const auto weights = std::make_shared<Weights>();
+  const auto q = weights->random("q", {8, 6}), k = weights->random("k", {8, 6});
+  const auto run = [&](const at::Tensor& x) {
+    const auto both = [&](const at::Tensor& weight) {
+      return at::linear(x, weight).transpose(1, 2).flatten(1);
+    };
+    return at::matmul(both(q), both(k).t());
+  };
+  const auto source = analyse(trace(*weights, run, at::randn({2, 7, 6}, at::kDouble)));
+  // As a linear layer of the keys' side, which comes first then.
+  EXPECT_EQ(roles(source.groups, "q", "q"), (std::vector<Role>{Role::produce}));
+  EXPECT_EQ(roles(source.groups, "q", "k"), (std::vector<Role>{Role::consume}));
+}
+
+/// A norm over the channels that are left is another norm: what is selected is the weight that it divided.
+TEST(Contraction, WithAWeightThatIsDividedByItsNormKeepsTheWeight) {
+  const at::NoGradGuard no_grad;
+  const auto weights = std::make_shared<Weights>();
+  const auto a = weights->random("a", {8, 6}), v = weights->random("v", {3, 8}),
+             g = weights->random("g", {3, 1});
+  const auto run = [&](const at::Tensor& x) {
+    return at::linear(at::tanh(at::linear(x, a)), at::_weight_norm(v, g, 0));
+  };
+  const auto x = at::randn({2, 6}, at::kDouble);
+  const auto source = analyse(trace(*weights, run, x));
+  EXPECT_TRUE(at::equal(source.network.forward(x), run(x)));
+  ASSERT_EQ(source.groups.notes.size(), 1u);
+  EXPECT_NE(source.groups.notes[0].find("'v'"), std::string::npos) << source.groups.notes[0];
+  const std::vector<int64_t> kept{0, 2, 5};
+  const auto pruned = resample(source, {{source.groups.find("a"), selection_maps(8, kept)}});
+  const auto index = at::tensor(kept);
+  const auto expected = at::linear(at::tanh(at::linear(x, a.index_select(0, index))),
+                                   at::_weight_norm(v, g, 0).index_select(1, index));
+  EXPECT_LT((pruned.forward(x) - expected).abs().max().item<double>(), 1e-12);
 }
 
 TEST(Contraction, WithItselfHasNoQuadratureOfItsOwn) {

@@ -341,6 +341,102 @@ class Standardized(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
+class ChannelAttention(nn.Module):
+    """Attention between channels, each normalized over the tokens: a softmax over channels, then a sum over them."""
+
+    def __init__(self):
+        super().__init__()
+        self.query, self.key, self.value, self.head = nn.Linear(5, 8), nn.Linear(5, 8), nn.Linear(5, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        q, k, v = (layer(x).transpose(1, 2) for layer in (self.query, self.key, self.value))
+        scores = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(1, 2)
+        return self.head((scores.softmax(-1) @ v).transpose(1, 2))
+
+
+class Kernels(nn.Module):
+    """A mixture of kernels, chosen by the input: dynamic convolution."""
+
+    def __init__(self):
+        super().__init__()
+        self.choice, self.kernels = nn.Linear(5, 4), nn.Parameter(torch.randn(4, 5 * 3))
+
+    def forward(self, x):
+        weights = self.choice(x.mean(1)).softmax(-1)
+        return torch.bmm(x, torch.mm(weights, self.kernels).view(-1, 5, 3))
+
+
+class Moments(nn.Module):
+    """Second moments of channels, read by a layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.features, self.head = nn.Linear(5, 6), nn.Linear(36, 3)
+
+    def forward(self, x):
+        y = self.features(x)
+        return self.head((y.transpose(1, 2) @ y).flatten(1))
+
+
+class TiedEmbedding(nn.Module):
+    """A table that is looked up, and that the head sums over; nothing between them is the head's alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.up, self.down, self.norm = nn.Embedding(20, 8), nn.Linear(8, 12), nn.Linear(12, 8), nn.RMSNorm(8)
+        self.head = nn.Linear(8, 20, bias=False)
+        self.head.weight = self.table.weight
+
+    def forward(self, tokens):
+        x = self.table(tokens)
+        return self.head(x + self.down(F.silu(self.up(self.norm(x)))))
+
+
+class TiedAutoencoder(nn.Module):
+    """One kernel that encodes and decodes."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.randn(8, 3, 3, 3) * 0.2), nn.Parameter(torch.randn(8) * 0.2)
+
+    def forward(self, x):
+        return F.conv_transpose2d(torch.tanh(F.conv2d(x, self.weight, self.bias, padding=1)), self.weight, padding=1)
+
+
+class Normed(nn.Module):
+    """Weight norm and spectral norm along channels that others produce, and a cosine classifier."""
+
+    def __init__(self):
+        super().__init__()
+        from torch.nn.utils.parametrizations import spectral_norm, weight_norm
+
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.weight_normed = weight_norm(nn.Conv2d(8, 10, 3, padding=1))
+        self.spectral_normed = spectral_norm(nn.Conv2d(10, 6, 3, padding=1))
+        self.last = weight_norm(nn.Linear(6, 9))
+        self.classes = nn.Parameter(torch.randn(4, 9))
+
+    def forward(self, x):
+        x = torch.tanh(self.weight_normed(torch.tanh(self.first(x))))
+        x = torch.tanh(self.last(torch.tanh(self.spectral_normed(x)).mean((2, 3))))
+        return F.linear(F.normalize(x, dim=-1), F.normalize(self.classes, dim=-1))
+
+
+class SpaceTime(nn.Module):
+    """Scores that sum over channels and times at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.query, self.key, self.value, self.head = nn.Linear(5, 4), nn.Linear(5, 4), nn.Linear(5, 7), nn.Linear(7, 3)
+
+    def forward(self, x):
+        n, t, _ = x.shape
+        x = torch.stack([x, x.sin()], 1)
+        q, k, v = (layer(x).permute(0, 1, 3, 2).flatten(2) for layer in (self.query, self.key, self.value))
+        y = (q @ k.transpose(1, 2)).softmax(-1) @ v
+        return self.head(y.view(n, 2, 7, t).transpose(2, 3))
+
+
 class Swap(nn.Module):
     """Two windows of two tokens each: a size that torch.export writes as 2*n of memory [n, 2]."""
 
@@ -631,6 +727,13 @@ NETWORKS = {
     "unet": (UNet, lambda: (image(),)),
     "mixer": (Mixer, lambda: (image(),)),
     "standardized": (Standardized, lambda: (image(),)),
+    "channel_attention": (ChannelAttention, lambda: (sequence(),)),
+    "kernels": (Kernels, lambda: (sequence(),)),
+    "moments": (Moments, lambda: (sequence(),)),
+    "tied_embedding": (TiedEmbedding, lambda: (tokens(),)),
+    "tied_autoencoder": (TiedAutoencoder, lambda: (image(),)),
+    "normed": (Normed, lambda: (image(),)),
+    "space_time": (SpaceTime, lambda: (sequence(),)),
     "swap": (Swap, lambda: (torch.randn(2, 4, 5),), ({0: N},)),
     "two_orders": (TwoOrders, lambda: (torch.randn(2, 2, 5),), ({0: N},)),
     "folded_heads": (FoldedHeads, lambda: (sequence(),), ({0: N},)),

@@ -9,6 +9,7 @@
 
 #include "inn/dimension/listed_axes.h"
 #include "inn/network/files.h"
+#include "inn/resampling/equal_channels.h"
 #include "inn/resampling/verify.h"
 #include "resampling/hand_over.h"
 #include "temporary_folder.h"
@@ -39,6 +40,8 @@ TEST(ExportedModules, HaveGroupsThatAreProvedAndHalvesThatPythonRuns) {
     EXPECT_TRUE(source.groups.unknown_operators.empty());
     EXPECT_THAT(unlisted_axes(source), testing::IsEmpty());
     for (const auto& verification : verify_groups(source, {}))
+      EXPECT_TRUE(verification.ok()) << verification.name << ": " << verification.failure;
+    for (const auto& verification : verify_equal_channels(source, {}))
       EXPECT_TRUE(verification.ok()) << verification.name << ": " << verification.failure;
     const Network half = resample(source, test::half_of_every_group(source));
     const auto written = std::filesystem::path(INN_TEST_WRITTEN) / "modules";

@@ -9,6 +9,7 @@
 
 #include "inn/dimension/listed_axes.h"
 #include "inn/network/files.h"
+#include "inn/resampling/equal_channels.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/verify.h"
 #include "networks/random_network.h"
@@ -38,6 +39,13 @@ std::string permutation_and_widths(const std::vector<RandomStep>& steps, uint64_
   if (!source.groups.unknown_operators.empty())
     return "no rule for " + source.groups.unknown_operators.begin()->first;
   for (const auto& verification : verify_groups(source, {.seed = seed}))
+    if (!verification.ok()) return verification.name + ": " + verification.failure;
+  return "";
+}
+
+std::string equal_channels(const std::vector<RandomStep>& steps, uint64_t seed) {
+  const auto source = analyse(test::random_network(steps, seed));
+  for (const auto& verification : verify_equal_channels(source, {.seed = seed}))
     if (!verification.ok()) return verification.name + ": " + verification.failure;
   return "";
 }
@@ -130,6 +138,7 @@ TEST_P(RandomNetworks, HoldTheLaw) {
 
 INSTANTIATE_TEST_SUITE_P(Laws, RandomNetworks,
                          testing::Values(std::pair{"PermutationAndWidths", Law(permutation_and_widths)},
+                                         std::pair{"EqualChannels", Law(equal_channels)},
                                          std::pair{"RoundTrip", Law(round_trip)},
                                          std::pair{"ListedAxes", Law(listed_axes)},
                                          std::pair{"BatchSizes", Law(batch_sizes)}),

@@ -11,6 +11,7 @@
 
 #include "inn/dimension/listed_axes.h"
 #include "inn/network/files.h"
+#include "inn/resampling/equal_channels.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/verify.h"
 #include "networks/rule_examples.h"
@@ -54,15 +55,17 @@ TEST(Rules, HoldTheLawsOnAnExampleOfEveryOperator) {
     SCOPED_TRACE(name);
     try {
       const Network network = make();
-      const auto source = analyse(network);
-      for (const auto& call : source.network.calls)
+      for (const auto& call : network.calls)
         if (const auto* rule = table.find(call)) seen.insert(rule->op);
+      const auto source = analyse(network);
       EXPECT_TRUE(source.groups.unknown_operators.empty()) << source.groups.unknown_operators.begin()->first;
       EXPECT_THAT(unlisted_axes(source), testing::IsEmpty());
       const auto resizable = source.groups.select({});
       EXPECT_FALSE(resizable.empty() && name != "counting")
           << "nothing can be resized: " << source.groups.groups.at(0).pinned.value_or("");
       for (const auto& verification : verify_groups(source, {.redraw = false}))
+        EXPECT_TRUE(verification.ok()) << verification.name << ": " << verification.failure;
+      for (const auto& verification : verify_equal_channels(source, {.redraw = false}))
         EXPECT_TRUE(verification.ok()) << verification.name << ": " << verification.failure;
       std::map<GroupId, GroupMaps> maps;
       for (const auto id : resizable) {

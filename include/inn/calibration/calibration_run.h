@@ -14,10 +14,10 @@ namespace inn {
 /// Calls `visit(batch)` for every batch. Throws std::invalid_argument if there is none.
 template <class Visit>
 void for_each_batch(const Calibration& calibration, Visit&& visit) {
-  require(calibration.batch != nullptr, "resampling", "Calibration: batches are required but not given.");
+  require(calibration.batch != nullptr, "calibration", "Calibration: batches are required but not given.");
   int64_t index = 0;
   for (auto batch = calibration.batch(index); batch; batch = calibration.batch(++index)) visit(*batch);
-  require(index > 0, "resampling", "Calibration: at least one batch is required but there is none.");
+  require(index > 0, "calibration", "Calibration: at least one batch is required but there is none.");
 }
 
 /// Runs the network in evaluation mode on every batch, and calls `observe(value, tensor, samples)` for each

@@ -38,6 +38,18 @@ struct Group {
 
 using GroupId = size_t;
 
+/// A sum over channels whose quadrature no parameter can hold: all that scale what is summed serve something
+/// else too (a tied embedding), or there are none. `weigh_sums` gives it a tensor of weights of its own.
+struct UnweightedSum {
+  size_t call, argument;
+  std::optional<size_t> element;  // where the argument is a list of tensors
+  int64_t axis;                   // of that tensor: what is summed over
+  std::vector<GroupId> groups;    // those of the axis that lack weights, in ascending order
+  /// A softmax is an average already: it needs weights only where they differ from channel to channel.
+  SumKind kind;
+  double power = 1;  // p of a norm
+};
+
 /// The groups of a network, and the structure of each axis of its state in terms of them.
 class Groups {
  public:
@@ -54,6 +66,10 @@ class Groups {
   std::vector<bool> bounded;
   /// Operators without a rule, with their numbers of calls.
   std::map<std::string, int64_t> unknown_operators;
+  /// Sums over resizable groups to which no parameter can apply quadrature weights.
+  std::vector<UnweightedSum> unweighted;
+  /// Changes made to the network so that its groups can be resized, as messages for the user.
+  std::vector<std::string> notes;
   /// axes of every value, with the same ids for groups and negative ids for other variables (batch, image
   /// sizes).
   std::vector<std::vector<Axis>> value_axes;
@@ -83,9 +99,15 @@ struct AnalysedNetwork {
 
 /// Finds the groups of `network`, and replaces constant sizes in its calls by expressions.
 ///
+/// A weight that is computed from parameters and normalized over resizable channels (weight norm, spectral norm,
+/// standardized weights) is replaced by a parameter that holds its value (`fold_weights`, Groups::notes),
+/// because the norm changes with the number of channels.
+///
 /// Linear in the number of calls. Dimensions touched by an operator without a rule are pinned and the
 /// operator is listed. Throws std::invalid_argument naming the call and its module if the size of a tensor
 /// depends on the data.
 AnalysedNetwork analyse(Network network, const RuleTable& rules = RuleTable::standard());
+/// The same of the network as it is written, with its own tensors: computed weights stay computed.
+AnalysedNetwork analyse_as_written(Network network, const RuleTable& rules = RuleTable::standard());
 
 }  // namespace inn

@@ -5,6 +5,7 @@
 #include "inn/core/progress.h"
 #include "inn/dimension/listed_axes.h"
 #include "inn/report/table.h"
+#include "inn/resampling/equal_channels.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/verify.h"
 #include "inn/resampling/verify_sizes.h"
@@ -16,6 +17,19 @@ namespace {
 struct Options {
   RunContext context;
   bool own_weights = false;
+};
+
+/// What the laws found of one group.
+struct Checked {
+  GroupVerification groups;
+  EqualChannelsVerification channels;
+
+  bool ok() const { return groups.ok() && channels.ok(); }
+  std::string result() const {
+    if (!ok()) return failure();
+    return channels.exception.empty() ? "ok" : "ok, but no integral: " + channels.exception;
+  }
+  const std::string& failure() const { return groups.ok() ? channels.failure : groups.failure; }
 };
 
 /// The network at other sizes of its inputs than the example's: at full width, and cut to half.
@@ -66,30 +80,37 @@ void print_sizes(const std::vector<SizeChecks>& checks) {
   std::cout << table;
 }
 
-Json verification_json(const std::vector<GroupVerification>& verifications,
-                       const std::vector<std::string>& unlisted, bool ok) {
+Json verification_json(const std::vector<Checked>& checked, const std::vector<std::string>& unlisted,
+                       bool ok) {
   Json list = Json::array();
-  for (const auto& verification : verifications)
+  for (const auto& entry : checked) {
+    const auto& [verification, channels] = entry;
+    const std::string& failure = entry.failure();
     list.push_back({{"name", verification.name},
                     {"width", verification.width},
-                    {"ok", verification.ok()},
+                    {"ok", verification.ok() && channels.ok()},
                     {"permutation_error", verification.permutation_error},
                     {"producer_effect", verification.producer_effect},
                     {"widths", verification.widths},
-                    {"failure", verification.failure.empty() ? Json() : Json(verification.failure)}});
+                    {"equal_channels_error", channels.error},
+                    {"no_integral", channels.exception.empty() ? Json() : Json(channels.exception)},
+                    {"failure", failure.empty() ? Json() : Json(failure)}});
+  }
   return {{"ok", ok}, {"groups", std::move(list)}, {"unlisted", unlisted}};
 }
 
-void print_table(const std::vector<GroupVerification>& verifications) {
-  Table table({"group", "width", "permutation error", "producers only", "widths", "result"});
-  for (const auto& verification : verifications) {
+void print_table(const std::vector<Checked>& checked) {
+  Table table(
+      {"group", "width", "permutation error", "producers only", "widths", "equal channels error", "result"});
+  for (const auto& entry : checked) {
+    const auto& verification = entry.groups;
     std::string widths;
     for (const auto width : verification.widths)
       widths += fmt::format("{}{}", widths.empty() ? "" : " ", width);
     table.add_row({verification.name, std::to_string(verification.width),
                    fmt::format("{:.1e}", verification.permutation_error),
                    fmt::format("{:.1e}", verification.producer_effect), widths,
-                   verification.ok() ? "ok" : verification.failure});
+                   fmt::format("{:.1e}", entry.channels.error), entry.result()});
   }
   std::cout << table;
 }
@@ -100,14 +121,19 @@ int run(const Options& options) {
   const AnyModel model = open_model(network);
   const auto source = model.source();
   std::optional<Progress> bar;
-  std::vector<GroupVerification> verifications;
+  std::vector<Checked> checked;
   {
     const auto advance = [&](size_t done, size_t total) {
-      if (!bar) bar.emplace(Progress::Options{.label = "groups", .total = static_cast<int64_t>(total)});
+      if (!bar) bar.emplace(Progress::Options{.label = "groups", .total = 2 * static_cast<int64_t>(total)});
       if (done > 0) bar->advance();
     };
-    verifications = verify_groups(
-        source, {.redraw = !options.own_weights, .seed = options.context.general.seed, .progress = advance});
+    const VerifyOptions how{
+        .redraw = !options.own_weights, .seed = options.context.general.seed, .progress = advance};
+    auto groups = verify_groups(source, how);
+    if (bar) bar->advance();
+    auto channels = verify_equal_channels(source, how);
+    for (size_t k = 0; k < groups.size(); ++k)
+      checked.push_back({std::move(groups[k]), std::move(channels[k])});
     bar.reset();
   }
   const auto sizes = check_sizes(network, model, options.context.general.seed);
@@ -115,15 +141,15 @@ int run(const Options& options) {
     return std::all_of(list.begin(), list.end(), [](const auto& item) { return item.ok(); });
   };
   const auto unlisted = unlisted_axes(source);
-  const bool ok = holds(verifications) && unlisted.empty() &&
+  const bool ok = holds(checked) && unlisted.empty() &&
                   std::all_of(sizes.begin(), sizes.end(),
                               [&](const SizeChecks& checks) { return holds(checks.verifications); });
   if (options.context.general.json) {
-    Json document = verification_json(verifications, unlisted, ok);
+    Json document = verification_json(checked, unlisted, ok);
     document["sizes"] = sizes_json(sizes);
     print(document);
   } else {
-    print_table(verifications);
+    print_table(checked);
     print_sizes(sizes);
     for (const auto& failure : unlisted) std::cout << fmt::format("Missing from the groups: {}.\n", failure);
   }
@@ -135,7 +161,8 @@ int run(const Options& options) {
 Command check_command() {
   return {.name = "check",
           .summary =
-              "Verifies the groups: permutes channels, changes widths and input sizes, and runs the network",
+              "Verifies the groups: permutes channels, changes widths, makes channels equal; and other input "
+              "sizes",
           .examples =
               "  inn check resnet20.pt2\n"
               "  inn check zoo:resnet20 --json",

@@ -20,7 +20,8 @@ struct Options {
   std::filesystem::path output;
 };
 
-Json document(const IntegralModelImpl& model, const std::filesystem::path& output) {
+Json document(const IntegralModelImpl& model, const std::vector<std::string>& notes,
+              const std::filesystem::path& output) {
   Json groups = Json::array();
   for (const auto& group : model.groups())
     groups.push_back({{"name", group.name()},
@@ -28,13 +29,15 @@ Json document(const IntegralModelImpl& model, const std::filesystem::path& outpu
                       {"width", group.width()},
                       {"kernel", group.kernel()},
                       {"quadrature", group.quadrature()}});
-  return {{"output", output.string()}, {"groups", std::move(groups)}};
+  return {{"output", output.string()}, {"groups", std::move(groups)}, {"notes", notes}};
 }
 
-void print_table(const IntegralModelImpl& model, const std::filesystem::path& output) {
+void print_table(const IntegralModelImpl& model, const std::vector<std::string>& notes,
+                 const std::filesystem::path& output) {
   Table table({"group", "width", "kernel", "quadrature"});
   for (const auto& group : model.groups())
     table.add_row({group.name(), std::to_string(group.source_width()), group.kernel(), group.quadrature()});
+  for (const auto& note : notes) std::cout << note << '\n';
   std::cout << table
             << fmt::format("Wrote {}: an integral model with {} continuous groups.\n", output.string(),
                            model.groups().size());
@@ -60,12 +63,15 @@ int run(const Options& options) {
   IntegralModel model = convert_on(source.plain.network, conversion, images);
   model->eval();
   save_integral(*model, options.output);
+  auto notes = source.plain.groups.notes;
+  const auto& more = model->structure().notes;
+  notes.insert(notes.end(), more.begin(), more.end());
   if (options.context.general.json) {
-    Json made = document(*model, options.output);
+    Json made = document(*model, notes, options.output);
     add_skipped(made, options.context.images);
     print(made);
   } else {
-    print_table(*model, options.output);
+    print_table(*model, notes, options.output);
   }
   return 0;
 }

@@ -146,12 +146,19 @@ void print_table(const AnalysedNetwork& source, const std::set<GroupId>& followi
 int run(const Options& options) {
   options.context.start();
   if (!options.drawing.empty()) check_drawing_output(options.drawing);
-  const AnyModel model = read_model(options.model, options.general.seed);
+  // The tensors that are listed are those of the file.
+  auto network = read_network(options.context.model, options.context.general.seed);
+  AnyModel model;
+  if (is_integral(network)) {
+    model = open_model(std::move(network));
+  } else {
+    model.plain = analyse_as_written(std::move(network));
+  }
   const auto source = model.source();
   const auto ids = fraction_groups(model, source);
   const std::set<GroupId> following(ids.begin(), ids.end());
   if (!options.drawing.empty()) draw_network(options.drawing, source);
-  if (options.general.json) {
+  if (options.context.general.json) {
     print(groups_json(source, following));
   } else {
     print_table(source, following);

@@ -83,7 +83,7 @@ Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* 
           "Model '{}': must be a .pt2, a TorchScript .pt or zoo:NAME.", options.source);
   Network network = inn::read_network(path, examples);
   return options.dynamic_batch && !is_integral(network)
-             ? with_dynamic_batch(analyse(std::move(network)).network)
+             ? with_dynamic_batch(analyse_as_written(std::move(network)).network)
              : network;
 }
 

@@ -63,16 +63,21 @@ void add_terms(RuleContext& context) {
   }
 }
 
-/// a · b: the result is scaled where one factor is.
+/// a · b: the result is scaled where one factor is. Where one holds the weights of a softmax, so does the
+/// product.
 void multiply_factors(RuleContext& context) {
   broadcast(context);
   for (size_t to = 0; to < context.result_sizes().size(); ++to) {
     const auto factors = spanning(context, to);
-    const auto scaled = std::find_if(factors.begin(), factors.end(), [&](const auto& factor) {
-      return context.has_scale_source(factor.name, factor.axis);
-    });
-    if (scaled != factors.end())
-      context.propagate_scale(scaled->name, scaled->axis, static_cast<int64_t>(to));
+    const auto first_where = [&](const auto& holds) {
+      return std::find_if(factors.begin(), factors.end(),
+                          [&](const auto& factor) { return holds(factor.name, factor.axis); });
+    };
+    auto carried = first_where([&](const auto& name, auto d) { return context.is_softmax(name, d); });
+    if (carried == factors.end())
+      carried = first_where([&](const auto& name, auto d) { return context.has_scale_source(name, d); });
+    if (carried != factors.end())
+      context.propagate_scale(carried->name, carried->axis, static_cast<int64_t>(to));
   }
 }
 

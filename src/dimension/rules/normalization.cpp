@@ -12,6 +12,8 @@ void per_channel(RuleContext& context) {
     if (context.is_tensor(name)) context.unify(context.axes(name).at(0), input.at(1));
   if (context.is_tensor("running_var")) context.clamp_to_source_range("running_var");
   context.set_result(input);
+  for (size_t d = 0; d < input.size(); ++d)
+    if (d != 1) context.normalize_over("input", static_cast<int64_t>(d));
   // Saved statistics: [c], or [0] in evaluation mode.
   for (size_t r = 1; r < context.result_count(); ++r) {
     Axes saved;
@@ -30,6 +32,7 @@ void per_shape(RuleContext& context) {
   const size_t count = context.list_size("normalized_shape");
   for (size_t k = 0; k < count; ++k) {
     const Axis& axis = input.at(input.size() - count + k);
+    context.normalize_over("input", static_cast<int64_t>(input.size() - count + k));
     context.follow("normalized_shape", axis, k);
     for (const auto* name : {"weight", "bias"})
       if (context.is_tensor(name)) context.unify(context.axes(name).at(k), axis);
@@ -50,6 +53,7 @@ void per_group(RuleContext& context) {
   for (const auto* name : {"weight", "bias"})
     if (context.is_tensor(name)) context.unify(context.axes(name).at(0), input[1]);
   context.set_result(input);
+  for (size_t d = 1; d < input.size(); ++d) context.normalize_over("input", static_cast<int64_t>(d));
   if (context.is_tensor("weight")) propagate_layer_scale(context, 0, 1);
 }
 
@@ -61,6 +65,7 @@ void weight_norm(RuleContext& context) {
   for (size_t r = 0; r < context.result_count(); ++r) context.set_result(r == 0 ? v : g, r);
   for (size_t d = 0; d < v.size(); ++d) {
     const bool scaled_by_g = d < g.size() && !g[d].is_constant();
+    if (!scaled_by_g) context.normalize_over("v", static_cast<int64_t>(d));
     context.propagate_scale(scaled_by_g ? "g" : "v", static_cast<int64_t>(d), static_cast<int64_t>(d));
   }
 }

@@ -1,6 +1,7 @@
 // Matrix products: contracted axes are equal and consumed, the others pass through.
 
 #include <algorithm>
+#include <cmath>
 
 #include "rules/rules.h"
 
@@ -21,8 +22,24 @@ void linear(RuleContext& context) {
   if (weight.size() == 2) propagate_layer_scale(context, 0, last);
 }
 
-/// a […, n, k] by b […, k, m] with torch's broadcasting of what stands before, and of vectors.
-void multiply(RuleContext& context, const std::string& left, const std::string& right) {
+/// Slices of a product along axis `to` are scaled where those of a factor are; where a term is added to it,
+/// where those of both are.
+void carry_factor(RuleContext& context, const std::string& name, size_t from, size_t to,
+                  const std::optional<std::string>& added) {
+  const auto axis = static_cast<int64_t>(to);
+  if (!added) return context.propagate_scale(name, static_cast<int64_t>(from), axis);
+  const Axes term = context.axes(*added);
+  const size_t rank = context.result_sizes().size();
+  if (to + term.size() < rank) return;
+  const size_t own = to + term.size() - rank;
+  if (term[own].is_constant() || term[own].size != context.result_sizes()[to]) return;
+  context.propagate_scales({{name, static_cast<int64_t>(from)}, {*added, static_cast<int64_t>(own)}}, axis);
+}
+
+/// a […, n, k] by b […, k, m] with torch's broadcasting of what stands before, and of vectors; `added` is a
+/// term that the result is the sum with.
+void multiply(RuleContext& context, const std::string& left, const std::string& right,
+              const std::optional<std::string>& added = std::nullopt) {
   const Axes a = context.axes(left), b = context.axes(right);
   const size_t inner_b = b.size() == 1 ? 0 : b.size() - 2;
   context.unify(a.back(), b[inner_b]);
@@ -44,11 +61,11 @@ void multiply(RuleContext& context, const std::string& left, const std::string& 
     result.push_back(take_a ? *in_a : *in_b);
   }
   if (a.size() > 1) {
-    context.propagate_scale(left, static_cast<int64_t>(a.size()) - 2, static_cast<int64_t>(result.size()));
+    carry_factor(context, left, a.size() - 2, result.size(), added);
     result.push_back(a[a.size() - 2]);
   }
   if (b.size() > 1) {
-    context.propagate_scale(right, static_cast<int64_t>(b.size()) - 1, static_cast<int64_t>(result.size()));
+    carry_factor(context, right, b.size() - 1, result.size(), added);
     result.push_back(b.back());
   }
   context.set_result(result);
@@ -86,7 +103,7 @@ void multiply_by_experts(RuleContext& context) {
 
 /// self + a b: self broadcasts against the product […, n, m].
 void multiply_and_add(RuleContext& context, const std::string& left, const std::string& right) {
-  multiply(context, left, right);
+  multiply(context, left, right, "self");
   const Axes self = context.axes("self"), product = context.result_axes();
   for (size_t d = 0; d < self.size() && d < product.size(); ++d) {
     const Axis &own = self[self.size() - 1 - d], &other = product[product.size() - 1 - d];
@@ -119,6 +136,10 @@ void bilinear(RuleContext& context) {
 void distances(RuleContext& context) {
   const Axes a = context.axes("x1"), b = context.axes("x2");
   context.unify(a.back(), b.back());
+  const double power = context.number("p", 2);
+  for (const auto* name : {"x1", "x2"})
+    if (power > 0 && std::isfinite(power))
+      context.norm(name, static_cast<int64_t>(context.axes(name).size()) - 1, power);
   Axes result = a;
   for (size_t d = 0; d + 2 < a.size() && a.size() == b.size(); ++d)
     if (a[d].size == b[d].size) context.unify(a[d], b[d]);

@@ -18,7 +18,7 @@ std::vector<at::Tensor> scale_magnitudes(const ScoredGroup& group) {
   std::vector<at::Tensor> scores;
   for (const auto& member : batch_norm_scales(group.source, group.id))
     scores.push_back(group.rows(member).abs().sum({1}));
-  require(!scores.empty(), "resampling",
+  require(!scores.empty(), "pruning",
           "Group '{}': importance 'batch_norm' requires a batch norm with a scale, but there is none.",
           group.group().name);
   return scores;

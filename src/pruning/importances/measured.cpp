@@ -16,7 +16,7 @@ auto by_output(Score score) {
     if (const auto found = group.measured.activations.find(group.id);
         found != group.measured.activations.end())
       for (const auto& statistics : found->second) scores.push_back(score(statistics));
-    require(!scores.empty(), "resampling",
+    require(!scores.empty(), "pruning",
             "Group '{}': no activation that depends on the network's inputs has its channels.",
             group.group().name);
     return scores;

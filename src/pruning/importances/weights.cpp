@@ -20,7 +20,7 @@ auto by_member(Score score) {
 }
 
 at::Tensor norm_of_rows(const at::Tensor& rows, double p) {
-  require(p > 0, "resampling", "Importance 'lp': p must be positive but got {}.", p);
+  require(p > 0, "pruning", "Importance 'lp': p must be positive but got {}.", p);
   return rows.norm(p, {1});
 }
 

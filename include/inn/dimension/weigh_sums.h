@@ -1,0 +1,21 @@
+#pragma once
+// A tensor of weights for each sum over channels that no parameter weighs.
+
+#include <functional>
+
+#include "inn/dimension/groups.h"
+
+namespace inn {
+
+/// Returns the network with a buffer of ones for each sum of Groups::unweighted that `is_chosen`: the operand
+/// is multiplied by it (a norm's by its root, a softmax's logits get its logarithm added), so outputs are
+/// unchanged, exactly. The buffer is a consumer of the sum's groups, so at another width it holds the
+/// quadrature that the sum lacked.
+///
+/// Ids of groups and indices of the state stay; the buffers stand after it, named after the module that sums
+/// ("attention.quadrature"); Groups::notes tells of each. The sums that were weighed are no longer in
+/// Groups::unweighted.
+AnalysedNetwork weigh_sums(AnalysedNetwork source,
+                           const std::function<bool(const UnweightedSum&)>& is_chosen);
+
+}  // namespace inn

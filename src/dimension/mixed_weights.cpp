@@ -1,0 +1,110 @@
+// Which weights a network computes of its parameters so that their channels depend on one another.
+
+#include <ATen/core/function_schema.h>
+
+#include <algorithm>
+
+#include "analysis.h"
+
+namespace inn {
+namespace {
+
+/// Looks at what calls compute of parameters alone.
+class MixedWeights {
+ public:
+  explicit MixedWeights(const Analysis& analysis) : analysis_(analysis), network_(analysis.network) {
+    made_by_.resize(network_.values.size(), network_.calls.size());
+    for (size_t c = 0; c < network_.calls.size(); ++c)
+      for (const auto& result : network_.calls[c].results)
+        for (const auto id : result.values) made_by_[id] = c;
+  }
+
+  std::vector<ComputedWeight> find() const {
+    std::vector<ComputedWeight> found;
+    std::vector<bool> seen(network_.values.size());
+    for (size_t c = 0; c < network_.calls.size(); ++c) {
+      if (is_of_parameters(c)) continue;
+      for (const auto& argument : network_.calls[c].arguments)
+        argument.for_each_value([&](ValueId id) {
+          if (!analysis_.of_parameters[id] || made_by_[id] == network_.calls.size() || seen[id]) return;
+          seen[id] = true;
+          if (const auto* mixing = mixing_of(id)) found.push_back({id, site_of(mixing->call)});
+        });
+    }
+    return found;
+  }
+
+ private:
+  bool is_of_parameters(size_t call) const {
+    for (const auto& result : network_.calls[call].results)
+      for (const auto id : result.values)
+        if (!analysis_.of_parameters[id]) return false;
+    return true;
+  }
+
+  std::string site_of(size_t call) const {
+    const auto& made = network_.calls[call];
+    return made.module.empty() ? made.qualified_name() : made.qualified_name() + " (" + made.module + ")";
+  }
+
+  /// The call, among those that compute the value, that mixes channels which the value has and which can be
+  /// resized.
+  const Analysis::Mixing* mixing_of(ValueId value) const {
+    if (!analysis_.axes[value] || !c10::isFloatingType(network_.values[value].dtype)) return nullptr;
+    std::set<VariableId> own;
+    for (const auto& axis : *analysis_.axes[value])
+      for (const auto variable : analysis_.variables_of(axis))
+        if (!analysis_.algebra.pinned(variable) && !analysis_.algebra.is_fixed(variable))
+          own.insert(variable);
+    if (own.empty()) return nullptr;
+    const std::vector<bool> computing = calls_for(value);
+    if (writes_state(computing)) return nullptr;
+    for (const auto& mixing : analysis_.mixings) {
+      if (!computing[mixing.call]) continue;
+      for (const auto variable : analysis_.variables_of(mixing.axis))
+        if (own.contains(variable)) return &mixing;
+    }
+    return nullptr;
+  }
+
+  std::vector<bool> calls_for(ValueId value) const {
+    std::vector<bool> needed(network_.calls.size());
+    std::vector<ValueId> open{value};
+    while (!open.empty()) {
+      const size_t call = made_by_[open.back()];
+      open.pop_back();
+      if (call == network_.calls.size() || needed[call]) continue;
+      needed[call] = true;
+      for (const auto& argument : network_.calls[call].arguments)
+        argument.for_each_value([&](ValueId id) { open.push_back(id); });
+    }
+    return needed;
+  }
+
+  /// A power iteration that goes on: what it computes is another weight in every run.
+  bool writes_state(const std::vector<bool>& calls) const {
+    for (size_t c = 0; c < calls.size(); ++c) {
+      if (!calls[c]) continue;
+      const auto& call = network_.calls[c];
+      const auto& schema = find_schema(call.op, call.overload).arguments();
+      for (size_t i = 0; i < call.arguments.size(); ++i)
+        if (schema[i].alias_info() && schema[i].alias_info()->isWrite() && call.arguments[i].is_value() &&
+            network_.state_of(call.arguments[i].value()))
+          return true;
+    }
+    return false;
+  }
+
+  const Analysis& analysis_;
+  const Network& network_;
+  std::vector<size_t> made_by_;  // by value: the call, or the number of calls
+};
+
+}  // namespace
+
+std::vector<ComputedWeight> mixed_weights(const Analysis& analysis) {
+  if (analysis.mixings.empty()) return {};
+  return MixedWeights(analysis).find();
+}
+
+}  // namespace inn
