@@ -38,14 +38,15 @@ struct Group {
 
 using GroupId = size_t;
 
-/// A sum over channels whose quadrature no parameter can hold: all that scale what is summed serve something
-/// else too (a tied embedding), or there are none. `weigh_sums` gives it a tensor of weights of its own.
+/// A sum over channels whose quadrature weights cannot be applied to a parameter: those that scale the
+/// summands are also used elsewhere (a tied embedding), or there are none. `weigh_sums` adds a tensor of
+/// weights for it.
 struct UnweightedSum {
   size_t call, argument;
-  std::optional<size_t> element;  // where the argument is a list of tensors
+  std::optional<size_t> element;  // if the argument is a list of tensors
   int64_t axis;                   // of that tensor: what is summed over
-  std::vector<GroupId> groups;    // those of the axis that lack weights, in ascending order
-  /// A softmax is an average already: it needs weights only where they differ from channel to channel.
+  std::vector<GroupId> groups;    // those of the axis without weights, ascending
+  /// A softmax already averages: it requires weights only if they differ between channels.
   SumKind kind;
   double power = 1;  // p of a norm
 };

@@ -13,8 +13,8 @@ namespace inn {
 
 class Analysis;
 
-/// What the weights w of a quadrature do in a sum: in Σ x they multiply each term; in (Σ |x|^p)^(1/p) they
-/// multiply x as w^(1/p); in a softmax or a logsumexp, Σ exp x, log w is added to x.
+/// How quadrature weights w enter a sum: in Σ x they multiply each term; in (Σ |x|^p)^(1/p) they multiply x
+/// as w^(1/p); in a softmax or a logsumexp, Σ exp x, log w is added to x.
 enum class SumKind { sum, norm, logarithm, softmax };
 
 /// The axes of one tensor.
@@ -110,7 +110,7 @@ class RuleContext {
   /// States that the call sums the product of these tensors over a shared axis. The quadrature weights are
   /// applied to one of them: the first that is computed only from parameters, else the first whose slices are
   /// scaled by parameters; in both cases only if these parameters are used nowhere else. Nothing is applied
-  /// where one of them already holds weights (`softmax`).
+  /// if one of them already has weights (`softmax`).
   void contract(const std::vector<Place>& places);
   /// The same for the factor or part `part` of that axis only.
   void consume_part(const std::string& name, int64_t axis, const Axis& part);
@@ -118,11 +118,11 @@ class RuleContext {
   void norm(const std::string& name, int64_t axis, double power);
   /// States that the call takes log Σ exp of the argument over the axis.
   void log_sum(const std::string& name, int64_t axis);
-  /// States that slices of result 0 along the axis are weights whose sum is 1: an average over them needs no
-  /// others.
+  /// States that slices of result 0 along the axis are weights that sum to 1: a sum with them needs no
+  /// quadrature weights.
   void softmax(const std::string& name, int64_t axis);
-  /// States that the call's result has the axis of the argument, and in each slice depends on all of them: a
-  /// normalization over it. What sums, averages or takes a norm is known to.
+  /// States that the result has the axis of the argument and each slice depends on all slices: a
+  /// normalization over it. Implied for sums, averages and norms.
   void normalize_over(const std::string& name, int64_t axis);
 
   /// Clamps sampled values of the argument to the range of the source (a variance is never negative).
@@ -176,7 +176,7 @@ class RuleContext {
   const Argument& argument(const std::string& name) const;
   ValueId tensor(const std::string& name, std::optional<size_t> element) const;
   std::optional<size_t> position(const std::string& name) const;
-  /// Notes that the call sums over an axis that the places share.
+  /// Records that the call sums over an axis shared by the places.
   void sum(const std::vector<Place>& places, const Axis& over, SumKind kind, double power = 1);
 
   Analysis& analysis_;
