@@ -59,8 +59,7 @@ std::string average_beside_others(const AnalysedNetwork& source, GroupId group) 
       if (d >= axes.size() || !axes[d].is_sum() || !has(axes[d], group)) continue;
       const auto& terms = axes[d].parts;
       if (!std::all_of(terms.begin(), terms.end(), [&](const Axis& term) { return has(term, group); }))
-        return fmt::format("{} takes an average over it and other channels side by side",
-                           call.qualified_name());
+        return fmt::format("{} averages over it and other concatenated channels", call.qualified_name());
     }
   }
   return "";
