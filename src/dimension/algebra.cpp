@@ -27,7 +27,7 @@ Axis name_numbers(Algebra& algebra, const Axis& axis, const std::string& site) {
     part = name_numbers(algebra, part, site);
     if (!axis.is_sum() || !part.is_constant()) continue;
     part = algebra.fresh(part.size);
-    algebra.fix(part, fmt::format("{} needs just {} of it", site, part.size));
+    algebra.fix(part, fmt::format("{} requires exactly {} channels", site, part.size));
   }
   return named;
 }

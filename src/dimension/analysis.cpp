@@ -77,7 +77,7 @@ void Analysis::start() {
     // Nothing lies between two integers or truth values.
     const auto dtype = network.state[s].tensor.scalar_type();
     if (!c10::isFloatingType(dtype) && !c10::isComplexType(dtype))
-      fix_state(s, fresh, "its numbers are integers or booleans (indices, masks)");
+      fix_state(s, fresh, "its values are integers or booleans (indices, masks)");
     axes[value] = std::move(fresh);
     of_parameters[value] = true;
     scale_sources[value] = std::move(from);
@@ -145,7 +145,7 @@ void Analysis::finish() {
   }
   for (size_t s = 0; s < network.state.size(); ++s)
     if (const ValueId value = network.state[s].value; !read[value])
-      fix_state(s, *axes[value], "nothing reads its tensor");
+      fix_state(s, *axes[value], "its tensor is not used");
 }
 
 void Analysis::fix_state(size_t state, const Axes& own, const std::string& reason) {

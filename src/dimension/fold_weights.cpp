@@ -32,7 +32,7 @@ struct Computation {
     for (size_t s = 0; s < network.state.size(); ++s)
       if (read.contains(network.state[s].value)) states.push_back(s);
     require(!states.empty() && part.inputs.empty(), "dimension",
-            "Value '{}': it must be computed of parameters alone to become one.",
+            "Value '{}': must be computed only from parameters to be folded.",
             network.values[computed.value].name);
     const at::NoGradGuard no_grad;
     tensor = part.clone().forward(std::vector<c10::IValue>{}).at(0).toTensor().detach().clone();
@@ -105,10 +105,10 @@ Network fold_weights(const Network& network, const std::vector<ComputedWeight>& 
     states.insert(computation.states.begin(), computation.states.end());
     const size_t holder = put_into_state(result, computation);
     holders.insert(holder);
-    notes.push_back(fmt::format(
-        "Tensor '{}' now holds the weight that {} computed of {}: a norm over channels does not keep its "
-        "value when their number changes.",
-        result.state[holder].name, computation.weight->site, fmt::join(names, ", ")));
+    notes.push_back(
+        fmt::format("Tensor '{}' replaces the weight that {} computed from {}, because a norm over channels "
+                    "changes with their number.",
+                    result.state[holder].name, computation.weight->site, fmt::join(names, ", ")));
   }
   const auto read = values_read(result.calls);
   for (auto s = states.rbegin(); s != states.rend(); ++s)

@@ -41,7 +41,7 @@ std::vector<std::string> unlisted_axes(const AnalysedNetwork& source) {
     if (group.members.empty()) failures.push_back(fmt::format("group '{}': it has no member", group.name));
     for (const auto& member : group.members)
       if (!mark(member, group.width, listed.at(member.state).at(static_cast<size_t>(member.axis))))
-        failures.push_back(fmt::format("group '{}': its member in axis {} of '{}' goes beyond the axis",
+        failures.push_back(fmt::format("group '{}': its member in axis {} of '{}' exceeds the axis",
                                        group.name, member.axis, member.tensor));
   }
   for (size_t s = 0; s < listed.size(); ++s)

@@ -199,7 +199,7 @@ void RuleContext::follow(const std::string& name, const Axis& axis, std::optiona
   if (known && known->size == axis.size)
     analysis_.algebra.equate_size(axis, *known, site_);
   else
-    pin(axis, fmt::format("{} takes a size that the network computes", site_));
+    pin(axis, fmt::format("{} uses a size that the network computes", site_));
 }
 
 void RuleContext::equate_quotient(const Axis& whole, const Axis& part, const Axis& factor) {

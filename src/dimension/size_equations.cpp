@@ -198,7 +198,7 @@ void Algebra::settle_sizes() {
 void Algebra::pin_open_sizes() {
   for (const auto& [left, right, is_axis, site] : std::exchange(open_sizes_, {}))
     for (const auto* side : {&left, &right})
-      pin(*side, fmt::format("{} computes with its size, which does not say what else it is made of", site));
+      pin(*side, fmt::format("{} computes with its size in a way that does not determine its factors", site));
 }
 
 }  // namespace inn

@@ -67,7 +67,8 @@ class Weighing {
                      .value = add_value("quadrature", value.dtype, sizes)};
     entry.tensor = at::ones(sizes, at::TensorOptions(value.dtype).device(device));
     groups_.notes.push_back(fmt::format(
-        "Buffer '{}' holds the quadrature of the sum over '{}' in {}: no parameter is there for it alone.",
+        "Buffer '{}' has the quadrature weights of the sum over '{}' in {}, because no parameter can take "
+        "them.",
         entry.name, groups_.groups[sum.groups.front()].name, network_.calls[sum.call].qualified_name()));
     add_members(entry, axis, {sum.groups.begin(), sum.groups.end()}, sizes.size());
     network_.state.push_back(std::move(entry));

@@ -16,10 +16,10 @@ bool begins_rows_evenly(const at::Tensor& tensor) {
 
 at::Tensor by_experts(const at::Tensor& rows, const at::Tensor& experts, const at::Tensor& offs,
                       const at::Tensor& bias) {
-  require(
-      offs.dim() == 1 && offs.size(0) == experts.size(0), "network",
-      "Operator 'aten::_grouped_mm': offs must be a vector of {} numbers, one an expert, but has shape [{}].",
-      experts.size(0), fmt::join(offs.sizes(), ", "));
+  require(offs.dim() == 1 && offs.size(0) == experts.size(0), "network",
+          "Operator 'aten::_grouped_mm': offs must be a vector of {} numbers, one per expert, but has shape "
+          "[{}].",
+          experts.size(0), fmt::join(offs.sizes(), ", "));
   const at::Tensor ends = offs.to(at::kCPU, at::kLong).contiguous();
   const auto matrices = experts.unbind(0);
   std::vector<at::Tensor> parts;
@@ -27,7 +27,7 @@ at::Tensor by_experts(const at::Tensor& rows, const at::Tensor& experts, const a
   for (int64_t e = 0; e < ends.numel(); ++e) {
     const int64_t end = ends.const_data_ptr<int64_t>()[e];
     require(start <= end && end <= rows.size(0), "network",
-            "Operator 'aten::_grouped_mm': offs must rise from 0 to at most {} but number {} is {}.",
+            "Operator 'aten::_grouped_mm': offs must increase from 0 to at most {} but element {} is {}.",
             rows.size(0), e, end);
     if (start == end) continue;
     auto part = rows.narrow(0, start, end - start).mm(matrices[static_cast<size_t>(e)]);

@@ -59,8 +59,7 @@ std::string average_beside_others(const AnalysedNetwork& source, GroupId group) 
       if (d >= axes.size() || !axes[d].is_sum() || !has(axes[d], group)) continue;
       const auto& terms = axes[d].parts;
       if (!std::all_of(terms.begin(), terms.end(), [&](const Axis& term) { return has(term, group); }))
-        return fmt::format("{} takes an average over it and other channels side by side",
-                           call.qualified_name());
+        return fmt::format("{} averages over it and other concatenated channels", call.qualified_name());
     }
   }
   return "";
@@ -136,7 +135,7 @@ class EqualChannels {
     for (const auto& output : source_.network.forward(inputs_, tensors, {.symbol_values = symbols}))
       if (output.isTensor() && (output.toTensor().is_floating_point() || output.toTensor().is_complex()))
         parts.push_back(at::view_as_real(output.toTensor().to(at::kComplexDouble)).flatten());
-    require(!parts.empty(), "resampling", "The network gives no floating point tensor to compare.");
+    require(!parts.empty(), "resampling", "The network must return a floating-point tensor to compare.");
     return at::cat(parts);
   }
 
@@ -147,9 +146,9 @@ class EqualChannels {
     const double scale = std::max(expected.abs().max().item<double>(), 1e-300);
     for (const int64_t width : {std::max<int64_t>(1, n / 2), (n * 3 / 4) | 1, 2 * n}) {
       const auto other = interpolation_maps(n, uniform_points(width), find_kernel("linear"), rule);
-      const auto outputs = run(id, compose(other, equal));
+      const auto outputs = run(id, compose_maps(other, equal));
       if (outputs.sizes() != expected.sizes()) {
-        found.failure = fmt::format("at width {} the outputs have other sizes", width);
+        found.failure = fmt::format("at width {} the sizes of the outputs change", width);
         return;
       }
       const double error = (outputs - expected).abs().max().item<double>() / scale;

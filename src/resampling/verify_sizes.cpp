@@ -195,7 +195,7 @@ class Comparison {
     try {
       verification.skipped = expect(inputs);
     } catch (const std::exception& error) {
-      verification.skipped = fmt::format("the source does not run there: {}", error.what());
+      verification.skipped = fmt::format("the source does not run at these sizes: {}", error.what());
     }
     if (!verification.skipped.empty()) return verification;
     try {

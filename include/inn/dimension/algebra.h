@@ -34,30 +34,29 @@ class Algebra {
 
   /// States that `axis` has the size `size`, an integer that the network computes at `site`.
   ///
-  /// The products and sums of a size have no order: 4·n is the size of [n·2·2] and of [4·n] alike, and only
-  /// an axis that has this size gives it one. So it is an equation of polynomials: what both sides share is
-  /// taken out, and a variable that is left alone is what the other side is (4 = 2·2). An equation that does
-  /// not say so yet waits for others to refine `axis`.
+  /// Products and sums of sizes are unordered: 4·n is the size of [n·2·2] and of [4·n], and only an axis with
+  /// this size determines an order. The equation is therefore one of polynomials: common terms and factors
+  /// are cancelled, and a remaining single variable equals the other side (4 = 2·2). An equation that cannot
+  /// be solved yet is kept until others refine `axis`.
   void equate_size(const Axis& axis, const Axis& size, const std::string& site);
-  /// States that three sizes, none of which gives the others an order, fulfil whole = part·factor.
+  /// States whole = part·factor for three unordered sizes.
   void equate_quotient(const Axis& whole, const Axis& part, const Axis& factor, const std::string& site);
-  /// States that they fulfil whole = part + rest.
+  /// States whole = part + rest.
   void equate_difference(const Axis& whole, const Axis& part, const Axis& rest, const std::string& site);
-  /// Solves the equations of sizes that can be solved by now.
+  /// Solves the equations of sizes that can be solved now.
   void settle_sizes();
-  /// Pins the variables of the equations that nothing has solved.
+  /// Pins the variables of unsolved equations.
   void pin_open_sizes();
 
-  /// Notes of a variable that its size changes from run to run (a batch, an image's height), or that it is
-  /// the same in every run (a number in the network, an axis of a parameter). The two are never one, even
-  /// where their sizes in the example are: they conflict.
+  /// Records whether the size of a variable varies between runs (a batch, an image's height) or is constant
+  /// (a number in the network, an axis of a parameter). The two are never unified, even if their example
+  /// sizes are equal: they conflict.
   enum class Varies { unknown, always, never };
   void note(const Axis& variable, Varies varies);
 
-  /// Pins every variable of `axis`. The first reason stays.
+  /// Pins every variable of `axis`. The first reason is kept.
   void pin(const Axis& axis, const std::string& reason);
-  /// Pins every variable of `axis` as positions that are no channels (kernel taps): its groups are listed
-  /// after all others.
+  /// Pins every variable of `axis` as positional (e.g. kernel positions): its groups are listed last.
   void fix(const Axis& axis, const std::string& reason);
 
   /// Returns the axis in terms of free variables, in normal form.
@@ -74,10 +73,10 @@ class Algebra {
     std::optional<Axis> binding;  // to another variable too
     std::optional<std::string> pinned;
     bool fixed = false;
-    std::string site;  // the last equation that touched it
+    std::string site;  // the site of its last equation
     Varies varies = Varies::unknown;
   };
-  /// Two sizes that are equal. Only an axis (`left_is_axis`) has an order to give.
+  /// Two equal sizes. Only an axis (`left_is_axis`) determines an order.
   struct SizeEquation {
     Axis left, right;
     bool left_is_axis;
@@ -97,9 +96,9 @@ class Algebra {
   bool split_last(std::vector<Axis>& factors, int64_t inner, const std::string& site);
   bool conflict(const Axis& a, const Axis& b, const std::string& site);
   void inherit(const Variable& from, const Axis& to);
-  /// False where one varies and the other never does.
+  /// False if one varies and the other is constant.
   bool may_be_one(VariableId variable, const Axis& axis) const;
-  /// Returns true where nothing is left to be learned of it.
+  /// Returns true if nothing more can be derived from it.
   bool settle(const SizeEquation& equation);
 
   std::vector<Variable> variables_;

@@ -50,11 +50,11 @@ void for_each_place(const Axis& axis, const ChannelPlace& at, const Visit& visit
 /// Returns the places of `group` in `axis`, in order; for an axis of a state tensor, those of the members.
 std::vector<ChannelPlace> places_of(const Axis& axis, GroupId group);
 
-/// True for real and complex floating point numbers (NumPy's inexact): those that can be weighed and mixed.
+/// Whether the dtype is real or complex floating point (NumPy's inexact).
 bool is_inexact(const at::Tensor& tensor);
 
-/// Returns what `tensor` holds of each channel of an axis: [width, everything else], a complex number as its
-/// two parts. Differentiable; a view where it can be.
+/// Returns the slices of `tensor` by channel: [width, everything else], complex numbers as two parts.
+/// Differentiable; a view if possible.
 at::Tensor rows_at(const at::Tensor& tensor, int64_t axis, const ChannelPlace& place, int64_t width);
 
 /// Returns the axis of a value in a run in which it has `size`: an outermost batch factor of a product may

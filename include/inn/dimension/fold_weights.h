@@ -1,5 +1,5 @@
 #pragma once
-// Weights that a network computes of its parameters, as parameters.
+// Folding computed weights into parameters.
 
 #include <string>
 #include <vector>
@@ -8,16 +8,15 @@
 
 namespace inn {
 
-/// A weight that calls compute of parameters alone.
+/// A weight that is computed only from parameters.
 struct ComputedWeight {
   ValueId value;
   std::string site;  // the call that mixes its channels: "aten::_weight_norm (head)"
 };
 
-/// Returns the network with the values of `weights`, as they are now, in place of the calls that compute
-/// them, and in `notes` a sentence for each. A weight takes the name of the largest parameter that it is
-/// computed of, if nothing else reads that; parameters that nothing reads any more are gone. Outputs are
-/// unchanged, exactly.
+/// Returns the network with the calls that compute `weights` replaced by their current values, and a sentence
+/// for each in `notes`. A weight takes the name of the largest parameter that it is computed from, if that is
+/// used nowhere else; unused parameters are removed. Outputs are exactly unchanged.
 Network fold_weights(const Network& network, const std::vector<ComputedWeight>& weights,
                      std::vector<std::string>& notes);
 

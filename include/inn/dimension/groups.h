@@ -32,21 +32,21 @@ struct Group {
   int64_t width;
   std::optional<std::string> pinned;  // why it cannot be resized
   std::vector<Member> members;
-  /// All its members are positions by what reads them, never channels: kernel taps, tables of indices, what
-  /// nothing reads. Always pinned.
+  /// All its members are positional: kernel positions, tables of indices, unused tensors. Always pinned.
   bool positions = false;
 };
 
 using GroupId = size_t;
 
-/// A sum over channels whose quadrature no parameter can hold: all that scale what is summed serve something
-/// else too (a tied embedding), or there are none. `weigh_sums` gives it a tensor of weights of its own.
+/// A sum over channels whose quadrature weights cannot be applied to a parameter: those that scale the
+/// summands are also used elsewhere (a tied embedding), or there are none. `weigh_sums` adds a tensor of
+/// weights for it.
 struct UnweightedSum {
   size_t call, argument;
-  std::optional<size_t> element;  // where the argument is a list of tensors
+  std::optional<size_t> element;  // if the argument is a list of tensors
   int64_t axis;                   // of that tensor: what is summed over
-  std::vector<GroupId> groups;    // those of the axis that lack weights, in ascending order
-  /// A softmax is an average already: it needs weights only where they differ from channel to channel.
+  std::vector<GroupId> groups;    // those of the axis without weights, ascending
+  /// A softmax already averages: it requires weights only if they differ between channels.
   SumKind kind;
   double power = 1;  // p of a norm
 };
@@ -54,8 +54,8 @@ struct UnweightedSum {
 /// The groups of a network, and the structure of each axis of its state in terms of them.
 class Groups {
  public:
-  /// Every axis of every state tensor that has more than one position is of groups of this list, resizable or
-  /// pinned; those that meet positions (of a window, of a lookup) are last.
+  /// Every axis of every state tensor with more than one position belongs to groups of this list, resizable
+  /// or pinned; positional ones are last.
   std::vector<Group> groups;
   /// axes[s][d]: axis d of state tensor s. Variables in it are group ids.
   std::vector<std::vector<Axis>> axes;

@@ -1,5 +1,5 @@
 #pragma once
-// The law that no axis of a parameter is left out of the groups.
+// Verifies that every axis of every parameter belongs to a group.
 
 #include <string>
 #include <vector>
@@ -8,11 +8,11 @@
 
 namespace inn {
 
-/// Returns what contradicts the law of listed axes, a line each; empty where it holds:
+/// Returns one line per violation of the following property; empty if it holds:
 ///
-/// each position of each axis of each state tensor that has more than one position stands in a group's member,
-/// and each group has a name of its own and members within their tensors, whose channels are as many as its
-/// width. So an axis is resizable or pinned with a reason, never missing.
+/// each position of each axis (with more than one position) of each state tensor is in a member of a group,
+/// and each group has a unique name and members within their tensors whose number of channels is its width.
+/// Every axis is therefore resizable or pinned with a reason.
 std::vector<std::string> unlisted_axes(const AnalysedNetwork& source);
 
 }  // namespace inn

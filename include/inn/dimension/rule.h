@@ -13,8 +13,8 @@ namespace inn {
 
 class Analysis;
 
-/// What the weights w of a quadrature do in a sum: in Σ x they multiply each term; in (Σ |x|^p)^(1/p) they
-/// multiply x as w^(1/p); in a softmax or a logsumexp, Σ exp x, log w is added to x.
+/// How quadrature weights w enter a sum: in Σ x they multiply each term; in (Σ |x|^p)^(1/p) they multiply x
+/// as w^(1/p); in a softmax or a logsumexp, Σ exp x, log w is added to x.
 enum class SumKind { sum, norm, logarithm, softmax };
 
 /// The axes of one tensor.
@@ -54,20 +54,20 @@ class RuleContext {
   std::vector<bool> optional_tensors(const std::string& name) const;
   /// The dtypes of the tensors of a list argument, without entries for None.
   std::vector<c10::ScalarType> list_dtypes(const std::string& name) const;
-  /// The values of a tensor argument (of a list: of its tensor `element`) where the network holds them as
-  /// integers that no run changes: a constant list of indices, a buffer. Else undefined.
+  /// The values of a tensor argument (of a list: of its tensor `element`) if they are constant integers: a
+  /// list of indices, a buffer. Else undefined.
   at::Tensor constant_tensor(const std::string& name, std::optional<size_t> element = std::nullopt) const;
   /// The sizes of result `index`, in the example run.
   const std::vector<int64_t>& result_sizes(size_t index = 0) const;
   size_t result_count() const { return results_.size(); }
 
-  /// Returns the axis that the integer argument `name` (element `element` of a list) stands for. A burned
-  /// number gives a new variable of size `actual`, which the argument follows from now on; the size of an
-  /// axis gives that axis; what the network computes of sizes gives a new variable of that size, and pins it
-  /// where nothing is known of the computation.
+  /// Returns the axis that the integer argument `name` (element `element` of a list) stands for. For a
+  /// constant, a new variable of size `actual` that determines the argument from now on; for the size of an
+  /// axis, that axis; for a computed size, a new variable of that size, pinned if nothing is known about the
+  /// computation.
   Axis size_argument(const std::string& name, int64_t actual, std::optional<size_t> element = std::nullopt);
-  /// The integer argument is the size of `axis`. A burned number follows it from now on (a negative one, -1
-  /// for "whatever is left", stays); one that the network computes is equated with it.
+  /// Makes the integer argument the size of `axis`: a constant is determined by it from now on (a negative
+  /// one, -1 for "inferred", is unchanged); a computed one is equated with it.
   void follow(const std::string& name, const Axis& axis, std::optional<size_t> element = std::nullopt);
 
   // ---- equations ----
@@ -76,15 +76,15 @@ class RuleContext {
   /// Unifies axis by axis; the numbers of axes must be equal.
   void unify(const Axes& a, const Axes& b);
   void pin(const Axis& axis, const std::string& reason);
-  /// Pins the axis as positions that are no channels: what counts up, what a window leaves.
+  /// Pins the axis as positional: counters, results of windows.
   void fix(const Axis& axis);
-  /// The same for axis `axis` of the argument `name`; where that is an axis of a state tensor, its group is of
-  /// positions alone (Group::positions).
+  /// The same for axis `axis` of the argument `name`; for an axis of a state tensor, its group is positional
+  /// (Group::positions).
   void fix(const std::string& name, int64_t axis);
   std::optional<std::pair<Axis, Axis>> cut(const Axis& axis, int64_t position);
   bool is_pinned(const Axis& axis) const;  // every variable of it
-  /// Returns a new axis of positions that are no channels: what a window, a sort or a lookup leaves. A
-  /// parameter that has this axis too is pinned.
+  /// Returns a new positional axis, e.g. after a window, a sort or a lookup. A parameter with this axis is
+  /// pinned.
   Axis positions(int64_t size);
   /// Replaces the argument by this constant, e.g. the value that a width-dependent default had at the
   /// source's width.
@@ -93,8 +93,8 @@ class RuleContext {
   /// Replaces a call that splits `self` along an axis by aten::split_with_sizes, since the parts may get
   /// different widths. `follow` then refers to its arguments.
   void replace_by_sizes(int64_t along);
-  /// The call, which takes the part of `self` after `before` along an axis, becomes aten::slice (where it is a
-  /// view) or aten::slice_copy, whose start and end follow the two.
+  /// Replaces a call that takes the part of `self` after `before` along an axis by aten::slice (for a view)
+  /// or aten::slice_copy, whose start and end are determined by the two.
   enum class Slice { view, copy };
   void replace_by_slice(Slice kind, int64_t along, const Axis& before, const Axis& part);
 
@@ -110,7 +110,7 @@ class RuleContext {
   /// States that the call sums the product of these tensors over a shared axis. The quadrature weights are
   /// applied to one of them: the first that is computed only from parameters, else the first whose slices are
   /// scaled by parameters; in both cases only if these parameters are used nowhere else. Nothing is applied
-  /// where one of them already holds weights (`softmax`).
+  /// if one of them already has weights (`softmax`).
   void contract(const std::vector<Place>& places);
   /// The same for the factor or part `part` of that axis only.
   void consume_part(const std::string& name, int64_t axis, const Axis& part);
@@ -118,11 +118,11 @@ class RuleContext {
   void norm(const std::string& name, int64_t axis, double power);
   /// States that the call takes log Σ exp of the argument over the axis.
   void log_sum(const std::string& name, int64_t axis);
-  /// States that slices of result 0 along the axis are weights whose sum is 1: an average over them needs no
-  /// others.
+  /// States that slices of result 0 along the axis are weights that sum to 1: a sum with them needs no
+  /// quadrature weights.
   void softmax(const std::string& name, int64_t axis);
-  /// States that the call's result has the axis of the argument, and in each slice depends on all of them: a
-  /// normalization over it. What sums, averages or takes a norm is known to.
+  /// States that the result has the axis of the argument and each slice depends on all slices: a
+  /// normalization over it. Implied for sums, averages and norms.
   void normalize_over(const std::string& name, int64_t axis);
 
   /// Clamps sampled values of the argument to the range of the source (a variance is never negative).
@@ -148,7 +148,7 @@ class RuleContext {
   enum class Along { kept, dropped };
   void propagate_scale_part(const std::string& name, int64_t along, int64_t start, int64_t length, Along kept,
                             size_t index = 0);
-  /// Axis `to` of the result is every `step`-th position of axis `from` of argument `name`.
+  /// States that axis `to` of the result has every `step`-th position of axis `from` of argument `name`.
   void propagate_scale_steps(const std::string& name, int64_t from, int64_t to, int64_t step);
   /// Whether the argument is computed only from parameters.
   bool is_of_parameters(const std::string& name, std::optional<size_t> element = std::nullopt) const;
@@ -159,11 +159,11 @@ class RuleContext {
   bool is_softmax(const std::string& name, int64_t axis) const;
   /// Whether result `index` is used.
   bool is_read(size_t index) const;
-  /// Notes that the integer which the call computes is the size of `size`, in which products and sums have no
-  /// order (see Algebra::equate_size).
+  /// Sets the integer that the call computes to the size `size`, with unordered products and sums (see
+  /// Algebra::equate_size).
   void set_integer(const Axis& size, size_t index = 0);
-  /// Returns what is known of an integer argument, as such a size: a burned number, which is none of -1 and
-  /// the like, gives a new variable, which the argument follows. Nothing where nothing is known.
+  /// Returns an integer argument as such a size: for a non-negative constant, a new variable that determines
+  /// the argument. Nothing if unknown.
   std::optional<Axis> integer_axis(const std::string& name);
   /// whole = part·factor, and whole = part + rest, of sizes.
   void equate_quotient(const Axis& whole, const Axis& part, const Axis& factor);
@@ -176,7 +176,7 @@ class RuleContext {
   const Argument& argument(const std::string& name) const;
   ValueId tensor(const std::string& name, std::optional<size_t> element) const;
   std::optional<size_t> position(const std::string& name) const;
-  /// Notes that the call sums over an axis that the places share.
+  /// Records that the call sums over an axis shared by the places.
   void sum(const std::vector<Place>& places, const Axis& over, SumKind kind, double power = 1);
 
   Analysis& analysis_;

@@ -1,5 +1,5 @@
 #pragma once
-// A tensor of weights for each sum over channels that no parameter weighs.
+// Adds tensors of quadrature weights for sums without a suitable parameter.
 
 #include <functional>
 

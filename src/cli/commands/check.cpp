@@ -161,8 +161,7 @@ int run(const Options& options) {
 Command check_command() {
   return {.name = "check",
           .summary =
-              "Verifies the groups: permutes channels, changes widths, makes channels equal; and other input "
-              "sizes",
+              "Verifies the groups: permutes channels, changes widths and input sizes, makes channels equal",
           .examples =
               "  inn check resnet20.pt2\n"
               "  inn check zoo:resnet20 --json",

@@ -73,11 +73,11 @@ void multiply_factors(RuleContext& context) {
       return std::find_if(factors.begin(), factors.end(),
                           [&](const auto& factor) { return holds(factor.name, factor.axis); });
     };
-    auto carried = first_where([&](const auto& name, auto d) { return context.is_softmax(name, d); });
-    if (carried == factors.end())
-      carried = first_where([&](const auto& name, auto d) { return context.has_scale_source(name, d); });
-    if (carried != factors.end())
-      context.propagate_scale(carried->name, carried->axis, static_cast<int64_t>(to));
+    auto scaled = first_where([&](const auto& name, auto d) { return context.is_softmax(name, d); });
+    if (scaled == factors.end())
+      scaled = first_where([&](const auto& name, auto d) { return context.has_scale_source(name, d); });
+    if (scaled != factors.end())
+      context.propagate_scale(scaled->name, scaled->axis, static_cast<int64_t>(to));
   }
 }
 

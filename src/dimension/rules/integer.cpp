@@ -40,10 +40,10 @@ void nothing_known(RuleContext&) {}
 
 void add_integer(RuleTable& table) {
   table.add({"aten::sym_size", "aten::size"}, "the size of axis dim", size_of);
-  table.add({"aten::mul.int"}, "the size a·b, in no order", [](RuleContext& context) {
+  table.add({"aten::mul.int"}, "the size a·b (unordered)", [](RuleContext& context) {
     combine(context, [](const Axis& a, const Axis& b) { return Axis::of_product({a, b}); });
   });
-  table.add({"aten::add.int"}, "the size a + b, in no order", [](RuleContext& context) {
+  table.add({"aten::add.int"}, "the size a + b (unordered)", [](RuleContext& context) {
     combine(context, [](const Axis& a, const Axis& b) { return Axis::of_sum({a, b}); });
   });
   table.add({"aten::sub.int"}, "the size c of a = c + b", subtract);
@@ -52,7 +52,7 @@ void add_integer(RuleTable& table) {
              "aten::eq.int", "aten::ne.int", "aten::lt.int", "aten::le.int", "aten::gt.int", "aten::ge.int",
              "aten::Int", "prim::NumToTensor", "aten::numel", "aten::sym_numel", "aten::sym_stride",
              "aten::sym_storage_offset"},
-            "a number that no axis is known to have", nothing_known);
+            "a number that is not the size of a known axis", nothing_known);
 }
 
 }  // namespace inn::rules

@@ -233,17 +233,16 @@ void add_lookup(RuleTable& table) {
   table.add({"aten::embedding_bag"},
             "result [bags, e] of weight [vocabulary, e]; the vocabulary is positional", embed_bags);
   table.add({"aten::embedding_renorm_"}, "result = self", same_axes);
-  table.add(
-      {"aten::index"},
-      "indexed axes are positional and replaced by those of the indices; a constant list of neighbours is a "
-      "slice; the others are unchanged",
-      index);
+  table.add({"aten::index"},
+            "indexed axes are positional and replaced by those of the indices; a constant list of "
+            "consecutive indices is a slice; the others are unchanged",
+            index);
   table.add({"aten::index_put", "aten::_index_put_impl_"},
             "result = self; indexed axes are positional, the values have the others", index_put);
-  table.add(
-      {"aten::index_select"},
-      "axis dim is positional and replaced by that of the index; a constant list of neighbours is a slice",
-      index_along);
+  table.add({"aten::index_select"},
+            "axis dim is positional and replaced by that of the index; a constant list of consecutive "
+            "indices is a slice",
+            index_along);
   table.add({"aten::gather", "aten::take_along_dim"},
             "result = index; axis dim of self is positional, the others equal those of the index", gather);
   table.add({"aten::scatter", "aten::scatter_add", "aten::scatter_reduce"},

@@ -178,7 +178,7 @@ void follow_part(RuleContext& context, int64_t along, const ThreeParts& parts, i
   if (start < 0 || end < 0) {
     if (!computed) return context.replace_by_slice(kind, along, parts.before, parts.part);
     context.pin(Axis::of_sum({parts.before, parts.part, parts.after}),
-                context.site() + " counts from the end of it, and by what it computes");
+                context.site() + " indexes it from the end by a computed number");
     return;
   }
   const Axis up_to = Axis::of_sum({parts.before, parts.part});
@@ -317,9 +317,10 @@ void add_partition(RuleTable& table) {
   table.add({"aten::tensor_split.indices"}, "axis dim of self is the sum of the parts",
             [](RuleContext& context) { split_at(context, "indices"); });
   table.add({"aten::glu"}, "axis dim of self is 2·c, of the result c", gate);
-  table.add({"aten::slice", "aten::slice_copy"},
-            "axis dim of self is [before ⊕ result ⊕ after]; with a step that divides it it is result·step",
-            slice);
+  table.add(
+      {"aten::slice", "aten::slice_copy"},
+      "axis dim of self is [before ⊕ result ⊕ after]; with a step that divides its size it is result·step",
+      slice);
   table.add({"aten::narrow"}, "axis dim of self is [before ⊕ result ⊕ after]", narrow);
   table.add({"aten::select", "aten::unbind"}, "axis dim is removed; it is positional", take_positions);
   table.add({"aten::pad", "aten::constant_pad_nd"}, "an axis padded by a constant is [before ⊕ self ⊕ after]",

@@ -83,10 +83,10 @@ void multiply_by_experts(RuleContext& context) {
   }
   if (!context.has("offs")) return multiply(context, "self", "mat2");
   for (const auto& axis : context.axes("offs"))
-    context.pin(axis, context.site() + " cuts rows by its numbers");
+    context.pin(axis, context.site() + " splits rows by its values");
   if (pairs) {
     context.unify(experts[0], context.axes("offs").at(0));
-    context.pin(rows[0], context.site() + " takes its positions in the order of experts");
+    context.pin(rows[0], context.site() + " uses its positions in the order of experts");
     context.unify(rows[1], experts[1]);
     context.contract({{"mat2", 1}, {"self", 1}});
     context.set_result({rows[0], experts[2]});
@@ -95,7 +95,7 @@ void multiply_by_experts(RuleContext& context) {
   }
   // The forms that gradients take: pieces of a contracted or of an outer axis.
   for (const auto& axes : {rows, experts})
-    for (const auto& axis : axes) context.pin(axis, context.site() + " cuts it by numbers");
+    for (const auto& axis : axes) context.pin(axis, context.site() + " splits it by given numbers");
   Axes result;
   for (const auto size : context.result_sizes()) result.push_back(context.positions(size));
   context.set_result(result);
@@ -178,7 +178,7 @@ void add_product(RuleTable& table) {
             [](RuleContext& context) { multiply(context, "self", "mat2"); });
   table.add({"aten::_grouped_mm"},
             "result [s, n] of self [s, k], rows in the order of experts, mat2 [e, k, n] and offs [e]; k is "
-            "consumed, s and e are told apart",
+            "consumed, s and e are positional",
             multiply_by_experts);
   table.add({"aten::mv"}, "result [n] = self [n, k] · vec [k]; k is consumed",
             [](RuleContext& context) { multiply(context, "self", "vec"); });

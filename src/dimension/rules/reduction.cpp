@@ -108,7 +108,7 @@ void add_reduction(RuleTable& table) {
             reduce);
   table.add(
       {"aten::softmax", "aten::_softmax"},
-      "result = self; along `dim` it holds weights that sum to 1, so that a sum over them needs no others",
+      "result = self, weights that sum to 1 along `dim`, so that a sum with them gets no quadrature weights",
       normalize_exponentials);
   table.add({"aten::log_softmax", "aten::_log_softmax", "aten::softmin"},
             "result = self, normalized over `dim`, which can still be permuted and resized",
