@@ -10,8 +10,6 @@
 #include <filesystem>
 #include <limits>
 
-#include "inn/data/batches.h"
-#include "inn/data/dataset.h"
 #include "inn/network/files.h"
 #include "inn/resampling/folding.h"
 #include "network_builder.h"

@@ -295,5 +295,13 @@ TEST(ScoreScale, PutsScoresOnTheScaleOfItsName) {
   EXPECT_THROW(find_score_scale("medain"), std::invalid_argument);
 }
 
+TEST(Importance, KeepsTheLargestInAscendingOrder) {
+  const auto scores = at::tensor({1.0, 5.0, 5.0, 0.0, 7.0}, at::kDouble);
+  EXPECT_EQ(most_important(scores, 3), (std::vector<int64_t>{1, 2, 4}));
+  EXPECT_EQ(most_important(scores, 2), (std::vector<int64_t>{1, 4}));
+  EXPECT_THROW(most_important(scores, 0), std::invalid_argument);
+  EXPECT_THROW(most_important(scores, 6), std::invalid_argument);
+}
+
 }  // namespace
 }  // namespace inn

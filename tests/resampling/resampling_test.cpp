@@ -7,7 +7,6 @@
 #include "inn/grid/grid.h"
 #include "inn/network/files.h"
 #include "inn/ordering/path_cost.h"
-#include "inn/pruning/importance.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/rows.h"
 #include "inn/resampling/verify.h"
@@ -246,14 +245,6 @@ TEST(Groups, AWrongGroupIsFound) {
   source.groups.axes[state][1] = Axis::of_constant(4);
   const auto verifications = verify_groups(source, {});
   EXPECT_FALSE(verifications.at(id == verifications.at(0).group ? 0 : 1).ok());
-}
-
-TEST(Importance, KeepsTheLargestInAscendingOrder) {
-  const auto scores = at::tensor({1.0, 5.0, 5.0, 0.0, 7.0}, at::kDouble);
-  EXPECT_EQ(most_important(scores, 3), (std::vector<int64_t>{1, 2, 4}));
-  EXPECT_EQ(most_important(scores, 2), (std::vector<int64_t>{1, 4}));
-  EXPECT_THROW(most_important(scores, 0), std::invalid_argument);
-  EXPECT_THROW(most_important(scores, 6), std::invalid_argument);
 }
 
 TEST(MemberRows, AreTheSlicesOfEachChannel) {
