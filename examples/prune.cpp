@@ -38,8 +38,9 @@ int main() {
     std::printf("%-6s width %3ld %s\n", group.name.c_str(), static_cast<long>(group.width),
                 group.pinned ? ("not resizable: " + *group.pinned).c_str() : "");
     for (const auto& member : group.members)
-      std::printf("       %s %s axis %ld\n", member.role == inn::Role::produce ? "produces" : "consumes",
-                  member.tensor.c_str(), static_cast<long>(member.axis));
+      std::printf("       %s %s axis %ld\n",
+                  member.role == inn::MemberRole::produce ? "produces" : "consumes", member.tensor.c_str(),
+                  static_cast<long>(member.axis));
   }
 
   inn::Pruner pruner(tracer.source(), {.importance = inn::find_importance("l1")});

@@ -8,12 +8,12 @@
 namespace inn {
 namespace {
 
-void add_groups(const Axis& axis, std::set<GroupId>& groups) {
+void add_groups(const AxisStructure& axis, std::set<GroupId>& groups) {
   if (axis.is_variable() && axis.variable >= 0) groups.insert(static_cast<GroupId>(axis.variable));
   for (const auto& part : axis.parts) add_groups(part, groups);
 }
 
-std::set<GroupId> groups_of(const std::vector<Axis>& axes) {
+std::set<GroupId> groups_of(const std::vector<AxisStructure>& axes) {
   std::set<GroupId> groups;
   for (const auto& axis : axes) add_groups(axis, groups);
   return groups;
@@ -22,7 +22,7 @@ std::set<GroupId> groups_of(const std::vector<Axis>& axes) {
 /// The sizes of the values that one call reads and gives, at any widths. Shared by its term's copies.
 struct SizedCall {
   Call call;  // its values are numbered anew, from 0
-  std::vector<std::vector<Axis>> axes;
+  std::vector<std::vector<AxisStructure>> axes;
   const CostFormula* formula;
 
   double macs(const std::vector<int64_t>& widths) const {

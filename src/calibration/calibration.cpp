@@ -36,7 +36,7 @@ class ActivationMeter {
       for (size_t d = 0; d < axes.size(); ++d) {
         const auto axis = static_cast<int64_t>(d);
         if (places_of(axes[d], id).empty()) continue;
-        const Axis now = axis_of_run(axes[d], tensor.size(axis), source_.network.values[value].name);
+        const AxisStructure now = axis_of_run(axes[d], tensor.size(axis), source_.network.values[value].name);
         for (const auto& place : places_of(now, id))
           add(rows_at(tensor, axis, place, source_.groups.groups[id].width), sums);
       }

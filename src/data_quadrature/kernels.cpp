@@ -37,7 +37,7 @@ class ConsumerSearch {
     for (const auto id : groups) {
       found_[id];
       for (const auto& member : source.groups.groups.at(id).members)
-        if (member.role == Role::consume)
+        if (member.role == MemberRole::consume)
           carried_[source.network.state[member.state].value][id].push_back(member);
     }
   }
@@ -160,7 +160,7 @@ class Meter {
     for (size_t d = 0; d < axes.size(); ++d) {
       const auto axis = static_cast<int64_t>(d);
       if (places_of(axes[d], group).empty()) continue;
-      const Axis now = axis_of_run(axes[d], tensor.size(axis), source_.network.values[value].name);
+      const AxisStructure now = axis_of_run(axes[d], tensor.size(axis), source_.network.values[value].name);
       for (const auto& place : places_of(now, group)) result.emplace_back(axis, place);
     }
     return result;

@@ -9,20 +9,20 @@ namespace inn {
 namespace {
 
 /// Returns the factors of a product, or the axis itself as its only factor.
-std::vector<Axis> factors_of(const Axis& axis) {
-  return axis.is_product() ? axis.parts : std::vector<Axis>{axis};
+std::vector<AxisStructure> factors_of(const AxisStructure& axis) {
+  return axis.is_product() ? axis.parts : std::vector<AxisStructure>{axis};
 }
 
-bool contains(const Axis& axis, VariableId variable) {
+bool contains(const AxisStructure& axis, VariableId variable) {
   bool found = false;
-  axis.for_each_variable([&](const Axis& leaf) { found = found || leaf.variable == variable; });
+  axis.for_each_variable([&](const AxisStructure& leaf) { found = found || leaf.variable == variable; });
   return found;
 }
 
 /// Returns the axis with a fixed variable for each number between the terms of a sum, so that whoever has the
 /// axis finds all of its parts by name.
-Axis name_numbers(Algebra& algebra, const Axis& axis, const std::string& site) {
-  Axis named = axis;
+AxisStructure name_numbers(Algebra& algebra, const AxisStructure& axis, const std::string& site) {
+  AxisStructure named = axis;
   for (auto& part : named.parts) {
     part = name_numbers(algebra, part, site);
     if (!axis.is_sum() || !part.is_constant()) continue;
@@ -34,45 +34,46 @@ Axis name_numbers(Algebra& algebra, const Axis& axis, const std::string& site) {
 
 }  // namespace
 
-Axis Algebra::fresh(int64_t size) {
-  if (size == 0) return Axis::of_constant(0);
+AxisStructure Algebra::fresh(int64_t size) {
+  if (size == 0) return AxisStructure::of_constant(0);
   variables_.push_back({.size = size, .binding = {}, .pinned = {}, .site = {}});
-  return Axis::of_variable(static_cast<VariableId>(variables_.size() - 1), size);
+  return AxisStructure::of_variable(static_cast<VariableId>(variables_.size() - 1), size);
 }
 
-Axis Algebra::resolve(const Axis& axis) const {
+AxisStructure Algebra::resolve(const AxisStructure& axis) const {
   switch (axis.kind) {
-    case Axis::Kind::constant:
+    case AxisStructure::Kind::constant:
       return axis;
-    case Axis::Kind::variable: {
+    case AxisStructure::Kind::variable: {
       const auto& variable = variables_[axis.variable];
       return variable.binding ? resolve(*variable.binding) : axis;
     }
     default: {
-      std::vector<Axis> parts;
+      std::vector<AxisStructure> parts;
       parts.reserve(axis.parts.size());
       for (const auto& part : axis.parts) parts.push_back(resolve(part));
-      return axis.is_product() ? Axis::of_product(std::move(parts)) : Axis::of_sum(std::move(parts));
+      return axis.is_product() ? AxisStructure::of_product(std::move(parts))
+                               : AxisStructure::of_sum(std::move(parts));
     }
   }
 }
 
-void Algebra::pin(const Axis& axis, const std::string& reason) {
-  resolve(axis).for_each_variable([&](const Axis& leaf) {
+void Algebra::pin(const AxisStructure& axis, const std::string& reason) {
+  resolve(axis).for_each_variable([&](const AxisStructure& leaf) {
     auto& pinned = variables_[leaf.variable].pinned;
     if (!pinned) pinned = reason;
   });
 }
 
-void Algebra::fix(const Axis& axis, const std::string& reason) {
+void Algebra::fix(const AxisStructure& axis, const std::string& reason) {
   pin(axis, reason);
-  resolve(axis).for_each_variable([&](const Axis& leaf) { variables_[leaf.variable].fixed = true; });
+  resolve(axis).for_each_variable([&](const AxisStructure& leaf) { variables_[leaf.variable].fixed = true; });
 }
 
-bool Algebra::conflict(const Axis& a, const Axis& b, const std::string& site) {
+bool Algebra::conflict(const AxisStructure& a, const AxisStructure& b, const std::string& site) {
   std::string before;
   for (const auto* axis : {&a, &b}) {
-    resolve(*axis).for_each_variable([&](const Axis& leaf) {
+    resolve(*axis).for_each_variable([&](const AxisStructure& leaf) {
       const auto& other = variables_[leaf.variable].site;
       if (before.empty() && other != site) before = other;
     });
@@ -85,37 +86,37 @@ bool Algebra::conflict(const Axis& a, const Axis& b, const std::string& site) {
   return false;
 }
 
-void Algebra::inherit(const Variable& from, const Axis& to) {
+void Algebra::inherit(const Variable& from, const AxisStructure& to) {
   if (from.pinned) pin(to, *from.pinned);
   if (from.fixed) fix(to, *from.pinned);
   // What never varies has no part that does; of what varies, one part may be a number.
   if (from.varies == Varies::never || to.is_variable())
-    to.for_each_variable([&](const Axis& leaf) { note(leaf, from.varies); });
+    to.for_each_variable([&](const AxisStructure& leaf) { note(leaf, from.varies); });
 }
 
-void Algebra::note(const Axis& variable, Varies varies) {
-  resolve(variable).for_each_variable([&](const Axis& leaf) {
+void Algebra::note(const AxisStructure& variable, Varies varies) {
+  resolve(variable).for_each_variable([&](const AxisStructure& leaf) {
     auto& known = variables_[leaf.variable].varies;
     if (known == Varies::unknown) known = varies;
   });
 }
 
-bool Algebra::may_be_one(VariableId variable, const Axis& axis) const {
+bool Algebra::may_be_one(VariableId variable, const AxisStructure& axis) const {
   const auto varies = variables_[variable].varies;
   if (varies == Varies::unknown || axis.is_constant()) return true;
   bool any_varies = false, all_stay = true;
-  axis.for_each_variable([&](const Axis& leaf) {
+  axis.for_each_variable([&](const AxisStructure& leaf) {
     any_varies = any_varies || variables_[leaf.variable].varies == Varies::always;
     all_stay = all_stay && variables_[leaf.variable].varies == Varies::never;
   });
   return varies == Varies::never ? !any_varies : !all_stay;
 }
 
-bool Algebra::unify(const Axis& a, const Axis& b, const std::string& site) {
+bool Algebra::unify(const AxisStructure& a, const AxisStructure& b, const std::string& site) {
   return unify_resolved(resolve(a), resolve(b), site);
 }
 
-bool Algebra::unify_resolved(const Axis& a, const Axis& b, const std::string& site) {
+bool Algebra::unify_resolved(const AxisStructure& a, const AxisStructure& b, const std::string& site) {
   if (a == b) return true;
   if (a.size != b.size) return conflict(a, b, site);
   // The younger variable is bound to the older, which keeps the chains that resolve() follows short.
@@ -132,50 +133,52 @@ bool Algebra::unify_resolved(const Axis& a, const Axis& b, const std::string& si
   return unify_products(a.parts, b.parts, site);
 }
 
-bool Algebra::bind(VariableId id, const Axis& axis, const std::string& site) {
+bool Algebra::bind(VariableId id, const AxisStructure& axis, const std::string& site) {
   if (axis.is_constant()) {
     // Not bound, only pinned: the user still reads of the group and why its width is what it is.
-    pin(Axis::of_variable(id, axis.size), fmt::format("{} requires exactly {} channels", site, axis.size));
+    pin(AxisStructure::of_variable(id, axis.size),
+        fmt::format("{} requires exactly {} channels", site, axis.size));
     return true;
   }
   if (contains(axis, id)) {
     // v = r·v: r stays 1, and nothing is said of v.
-    const Axis own = Axis::of_variable(id, axis.size);
+    const AxisStructure own = AxisStructure::of_variable(id, axis.size);
     if (!axis.is_product() || std::count(axis.parts.begin(), axis.parts.end(), own) != 1)
       return conflict(own, axis, site);
     for (const auto& factor : axis.parts)
       if (factor != own) pin(factor, fmt::format("{} fixes this dimension to size 1", site));
     return true;
   }
-  if (!may_be_one(id, axis)) return conflict(Axis::of_variable(id, axis.size), axis, site);
-  const Axis named = name_numbers(*this, axis, site);
+  if (!may_be_one(id, axis)) return conflict(AxisStructure::of_variable(id, axis.size), axis, site);
+  const AxisStructure named = name_numbers(*this, axis, site);
   auto& variable = variables_[id];
   variable.binding = named;
-  named.for_each_variable([&](const Axis& leaf) { variables_[leaf.variable].site = site; });
+  named.for_each_variable([&](const AxisStructure& leaf) { variables_[leaf.variable].site = site; });
   inherit(Variable(variable), named);
   return true;
 }
 
-bool Algebra::split_last(std::vector<Axis>& factors, int64_t inner, const std::string& site) {
-  Axis last = factors.back();
+bool Algebra::split_last(std::vector<AxisStructure>& factors, int64_t inner, const std::string& site) {
+  AxisStructure last = factors.back();
   if (inner == 0 || last.size % inner != 0) return false;
   factors.pop_back();
   const int64_t outer = last.size / inner;
   if (last.is_constant()) {
-    factors.push_back(Axis::of_constant(outer));
-    factors.push_back(Axis::of_constant(inner));
+    factors.push_back(AxisStructure::of_constant(outer));
+    factors.push_back(AxisStructure::of_constant(inner));
     return true;
   }
   if (!last.is_variable()) return false;
-  const std::vector<Axis> split{fresh(outer), fresh(inner)};
-  if (!bind(last.variable, Axis::of_product(split), site)) return false;
+  const std::vector<AxisStructure> split{fresh(outer), fresh(inner)};
+  if (!bind(last.variable, AxisStructure::of_product(split), site)) return false;
   factors.insert(factors.end(), split.begin(), split.end());
   return true;
 }
 
-bool Algebra::unify_products(std::vector<Axis> a, std::vector<Axis> b, const std::string& site) {
-  const Axis whole_a = Axis::of_product(a), whole_b = Axis::of_product(b);
-  std::vector<Axis> ones_a,
+bool Algebra::unify_products(std::vector<AxisStructure> a, std::vector<AxisStructure> b,
+                             const std::string& site) {
+  const AxisStructure whole_a = AxisStructure::of_product(a), whole_b = AxisStructure::of_product(b);
+  std::vector<AxisStructure> ones_a,
       ones_b;  // variables of size 1 that the other side has no partner for in their place
   while (!a.empty() && !b.empty()) {
     // Earlier steps may have refined what is left.
@@ -185,18 +188,18 @@ bool Algebra::unify_products(std::vector<Axis> a, std::vector<Axis> b, const std
       side->insert(side->end(), refined.begin(), refined.end());
     }
     if (a.size() == 1 || b.size() == 1) {
-      if (!unify(Axis::of_product(a), Axis::of_product(b), site)) return false;
+      if (!unify(AxisStructure::of_product(a), AxisStructure::of_product(b), site)) return false;
       a.clear();
       b.clear();
       break;
     }
-    Axis &last_a = a.back(), &last_b = b.back();
+    AxisStructure &last_a = a.back(), &last_b = b.back();
     if (last_a.is_sum() || last_b.is_sum()) {
       // A sum inside a product meets as many factors of the other side as have its size.
       auto& other = last_a.is_sum() ? b : a;
-      const Axis sum = last_a.is_sum() ? last_a : last_b;
+      const AxisStructure sum = last_a.is_sum() ? last_a : last_b;
       (last_a.is_sum() ? a : b).pop_back();
-      std::vector<Axis> suffix;
+      std::vector<AxisStructure> suffix;
       int64_t size = 1;
       while (!other.empty() && size < sum.size) {
         int64_t needed = sum.size / size;
@@ -206,7 +209,7 @@ bool Algebra::unify_products(std::vector<Axis> a, std::vector<Axis> b, const std
         other.pop_back();
       }
       if (size != sum.size) return conflict(whole_a, whole_b, site);
-      if (!unify(sum, Axis::of_product(suffix), site)) return false;
+      if (!unify(sum, AxisStructure::of_product(suffix), site)) return false;
       continue;
     }
     if ((last_a.size == 1) != (last_b.size == 1)) {
@@ -235,53 +238,58 @@ bool Algebra::unify_products(std::vector<Axis> a, std::vector<Axis> b, const std
   return true;
 }
 
-std::optional<std::pair<Axis, Axis>> Algebra::cut_inside(const Axis& product, int64_t position,
-                                                         const std::string& site) {
-  const Axis& outer = product.parts[0];
-  const Axis rest = Axis::of_product({std::next(product.parts.begin()), product.parts.end()});
+std::optional<std::pair<AxisStructure, AxisStructure>> Algebra::cut_inside(const AxisStructure& product,
+                                                                           int64_t position,
+                                                                           const std::string& site) {
+  const AxisStructure& outer = product.parts[0];
+  const AxisStructure rest =
+      AxisStructure::of_product({std::next(product.parts.begin()), product.parts.end()});
   bool is_number = outer.is_variable();  // the rest keeps its size, so its parts are numbers
   rest.for_each_variable(
-      [&](const Axis& leaf) { is_number = is_number && variables_[leaf.variable].pinned; });
+      [&](const AxisStructure& leaf) { is_number = is_number && variables_[leaf.variable].pinned; });
   if (!is_number) return std::nullopt;
   const int64_t index = position / rest.size, inside = position % rest.size;
-  const Axis first = fresh(index), last = fresh(outer.size - index - 1);
-  Axis single = outer;
+  const AxisStructure first = fresh(index), last = fresh(outer.size - index - 1);
+  AxisStructure single = outer;
   if (outer.size > 1) {
     single = fresh(1);
-    if (!bind(outer.variable, Axis::of_sum({first, single, last}), site)) return std::nullopt;
+    if (!bind(outer.variable, AxisStructure::of_sum({first, single, last}), site)) return std::nullopt;
   }
   pin(single, fmt::format("{} splits inside one of its positions", site));
-  return std::pair{Axis::of_sum({Axis::of_product({first, rest}), Axis::of_constant(inside)}),
-                   Axis::of_sum({Axis::of_constant(rest.size - inside), Axis::of_product({last, rest})})};
+  return std::pair{
+      AxisStructure::of_sum({AxisStructure::of_product({first, rest}), AxisStructure::of_constant(inside)}),
+      AxisStructure::of_sum(
+          {AxisStructure::of_constant(rest.size - inside), AxisStructure::of_product({last, rest})})};
 }
 
-std::optional<std::pair<Axis, Axis>> Algebra::cut(const Axis& unresolved, int64_t position,
-                                                  const std::string& site) {
-  const Axis axis = resolve(unresolved);
+std::optional<std::pair<AxisStructure, AxisStructure>> Algebra::cut(const AxisStructure& unresolved,
+                                                                    int64_t position,
+                                                                    const std::string& site) {
+  const AxisStructure axis = resolve(unresolved);
   if (position < 0 || position > axis.size) return std::nullopt;
-  if (position == 0) return std::pair{Axis::of_constant(0), axis};
-  if (position == axis.size) return std::pair{axis, Axis::of_constant(0)};
+  if (position == 0) return std::pair{AxisStructure::of_constant(0), axis};
+  if (position == axis.size) return std::pair{axis, AxisStructure::of_constant(0)};
   if (axis.is_constant())
-    return std::pair{Axis::of_constant(position), Axis::of_constant(axis.size - position)};
+    return std::pair{AxisStructure::of_constant(position), AxisStructure::of_constant(axis.size - position)};
   if (axis.is_variable()) {
-    const Axis before = fresh(position), after = fresh(axis.size - position);
-    bind(axis.variable, Axis::of_sum({before, after}), site);
+    const AxisStructure before = fresh(position), after = fresh(axis.size - position);
+    bind(axis.variable, AxisStructure::of_sum({before, after}), site);
     return std::pair{before, after};
   }
   if (axis.is_product()) {
-    const std::vector<Axis> rest(std::next(axis.parts.begin()), axis.parts.end());
+    const std::vector<AxisStructure> rest(std::next(axis.parts.begin()), axis.parts.end());
     const int64_t inner = axis.size / axis.parts[0].size;
     if (position % inner != 0) return cut_inside(axis, position, site);
     const auto outer = cut(axis.parts[0], position / inner, site);
     if (!outer) return std::nullopt;
-    const auto with_rest = [&rest](const Axis& factor) {
-      std::vector<Axis> factors{factor};
+    const auto with_rest = [&rest](const AxisStructure& factor) {
+      std::vector<AxisStructure> factors{factor};
       factors.insert(factors.end(), rest.begin(), rest.end());
-      return Axis::of_product(std::move(factors));
+      return AxisStructure::of_product(std::move(factors));
     };
     return std::pair{with_rest(outer->first), with_rest(outer->second)};
   }
-  std::vector<Axis> before, after;
+  std::vector<AxisStructure> before, after;
   int64_t begin = 0;
   for (const auto& term : axis.parts) {
     const int64_t end = begin + term.size;
@@ -297,11 +305,12 @@ std::optional<std::pair<Axis, Axis>> Algebra::cut(const Axis& unresolved, int64_
     }
     begin = end;
   }
-  return std::pair{Axis::of_sum(std::move(before)), Axis::of_sum(std::move(after))};
+  return std::pair{AxisStructure::of_sum(std::move(before)), AxisStructure::of_sum(std::move(after))};
 }
 
-bool Algebra::unify_sums(std::vector<Axis> a, std::vector<Axis> b, const std::string& site) {
-  const Axis whole_a = Axis::of_sum(a), whole_b = Axis::of_sum(b);
+bool Algebra::unify_sums(std::vector<AxisStructure> a, std::vector<AxisStructure> b,
+                         const std::string& site) {
+  const AxisStructure whole_a = AxisStructure::of_sum(a), whole_b = AxisStructure::of_sum(b);
   std::reverse(a.begin(), a.end());  // the next term is the last of the list
   std::reverse(b.begin(), b.end());
   bool all = true;
@@ -321,7 +330,7 @@ bool Algebra::unify_sums(std::vector<Axis> a, std::vector<Axis> b, const std::st
       continue;
     }
     // The longer term can't be cut there: it meets as many terms as fill it.
-    std::vector<Axis> segment;
+    std::vector<AxisStructure> segment;
     int64_t size = 0;
     while (!shorter.empty() && size < longer.back().size) {
       size += shorter.back().size;
@@ -329,23 +338,23 @@ bool Algebra::unify_sums(std::vector<Axis> a, std::vector<Axis> b, const std::st
       shorter.pop_back();
     }
     if (size != longer.back().size) return conflict(whole_a, whole_b, site);
-    all = unify(longer.back(), Axis::of_sum(segment), site) && all;
+    all = unify(longer.back(), AxisStructure::of_sum(segment), site) && all;
     longer.pop_back();
   }
   return all;
 }
 
-bool Algebra::unify_product_with_sum(const Axis& product, const std::vector<Axis>& terms,
+bool Algebra::unify_product_with_sum(const AxisStructure& product, const std::vector<AxisStructure>& terms,
                                      const std::string& site) {
-  const std::vector<Axis> rest(std::next(product.parts.begin()), product.parts.end());
-  const Axis& outer = product.parts[0];
+  const std::vector<AxisStructure> rest(std::next(product.parts.begin()), product.parts.end());
+  const AxisStructure& outer = product.parts[0];
   const int64_t inner = product.size / outer.size;
   if (outer.size == 1) {
     pin(outer, fmt::format("{} fixes this dimension to size 1", site));
-    return unify(Axis::of_product(rest), Axis::of_sum(terms), site);
+    return unify(AxisStructure::of_product(rest), AxisStructure::of_sum(terms), site);
   }
   // Segments of terms whose sizes are multiples of what lies inside the outermost factor.
-  std::vector<std::vector<Axis>> segments(1);
+  std::vector<std::vector<AxisStructure>> segments(1);
   std::vector<int64_t> counts;
   int64_t size = 0;
   for (const auto& term : terms) {
@@ -358,23 +367,24 @@ bool Algebra::unify_product_with_sum(const Axis& product, const std::vector<Axis
     }
   }
   segments.pop_back();
-  if (size != 0) return conflict(product, Axis::of_sum(terms), site);
-  if (segments.size() == 1) return conflict(product, Axis::of_sum(terms), site);
-  std::vector<Axis> pieces;
+  if (size != 0) return conflict(product, AxisStructure::of_sum(terms), site);
+  if (segments.size() == 1) return conflict(product, AxisStructure::of_sum(terms), site);
+  std::vector<AxisStructure> pieces;
   const bool single = std::all_of(counts.begin(), counts.end(), [](int64_t count) { return count == 1; });
   if (outer.is_variable() && !single) {
     for (const auto count : counts) pieces.push_back(fresh(count));
-    if (!bind(outer.variable, Axis::of_sum(pieces), site)) return false;
+    if (!bind(outer.variable, AxisStructure::of_sum(pieces), site)) return false;
   } else {
     // Cut into single positions, the outermost factor is a number: 2·c against c ⊕ c.
     pin(outer, fmt::format("{} treats its positions individually", site));
-    for (const auto count : counts) pieces.push_back(Axis::of_constant(count));
+    for (const auto count : counts) pieces.push_back(AxisStructure::of_constant(count));
   }
   bool all = true;
   for (size_t i = 0; i < segments.size(); ++i) {
-    std::vector<Axis> factors{pieces[i]};
+    std::vector<AxisStructure> factors{pieces[i]};
     factors.insert(factors.end(), rest.begin(), rest.end());
-    all = unify(Axis::of_product(std::move(factors)), Axis::of_sum(segments[i]), site) && all;
+    all =
+        unify(AxisStructure::of_product(std::move(factors)), AxisStructure::of_sum(segments[i]), site) && all;
   }
   return all;
 }

@@ -34,9 +34,10 @@ const std::vector<Analysis::ScaleSource>& Analysis::scale_sources_of(Place place
   return static_cast<size_t>(place.axis) < by_axis.size() ? by_axis[place.axis] : none;
 }
 
-std::set<VariableId> Analysis::variables_of(const Axis& axis) const {
+std::set<VariableId> Analysis::variables_of(const AxisStructure& axis) const {
   std::set<VariableId> variables;
-  algebra.resolve(axis).for_each_variable([&](const Axis& leaf) { variables.insert(leaf.variable); });
+  algebra.resolve(axis).for_each_variable(
+      [&](const AxisStructure& leaf) { variables.insert(leaf.variable); });
   return variables;
 }
 
@@ -54,7 +55,7 @@ void Analysis::start() {
   for (const auto input : network.inputs) {
     const auto& value = network.values[input];
     if (value.kind != Value::Kind::tensor) continue;
-    Axes fresh;
+    TensorAxes fresh;
     for (size_t d = 0; d < value.sizes.size(); ++d) {
       fresh.push_back(algebra.fresh(value.sizes[d]));
       if (has_dynamic_sizes)
@@ -65,12 +66,12 @@ void Analysis::start() {
   }
   for (size_t s = 0; s < network.state.size(); ++s) {
     const ValueId value = network.state[s].value;
-    Axes fresh;
+    TensorAxes fresh;
     std::vector<std::vector<ScaleSource>> from;
     int64_t d = 0;
     for (const auto size : network.state[s].tensor.sizes()) {
       // An axis of size 1 in a parameter broadcasts; it is nobody's width.
-      fresh.push_back(size == 1 ? Axis::of_constant(1) : algebra.fresh(size));
+      fresh.push_back(size == 1 ? AxisStructure::of_constant(1) : algebra.fresh(size));
       if (has_dynamic_sizes) algebra.note(fresh.back(), Algebra::Varies::never);
       from.push_back({{s, d++, 0, size, 1}});
     }
@@ -86,7 +87,7 @@ void Analysis::start() {
 
 void Analysis::apply(size_t call_index) {
   const Call& call = network.calls[call_index];
-  const Rule* rule = rules.find(call);
+  const OperatorRule* rule = rules.find(call);
   if (rule == nullptr) {
     ++unknown_operators[call.qualified_name()];
     apply_unknown(call_index, "which has no rule");
@@ -122,7 +123,7 @@ void Analysis::apply_unknown(size_t call_index, const std::string& why) {
   for (const auto& result : call.results) {
     for (const auto id : result.values) {
       if (network.values[id].kind != Value::Kind::tensor) continue;
-      Axes fresh;
+      TensorAxes fresh;
       for (const auto size : network.values[id].sizes) {
         fresh.push_back(algebra.fresh(size));
         algebra.pin(fresh.back(), reason);
@@ -148,7 +149,7 @@ void Analysis::finish() {
       fix_state(s, *axes[value], "its tensor is not used");
 }
 
-void Analysis::fix_state(size_t state, const Axes& own, const std::string& reason) {
+void Analysis::fix_state(size_t state, const TensorAxes& own, const std::string& reason) {
   for (size_t d = 0; d < own.size(); ++d) {
     algebra.fix(own[d], reason);
     position_axes.emplace(state, static_cast<int64_t>(d));

@@ -38,7 +38,7 @@ class Analysis {
     size_t call;
     size_t argument;
     std::optional<size_t> element;
-    Axis axis;
+    AxisStructure axis;
   };
   /// An argument to be replaced by a constant: a default that depends on a width.
   struct ConstantSite {
@@ -66,7 +66,7 @@ class Analysis {
   struct Contraction {
     size_t call;
     std::vector<Operand> operands;
-    Axis axis;
+    AxisStructure axis;
     SumKind kind = SumKind::sum;
     double power = 1;
   };
@@ -79,15 +79,16 @@ class Analysis {
   /// A call of parameters alone whose result depends, slice by slice, on all slices along the axis.
   struct Mixing {
     size_t call;
-    Axis axis;
+    AxisStructure axis;
   };
 
   const Network& network;
   const RuleTable& rules;
   Algebra algebra;
-  std::vector<std::optional<Axes>> axes;      // by value
-  std::vector<std::optional<Axis>> integers;  // by value: sizes, whose products and sums have no order
-  bool has_dynamic_sizes = false;             // the source says which sizes of inputs vary
+  std::vector<std::optional<TensorAxes>> axes;  // by value
+  std::vector<std::optional<AxisStructure>>
+      integers;                    // by value: sizes, whose products and sums have no order
+  bool has_dynamic_sizes = false;  // the source says which sizes of inputs vary
   std::vector<std::vector<std::vector<ScaleSource>>>
       scale_sources;                                   // by value, by axis: all are scaled together
   std::vector<bool> bounded;                           // by state: see Groups::bounded
@@ -101,14 +102,14 @@ class Analysis {
   std::vector<Consumption> consumptions;
   std::vector<Contraction> contractions;
   std::vector<Unweighted> unweighted;
-  std::vector<Axis> softmaxes;  // what each was taken over
+  std::vector<AxisStructure> softmaxes;  // what each was taken over
   std::vector<Mixing> mixings;
   std::map<std::string, int64_t> unknown_operators;
 
   /// Returns what scales the slices along the axis; empty where nothing is known to.
   const std::vector<ScaleSource>& scale_sources_of(Place place) const;
   /// The free variables of an axis.
-  std::set<VariableId> variables_of(const Axis& axis) const;
+  std::set<VariableId> variables_of(const AxisStructure& axis) const;
 
  private:
   void start();
@@ -117,7 +118,7 @@ class Analysis {
   void apply_unknown(size_t call_index, const std::string& why);
   void finish();
   /// Fixes the axes of a state tensor, which are positions alone.
-  void fix_state(size_t state, const Axes& own, const std::string& reason);
+  void fix_state(size_t state, const TensorAxes& own, const std::string& reason);
 };
 
 /// Returns the values whose integers no run changes: state that is not learnt, and copies and views of it as

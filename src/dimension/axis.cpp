@@ -4,23 +4,23 @@
 
 namespace inn {
 
-Axis Axis::of_variable(VariableId variable, int64_t size) {
-  Axis axis;
+AxisStructure AxisStructure::of_variable(VariableId variable, int64_t size) {
+  AxisStructure axis;
   axis.kind = Kind::variable;
   axis.size = size;
   axis.variable = variable;
   return axis;
 }
 
-Axis Axis::of_constant(int64_t size) {
-  Axis axis;
+AxisStructure AxisStructure::of_constant(int64_t size) {
+  AxisStructure axis;
   axis.size = size;
   return axis;
 }
 
-Axis Axis::of_product(std::vector<Axis> factors) {
-  std::vector<Axis> flat;
-  const auto append = [&flat](Axis factor) {
+AxisStructure AxisStructure::of_product(std::vector<AxisStructure> factors) {
+  std::vector<AxisStructure> flat;
+  const auto append = [&flat](AxisStructure factor) {
     if (factor.is_constant() && factor.size == 1) return;
     if (factor.is_constant() && !flat.empty() && flat.back().is_constant()) {
       flat.back().size *= factor.size;
@@ -40,26 +40,26 @@ Axis Axis::of_product(std::vector<Axis> factors) {
   if (flat.empty()) return of_constant(1);
   if (flat.size() == 1) return std::move(flat[0]);
   if (flat[0].is_sum()) {
-    const std::vector<Axis> rest(std::next(flat.begin()), flat.end());
-    std::vector<Axis> terms;
+    const std::vector<AxisStructure> rest(std::next(flat.begin()), flat.end());
+    std::vector<AxisStructure> terms;
     for (auto& term : flat[0].parts) {
-      std::vector<Axis> product{std::move(term)};
+      std::vector<AxisStructure> product{std::move(term)};
       product.insert(product.end(), rest.begin(), rest.end());
       terms.push_back(of_product(std::move(product)));
     }
     return of_sum(std::move(terms));
   }
-  Axis axis;
+  AxisStructure axis;
   axis.kind = Kind::product;
   axis.size = size;
   axis.parts = std::move(flat);
   return axis;
 }
 
-Axis Axis::of_sum(std::vector<Axis> terms) {
-  std::vector<Axis> flat;
+AxisStructure AxisStructure::of_sum(std::vector<AxisStructure> terms) {
+  std::vector<AxisStructure> flat;
   int64_t size = 0;
-  const auto append = [&flat](Axis term) {
+  const auto append = [&flat](AxisStructure term) {
     if (term.size == 0) return;
     if (term.is_constant() && !flat.empty() && flat.back().is_constant()) {
       flat.back().size += term.size;
@@ -77,7 +77,7 @@ Axis Axis::of_sum(std::vector<Axis> terms) {
   }
   if (flat.empty()) return of_constant(0);
   if (flat.size() == 1) return std::move(flat[0]);
-  Axis axis;
+  AxisStructure axis;
   axis.kind = Kind::sum;
   axis.size = size;
   axis.parts = std::move(flat);

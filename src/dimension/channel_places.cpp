@@ -6,9 +6,9 @@
 
 namespace inn {
 
-std::vector<ChannelPlace> places_of(const Axis& axis, GroupId group) {
+std::vector<ChannelPlace> places_of(const AxisStructure& axis, GroupId group) {
   std::vector<ChannelPlace> places;
-  for_each_place(axis, {0, 1, axis.size, 1}, [&](const Axis& leaf, const ChannelPlace& place) {
+  for_each_place(axis, {0, 1, axis.size, 1}, [&](const AxisStructure& leaf, const ChannelPlace& place) {
     if (leaf.variable == static_cast<VariableId>(group)) places.push_back(place);
   });
   return places;
@@ -27,7 +27,7 @@ at::Tensor rows_at(const at::Tensor& tensor, int64_t axis, const ChannelPlace& p
   return first.index_select(0, index).reshape({width, -1});
 }
 
-Axis axis_of_run(Axis axis, int64_t size, const std::string& value) {
+AxisStructure axis_of_run(AxisStructure axis, int64_t size, const std::string& value) {
   if (axis.size == size) return axis;
   const int64_t rest = axis.is_product() && axis.parts[0].is_variable() && axis.parts[0].variable < 0
                            ? axis.size / axis.parts[0].size

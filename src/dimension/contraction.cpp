@@ -157,7 +157,7 @@ class Placement {
     for (const auto& source : sources) remove(open, variables_of(source));
   }
 
-  /// The buffer by which `weigh_sums` weighed the operand, in a network that has gone through it.
+  /// The buffer by which `add_quadrature_buffers` weighed the operand, in a network that has gone through it.
   void take_from_buffer(const Analysis::Contraction& contraction, const Analysis::Operand& operand,
                         Variables& open) {
     const auto [value, axis] = operand.place;

@@ -14,9 +14,9 @@ namespace inn {
 namespace {
 
 /// The groups in an axis.
-std::set<GroupId> groups_in(const Axis& axis) {
+std::set<GroupId> groups_in(const AxisStructure& axis) {
   std::set<GroupId> ids;
-  axis.for_each_variable([&](const Axis& leaf) {
+  axis.for_each_variable([&](const AxisStructure& leaf) {
     if (leaf.variable >= 0) ids.insert(static_cast<GroupId>(leaf.variable));
   });
   return ids;
@@ -25,7 +25,7 @@ std::set<GroupId> groups_in(const Axis& axis) {
 /// Calls `visit` with the factors, as sets of groups that can be resized, of every product in the axis that
 /// has two or more.
 template <class Visit>
-void for_each_product(const Groups& groups, const Axis& axis, const Visit& visit) {
+void for_each_product(const Groups& groups, const AxisStructure& axis, const Visit& visit) {
   for (const auto& part : axis.parts) for_each_product(groups, part, visit);
   if (!axis.is_product()) return;
   std::vector<std::vector<GroupId>> factors;
@@ -89,7 +89,7 @@ class CallReader {
     return place ? call.arguments.at(static_cast<size_t>(*place)) : none;
   }
 
-  const std::vector<Axis>& axes(ValueId value) const {
+  const std::vector<AxisStructure>& axes(ValueId value) const {
     return groups_.value_axes.at(static_cast<size_t>(value));
   }
   bool is_activation(const Argument& argument) const {
@@ -127,14 +127,14 @@ class CallReader {
     if (!input.is_value() || !weight.is_value()) return;
     const auto &of_input = axes(input.value()), &of_weight = axes(weight.value());
     if (of_weight.size() < 3 || of_input.size() + 2 <= of_weight.size()) return;
-    const Axis& channels = of_input[of_input.size() + 1 - of_weight.size()];
+    const AxisStructure& channels = of_input[of_input.size() + 1 - of_weight.size()];
     const auto& transposed = argument(call, "transposed");
     const bool is_transposed =
         call.op.starts_with("aten::conv_transpose") ||
         (transposed.is_constant() && transposed.constant().isBool() && transposed.constant().toBool());
     // weight [c·m, 1, …], transposed [c, m, …] with as many groups as input channels.
     const auto& result = axes(call.results.at(0).values.at(0));
-    const Axis& made = result.at(result.size() + 1 - of_weight.size());
+    const AxisStructure& made = result.at(result.size() + 1 - of_weight.size());
     const bool is_depthwise =
         channels.size > 1 &&
         (is_transposed ? made.size == channels.size * of_weight[1].size : of_weight[1].size == 1);
@@ -178,7 +178,7 @@ std::vector<GroupId> learned_groups(const AnalysedNetwork& source) {
     const auto& group = source.groups.groups[id];
     bool is_produced = false, is_learned = false;
     for (const auto& member : group.members) {
-      if (member.role != Role::produce) continue;
+      if (member.role != MemberRole::produce) continue;
       is_produced = true;
       is_learned = is_learned || is_parameter(member);
     }

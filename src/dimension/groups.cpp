@@ -57,8 +57,8 @@ class Collector {
 
   /// The terms of an axis: the parts of a sum. A number that stands outermost is taken apart where some of
   /// its copies are summed over and others are not: 3·h·d is then h·d ⊕ h·d ⊕ h·d.
-  std::vector<Axis> terms_of(size_t state, int64_t d) const {
-    const Axis axis = analysis_.algebra.resolve((*analysis_.axes[network_.state[state].value])[d]);
+  std::vector<AxisStructure> terms_of(size_t state, int64_t d) const {
+    const AxisStructure axis = analysis_.algebra.resolve((*analysis_.axes[network_.state[state].value])[d]);
     if (axis.is_sum()) return axis.parts;
     const auto found = consumed_.find({state, d});
     const bool outermost_number = axis.is_product() && (axis.parts[0].is_constant() ||
@@ -68,8 +68,8 @@ class Collector {
       return consumed.begin == 0 && consumed.end == axis.size;
     });
     if (whole) return {axis};
-    const Axis rest = Axis::of_product({std::next(axis.parts.begin()), axis.parts.end()});
-    return std::vector<Axis>(static_cast<size_t>(axis.parts[0].size), rest);
+    const AxisStructure rest = AxisStructure::of_product({std::next(axis.parts.begin()), axis.parts.end()});
+    return std::vector<AxisStructure>(static_cast<size_t>(axis.parts[0].size), rest);
   }
 
   /// The variables that are summed over in [begin, end) of the axis.
@@ -106,9 +106,11 @@ class Collector {
       int64_t begin = 0;
       for (const auto& term : terms_of(state, d)) {
         const auto consumed = consumed_in(state, d, begin, begin + term.size);
-        for_each_place(term, {begin, 1, term.size, 1}, [&](const Axis& leaf, const ChannelPlace& place) {
-          if (analysis_.algebra.is_fixed(leaf.variable) == fixed) add_member(state, d, leaf, place, consumed);
-        });
+        for_each_place(term, {begin, 1, term.size, 1},
+                       [&](const AxisStructure& leaf, const ChannelPlace& place) {
+                         if (analysis_.algebra.is_fixed(leaf.variable) == fixed)
+                           add_member(state, d, leaf, place, consumed);
+                       });
         begin += term.size;
       }
     }
@@ -121,7 +123,7 @@ class Collector {
       });
   }
 
-  void add_member(size_t state, int64_t d, const Axis& leaf, const ChannelPlace& place,
+  void add_member(size_t state, int64_t d, const AxisStructure& leaf, const ChannelPlace& place,
                   const std::set<VariableId>& consumed) {
     const auto [found, is_new] = ids_.try_emplace(leaf.variable, result_.groups.size());
     if (is_new) {
@@ -130,8 +132,8 @@ class Collector {
     }
     result_.groups[found->second].members.push_back(
         {state, network_.state[state].name, d,
-         consumed.contains(leaf.variable) ? Role::consume : Role::produce, place.offset, place.outer,
-         place.outer_stride, place.inner});
+         consumed.contains(leaf.variable) ? MemberRole::consume : MemberRole::produce, place.offset,
+         place.outer, place.outer_stride, place.inner});
   }
 
   /// The name of an input that has the group in one of its axes, or "".
@@ -140,7 +142,7 @@ class Collector {
       if (!analysis_.axes[input]) continue;
       for (const auto& axis : *analysis_.axes[input]) {
         bool found = false;
-        analysis_.algebra.resolve(axis).for_each_variable([&](const Axis& leaf) {
+        analysis_.algebra.resolve(axis).for_each_variable([&](const AxisStructure& leaf) {
           const auto id = ids_.find(leaf.variable);
           found = found || (id != ids_.end() && id->second == group);
         });
@@ -153,8 +155,9 @@ class Collector {
   /// The module that produces the group, the input that has it, or the module that reads it.
   std::string base_name(GroupId g) const {
     const auto& members = result_.groups[g].members;
-    const auto producer = std::find_if(members.begin(), members.end(),
-                                       [](const Member& member) { return member.role == Role::produce; });
+    const auto producer = std::find_if(members.begin(), members.end(), [](const Member& member) {
+      return member.role == MemberRole::produce;
+    });
     if (producer != members.end()) return owner_of(producer->tensor);
     const auto input = input_of(g);
     return input.empty() ? owner_of(members.front().tensor) + ":in" : input;
@@ -179,8 +182,9 @@ class Collector {
       auto& group = result_.groups[g];
       const auto& first = group.members.front();
       const auto axis = fmt::format("{}[{}]", first.tensor, first.axis);
-      const bool is_produced = std::any_of(group.members.begin(), group.members.end(),
-                                           [](const Member& member) { return member.role == Role::produce; });
+      const bool is_produced =
+          std::any_of(group.members.begin(), group.members.end(),
+                      [](const Member& member) { return member.role == MemberRole::produce; });
       const auto base = group.positions || !is_produced ? axis : base_name(g);
       group.name = names_.contains(base) ? axis : base;
       for (size_t k = 1; !names_.insert(group.name).second; ++k) group.name = fmt::format("{}:{}", axis, k);
@@ -188,28 +192,28 @@ class Collector {
   }
 
   /// Group variables get their group's id, the others negative ids.
-  Axis translate(const Axis& axis) const {
-    Axis translated = axis;
+  AxisStructure translate(const AxisStructure& axis) const {
+    AxisStructure translated = axis;
     if (axis.is_variable()) {
       const auto found = ids_.find(axis.variable);
       translated.variable = found != ids_.end() ? static_cast<VariableId>(found->second) : -1 - axis.variable;
       return translated;
     }
     for (auto& part : translated.parts) part = translate(part);
-    if (axis.is_product()) return Axis::of_product(std::move(translated.parts));
-    if (axis.is_sum()) return Axis::of_sum(std::move(translated.parts));
+    if (axis.is_product()) return AxisStructure::of_product(std::move(translated.parts));
+    if (axis.is_sum()) return AxisStructure::of_sum(std::move(translated.parts));
     return translated;
   }
 
   void translate_axes() {
     for (size_t s = 0; s < network_.state.size(); ++s) {
-      std::vector<Axis> structure;
+      std::vector<AxisStructure> structure;
       std::vector<std::vector<std::set<GroupId>>> sums;
       const auto count = static_cast<int64_t>(analysis_.axes[network_.state[s].value]->size());
       for (int64_t d = 0; d < count; ++d) {
         // Not normalized: its parts are the terms that `consumed` counts.
-        Axis axis;
-        axis.kind = Axis::Kind::sum;
+        AxisStructure axis;
+        axis.kind = AxisStructure::Kind::sum;
         axis.size = 0;
         sums.emplace_back();
         for (const auto& term : terms_of(s, d)) {
@@ -226,7 +230,7 @@ class Collector {
       result_.consumed.push_back(std::move(sums));
     }
     for (const auto& axes : analysis_.axes) {
-      std::vector<Axis> structure;
+      std::vector<AxisStructure> structure;
       if (axes)
         for (const auto& axis : *axes) structure.push_back(translate(analysis_.algebra.resolve(axis)));
       result_.value_axes.push_back(std::move(structure));
@@ -259,8 +263,8 @@ class Collector {
 
 Groups collect_groups(const Analysis& analysis) { return Collector(analysis).collect(); }
 
-Role Groups::role(size_t state, int64_t axis, size_t term, GroupId group) const {
-  return consumed.at(state).at(axis).at(term).contains(group) ? Role::consume : Role::produce;
+MemberRole Groups::role(size_t state, int64_t axis, size_t term, GroupId group) const {
+  return consumed.at(state).at(axis).at(term).contains(group) ? MemberRole::consume : MemberRole::produce;
 }
 
 GroupId Groups::find(const std::string& name) const {
@@ -301,13 +305,13 @@ std::vector<GroupId> Groups::select(const std::vector<std::string>& patterns) co
   return {chosen.begin(), chosen.end()};
 }
 
-int64_t size_at(const Axis& axis, const std::vector<int64_t>& widths) {
+int64_t size_at(const AxisStructure& axis, const std::vector<int64_t>& widths) {
   switch (axis.kind) {
-    case Axis::Kind::constant:
+    case AxisStructure::Kind::constant:
       return axis.size;
-    case Axis::Kind::variable:
+    case AxisStructure::Kind::variable:
       return axis.variable >= 0 ? widths.at(axis.variable) : axis.size;
-    case Axis::Kind::sum: {
+    case AxisStructure::Kind::sum: {
       int64_t sum = 0;
       for (const auto& part : axis.parts) sum += size_at(part, widths);
       return sum;

@@ -15,7 +15,7 @@ class ProducerSearch {
     for (const auto input : source.network.inputs) depends_[static_cast<size_t>(input)] = true;
     for (const auto id : groups)
       for (const auto& member : source.groups.groups.at(id).members)
-        if (member.role == Role::produce) carried_[source.network.state[member.state].value].insert(id);
+        if (member.role == MemberRole::produce) carried_[source.network.state[member.state].value].insert(id);
   }
 
   std::map<GroupId, std::vector<ValueId>> find() {

@@ -111,20 +111,20 @@ std::vector<std::string> RuleContext::tensor_arguments() const {
   return names;
 }
 
-Axes RuleContext::axes(const std::string& name) const {
+TensorAxes RuleContext::axes(const std::string& name) const {
   require(is_tensor(name), "dimension", "{}: argument '{}' must be a tensor.", site_, name);
-  Axes resolved;
+  TensorAxes resolved;
   for (const auto& axis : *analysis_.axes[argument(name).value()])
     resolved.push_back(analysis_.algebra.resolve(axis));
   return resolved;
 }
 
-std::vector<Axes> RuleContext::list_axes(const std::string& name) const {
+std::vector<TensorAxes> RuleContext::list_axes(const std::string& name) const {
   require(argument(name).is_list(), "dimension", "{}: argument '{}' must be a list of tensors.", site_, name);
-  std::vector<Axes> all;
+  std::vector<TensorAxes> all;
   for (const auto& item : argument(name).list()) {
     if (!item.is_value() || !analysis_.axes[item.value()]) continue;
-    Axes resolved;
+    TensorAxes resolved;
     for (const auto& axis : *analysis_.axes[item.value()])
       resolved.push_back(analysis_.algebra.resolve(axis));
     all.push_back(std::move(resolved));
@@ -154,7 +154,7 @@ const std::vector<int64_t>& RuleContext::result_sizes(size_t index) const {
   return analysis_.network.values[results_.at(index)].sizes;
 }
 
-std::optional<Axis> RuleContext::integer_axis(const std::string& name) {
+std::optional<AxisStructure> RuleContext::integer_axis(const std::string& name) {
   if (!has(name)) return std::nullopt;
   const auto& value = argument(name);
   if (value.is_value()) return analysis_.integers[value.value()];
@@ -171,22 +171,23 @@ const Argument& item_of(const Argument& argument, std::optional<size_t> element)
 
 }  // namespace
 
-Axis RuleContext::size_argument(const std::string& name, int64_t actual, std::optional<size_t> element) {
+AxisStructure RuleContext::size_argument(const std::string& name, int64_t actual,
+                                         std::optional<size_t> element) {
   const auto& item = item_of(argument(name), element);
   if (item.is_value()) {
     const auto& known = analysis_.integers[item.value()];
     if (known && known->size == actual) {
-      const Axis size = analysis_.algebra.resolve(*known);
+      const AxisStructure size = analysis_.algebra.resolve(*known);
       if (!size.is_product() && !size.is_sum()) return size;
     }
   }
-  const Axis axis = fresh(actual);
+  const AxisStructure axis = fresh(actual);
   if (!item.is_value() && analysis_.has_dynamic_sizes) analysis_.algebra.note(axis, Algebra::Varies::never);
   follow(name, axis, element);
   return axis;
 }
 
-void RuleContext::follow(const std::string& name, const Axis& axis, std::optional<size_t> element) {
+void RuleContext::follow(const std::string& name, const AxisStructure& axis, std::optional<size_t> element) {
   const auto index = position(name);
   if (!index) raise("dimension", "{}: no argument '{}'.", site_, name);
   const bool is_replaced = analysis_.replacements.contains(call_index_);
@@ -202,11 +203,13 @@ void RuleContext::follow(const std::string& name, const Axis& axis, std::optiona
     pin(axis, fmt::format("{} uses a size that the network computes", site_));
 }
 
-void RuleContext::equate_quotient(const Axis& whole, const Axis& part, const Axis& factor) {
+void RuleContext::equate_quotient(const AxisStructure& whole, const AxisStructure& part,
+                                  const AxisStructure& factor) {
   analysis_.algebra.equate_quotient(whole, part, factor, site_);
 }
 
-void RuleContext::equate_difference(const Axis& whole, const Axis& part, const Axis& rest) {
+void RuleContext::equate_difference(const AxisStructure& whole, const AxisStructure& part,
+                                    const AxisStructure& rest) {
   analysis_.algebra.equate_difference(whole, part, rest, site_);
 }
 
@@ -221,7 +224,8 @@ void RuleContext::replace_by_sizes(int64_t along) {
   analysis_.replacements.insert_or_assign(call_index_, std::move(split));
 }
 
-void RuleContext::replace_by_slice(Slice kind, int64_t along, const Axis& before, const Axis& part) {
+void RuleContext::replace_by_slice(Slice kind, int64_t along, const AxisStructure& before,
+                                   const AxisStructure& part) {
   Call slice = call();
   slice.op = kind == Slice::view ? "aten::slice" : "aten::slice_copy";
   slice.overload = "Tensor";
@@ -229,16 +233,20 @@ void RuleContext::replace_by_slice(Slice kind, int64_t along, const Axis& before
                      Argument(c10::IValue(before.size + part.size)), Argument(c10::IValue(int64_t{1}))};
   analysis_.replacements.insert_or_assign(call_index_, std::move(slice));
   follow("start", before);
-  follow("end", Axis::of_sum({before, part}));
+  follow("end", AxisStructure::of_sum({before, part}));
 }
 
 // ---- equations ----
 
-Axis RuleContext::fresh(int64_t size) { return analysis_.algebra.fresh(size); }
-void RuleContext::unify(const Axis& a, const Axis& b) { analysis_.algebra.unify(a, b, site_); }
-void RuleContext::pin(const Axis& axis, const std::string& reason) { analysis_.algebra.pin(axis, reason); }
+AxisStructure RuleContext::fresh(int64_t size) { return analysis_.algebra.fresh(size); }
+void RuleContext::unify(const AxisStructure& a, const AxisStructure& b) {
+  analysis_.algebra.unify(a, b, site_);
+}
+void RuleContext::pin(const AxisStructure& axis, const std::string& reason) {
+  analysis_.algebra.pin(axis, reason);
+}
 
-void RuleContext::fix(const Axis& axis) {
+void RuleContext::fix(const AxisStructure& axis) {
   analysis_.algebra.fix(axis, site_ + ": not a channel dimension (spatial or index)");
 }
 
@@ -252,26 +260,27 @@ void RuleContext::fix(const std::string& name, int64_t axis) {
   }
 }
 
-void RuleContext::unify(const Axes& a, const Axes& b) {
+void RuleContext::unify(const TensorAxes& a, const TensorAxes& b) {
   require(a.size() == b.size(), "dimension",
           "{}: expected one axis per dimension but got {} axes for {} dimensions.", site_, a.size(),
           b.size());
   for (size_t d = 0; d < a.size(); ++d) unify(a[d], b[d]);
 }
 
-std::optional<std::pair<Axis, Axis>> RuleContext::cut(const Axis& axis, int64_t position) {
+std::optional<std::pair<AxisStructure, AxisStructure>> RuleContext::cut(const AxisStructure& axis,
+                                                                        int64_t position) {
   return analysis_.algebra.cut(axis, position, site_);
 }
 
-bool RuleContext::is_pinned(const Axis& axis) const {
+bool RuleContext::is_pinned(const AxisStructure& axis) const {
   bool all = true;
   analysis_.algebra.resolve(axis).for_each_variable(
-      [&](const Axis& leaf) { all = all && analysis_.algebra.pinned(leaf.variable).has_value(); });
+      [&](const AxisStructure& leaf) { all = all && analysis_.algebra.pinned(leaf.variable).has_value(); });
   return all;
 }
 
-Axis RuleContext::positions(int64_t size) {
-  const Axis axis = fresh(size);
+AxisStructure RuleContext::positions(int64_t size) {
+  const AxisStructure axis = fresh(size);
   fix(axis);
   return axis;
 }
@@ -288,18 +297,18 @@ void RuleContext::clamp_to_source_range(const std::string& name) {
       if (!scale_source.is_softmax()) analysis_.bounded[scale_source.state] = true;
 }
 
-void RuleContext::set_result(Axes axes, size_t index) {
+void RuleContext::set_result(TensorAxes axes, size_t index) {
   analysis_.axes[results_.at(index)] = std::move(axes);
 }
 
-Axes RuleContext::result_axes(size_t index) const {
-  Axes resolved;
+TensorAxes RuleContext::result_axes(size_t index) const {
+  TensorAxes resolved;
   for (const auto& axis : *analysis_.axes[results_.at(index)])
     resolved.push_back(analysis_.algebra.resolve(axis));
   return resolved;
 }
 
-void RuleContext::set_integer(const Axis& size, size_t index) {
+void RuleContext::set_integer(const AxisStructure& size, size_t index) {
   analysis_.integers[results_.at(index)] = size;
 }
 
@@ -313,7 +322,7 @@ int64_t RuleContext::normalize(int64_t axis, size_t rank) const {
 
 // ---- the table ----
 
-void RuleTable::add(Rule rule) {
+void RuleTable::add(OperatorRule rule) {
   const std::string op = rule.op;
   require(rules_.emplace(op, std::move(rule)).second, "dimension", "Operator '{}': already has a rule.", op);
 }
@@ -323,7 +332,7 @@ void RuleTable::add(const std::vector<std::string>& ops, const std::string& doc,
   for (const auto& op : ops) add({op, doc, apply});
 }
 
-const Rule* RuleTable::find(const Call& call) const {
+const OperatorRule* RuleTable::find(const Call& call) const {
   std::vector<std::string> names{call.qualified_name(), call.op};
   if (call.op.ends_with('_') && !call.op.ends_with("__")) {
     const auto out_of_place = call.op.substr(0, call.op.size() - 1);

@@ -42,7 +42,7 @@ void RuleContext::consume(const std::string& name, int64_t axis, std::optional<s
   contract({{name, axis, element}});
 }
 
-void RuleContext::consume_part(const std::string& name, int64_t axis, const Axis& part) {
+void RuleContext::consume_part(const std::string& name, int64_t axis, const AxisStructure& part) {
   sum({{name, axis}}, part, SumKind::sum);
 }
 
@@ -60,7 +60,7 @@ void RuleContext::log_sum(const std::string& name, int64_t axis) {
 }
 
 void RuleContext::softmax(const std::string& name, int64_t axis) {
-  const Axis over = axes(name).at(axis);
+  const AxisStructure over = axes(name).at(axis);
   sum({{name, axis}}, over, SumKind::softmax);
   const auto index = static_cast<int64_t>(analysis_.softmaxes.size());
   analysis_.softmaxes.push_back(over);
@@ -72,7 +72,8 @@ void RuleContext::normalize_over(const std::string& name, int64_t axis) {
   if (of_parameters_) analysis_.mixings.push_back({call_index_, axes(name).at(axis)});
 }
 
-void RuleContext::sum(const std::vector<Place>& places, const Axis& over, SumKind kind, double power) {
+void RuleContext::sum(const std::vector<Place>& places, const AxisStructure& over, SumKind kind,
+                      double power) {
   if (of_parameters_) analysis_.mixings.push_back({call_index_, over});
   Analysis::Contraction contraction{call_index_, {}, over, kind, power};
   for (const auto& place : places)

@@ -15,7 +15,7 @@ namespace {
 using Polynomial = std::map<std::vector<VariableId>, int64_t>;
 
 /// The size of an axis as an expression whose symbols are the algebra's variables.
-SizeExpression expression(const Axis& axis) {
+SizeExpression expression(const AxisStructure& axis) {
   if (axis.is_constant()) return SizeExpression::constant(axis.size);
   if (axis.is_variable()) return SizeExpression::symbol(axis.variable);
   auto whole = SizeExpression::constant(axis.is_sum() ? 0 : 1);
@@ -24,7 +24,7 @@ SizeExpression expression(const Axis& axis) {
   return whole;
 }
 
-Polynomial polynomial(const Axis& axis) {
+Polynomial polynomial(const AxisStructure& axis) {
   Polynomial terms;
   const SizeExpression size = expression(axis);
   for (const auto& term : size.terms()) terms.emplace(term.symbols, term.coefficient);
@@ -66,17 +66,17 @@ void cancel(Polynomial& left, Polynomial& right) {
 }
 
 /// The variables of an axis with their sizes, in its order.
-std::vector<Axis> leaves_of(const Axis& axis) {
-  std::vector<Axis> leaves;
-  axis.for_each_variable([&](const Axis& leaf) { leaves.push_back(leaf); });
+std::vector<AxisStructure> leaves_of(const AxisStructure& axis) {
+  std::vector<AxisStructure> leaves;
+  axis.for_each_variable([&](const AxisStructure& leaf) { leaves.push_back(leaf); });
   return leaves;
 }
 
 /// The factors of a term in the order that the leaves have, its number first.
-std::vector<Axis> ordered(const std::vector<VariableId>& monomial, int64_t coefficient,
-                          const std::vector<Axis>& leaves) {
-  std::vector<Axis> factors;
-  if (coefficient != 1) factors.push_back(Axis::of_constant(coefficient));
+std::vector<AxisStructure> ordered(const std::vector<VariableId>& monomial, int64_t coefficient,
+                                   const std::vector<AxisStructure>& leaves) {
+  std::vector<AxisStructure> factors;
+  if (coefficient != 1) factors.push_back(AxisStructure::of_constant(coefficient));
   std::vector<VariableId> left = monomial;
   for (const auto& leaf : leaves) {
     const auto found = std::find(left.begin(), left.end(), leaf.variable);
@@ -88,49 +88,50 @@ std::vector<Axis> ordered(const std::vector<VariableId>& monomial, int64_t coeff
 }
 
 /// The polynomial as an axis, in the order that the leaves have.
-Axis ordered(const Polynomial& terms, const std::vector<Axis>& leaves) {
-  std::vector<std::vector<Axis>> products;
+AxisStructure ordered(const Polynomial& terms, const std::vector<AxisStructure>& leaves) {
+  std::vector<std::vector<AxisStructure>> products;
   for (const auto& [monomial, coefficient] : terms)
     products.push_back(ordered(monomial, coefficient, leaves));
-  const auto place = [&](const std::vector<Axis>& factors) {
+  const auto place = [&](const std::vector<AxisStructure>& factors) {
     return factors.empty() ? leaves.end() : std::find(leaves.begin(), leaves.end(), factors.back());
   };
   std::stable_sort(products.begin(), products.end(),
                    [&](const auto& a, const auto& b) { return place(a) < place(b); });
-  std::vector<Axis> sum;
-  for (auto& factors : products) sum.push_back(Axis::of_product(std::move(factors)));
-  return Axis::of_sum(std::move(sum));
+  std::vector<AxisStructure> sum;
+  for (auto& factors : products) sum.push_back(AxisStructure::of_product(std::move(factors)));
+  return AxisStructure::of_sum(std::move(sum));
 }
 
 /// The single variable that a side is.
-const Axis* alone(const Polynomial& side, const std::vector<Axis>& leaves) {
+const AxisStructure* alone(const Polynomial& side, const std::vector<AxisStructure>& leaves) {
   if (side.size() != 1) return nullptr;
   const auto& [monomial, coefficient] = *side.begin();
   if (coefficient != 1 || monomial.size() != 1) return nullptr;
   return &*std::find_if(leaves.begin(), leaves.end(),
-                        [&](const Axis& leaf) { return leaf.variable == monomial[0]; });
+                        [&](const AxisStructure& leaf) { return leaf.variable == monomial[0]; });
 }
 
 /// Gives each of `factors`, in an order of their own, the neighbouring `places` that fill it. Nothing where
 /// no order does. Any that does is as good as another: their product is the same, and so is what it is the
 /// size of.
-std::vector<std::pair<Axis, Axis>> matched(std::vector<Axis> factors, const std::vector<Axis>& places) {
+std::vector<std::pair<AxisStructure, AxisStructure>> matched(std::vector<AxisStructure> factors,
+                                                             const std::vector<AxisStructure>& places) {
   constexpr size_t kMostFactors = 5;
   if (factors.size() > kMostFactors) return {};
   std::vector<size_t> order(factors.size());
   std::iota(order.begin(), order.end(), size_t{0});
   do {
-    std::vector<std::pair<Axis, Axis>> pairs;
+    std::vector<std::pair<AxisStructure, AxisStructure>> pairs;
     size_t next = 0;
     for (const auto k : order) {
-      std::vector<Axis> filling;
+      std::vector<AxisStructure> filling;
       int64_t size = 1;
       while (next < places.size() && size < factors[k].size) {
         size *= places[next].size;
         filling.push_back(places[next++]);
       }
       if (size != factors[k].size) break;
-      pairs.emplace_back(factors[k], Axis::of_product(std::move(filling)));
+      pairs.emplace_back(factors[k], AxisStructure::of_product(std::move(filling)));
     }
     if (pairs.size() == factors.size() && next == places.size()) return pairs;
   } while (std::next_permutation(order.begin(), order.end()));
@@ -139,22 +140,22 @@ std::vector<std::pair<Axis, Axis>> matched(std::vector<Axis> factors, const std:
 
 }  // namespace
 
-void Algebra::equate_size(const Axis& axis, const Axis& size, const std::string& site) {
+void Algebra::equate_size(const AxisStructure& axis, const AxisStructure& size, const std::string& site) {
   open_sizes_.push_back({axis, size, true, site});
 }
 
-void Algebra::equate_quotient(const Axis& whole, const Axis& part, const Axis& factor,
-                              const std::string& site) {
-  open_sizes_.push_back({whole, Axis::of_product({part, factor}), false, site});
+void Algebra::equate_quotient(const AxisStructure& whole, const AxisStructure& part,
+                              const AxisStructure& factor, const std::string& site) {
+  open_sizes_.push_back({whole, AxisStructure::of_product({part, factor}), false, site});
 }
 
-void Algebra::equate_difference(const Axis& whole, const Axis& part, const Axis& rest,
-                                const std::string& site) {
-  open_sizes_.push_back({whole, Axis::of_sum({part, rest}), false, site});
+void Algebra::equate_difference(const AxisStructure& whole, const AxisStructure& part,
+                                const AxisStructure& rest, const std::string& site) {
+  open_sizes_.push_back({whole, AxisStructure::of_sum({part, rest}), false, site});
 }
 
 bool Algebra::settle(const SizeEquation& equation) {
-  const Axis axis = resolve(equation.left), size = resolve(equation.right);
+  const AxisStructure axis = resolve(equation.left), size = resolve(equation.right);
   Polynomial left = polynomial(axis), right = polynomial(size);
   cancel(left, right);
   if (left.empty() && right.empty()) return true;
@@ -163,7 +164,7 @@ bool Algebra::settle(const SizeEquation& equation) {
     return true;
   }
   const auto places = leaves_of(axis), factors = leaves_of(size);
-  const Axis *left_alone = alone(left, places), *right_alone = alone(right, factors);
+  const AxisStructure *left_alone = alone(left, places), *right_alone = alone(right, factors);
   const auto is_number = [](const Polynomial& side) {
     return side.size() == 1 && side.begin()->first.empty();
   };

@@ -36,7 +36,7 @@ class SizeDerivation {
     if (!analysis_.axes[id]) return;
     const auto& axes = *analysis_.axes[id];
     for (size_t d = 0; d < axes.size(); ++d) {
-      const Axis axis = analysis_.algebra.resolve(axes[d]);
+      const AxisStructure axis = analysis_.algebra.resolve(axes[d]);
       if (axis.is_variable())
         sources_.try_emplace(axis.variable, Found{{id, static_cast<int64_t>(d)}, position});
     }
@@ -53,14 +53,14 @@ class SizeDerivation {
   /// A symbol whose size shows only after a call that needs it has no source: its value is kept in the
   /// network.
   void needed_from(const Analysis::SizeSite& site) {
-    analysis_.algebra.resolve(site.axis).for_each_variable([&](const Axis& leaf) {
+    analysis_.algebra.resolve(site.axis).for_each_variable([&](const AxisStructure& leaf) {
       const auto found = sources_.find(leaf.variable);
       if (found != sources_.end() && found->second.position >= static_cast<int64_t>(site.call))
         sources_.erase(found);
     });
   }
 
-  SymbolId symbol_of(const Axis& leaf) {
+  SymbolId symbol_of(const AxisStructure& leaf) {
     const auto [found, is_new] =
         symbols_.try_emplace(leaf.variable, static_cast<SymbolId>(network_.symbols.size()));
     if (is_new) {
@@ -72,13 +72,13 @@ class SizeDerivation {
     return found->second;
   }
 
-  SizeExpression expression(const Axis& axis) {
+  SizeExpression expression(const AxisStructure& axis) {
     switch (axis.kind) {
-      case Axis::Kind::constant:
+      case AxisStructure::Kind::constant:
         return SizeExpression::constant(axis.size);
-      case Axis::Kind::variable:
+      case AxisStructure::Kind::variable:
         return SizeExpression::symbol(symbol_of(axis));
-      case Axis::Kind::sum: {
+      case AxisStructure::Kind::sum: {
         SizeExpression sum;
         for (const auto& part : axis.parts) sum = sum + expression(part);
         return sum;
@@ -100,7 +100,7 @@ class SizeDerivation {
   }
 
   void rewrite(const Analysis::SizeSite& site) {
-    const Axis axis = analysis_.algebra.resolve(site.axis);
+    const AxisStructure axis = analysis_.algebra.resolve(site.axis);
     auto size = expression(axis);
     if (size.is_constant()) return;
     Argument& argument = network_.calls[site.call].arguments[site.argument];

@@ -23,7 +23,7 @@ std::string structure_of(const AnalysedNetwork& source, GroupId group) {
   for (const auto& member : source.groups.groups[group].members) {
     const auto& entry = network.state[member.state];
     members.push_back(fmt::format("{}/{} {} {}x{} {}", entry.tensor.dim(), member.axis,
-                                  member.role == Role::produce ? "produce" : "consume", member.outer,
+                                  member.role == MemberRole::produce ? "produce" : "consume", member.outer,
                                   member.inner, fmt::join(readers.at(entry.value), "+")));
   }
   std::sort(members.begin(), members.end());

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "inn/core/error.h"
-#include "inn/dimension/weigh_sums.h"
+#include "inn/dimension/quadrature_buffers.h"
 #include "inn/methods/convert_on.h"
 #include "inn/pruning/importance.h"
 #include "inn/resampling/folding.h"
@@ -44,12 +44,13 @@ Mapped interpolated(const AnyModel& model, const AnalysedNetwork& source, Chosen
 
 Mapped folded(const AnalysedNetwork& source, ChosenWidths chosen, uint64_t seed) {
   // A cluster's sum is its mean times its size, which a sum that no parameter weighs needs too.
-  Mapped result{weigh_sums(source,
-                           [&](const UnweightedSum& sum) {
-                             return sum.kind != SumKind::softmax &&
-                                    std::any_of(sum.groups.begin(), sum.groups.end(),
-                                                [&](GroupId id) { return chosen.widths.contains(id); });
-                           }),
+  Mapped result{add_quadrature_buffers(source,
+                                       [&](const UnweightedSum& sum) {
+                                         return sum.kind != SumKind::softmax &&
+                                                std::any_of(
+                                                    sum.groups.begin(), sum.groups.end(),
+                                                    [&](GroupId id) { return chosen.widths.contains(id); });
+                                       }),
                 {},
                 std::move(chosen)};
   for (const auto& [id, width] : result.chosen.widths)

@@ -79,7 +79,7 @@ std::vector<GroupId> chosen_groups(const AnalysedNetwork& source, const ConvertO
       // Beside channels an axis may hold what is pinned: the image that a classifier reads flattened.
       bool any = false;
       const Group* pinned = nullptr;
-      structure[axis < 0 ? axis + rank : axis].for_each_variable([&](const Axis& leaf) {
+      structure[axis < 0 ? axis + rank : axis].for_each_variable([&](const AxisStructure& leaf) {
         const auto& group = source.groups.groups.at(leaf.variable);
         if (group.pinned) {
           pinned = &group;

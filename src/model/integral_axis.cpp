@@ -51,9 +51,9 @@ void IntegralAxis::set_grid(std::shared_ptr<Grid> grid) { single("grid").set_gri
 
 const Grid& IntegralAxis::grid() const { return single("grid").grid(); }
 
-std::vector<IntegralAxis::Factor> IntegralAxis::factors(Role role) const {
+std::vector<IntegralAxis::Factor> IntegralAxis::factors(MemberRole role) const {
   std::vector<Factor> factors;
-  for (const auto& part : parts_) factors.push_back({part.group, part.weighted ? Role::consume : role});
+  for (const auto& part : parts_) factors.push_back({part.group, part.weighted ? MemberRole::consume : role});
   return factors;
 }
 
@@ -77,7 +77,7 @@ at::Tensor sample_axes(const at::Tensor& tensor,
     for (const auto& [group, role] : factors) {
       inner /= group->source_width();
       const GroupMaps maps = group->maps();
-      const AxisMap& map = role == Role::consume ? maps.consume : maps.produce;
+      const AxisMap& map = role == MemberRole::consume ? maps.consume : maps.produce;
       if (!map.is_identity()) mapped.push_back({axis, map, outer, inner});
       outer *= group->width();
     }

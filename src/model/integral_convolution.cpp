@@ -54,8 +54,8 @@ IntegralConvImpl<D>::IntegralConvImpl(IntegralConvOptions<D> options)
 
 template <size_t D>
 at::Tensor IntegralConvImpl<D>::forward(const at::Tensor& input) {
-  const auto produced = options_.out.factors(Role::produce);
-  const auto kernel = sample_axes(weight, {produced, in_of_group_.factors(Role::consume)});
+  const auto produced = options_.out.factors(MemberRole::produce);
+  const auto kernel = sample_axes(weight, {produced, in_of_group_.factors(MemberRole::consume)});
   const auto shift = bias.defined() ? sample_axes(bias, {produced}) : bias;
   const auto& o = options_;
   if constexpr (D == 1)
@@ -84,10 +84,10 @@ IntegralConvTransposeImpl<D>::IntegralConvTransposeImpl(IntegralConvOptions<D> o
 template <size_t D>
 at::Tensor IntegralConvTransposeImpl<D>::forward(const at::Tensor& input) {
   // The weight's first axis is the input's: in a product with the groups, which are not summed over.
-  auto first = options_.groups.factors(Role::produce);
-  for (const auto& factor : in_of_group_.factors(Role::consume)) first.push_back(factor);
-  const auto kernel = sample_axes(weight, {first, out_of_group_.factors(Role::produce)});
-  const auto shift = bias.defined() ? sample_axes(bias, {options_.out.factors(Role::produce)}) : bias;
+  auto first = options_.groups.factors(MemberRole::produce);
+  for (const auto& factor : in_of_group_.factors(MemberRole::consume)) first.push_back(factor);
+  const auto kernel = sample_axes(weight, {first, out_of_group_.factors(MemberRole::produce)});
+  const auto shift = bias.defined() ? sample_axes(bias, {options_.out.factors(MemberRole::produce)}) : bias;
   const auto& o = options_;
   if constexpr (D == 1)
     return at::conv_transpose1d(input, kernel, shift, o.stride, o.padding, o.output_padding, o.groups.width(),

@@ -14,8 +14,8 @@ IntegralLinearImpl::IntegralLinearImpl(IntegralLinearOptions options)
 }
 
 at::Tensor IntegralLinearImpl::forward(const at::Tensor& input) {
-  const auto produced = options_.out.factors(Role::produce);
-  return at::linear(input, sample_axes(weight, {produced, options_.in.factors(Role::consume)}),
+  const auto produced = options_.out.factors(MemberRole::produce);
+  return at::linear(input, sample_axes(weight, {produced, options_.in.factors(MemberRole::consume)}),
                     bias.defined() ? sample_axes(bias, {produced}) : bias);
 }
 

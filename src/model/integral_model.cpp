@@ -9,7 +9,7 @@
 
 #include "inn/core/error.h"
 #include "inn/dimension/fraction_groups.h"
-#include "inn/dimension/weigh_sums.h"
+#include "inn/dimension/quadrature_buffers.h"
 #include "sampled.h"
 #include "statistics.h"
 
@@ -40,7 +40,7 @@ auto drawn(const Law& law, WidthDraw draw, std::mt19937_64& random) {
 AnalysedNetwork weighed(AnalysedNetwork source, const ConvertOptions& options) {
   const auto chosen = chosen_groups(source, options);  // in ascending order
   const bool has_equal_weights = quadrature_of(options).name == "rectangle";
-  return weigh_sums(std::move(source), [&](const UnweightedSum& sum) {
+  return add_quadrature_buffers(std::move(source), [&](const UnweightedSum& sum) {
     if (has_equal_weights && sum.kind == SumKind::softmax) return false;
     return std::any_of(sum.groups.begin(), sum.groups.end(),
                        [&](GroupId id) { return std::binary_search(chosen.begin(), chosen.end(), id); });

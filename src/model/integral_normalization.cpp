@@ -8,7 +8,7 @@ namespace {
 
 /// The tensor [channels] at the present width; an undefined one stays so.
 at::Tensor at_width(const at::Tensor& tensor, const IntegralAxis& channels) {
-  return tensor.defined() ? sample_axes(tensor, {channels.factors(Role::produce)}) : tensor;
+  return tensor.defined() ? sample_axes(tensor, {channels.factors(MemberRole::produce)}) : tensor;
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ std::vector<Member> counted_members(const AnalysedNetwork& source, GroupId id, C
     std::vector<Member> chosen;
     for (const auto& member : members) {
       const auto& entry = source.network.state[member.state];
-      if (is_inexact(entry.tensor) && (readers || member.role == Role::produce) &&
+      if (is_inexact(entry.tensor) && (readers || member.role == MemberRole::produce) &&
           (!parameters || entry.kind == StateEntry::Kind::parameter) && (!matrices || entry.tensor.dim() > 1))
         chosen.push_back(member);
     }

@@ -99,7 +99,7 @@ class Drawing {
 
   /// One cell for each variable and number of the axis: 2·16, 8⊕8. `sums(group)` says which are summed over.
   template <class Sums>
-  std::string axis_cells(const Axis& axis, const std::string& joint, const Sums& sums) const {
+  std::string axis_cells(const AxisStructure& axis, const std::string& joint, const Sums& sums) const {
     std::string cells;
     for (const auto& part : axis.parts)
       cells += axis_cells(part, cells.empty() ? joint : axis.is_sum() ? "⊕" : "·", sums);
@@ -119,7 +119,7 @@ class Drawing {
     const auto& value = network_.values[id];
     const auto& axes = groups_.value_axes[id];
     for (size_t d = 0; d < value.sizes.size(); ++d) {
-      const auto plain = Axis::of_constant(value.sizes[d]);
+      const auto plain = AxisStructure::of_constant(value.sizes[d]);
       cells += axis_cells(d < axes.size() ? axes[d] : plain, "", [](GroupId) { return false; });
     }
     return tensor_row(name, cells);
@@ -128,11 +128,11 @@ class Drawing {
   std::string state_row(size_t state) const {
     std::string cells;
     for (size_t d = 0; d < groups_.axes[state].size(); ++d) {
-      const Axis& axis = groups_.axes[state][d];
-      const std::vector<Axis> terms = axis.is_sum() ? axis.parts : std::vector<Axis>{axis};
+      const AxisStructure& axis = groups_.axes[state][d];
+      const std::vector<AxisStructure> terms = axis.is_sum() ? axis.parts : std::vector<AxisStructure>{axis};
       for (size_t term = 0; term < terms.size(); ++term)
         cells += axis_cells(terms[term], term > 0 ? "⊕" : "", [&](GroupId id) {
-          return groups_.role(state, static_cast<int64_t>(d), term, id) == Role::consume;
+          return groups_.role(state, static_cast<int64_t>(d), term, id) == MemberRole::consume;
         });
     }
     const auto& name = network_.state[state].name;
@@ -160,7 +160,7 @@ class Drawing {
       for (const auto& [group, member] : members_of_[state])
         text += fmt::format("{}{}[{}] {}s {}, channel c at {} + o·{} + c·{} + i, o &lt; {}, i &lt; {}",
                             text.empty() ? "" : "&#10;\\\n", escaped(member->tensor), member->axis,
-                            member->role == Role::produce ? "produce" : "consume",
+                            member->role == MemberRole::produce ? "produce" : "consume",
                             escaped(groups_.groups[group].name), member->offset, member->outer_stride,
                             member->inner, member->outer, member->inner);
     return text;
@@ -225,7 +225,7 @@ class Drawing {
   std::string edge(const NetworkGraph::Edge& edge) const {
     std::vector<std::string> colors;
     for (const auto& axis : groups_.value_axes[edge.value])
-      axis.for_each_variable([&](const Axis& leaf) {
+      axis.for_each_variable([&](const AxisStructure& leaf) {
         if (!is_shown(leaf)) return;
         const auto color = group_color(groups_, static_cast<GroupId>(leaf.variable));
         if (std::find(colors.begin(), colors.end(), color) == colors.end()) colors.push_back(color);
@@ -237,7 +237,7 @@ class Drawing {
   }
 
   /// Kernel taps and the like are numbers in a drawing.
-  bool is_shown(const Axis& axis) const {
+  bool is_shown(const AxisStructure& axis) const {
     return axis.is_variable() && axis.variable >= 0 &&
            !groups_.groups[static_cast<GroupId>(axis.variable)].positions;
   }

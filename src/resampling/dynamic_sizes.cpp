@@ -67,7 +67,7 @@ class Sizes {
     }
   }
 
-  DynamicSize dynamic_size(const Axis& axis) const {
+  DynamicSize dynamic_size(const AxisStructure& axis) const {
     if (axis.is_constant()) return {axis.size};
     if (axis.is_variable()) {
       const auto found = formulas_.find(axis.variable);

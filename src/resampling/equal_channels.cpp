@@ -11,7 +11,7 @@
 
 #include "inn/core/error.h"
 #include "inn/dimension/channel_places.h"
-#include "inn/dimension/weigh_sums.h"
+#include "inn/dimension/quadrature_buffers.h"
 #include "inn/grid/grid.h"
 #include "inn/resampling/maps.h"
 
@@ -48,7 +48,7 @@ std::vector<size_t> averaged_axes(const Call& call, size_t rank) {
   return axes;
 }
 
-bool has(const Axis& axis, GroupId group) { return !places_of(axis, group).empty(); }
+bool has(const AxisStructure& axis, GroupId group) { return !places_of(axis, group).empty(); }
 
 /// Says which call takes an average over the group and other channels side by side; "" where none does.
 std::string average_beside_others(const AnalysedNetwork& source, GroupId group) {
@@ -58,7 +58,8 @@ std::string average_beside_others(const AnalysedNetwork& source, GroupId group) 
     for (const auto d : averaged_axes(call, axes.size())) {
       if (d >= axes.size() || !axes[d].is_sum() || !has(axes[d], group)) continue;
       const auto& terms = axes[d].parts;
-      if (!std::all_of(terms.begin(), terms.end(), [&](const Axis& term) { return has(term, group); }))
+      if (!std::all_of(terms.begin(), terms.end(),
+                       [&](const AxisStructure& term) { return has(term, group); }))
         return fmt::format("{} averages over it and other concatenated channels", call.qualified_name());
     }
   }
@@ -68,7 +69,8 @@ std::string average_beside_others(const AnalysedNetwork& source, GroupId group) 
 class EqualChannels {
  public:
   EqualChannels(const AnalysedNetwork& source, const VerifyOptions& options)
-      : source_(weigh_sums(source, [](const UnweightedSum&) { return true; })), options_(options) {
+      : source_(add_quadrature_buffers(source, [](const UnweightedSum&) { return true; })),
+        options_(options) {
     source_.network = source_.network.clone();
     source_.network.to(at::kDouble);
     source_.network.set_training(false);

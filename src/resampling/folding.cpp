@@ -21,7 +21,8 @@ at::Tensor features_to_fold(const AnalysedNetwork& source, GroupId id) {
   const auto& group = source.groups.groups.at(id);
   std::vector<at::Tensor> parts;
   for (const auto& member : group.members) {
-    if (member.role != Role::produce || !is_inexact(source.network.state[member.state].tensor)) continue;
+    if (member.role != MemberRole::produce || !is_inexact(source.network.state[member.state].tensor))
+      continue;
     const at::Tensor rows = member_rows(source.network, member, group.width).to(at::kDouble);
     const double variation = (rows - rows.mean(0, true)).norm().item<double>();
     if (variation > 0) parts.push_back(rows / variation);

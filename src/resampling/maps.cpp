@@ -22,7 +22,7 @@ class AxisMapOf {
       : groups_(groups), state_(state), axis_(axis), maps_(maps) {}
 
   /// The map of the whole axis: of its terms, which may have different roles.
-  AxisMap operator()(const Axis& axis) const {
+  AxisMap operator()(const AxisStructure& axis) const {
     if (!axis.is_sum()) return of(axis, 0);
     std::vector<AxisMap> parts;
     bool all = true;
@@ -34,17 +34,17 @@ class AxisMapOf {
   }
 
   /// The map of a part of term `term`.
-  AxisMap of(const Axis& axis, size_t term) const {
+  AxisMap of(const AxisStructure& axis, size_t term) const {
     switch (axis.kind) {
-      case Axis::Kind::constant:
+      case AxisStructure::Kind::constant:
         return AxisMap::identity(axis.size);
-      case Axis::Kind::variable: {
+      case AxisStructure::Kind::variable: {
         const auto found = maps_.find(static_cast<GroupId>(axis.variable));
         if (axis.variable < 0 || found == maps_.end()) return AxisMap::identity(axis.size);
-        return groups_.role(state_, axis_, term, found->first) == Role::consume ? found->second.consume
-                                                                                : found->second.produce;
+        return groups_.role(state_, axis_, term, found->first) == MemberRole::consume ? found->second.consume
+                                                                                      : found->second.produce;
       }
-      case Axis::Kind::sum: {
+      case AxisStructure::Kind::sum: {
         std::vector<AxisMap> parts;
         bool all = true;
         for (const auto& part : axis.parts) {

@@ -5,7 +5,7 @@
 namespace inn {
 namespace {
 
-void resize_axis(Axis& axis, const std::vector<int64_t>& widths) {
+void resize_axis(AxisStructure& axis, const std::vector<int64_t>& widths) {
   axis.size = size_at(axis, widths);
   for (auto& part : axis.parts) resize_axis(part, widths);
 }
@@ -13,7 +13,7 @@ void resize_axis(Axis& axis, const std::vector<int64_t>& widths) {
 /// Appends the members of a group in one axis: those of each term of a sum, which has roles of its own.
 void append_members(const Groups& groups, GroupId id, const Member& like, std::vector<Member>& members) {
   const auto& axis = groups.axes.at(like.state).at(static_cast<size_t>(like.axis));
-  const std::vector<Axis> terms = axis.is_sum() ? axis.parts : std::vector<Axis>{axis};
+  const std::vector<AxisStructure> terms = axis.is_sum() ? axis.parts : std::vector<AxisStructure>{axis};
   int64_t begin = 0;
   for (size_t t = 0; t < terms.size(); ++t) {
     for (const auto& place : places_of(terms[t], id))

@@ -62,7 +62,7 @@ bool holds_batch(const Network& network) {
   for (const auto input : network.inputs)
     if (!groups.value_axes[input].empty())
       groups.value_axes[input][0].for_each_variable(
-          [&](const Axis& leaf) { any = any || leaf.variable >= 0; });
+          [&](const AxisStructure& leaf) { any = any || leaf.variable >= 0; });
   return any;
 }
 

@@ -11,10 +11,10 @@ namespace {
 constexpr double kAttention = 1e-12;  // float64, sums of some tens of terms
 
 /// What an axis maps by, as a matrix.
-at::Tensor map_matrix(const IntegralAxis& axis, Role role) {
+at::Tensor map_matrix(const IntegralAxis& axis, MemberRole role) {
   const auto maps = interpolation_maps(axis.source_width(), axis.grid().points(), find_kernel("cubic"),
                                        find_quadrature("rectangle"));
-  return (role == Role::produce ? maps.produce : maps.consume).to_dense();
+  return (role == MemberRole::produce ? maps.produce : maps.consume).to_dense();
 }
 
 IntegralMultiheadAttention drawn_attention(const IntegralMultiheadAttentionOptions& options) {
@@ -38,19 +38,20 @@ TEST(IntegralAttentionLayer, WeighsTheContractionOfQueriesAndKeysOnce) {
   value_dim.resize(6);
   at::NoGradGuard no_grad;
   const auto x = at::randn({2, 7, 6}, at::kDouble);
-  const auto project = [&](const IntegralLinear& projection, Role role, const IntegralAxis& width) {
-    const auto rows = at::kron(map_matrix(heads, Role::produce), map_matrix(width, role));
-    const auto weight = rows.matmul(projection->weight).matmul(map_matrix(embed, Role::consume).t());
+  const auto project = [&](const IntegralLinear& projection, MemberRole role, const IntegralAxis& width) {
+    const auto rows = at::kron(map_matrix(heads, MemberRole::produce), map_matrix(width, role));
+    const auto weight = rows.matmul(projection->weight).matmul(map_matrix(embed, MemberRole::consume).t());
     return at::linear(x, weight, rows.mv(projection->bias)).view({2, 7, 3, -1}).transpose(1, 2);
   };
-  const auto q = project(layer->query_projection, Role::consume, dim);
-  const auto k = project(layer->key_projection, Role::produce, dim);
-  const auto v = project(layer->value_projection, Role::produce, value_dim);
+  const auto q = project(layer->query_projection, MemberRole::consume, dim);
+  const auto k = project(layer->key_projection, MemberRole::produce, dim);
+  const auto v = project(layer->value_projection, MemberRole::produce, value_dim);
   const auto mixed = at::softmax(q.matmul(k.transpose(2, 3)) / std::sqrt(5.0), -1).matmul(v);
-  const auto columns = at::kron(map_matrix(heads, Role::consume), map_matrix(value_dim, Role::consume));
+  const auto columns =
+      at::kron(map_matrix(heads, MemberRole::consume), map_matrix(value_dim, MemberRole::consume));
   const auto weight =
-      map_matrix(embed, Role::produce).matmul(layer->output_projection->weight).matmul(columns.t());
-  const auto bias = map_matrix(embed, Role::produce).mv(layer->output_projection->bias);
+      map_matrix(embed, MemberRole::produce).matmul(layer->output_projection->weight).matmul(columns.t());
+  const auto bias = map_matrix(embed, MemberRole::produce).mv(layer->output_projection->bias);
   const auto expected = at::linear(mixed.transpose(1, 2).flatten(2), weight, bias);
   EXPECT_LE((layer->forward(x) - expected).abs().max().item<double>(), kAttention);
 }

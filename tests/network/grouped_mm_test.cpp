@@ -97,7 +97,8 @@ TEST(GroupedProductOfTorch, RefusesEndsThatFall) {
     network.forward(at::randn({10, 8}));
     FAIL() << "it ran";
   } catch (const std::runtime_error& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("offs must increase from 0 to at most 10 but element 1 is 3"));
+    EXPECT_THAT(error.what(),
+                testing::HasSubstr("offs must increase from 0 to at most 10 but element 1 is 3"));
   }
 }
 

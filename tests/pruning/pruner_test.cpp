@@ -59,7 +59,7 @@ std::vector<std::string> members_text(const Group& group) {
   std::vector<std::string> lines;
   for (const auto& member : group.members)
     lines.push_back(fmt::format("{}[{}] {} {} {} {} {}", member.tensor, member.axis,
-                                member.role == Role::produce ? "produce" : "consume", member.offset,
+                                member.role == MemberRole::produce ? "produce" : "consume", member.offset,
                                 member.outer, member.outer_stride, member.inner));
   return lines;
 }

@@ -33,18 +33,18 @@ double error(const Quadrature& rule, int64_t m, at::Tensor (*f)(const at::Tensor
   return std::abs((quadrature_weights(rule, nodes) * f(nodes)).sum().item<double>() - integral);
 }
 
-class Rule : public ::testing::TestWithParam<std::string> {
+class OperatorRule : public ::testing::TestWithParam<std::string> {
  protected:
   const Quadrature rule = find_quadrature(GetParam());
 };
 
-INSTANTIATE_TEST_SUITE_P(Table, Rule, ::testing::ValuesIn(quadrature_names()), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Table, OperatorRule, ::testing::ValuesIn(quadrature_names()), [](const auto& info) {
   auto name = info.param;
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 });
 
-TEST_P(Rule, WeightsSumToOneOnAnyCountOfPoints) {
+TEST_P(OperatorRule, WeightsSumToOneOnAnyCountOfPoints) {
   for (const int64_t m : {1, 2, 3, 4, 5, 8, 33, 200}) {
     const auto nodes = quadrature_nodes(rule, m, 3);
     EXPECT_EQ(nodes.sizes(), std::vector<int64_t>{m});
@@ -68,7 +68,7 @@ TEST_P(Rule, WeightsSumToOneOnAnyCountOfPoints) {
   }
 }
 
-TEST_P(Rule, IntegratesMonomialsUpToItsDegreeAndNoFurther) {
+TEST_P(OperatorRule, IntegratesMonomialsUpToItsDegreeAndNoFurther) {
   for (int64_t m = 1; m <= 9; ++m) {
     const auto nodes = quadrature_nodes(rule, m);
     const auto weights = quadrature_weights(rule, nodes);

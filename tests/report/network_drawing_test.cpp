@@ -78,7 +78,7 @@ TEST(NetworkDot, NamesEveryMemberOfEveryGroup) {
         EXPECT_THAT(
             dot, HasSubstr(fmt::format(
                      "{}[{}] {}s {}, channel c at {} + o·{} + c·{} + i, o &lt; {}, i &lt; {}", member.tensor,
-                     member.axis, member.role == Role::produce ? "produce" : "consume", group.name,
+                     member.axis, member.role == MemberRole::produce ? "produce" : "consume", group.name,
                      member.offset, member.outer_stride, member.inner, member.outer, member.inner)));
     }
   }

@@ -8,7 +8,7 @@
 #include <functional>
 #include <map>
 
-#include "inn/dimension/weigh_sums.h"
+#include "inn/dimension/quadrature_buffers.h"
 #include "inn/grid/grid.h"
 #include "inn/network/files.h"
 #include "inn/resampling/maps.h"
@@ -35,8 +35,8 @@ class Weights : public torch::nn::Module {
 };
 
 /// The roles that a group has in a tensor, in the order of its members.
-std::vector<Role> roles(const Groups& groups, const std::string& group, const std::string& tensor) {
-  std::vector<Role> found;
+std::vector<MemberRole> roles(const Groups& groups, const std::string& group, const std::string& tensor) {
+  std::vector<MemberRole> found;
   for (const auto& member : groups.groups[groups.find(group)].members)
     if (member.tensor == tensor) found.push_back(member.role);
   return found;
@@ -52,8 +52,8 @@ TEST(Contraction, OfQueriesWithKeysIsTheIntegralAtAnyWidth) {
     return at::matmul(at::linear(x, q), at::linear(x, k).transpose(1, 2));
   };
   const auto source = analyse(trace(*weights, scores, tokens));
-  EXPECT_EQ(roles(source.groups, "k", "q"), (std::vector<Role>{Role::consume}));
-  EXPECT_EQ(roles(source.groups, "k", "k"), (std::vector<Role>{Role::produce}));
+  EXPECT_EQ(roles(source.groups, "k", "q"), (std::vector<MemberRole>{MemberRole::consume}));
+  EXPECT_EQ(roles(source.groups, "k", "k"), (std::vector<MemberRole>{MemberRole::produce}));
   const auto id = source.groups.find("k");
   const auto expected = scores(tokens);
   for (const int64_t width : {33, 129}) {
@@ -82,8 +82,8 @@ TEST(Contraction, InAFusedProjectionOnlyTheQueriesTakeTheQuadrature) {
     if (group.width == 4) depth = group.name;
   for (const auto* tensor : {"qkv", "qkv_bias"})
     EXPECT_EQ(roles(source.groups, depth, tensor),
-              (std::vector<Role>{Role::consume, Role::produce, Role::produce}));
-  EXPECT_EQ(roles(source.groups, depth, "out"), (std::vector<Role>{Role::consume}));
+              (std::vector<MemberRole>{MemberRole::consume, MemberRole::produce, MemberRole::produce}));
+  EXPECT_EQ(roles(source.groups, depth, "out"), (std::vector<MemberRole>{MemberRole::consume}));
 }
 
 /// What a softmax made is an average already.
@@ -99,7 +99,7 @@ TEST(Contraction, AfterASoftmaxHasNoQuadrature) {
   const auto source = analyse(trace(*weights, run, at::randn({2, 7, 6}, at::kDouble)));
   for (const auto& group : source.groups.groups)
     for (const auto& member : group.members)
-      EXPECT_TRUE(group.pinned || member.role == Role::produce) << member.tensor;
+      EXPECT_TRUE(group.pinned || member.role == MemberRole::produce) << member.tensor;
 }
 
 /// A table that is looked up and summed over: what it gives is no sum, so its weights are not the table's.
@@ -112,8 +112,8 @@ TEST(Contraction, OfAWeightThatIsReadOtherwiseTooIsWeighedInTheOtherOperand) {
     return at::linear(at::layer_norm(at::embedding(table, ids), {6}, gain), table);
   };
   const auto source = analyse(trace(*weights, run, tokens));
-  EXPECT_EQ(roles(source.groups, "table:1", "table"), (std::vector<Role>{Role::produce}));
-  EXPECT_EQ(roles(source.groups, "table:1", "gain"), (std::vector<Role>{Role::consume}));
+  EXPECT_EQ(roles(source.groups, "table:1", "table"), (std::vector<MemberRole>{MemberRole::produce}));
+  EXPECT_EQ(roles(source.groups, "table:1", "gain"), (std::vector<MemberRole>{MemberRole::consume}));
   EXPECT_TRUE(source.groups.unweighted.empty());
 }
 
@@ -140,7 +140,7 @@ TEST(Contraction, WithoutAnOperandOfItsOwnIsWeighedByABuffer) {
     SCOPED_TRACE(name);
     const auto source = analyse(trace(*weights, sum.second, x));
     ASSERT_EQ(source.groups.unweighted.size(), sum.first);
-    const auto weighed = weigh_sums(source, [](const UnweightedSum&) { return true; });
+    const auto weighed = add_quadrature_buffers(source, [](const UnweightedSum&) { return true; });
     weighed.network.validate();
     EXPECT_TRUE(weighed.groups.unweighted.empty());
     EXPECT_TRUE(at::equal(weighed.network.forward(x), source.network.forward(x)));
@@ -155,7 +155,7 @@ TEST(Contraction, WithoutAnOperandOfItsOwnIsWeighedByABuffer) {
              .members)
       if (member.tensor.starts_with("quadrature")) members.push_back(member);
     ASSERT_EQ(members.size(), sum.first);
-    for (const auto& member : members) EXPECT_EQ(member.role, Role::consume);
+    for (const auto& member : members) EXPECT_EQ(member.role, MemberRole::consume);
   }
 }
 
@@ -171,8 +171,8 @@ TEST(Contraction, OverChannelsAndTimesIsWeighedOnce) {
   };
   const auto source = analyse(trace(*weights, run, at::randn({2, 7, 6}, at::kDouble)));
   // As a linear layer of the keys' side, which comes first then.
-  EXPECT_EQ(roles(source.groups, "q", "q"), (std::vector<Role>{Role::produce}));
-  EXPECT_EQ(roles(source.groups, "q", "k"), (std::vector<Role>{Role::consume}));
+  EXPECT_EQ(roles(source.groups, "q", "q"), (std::vector<MemberRole>{MemberRole::produce}));
+  EXPECT_EQ(roles(source.groups, "q", "k"), (std::vector<MemberRole>{MemberRole::consume}));
 }
 
 /// A norm over the channels that are left is another norm: what is selected is the weight that it divided.
@@ -206,7 +206,7 @@ TEST(Contraction, WithItselfHasNoQuadratureOfItsOwn) {
     return at::matmul(y, y.transpose(1, 2));
   };
   const auto source = analyse(trace(*weights, run, at::randn({2, 7, 6}, at::kDouble)));
-  EXPECT_EQ(roles(source.groups, "both", "both"), (std::vector<Role>{Role::produce}));
+  EXPECT_EQ(roles(source.groups, "both", "both"), (std::vector<MemberRole>{MemberRole::produce}));
 }
 
 TEST(Contraction, LeavesQueriesAloneThatSomethingElseReads) {
@@ -219,8 +219,8 @@ TEST(Contraction, LeavesQueriesAloneThatSomethingElseReads) {
     return scores + at::relu(queries).mean(2, true);
   };
   const auto source = analyse(trace(*weights, run, at::randn({2, 7, 6}, at::kDouble)));
-  EXPECT_EQ(roles(source.groups, "q", "q"), (std::vector<Role>{Role::produce}));
-  EXPECT_EQ(roles(source.groups, "q", "k"), (std::vector<Role>{Role::consume}));
+  EXPECT_EQ(roles(source.groups, "q", "q"), (std::vector<MemberRole>{MemberRole::produce}));
+  EXPECT_EQ(roles(source.groups, "q", "k"), (std::vector<MemberRole>{MemberRole::consume}));
 }
 
 TEST(Contraction, ReachesThroughRotaryPositions) {
@@ -238,8 +238,8 @@ TEST(Contraction, ReachesThroughRotaryPositions) {
   };
   const auto source = analyse(trace(*weights, run, at::randn({2, 7, 6}, at::kDouble)));
   ASSERT_EQ(source.groups.groups[source.groups.find("table:1")].width, 4);
-  for (const auto role : roles(source.groups, "table:1", "q")) EXPECT_EQ(role, Role::consume);
-  for (const auto role : roles(source.groups, "table:1", "k")) EXPECT_EQ(role, Role::produce);
+  for (const auto role : roles(source.groups, "table:1", "q")) EXPECT_EQ(role, MemberRole::consume);
+  for (const auto role : roles(source.groups, "table:1", "k")) EXPECT_EQ(role, MemberRole::produce);
 }
 
 }  // namespace

@@ -242,7 +242,7 @@ TEST(Groups, AWrongGroupIsFound) {
   // Forget that conv2 reads conv1's channels.
   const auto id = source.groups.find("conv1");
   const auto state = source.network.find_state("conv2.weight");
-  source.groups.axes[state][1] = Axis::of_constant(4);
+  source.groups.axes[state][1] = AxisStructure::of_constant(4);
   const auto verifications = verify_groups(source, {});
   EXPECT_FALSE(verifications.at(id == verifications.at(0).group ? 0 : 1).ok());
 }

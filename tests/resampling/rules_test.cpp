@@ -23,7 +23,7 @@ namespace {
 
 /// What has no example here: integers and dynamic sizes stand in archives that Python exports; in-place draws
 /// and bookkeeping have nothing to prove.
-bool needs_no_example(const Rule& rule) {
+bool needs_no_example(const OperatorRule& rule) {
   static const std::set<std::string> names{"aten::bernoulli",    "aten::native_dropout",
                                            "aten::uniform_",     "aten::normal_",
                                            "aten::zero",         "aten::embedding_renorm_",

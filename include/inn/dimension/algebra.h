@@ -18,19 +18,20 @@ namespace inn {
 class Algebra {
  public:
   /// Returns a new free variable as an axis. A size of 0 gives the constant 0.
-  Axis fresh(int64_t size);
+  AxisStructure fresh(int64_t size);
 
   /// States that `a` and `b` are the same axis, as required by `site` (an operator's name and module).
   ///
   /// Variables are merged, bound, or split into factors or parts where the other side is finer, such that the
   /// result is the coarsest structure common to both. If neither refines the other, both are pinned with the
   /// names of both sites and false is returned.
-  bool unify(const Axis& a, const Axis& b, const std::string& site);
+  bool unify(const AxisStructure& a, const AxisStructure& b, const std::string& site);
 
   /// Splits `axis` at `position` into the parts before and after, splitting a variable or an outermost
   /// factor. A boundary inside one position of v·k, k pinned, keeps that position whole and pins it: v = v₁ ⊕
   /// 1 ⊕ v₂. Returns nothing, and changes nothing, if the boundary is inside something that cannot be split.
-  std::optional<std::pair<Axis, Axis>> cut(const Axis& axis, int64_t position, const std::string& site);
+  std::optional<std::pair<AxisStructure, AxisStructure>> cut(const AxisStructure& axis, int64_t position,
+                                                             const std::string& site);
 
   /// States that `axis` has the size `size`, an integer that the network computes at `site`.
   ///
@@ -38,11 +39,13 @@ class Algebra {
   /// this size determines an order. The equation is therefore one of polynomials: common terms and factors
   /// are cancelled, and a remaining single variable equals the other side (4 = 2·2). An equation that cannot
   /// be solved yet is kept until others refine `axis`.
-  void equate_size(const Axis& axis, const Axis& size, const std::string& site);
+  void equate_size(const AxisStructure& axis, const AxisStructure& size, const std::string& site);
   /// States whole = part·factor for three unordered sizes.
-  void equate_quotient(const Axis& whole, const Axis& part, const Axis& factor, const std::string& site);
+  void equate_quotient(const AxisStructure& whole, const AxisStructure& part, const AxisStructure& factor,
+                       const std::string& site);
   /// States whole = part + rest.
-  void equate_difference(const Axis& whole, const Axis& part, const Axis& rest, const std::string& site);
+  void equate_difference(const AxisStructure& whole, const AxisStructure& part, const AxisStructure& rest,
+                         const std::string& site);
   /// Solves the equations of sizes that can be solved now.
   void settle_sizes();
   /// Pins the variables of unsolved equations.
@@ -52,15 +55,15 @@ class Algebra {
   /// (a number in the network, an axis of a parameter). The two are never unified, even if their example
   /// sizes are equal: they conflict.
   enum class Varies { unknown, always, never };
-  void note(const Axis& variable, Varies varies);
+  void note(const AxisStructure& variable, Varies varies);
 
   /// Pins every variable of `axis`. The first reason is kept.
-  void pin(const Axis& axis, const std::string& reason);
+  void pin(const AxisStructure& axis, const std::string& reason);
   /// Pins every variable of `axis` as positional (e.g. kernel positions): its groups are listed last.
-  void fix(const Axis& axis, const std::string& reason);
+  void fix(const AxisStructure& axis, const std::string& reason);
 
   /// Returns the axis in terms of free variables, in normal form.
-  Axis resolve(const Axis& axis) const;
+  AxisStructure resolve(const AxisStructure& axis) const;
 
   /// Returns the reason why the free variable is pinned, or nothing.
   const std::optional<std::string>& pinned(VariableId variable) const { return variables_[variable].pinned; }
@@ -70,7 +73,7 @@ class Algebra {
  private:
   struct Variable {
     int64_t size;
-    std::optional<Axis> binding;  // to another variable too
+    std::optional<AxisStructure> binding;  // to another variable too
     std::optional<std::string> pinned;
     bool fixed = false;
     std::string site;  // the site of its last equation
@@ -78,26 +81,28 @@ class Algebra {
   };
   /// Two equal sizes. Only an axis (`left_is_axis`) determines an order.
   struct SizeEquation {
-    Axis left, right;
+    AxisStructure left, right;
     bool left_is_axis;
     std::string site;
   };
 
-  bool unify_resolved(const Axis& a, const Axis& b, const std::string& site);
-  bool bind(VariableId variable, const Axis& axis, const std::string& site);
-  bool unify_products(std::vector<Axis> a, std::vector<Axis> b, const std::string& site);
-  bool unify_sums(std::vector<Axis> a, std::vector<Axis> b, const std::string& site);
-  bool unify_product_with_sum(const Axis& product, const std::vector<Axis>& terms, const std::string& site);
+  bool unify_resolved(const AxisStructure& a, const AxisStructure& b, const std::string& site);
+  bool bind(VariableId variable, const AxisStructure& axis, const std::string& site);
+  bool unify_products(std::vector<AxisStructure> a, std::vector<AxisStructure> b, const std::string& site);
+  bool unify_sums(std::vector<AxisStructure> a, std::vector<AxisStructure> b, const std::string& site);
+  bool unify_product_with_sum(const AxisStructure& product, const std::vector<AxisStructure>& terms,
+                              const std::string& site);
   /// Splits, inside one position, a product whose outermost factor is a variable and whose other factors are
   /// constant.
-  std::optional<std::pair<Axis, Axis>> cut_inside(const Axis& product, int64_t position,
-                                                  const std::string& site);
+  std::optional<std::pair<AxisStructure, AxisStructure>> cut_inside(const AxisStructure& product,
+                                                                    int64_t position,
+                                                                    const std::string& site);
   /// Replaces the last factor by two, the inner one of size `inner`. Returns false if that is impossible.
-  bool split_last(std::vector<Axis>& factors, int64_t inner, const std::string& site);
-  bool conflict(const Axis& a, const Axis& b, const std::string& site);
-  void inherit(const Variable& from, const Axis& to);
+  bool split_last(std::vector<AxisStructure>& factors, int64_t inner, const std::string& site);
+  bool conflict(const AxisStructure& a, const AxisStructure& b, const std::string& site);
+  void inherit(const Variable& from, const AxisStructure& to);
   /// False if one varies and the other is constant.
-  bool may_be_one(VariableId variable, const Axis& axis) const;
+  bool may_be_one(VariableId variable, const AxisStructure& axis) const;
   /// Returns true if nothing more can be derived from it.
   bool settle(const SizeEquation& equation);
 

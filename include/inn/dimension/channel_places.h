@@ -19,7 +19,7 @@ struct ChannelPlace {
 
 /// Calls `visit(leaf, place)` for each variable of `axis`, which is itself at `at`, once per place.
 template <class Visit>
-void for_each_place(const Axis& axis, const ChannelPlace& at, const Visit& visit) {
+void for_each_place(const AxisStructure& axis, const ChannelPlace& at, const Visit& visit) {
   if (axis.is_variable()) visit(axis, at);
   if (axis.is_sum()) {
     int64_t begin = 0;
@@ -48,7 +48,7 @@ void for_each_place(const Axis& axis, const ChannelPlace& at, const Visit& visit
 }
 
 /// Returns the places of `group` in `axis`, in order; for an axis of a state tensor, those of the members.
-std::vector<ChannelPlace> places_of(const Axis& axis, GroupId group);
+std::vector<ChannelPlace> places_of(const AxisStructure& axis, GroupId group);
 
 /// Whether the dtype is real or complex floating point (NumPy's inexact).
 bool is_inexact(const at::Tensor& tensor);
@@ -59,6 +59,6 @@ at::Tensor rows_at(const at::Tensor& tensor, int64_t axis, const ChannelPlace& p
 
 /// Returns the axis of a value in a run in which it has `size`: an outermost batch factor of a product may
 /// differ from the example. Throws std::invalid_argument naming `value` if the sizes do not fit.
-Axis axis_of_run(Axis axis, int64_t size, const std::string& value);
+AxisStructure axis_of_run(AxisStructure axis, int64_t size, const std::string& value);
 
 }  // namespace inn

@@ -14,7 +14,7 @@
 
 namespace inn {
 
-enum class Role { produce, consume };
+enum class MemberRole { produce, consume };
 
 /// A dimension of a tensor that belongs to a group. Channel c has the indices offset + o·outer_stride +
 /// c·inner + i for 0 ≤ o < outer and 0 ≤ i < inner.
@@ -22,7 +22,7 @@ struct Member {
   size_t state;        // index into Network::state
   std::string tensor;  // its name
   int64_t axis;
-  Role role;
+  MemberRole role;
   int64_t offset, outer, outer_stride, inner;
 };
 
@@ -39,7 +39,7 @@ struct Group {
 using GroupId = size_t;
 
 /// A sum over channels whose quadrature weights cannot be applied to a parameter: those that scale the
-/// summands are also used elsewhere (a tied embedding), or there are none. `weigh_sums` adds a tensor of
+/// summands are also used elsewhere (a tied embedding), or there are none. `add_quadrature_buffers` adds a tensor of
 /// weights for it.
 struct UnweightedSum {
   size_t call, argument;
@@ -58,7 +58,7 @@ class Groups {
   /// or pinned; positional ones are last.
   std::vector<Group> groups;
   /// axes[s][d]: axis d of state tensor s. Variables in it are group ids.
-  std::vector<std::vector<Axis>> axes;
+  std::vector<std::vector<AxisStructure>> axes;
   /// consumed[s][d][t]: the groups that the network sums over in term t of the axis (a sum has one term per
   /// part, any other axis is one term). In a fused projection only the queries may be summed over.
   std::vector<std::vector<std::vector<std::set<GroupId>>>> consumed;
@@ -73,13 +73,13 @@ class Groups {
   std::vector<std::string> notes;
   /// axes of every value, with the same ids for groups and negative ids for other variables (batch, image
   /// sizes).
-  std::vector<std::vector<Axis>> value_axes;
+  std::vector<std::vector<AxisStructure>> value_axes;
   /// The algebra's variable of each group, used in value_axes and sizes.
   std::vector<VariableId> variables;
   /// The symbol in Network::symbols through which sizes depend on a group, if it has one.
   std::map<GroupId, SymbolId> group_symbols;
 
-  Role role(size_t state, int64_t axis, size_t term, GroupId group) const;
+  MemberRole role(size_t state, int64_t axis, size_t term, GroupId group) const;
   /// Returns the group with that name. Throws std::invalid_argument with the nearest names.
   GroupId find(const std::string& name) const;
   /// Returns the resizable groups whose names match any of the globs (`*`, `?`, `[…]`); all resizable groups
@@ -90,7 +90,7 @@ class Groups {
 
 /// Returns the size of `axis` (of `axes` or `value_axes`) if group g has width `widths[g]`; other variables
 /// keep their size.
-int64_t size_at(const Axis& axis, const std::vector<int64_t>& widths);
+int64_t size_at(const AxisStructure& axis, const std::vector<int64_t>& widths);
 
 /// A network with its groups; its sizes are expressions in widths, batch and image size.
 struct AnalysedNetwork {

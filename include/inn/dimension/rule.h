@@ -18,7 +18,7 @@ class Analysis;
 enum class SumKind { sum, norm, logarithm, softmax };
 
 /// The axes of one tensor.
-using Axes = std::vector<Axis>;
+using TensorAxes = std::vector<AxisStructure>;
 
 /// The view of one call that a rule gets: arguments by name, axes of tensors, and the equations that it can
 /// state.
@@ -47,9 +47,9 @@ class RuleContext {
   std::vector<std::string> tensor_arguments() const;
 
   /// The axes of a tensor argument, resolved. Throws if it is None or not a tensor.
-  Axes axes(const std::string& name) const;
+  TensorAxes axes(const std::string& name) const;
   /// The axes of each tensor of a list argument, without entries for None.
-  std::vector<Axes> list_axes(const std::string& name) const;
+  std::vector<TensorAxes> list_axes(const std::string& name) const;
   /// Which tensors of a list of optional tensors are given.
   std::vector<bool> optional_tensors(const std::string& name) const;
   /// The dtypes of the tensors of a list argument, without entries for None.
@@ -65,27 +65,29 @@ class RuleContext {
   /// constant, a new variable of size `actual` that determines the argument from now on; for the size of an
   /// axis, that axis; for a computed size, a new variable of that size, pinned if nothing is known about the
   /// computation.
-  Axis size_argument(const std::string& name, int64_t actual, std::optional<size_t> element = std::nullopt);
+  AxisStructure size_argument(const std::string& name, int64_t actual,
+                              std::optional<size_t> element = std::nullopt);
   /// Makes the integer argument the size of `axis`: a constant is determined by it from now on (a negative
   /// one, -1 for "inferred", is unchanged); a computed one is equated with it.
-  void follow(const std::string& name, const Axis& axis, std::optional<size_t> element = std::nullopt);
+  void follow(const std::string& name, const AxisStructure& axis,
+              std::optional<size_t> element = std::nullopt);
 
   // ---- equations ----
-  Axis fresh(int64_t size);
-  void unify(const Axis& a, const Axis& b);
+  AxisStructure fresh(int64_t size);
+  void unify(const AxisStructure& a, const AxisStructure& b);
   /// Unifies axis by axis; the numbers of axes must be equal.
-  void unify(const Axes& a, const Axes& b);
-  void pin(const Axis& axis, const std::string& reason);
+  void unify(const TensorAxes& a, const TensorAxes& b);
+  void pin(const AxisStructure& axis, const std::string& reason);
   /// Pins the axis as positional: counters, results of windows.
-  void fix(const Axis& axis);
+  void fix(const AxisStructure& axis);
   /// The same for axis `axis` of the argument `name`; for an axis of a state tensor, its group is positional
   /// (Group::positions).
   void fix(const std::string& name, int64_t axis);
-  std::optional<std::pair<Axis, Axis>> cut(const Axis& axis, int64_t position);
-  bool is_pinned(const Axis& axis) const;  // every variable of it
+  std::optional<std::pair<AxisStructure, AxisStructure>> cut(const AxisStructure& axis, int64_t position);
+  bool is_pinned(const AxisStructure& axis) const;  // every variable of it
   /// Returns a new positional axis, e.g. after a window, a sort or a lookup. A parameter with this axis is
   /// pinned.
-  Axis positions(int64_t size);
+  AxisStructure positions(int64_t size);
   /// Replaces the argument by this constant, e.g. the value that a width-dependent default had at the
   /// source's width.
   void set_constant(const std::string& name, c10::IValue value);
@@ -96,7 +98,7 @@ class RuleContext {
   /// Replaces a call that takes the part of `self` after `before` along an axis by aten::slice (for a view)
   /// or aten::slice_copy, whose start and end are determined by the two.
   enum class Slice { view, copy };
-  void replace_by_slice(Slice kind, int64_t along, const Axis& before, const Axis& part);
+  void replace_by_slice(Slice kind, int64_t along, const AxisStructure& before, const AxisStructure& part);
 
   /// States that the call sums over axis `axis` of the tensor argument `name` (of a list: its tensor
   /// `element`), so that the tensors used there are consumers.
@@ -113,7 +115,7 @@ class RuleContext {
   /// if one of them already has weights (`softmax`).
   void contract(const std::vector<Place>& places);
   /// The same for the factor or part `part` of that axis only.
-  void consume_part(const std::string& name, int64_t axis, const Axis& part);
+  void consume_part(const std::string& name, int64_t axis, const AxisStructure& part);
   /// States that the call takes the norm (Σ |x|^power)^(1/power) of the argument over the axis.
   void norm(const std::string& name, int64_t axis, double power);
   /// States that the call takes log Σ exp of the argument over the axis.
@@ -129,9 +131,9 @@ class RuleContext {
   void clamp_to_source_range(const std::string& name);
 
   /// The axes of result `index`.
-  void set_result(Axes axes, size_t index = 0);
+  void set_result(TensorAxes axes, size_t index = 0);
   /// The axes given to `set_result`, resolved.
-  Axes result_axes(size_t index = 0) const;
+  TensorAxes result_axes(size_t index = 0) const;
   /// States that position i of axis `to` of result `index` is computed from position i of axis `from` of
   /// argument `name`, and that scaling a slice of one scales that of the other. A sum over the result can
   /// then apply its quadrature weights to the argument.
@@ -161,13 +163,13 @@ class RuleContext {
   bool is_read(size_t index) const;
   /// Sets the integer that the call computes to the size `size`, with unordered products and sums (see
   /// Algebra::equate_size).
-  void set_integer(const Axis& size, size_t index = 0);
+  void set_integer(const AxisStructure& size, size_t index = 0);
   /// Returns an integer argument as such a size: for a non-negative constant, a new variable that determines
   /// the argument. Nothing if unknown.
-  std::optional<Axis> integer_axis(const std::string& name);
+  std::optional<AxisStructure> integer_axis(const std::string& name);
   /// whole = part·factor, and whole = part + rest, of sizes.
-  void equate_quotient(const Axis& whole, const Axis& part, const Axis& factor);
-  void equate_difference(const Axis& whole, const Axis& part, const Axis& rest);
+  void equate_quotient(const AxisStructure& whole, const AxisStructure& part, const AxisStructure& factor);
+  void equate_difference(const AxisStructure& whole, const AxisStructure& part, const AxisStructure& rest);
 
   /// Returns `axis` counted from the front. Throws std::invalid_argument outside [-rank, rank).
   int64_t normalize(int64_t axis, size_t rank) const;
@@ -177,7 +179,7 @@ class RuleContext {
   ValueId tensor(const std::string& name, std::optional<size_t> element) const;
   std::optional<size_t> position(const std::string& name) const;
   /// Records that the call sums over an axis shared by the places.
-  void sum(const std::vector<Place>& places, const Axis& over, SumKind kind, double power = 1);
+  void sum(const std::vector<Place>& places, const AxisStructure& over, SumKind kind, double power = 1);
 
   Analysis& analysis_;
   size_t call_index_;
@@ -187,7 +189,7 @@ class RuleContext {
 };
 
 /// A rule with its line of documentation.
-struct Rule {
+struct OperatorRule {
   /// "aten::conv2d" for all overloads and the in-place form, or "aten::add.Tensor" for one overload.
   std::string op;
   std::string doc;  // "out [n, o, h', w'] = input [n, g·i, h, w], weight [g·o, i, kh, kw]; i consumed"
@@ -201,17 +203,17 @@ class RuleTable {
   static RuleTable standard();
 
   /// Throws std::invalid_argument if the operator already has a rule.
-  void add(Rule rule);
+  void add(OperatorRule rule);
   /// One rule for several operators.
   void add(const std::vector<std::string>& ops, const std::string& doc,
            const std::function<void(RuleContext&)>& apply);
   /// Returns the rule for a call: that of its overload, else of its operator, else of the operator whose
   /// in-place form it is; nullptr if there is none.
-  const Rule* find(const Call& call) const;
-  const std::map<std::string, Rule>& rules() const { return rules_; }
+  const OperatorRule* find(const Call& call) const;
+  const std::map<std::string, OperatorRule>& rules() const { return rules_; }
 
  private:
-  std::map<std::string, Rule> rules_;
+  std::map<std::string, OperatorRule> rules_;
 };
 
 }  // namespace inn

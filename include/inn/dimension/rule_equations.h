@@ -17,7 +17,7 @@ void like_first(RuleContext& context);
 /// The same where the result is linear in that argument: a copy, dropout, a cast.
 void same_axes(RuleContext& context);
 /// Pins an axis of size 1 that is broadcast to `size`; at another width it could not be.
-void stretch(RuleContext& context, const Axis& axis, int64_t size);
+void stretch(RuleContext& context, const AxisStructure& axis, int64_t size);
 /// Propagates the scale sources of a layer: slices of the result along `to` are scaled by those of the
 /// arguments "weight" (along `axis`) and "bias".
 void propagate_layer_scale(RuleContext& context, int64_t axis, int64_t to);

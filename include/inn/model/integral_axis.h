@@ -57,10 +57,10 @@ class IntegralAxis {
   /// One factor of the axis and its role in a tensor.
   struct Factor {
     std::shared_ptr<IntegralGroup> group;
-    Role role;
+    MemberRole role;
   };
   /// Returns the factors, outermost first, for tensors that produce or consume the axis.
-  std::vector<Factor> factors(Role role) const;
+  std::vector<Factor> factors(MemberRole role) const;
   /// Returns the remaining factors after those of `outer`; nothing if the axis does not start with them.
   std::optional<IntegralAxis> after(const IntegralAxis& outer) const;
 

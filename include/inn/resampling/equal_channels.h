@@ -30,7 +30,7 @@ struct EqualChannelsVerification {
 ///
 /// An integral of a constant is that constant whatever the points, so a quadrature weight that is missing,
 /// doubled or misplaced shows, and nothing else does. A failure is reported, not thrown. Sums that no
-/// parameter weighs are weighed first (`weigh_sums`). Not integrals, and so reported as failures: a product
+/// parameter weighs are weighed first (`add_quadrature_buffers`). Not integrals, and so reported as failures: a product
 /// and a count over channels (`prod`, `count_nonzero`), and a softmax over channels whose weights, or their
 /// logarithms, are taken for values of a function instead of being summed over: they are shares of 1. Source: docs/math.md, "The law of equal channels".
 std::vector<EqualChannelsVerification> verify_equal_channels(const AnalysedNetwork& source,

@@ -21,7 +21,7 @@ struct Options {
 Json member_json(const Member& member) {
   return {{"tensor", member.tensor},
           {"axis", member.axis},
-          {"role", member.role == Role::produce ? "produce" : "consume"},
+          {"role", member.role == MemberRole::produce ? "produce" : "consume"},
           {"offset", member.offset},
           {"outer", member.outer},
           {"outer_stride", member.outer_stride},
@@ -89,7 +89,7 @@ Json groups_json(const AnalysedNetwork& source, const std::set<GroupId>& followi
 }
 
 /// "layer1.0.conv1.weight[0] layer1.0.bn1.bias[0]", at most three of them, each axis once.
-std::string members_text(const Group& group, Role role) {
+std::string members_text(const Group& group, MemberRole role) {
   constexpr size_t kShown = 3;
   std::string text;
   std::set<std::string> seen;
@@ -130,8 +130,8 @@ void print_table(const AnalysedNetwork& source, const std::set<GroupId>& followi
   for (const auto& group : groups.groups) {
     positions += group.positions ? 1 : 0;
     if (group.positions) continue;
-    table.add_row({group.name, std::to_string(group.width), members_text(group, Role::produce),
-                   members_text(group, Role::consume), group.pinned.value_or("")});
+    table.add_row({group.name, std::to_string(group.width), members_text(group, MemberRole::produce),
+                   members_text(group, MemberRole::consume), group.pinned.value_or("")});
   }
   std::cout << table;
   print_products(source, following);

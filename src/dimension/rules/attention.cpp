@@ -8,14 +8,14 @@ namespace inn::rules {
 namespace {
 
 /// Unifies the axes of two tensors that broadcast against each other there.
-void align(RuleContext& context, const Axis& a, const Axis& b) {
+void align(RuleContext& context, const AxisStructure& a, const AxisStructure& b) {
   if (a.size == b.size && !a.is_constant() && !b.is_constant()) context.unify(a, b);
   stretch(context, a, b.size);
   stretch(context, b, a.size);
 }
 
 void attend(RuleContext& context) {
-  const Axes query = context.axes("query"), key = context.axes("key"), value = context.axes("value");
+  const TensorAxes query = context.axes("query"), key = context.axes("key"), value = context.axes("value");
   const size_t rank = query.size();
   context.unify(query[rank - 1], key[rank - 1]);
   context.unify(key[rank - 2], value[rank - 2]);
@@ -23,15 +23,15 @@ void attend(RuleContext& context) {
     align(context, key[d], value[d]);
     if (d + 3 == rank && query[d].size != key[d].size && context.flag("enable_gqa")) {
       // Several queries share one key: heads are kv·r.
-      const Axis repeats = context.fresh(query[d].size / key[d].size);
-      context.unify(query[d], Axis::of_product({key[d], repeats}));
+      const AxisStructure repeats = context.fresh(query[d].size / key[d].size);
+      context.unify(query[d], AxisStructure::of_product({key[d], repeats}));
     } else {
       align(context, query[d], key[d]);
     }
   }
   if (context.is_tensor("attn_mask")) {
-    const Axes mask = context.axes("attn_mask");
-    Axes scores(query.begin(), query.end() - 1);
+    const TensorAxes mask = context.axes("attn_mask");
+    TensorAxes scores(query.begin(), query.end() - 1);
     scores.push_back(key[rank - 2]);
     for (size_t d = 0; d < mask.size(); ++d) align(context, mask[mask.size() - 1 - d], scores[rank - 1 - d]);
   }
@@ -43,7 +43,7 @@ void attend(RuleContext& context) {
     context.set_constant("scale", 1 / std::sqrt(static_cast<double>(query[rank - 1].size)));
   const auto last = static_cast<int64_t>(rank) - 1;
   context.contract({{"query", last}, {"key", last}});
-  Axes result(query.begin(), query.end() - 1);
+  TensorAxes result(query.begin(), query.end() - 1);
   result.push_back(value.back());
   context.set_result(result);
   context.propagate_scale("value", last, last);

@@ -8,11 +8,11 @@ namespace {
 /// The positions along `dim` come out in another order, or fewer of them.
 void order(RuleContext& context) {
   const auto name = context.tensor_arguments().at(0);
-  const Axes self = context.axes(name);
+  const TensorAxes self = context.axes(name);
   if (self.empty()) return like_first(context);
   const auto along = context.normalize(context.integer("dim", -1), self.size());
   context.pin(self[along], context.site() + " sorts it by value");
-  Axes result = self;
+  TensorAxes result = self;
   const int64_t size = context.result_sizes().at(along);
   if (size != self[along].size) result[along] = context.positions(size);
   for (size_t r = 0; r < context.result_count(); ++r) context.set_result(result, r);
@@ -21,17 +21,17 @@ void order(RuleContext& context) {
 /// One position along `dim`, and where it was found: told apart only where that is read.
 void pick(RuleContext& context) {
   const auto name = context.tensor_arguments().at(0);
-  const Axes self = context.axes(name);
+  const TensorAxes self = context.axes(name);
   const bool whole = !context.has("dim"), keep = context.flag("keepdim");
   const auto along = whole || self.empty() ? 0 : context.normalize(context.integer("dim"), self.size());
   const bool index_only = context.result_count() == 1;
-  Axes result;
+  TensorAxes result;
   for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) {
     const bool reduced = whole || d == along;
     if (reduced && context.is_read(index_only ? 0 : 1))
       context.pin(self[d], context.site() + " returns positions along it");
     if (!reduced) result.push_back(self[d]);
-    if (reduced && keep) result.push_back(Axis::of_constant(1));
+    if (reduced && keep) result.push_back(AxisStructure::of_constant(1));
   }
   for (size_t r = 0; r < context.result_count(); ++r) context.set_result(result, r);
 }
@@ -42,7 +42,7 @@ void other_positions(RuleContext& context) {
     for (const auto& axis : context.axes(name))
       context.pin(axis, context.site() + " compares values along it");
   for (size_t r = 0; r < context.result_count(); ++r) {
-    Axes result;
+    TensorAxes result;
     for (const auto size : context.result_sizes(r)) result.push_back(context.positions(size));
     context.set_result(result, r);
   }

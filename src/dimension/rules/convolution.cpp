@@ -9,7 +9,8 @@ namespace {
 
 /// The spatial axes of the result: those of the input where the kernel has one tap that takes every position
 /// (a 1×1 convolution), a number where the input's is one, else new positions.
-void add_spatial(RuleContext& context, const Axes& input, const Axes& weight, Axes& result) {
+void add_spatial(RuleContext& context, const TensorAxes& input, const TensorAxes& weight,
+                 TensorAxes& result) {
   const auto strides = context.integers("stride");
   const size_t first = result.size();
   for (size_t d = first; d < input.size(); ++d) {
@@ -20,7 +21,7 @@ void add_spatial(RuleContext& context, const Axes& input, const Axes& weight, Ax
       continue;
     }
     context.pin(input[d], context.site() + " slides a window along it");
-    result.push_back(input[d].is_constant() ? Axis::of_constant(size) : context.positions(size));
+    result.push_back(input[d].is_constant() ? AxisStructure::of_constant(size) : context.positions(size));
   }
 }
 
@@ -36,39 +37,39 @@ namespace {
 
 void convolve(RuleContext& context) {
   const bool transposed = context.call().op.starts_with("aten::conv_transpose") || context.flag("transposed");
-  const Axes input = context.axes("input"), weight = context.axes("weight");
+  const TensorAxes input = context.axes("input"), weight = context.axes("weight");
   const size_t channel = input.size() - (weight.size() - 2) - 1;  // 0 for an input without a batch
   const int64_t groups = context.integer("groups", 1);
   const size_t consumed = transposed ? 0 : 1;
   for (size_t d = 2; d < weight.size(); ++d) context.fix("weight", static_cast<int64_t>(d));
 
-  Axis produced;
+  AxisStructure produced;
   if (groups == 1) {
     context.unify(input.at(channel), weight[consumed]);
     context.contract({{"weight", static_cast<int64_t>(consumed)}, {"input", static_cast<int64_t>(channel)}});
     produced = weight[1 - consumed];
   } else {
     // weight [g·o, i] (transposed: [g·i, o]), input [g·i], result [g·o].
-    const Axis outer = context.fresh(groups);
+    const AxisStructure outer = context.fresh(groups);
     context.follow("groups", outer);
-    const auto split = [&](const Axis& axis) {
+    const auto split = [&](const AxisStructure& axis) {
       const int64_t inner = axis.size / groups;
-      return inner == 1 ? Axis::of_constant(1) : context.fresh(inner);
+      return inner == 1 ? AxisStructure::of_constant(1) : context.fresh(inner);
     };
-    const Axis o = transposed ? weight[1] : split(weight[0]);
-    const Axis i = transposed ? split(weight[0]) : weight[1];
-    context.unify(weight[0], Axis::of_product({outer, transposed ? i : o}));
-    context.unify(input.at(channel), Axis::of_product({outer, i}));
+    const AxisStructure o = transposed ? weight[1] : split(weight[0]);
+    const AxisStructure i = transposed ? split(weight[0]) : weight[1];
+    context.unify(weight[0], AxisStructure::of_product({outer, transposed ? i : o}));
+    context.unify(input.at(channel), AxisStructure::of_product({outer, i}));
     if (transposed) {
       context.consume_part("weight", 0, i);
     } else {
       context.consume("weight", 1);
     }
-    produced = Axis::of_product({outer, o});
+    produced = AxisStructure::of_product({outer, o});
   }
   if (context.is_tensor("bias")) context.unify(context.axes("bias").at(0), produced);
 
-  Axes result(input.begin(), input.begin() + static_cast<int64_t>(channel));
+  TensorAxes result(input.begin(), input.begin() + static_cast<int64_t>(channel));
   result.push_back(produced);
   add_spatial(context, input, weight, result);
   context.set_result(result);

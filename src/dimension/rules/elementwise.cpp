@@ -14,7 +14,7 @@ std::vector<RuleContext::Place> spanning(const RuleContext& context, size_t to) 
   std::vector<RuleContext::Place> found;
   const size_t rank = context.result_sizes().size();
   for (const auto& name : context.tensor_arguments()) {
-    const Axes axes = context.axes(name);
+    const TensorAxes axes = context.axes(name);
     if (to + axes.size() < rank) continue;
     const size_t d = to + axes.size() - rank;
     if (axes[d].size == context.result_sizes()[to] && !axes[d].is_constant())
@@ -25,28 +25,28 @@ std::vector<RuleContext::Place> spanning(const RuleContext& context, size_t to) 
 
 }  // namespace
 
-void stretch(RuleContext& context, const Axis& axis, int64_t size) {
+void stretch(RuleContext& context, const AxisStructure& axis, int64_t size) {
   if (axis.size == 1 && size > 1) context.pin(axis, context.site() + " broadcasts it from size 1");
 }
 
 void broadcast(RuleContext& context) {
   const auto names = context.tensor_arguments();
   const size_t rank = context.result_sizes().size();
-  Axes result;
+  TensorAxes result;
   for (size_t d = 0; d < rank; ++d) {
     const int64_t size = context.result_sizes()[d];
-    std::optional<Axis> common;
+    std::optional<AxisStructure> common;
     for (const auto& name : names) {
-      const Axes axes = context.axes(name);
+      const TensorAxes axes = context.axes(name);
       if (d + axes.size() < rank) continue;
-      const Axis& axis = axes[d + axes.size() - rank];
+      const AxisStructure& axis = axes[d + axes.size() - rank];
       stretch(context, axis, size);
       // A constant 1 stretches to whatever the others are; a batch of 1 is a variable and is one with theirs.
       if (axis.size != size || (axis.is_constant() && size == 1)) continue;
       if (common) context.unify(*common, axis);
       if (!common || common->is_constant()) common = axis;
     }
-    result.push_back(common.value_or(Axis::of_constant(size)));
+    result.push_back(common.value_or(AxisStructure::of_constant(size)));
   }
   for (size_t r = 0; r < context.result_count(); ++r) context.set_result(result, r);
 }
@@ -92,7 +92,7 @@ void scale_with(RuleContext& context, const std::string& name) {
 }  // namespace
 
 void like_first(RuleContext& context) {
-  const Axes axes = context.axes(context.tensor_arguments().at(0));
+  const TensorAxes axes = context.axes(context.tensor_arguments().at(0));
   for (size_t r = 0; r < context.result_count(); ++r) context.set_result(axes, r);
 }
 
@@ -179,7 +179,7 @@ void add_elementwise(RuleTable& table) {
             "result = all tensor arguments, axes equal under broadcasting", broadcast);
   table.add({"aten::prelu"}, "result = self [n, c, …]; one slope, or one per channel: weight [c]",
             [](RuleContext& context) {
-              const Axes self = context.axes("self"), weight = context.axes("weight");
+              const TensorAxes self = context.axes("self"), weight = context.axes("weight");
               if (!weight.empty() && weight[0].size > 1) context.unify(weight[0], self.at(1));
               context.set_result(self);
             });

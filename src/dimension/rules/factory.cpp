@@ -6,7 +6,7 @@ namespace inn::rules {
 namespace {
 
 void fill_sizes(RuleContext& context) {
-  Axes result;
+  TensorAxes result;
   for (size_t k = 0; k < context.result_sizes().size(); ++k)
     result.push_back(context.size_argument("size", context.result_sizes()[k], k));
   context.set_result(result);
@@ -15,30 +15,30 @@ void fill_sizes(RuleContext& context) {
 void count_up(RuleContext& context) {
   const int64_t size = context.result_sizes().at(0);
   const bool plain = context.call().overload.empty() || context.call().overload == "default";
-  const Axis axis = plain ? context.size_argument("end", size) : context.fresh(size);
+  const AxisStructure axis = plain ? context.size_argument("end", size) : context.fresh(size);
   context.fix(axis);
   context.set_result({axis});
 }
 
 /// Numbers that only their place tells apart.
 void new_positions(RuleContext& context) {
-  Axes result;
+  TensorAxes result;
   for (const auto size : context.result_sizes()) result.push_back(context.positions(size));
   context.set_result(result);
 }
 
 /// Each vector along an axis of its own, the same axes for all results.
 void span_grid(RuleContext& context) {
-  Axes axes;
+  TensorAxes axes;
   for (const auto& vector : context.list_axes("tensors"))
-    axes.push_back(vector.empty() ? Axis::of_constant(1) : vector[0]);
+    axes.push_back(vector.empty() ? AxisStructure::of_constant(1) : vector[0]);
   if (context.text("indexing", "ij") == "xy" && axes.size() > 1) std::swap(axes[0], axes[1]);
   for (size_t r = 0; r < context.result_count(); ++r) context.set_result(axes, r);
 }
 
 /// One side of the diagonal: rows and columns are told apart.
 void triangle(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   for (size_t d = self.size() - 2; d < self.size(); ++d)
     context.pin(self[d], context.site() + " treats its positions differently");
   context.set_result(self);

@@ -9,7 +9,7 @@ namespace {
 
 /// The axes `dim` become frequencies; the transform is linear in the others.
 void transform(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   std::vector<int64_t> along;
   if (context.has("dim")) {
     for (const auto axis : context.integers("dim")) along.push_back(context.normalize(axis, self.size()));
@@ -17,7 +17,7 @@ void transform(RuleContext& context) {
     const size_t count = context.has("s") ? context.list_size("s") : self.size();
     for (size_t d = self.size() - count; d < self.size(); ++d) along.push_back(static_cast<int64_t>(d));
   }
-  Axes result = self;
+  TensorAxes result = self;
   for (const auto axis : along) {
     context.pin(self[axis], context.site() + " treats its positions differently");
     const int64_t size = context.result_sizes().at(axis);
@@ -30,7 +30,7 @@ void transform(RuleContext& context) {
 
 /// […, 2] of real numbers becomes […] of complex ones.
 void join_pairs(RuleContext& context) {
-  Axes axes = context.axes("self");
+  TensorAxes axes = context.axes("self");
   context.pin(axes.back(), context.site() + " combines its two entries into a complex number");
   axes.pop_back();
   context.set_result(axes);
@@ -38,8 +38,8 @@ void join_pairs(RuleContext& context) {
 }
 
 void part_pairs(RuleContext& context) {
-  Axes axes = context.axes("self");
-  axes.push_back(Axis::of_constant(2));
+  TensorAxes axes = context.axes("self");
+  axes.push_back(AxisStructure::of_constant(2));
   context.set_result(axes);
   for (int64_t d = 0; d + 1 < static_cast<int64_t>(axes.size()); ++d) context.propagate_scale("self", d, d);
 }

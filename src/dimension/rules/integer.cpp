@@ -6,7 +6,7 @@ namespace inn::rules {
 namespace {
 
 void size_of(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   context.set_integer(self.at(context.normalize(context.integer("dim"), self.size())));
 }
 
@@ -21,7 +21,7 @@ void divide(RuleContext& context) {
   const auto whole = context.integer_axis("a"), factor = context.integer_axis("b");
   // Rounded down, the quotient is no factor.
   if (!whole || !factor || factor->size == 0 || whole->size % factor->size != 0) return;
-  const Axis part = context.fresh(whole->size / factor->size);
+  const AxisStructure part = context.fresh(whole->size / factor->size);
   context.equate_quotient(*whole, part, *factor);
   context.set_integer(part);
 }
@@ -29,7 +29,7 @@ void divide(RuleContext& context) {
 void subtract(RuleContext& context) {
   const auto whole = context.integer_axis("a"), rest = context.integer_axis("b");
   if (!whole || !rest || whole->size < rest->size) return;
-  const Axis part = context.fresh(whole->size - rest->size);
+  const AxisStructure part = context.fresh(whole->size - rest->size);
   context.equate_difference(*whole, part, *rest);
   context.set_integer(part);
 }
@@ -41,10 +41,14 @@ void nothing_known(RuleContext&) {}
 void add_integer(RuleTable& table) {
   table.add({"aten::sym_size", "aten::size"}, "the size of axis dim", size_of);
   table.add({"aten::mul.int"}, "the size a·b (unordered)", [](RuleContext& context) {
-    combine(context, [](const Axis& a, const Axis& b) { return Axis::of_product({a, b}); });
+    combine(context, [](const AxisStructure& a, const AxisStructure& b) {
+      return AxisStructure::of_product({a, b});
+    });
   });
   table.add({"aten::add.int"}, "the size a + b (unordered)", [](RuleContext& context) {
-    combine(context, [](const Axis& a, const Axis& b) { return Axis::of_sum({a, b}); });
+    combine(context, [](const AxisStructure& a, const AxisStructure& b) {
+      return AxisStructure::of_sum({a, b});
+    });
   });
   table.add({"aten::sub.int"}, "the size c of a = c + b", subtract);
   table.add({"aten::floordiv.int"}, "the size c of a = c·b", divide);

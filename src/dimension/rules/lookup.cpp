@@ -10,8 +10,8 @@ namespace inn::rules {
 namespace {
 
 void embed(RuleContext& context) {
-  const Axes weight = context.axes("weight");
-  Axes result = context.axes("indices");
+  const TensorAxes weight = context.axes("weight");
+  TensorAxes result = context.axes("indices");
   context.pin(weight.at(0), context.site() + " selects along it by position");
   result.push_back(weight.at(1));
   context.set_result(result);
@@ -20,10 +20,10 @@ void embed(RuleContext& context) {
 
 /// Rows of a table, summed bag by bag. The other results are bookkeeping.
 void embed_bags(RuleContext& context) {
-  const Axes weight = context.axes("weight");
+  const TensorAxes weight = context.axes("weight");
   context.pin(weight.at(0), context.site() + " selects along it by position");
   for (size_t r = 0; r < context.result_count(); ++r) {
-    Axes result;
+    TensorAxes result;
     for (const auto size : context.result_sizes(r)) result.push_back(context.positions(size));
     if (r == 0) result.back() = weight.at(1);
     context.set_result(result, r);
@@ -32,13 +32,13 @@ void embed_bags(RuleContext& context) {
 
 /// What an advanced index gives: the axes of self, and where each comes from.
 struct Indexed {
-  Axes axes;
+  TensorAxes axes;
   std::vector<int64_t> from;  // by axis of the result: the axis of self, or -1
 };
 
 /// Pins the axes that are indexed. The indices' own axes, broadcast, stand where the first of them was, or
 /// first of all where a slice stands between two.
-Indexed index_axes(RuleContext& context, const Axes& self, const Axes& own) {
+Indexed index_axes(RuleContext& context, const TensorAxes& self, const TensorAxes& own) {
   const auto kinds = context.optional_tensors("indices");
   std::vector<bool> indexed(self.size());
   int64_t first = -1, last = -1;
@@ -67,13 +67,13 @@ Indexed index_axes(RuleContext& context, const Axes& self, const Axes& own) {
 }
 
 /// The axes that tensors have in common under broadcasting.
-Axes common_axes(RuleContext& context, const std::vector<Axes>& tensors) {
+TensorAxes common_axes(RuleContext& context, const std::vector<TensorAxes>& tensors) {
   size_t rank = 0;
   for (const auto& axes : tensors) rank = std::max(rank, axes.size());
-  Axes common(rank, Axis::of_constant(1));
+  TensorAxes common(rank, AxisStructure::of_constant(1));
   for (const auto& axes : tensors)
     for (size_t d = 0; d < axes.size(); ++d) {
-      Axis& place = common[rank - axes.size() + d];
+      AxisStructure& place = common[rank - axes.size() + d];
       if (axes[d].size == place.size && !axes[d].is_constant() && !place.is_constant())
         context.unify(place, axes[d]);
       stretch(context, axes[d], place.size);
@@ -102,11 +102,11 @@ std::optional<int64_t> first_of_neighbours(const at::Tensor& places, int64_t siz
 
 /// Takes the positions of a constant list along one axis as the slice that it is. False where it is none.
 bool take_neighbours(RuleContext& context, const at::Tensor& places, int64_t along) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const auto start = first_of_neighbours(places, self.at(along).size);
   const auto parts = start ? cut_out(context, self[along], *start, places.numel()) : std::nullopt;
   if (!parts) return false;
-  Axes result = self;
+  TensorAxes result = self;
   result[along] = parts->part;
   context.replace_by_slice(RuleContext::Slice::copy, along, parts->before, parts->part);
   context.set_result(result);
@@ -125,10 +125,10 @@ bool take_neighbours_of_list(RuleContext& context) {
 
 void index(RuleContext& context) {
   if (take_neighbours_of_list(context)) return;
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   if (has_mask(context)) {
     for (const auto& axis : self) context.pin(axis, context.site() + " selects along it by a boolean mask");
-    Axes result;
+    TensorAxes result;
     for (const auto size : context.result_sizes())
       result.push_back(context.positions(std::max<int64_t>(0, size)));
     return context.set_result(result);
@@ -140,7 +140,7 @@ void index(RuleContext& context) {
 }
 
 void index_put(RuleContext& context) {
-  const Axes self = context.axes("self"), values = context.axes("values");
+  const TensorAxes self = context.axes("self"), values = context.axes("values");
   context.set_result(self);
   if (has_mask(context)) {
     for (const auto& axis : self) context.pin(axis, context.site() + " writes along it by a boolean mask");
@@ -150,28 +150,28 @@ void index_put(RuleContext& context) {
   }
   const auto target = index_axes(context, self, common_axes(context, context.list_axes("indices")));
   for (size_t d = 0; d < values.size(); ++d) {
-    const Axis& axis = target.axes.at(target.axes.size() - values.size() + d);
+    const AxisStructure& axis = target.axes.at(target.axes.size() - values.size() + d);
     if (values[d].size == axis.size && !values[d].is_constant()) context.unify(values[d], axis);
   }
 }
 
 /// Positions of one axis by a vector of indices.
 void index_along(RuleContext& context) {
-  const Axes self = context.axes("self"), chosen = context.axes("index");
+  const TensorAxes self = context.axes("self"), chosen = context.axes("index");
   const auto along = context.normalize(context.integer("dim"), self.size());
   if (!self.empty() && take_neighbours(context, context.constant_tensor("index"), along)) return;
   context.pin(self[along], context.site() + " selects along it by position");
-  Axes result = self;
-  result[along] = chosen.empty() ? Axis::of_constant(1) : chosen[0];
+  TensorAxes result = self;
+  result[along] = chosen.empty() ? AxisStructure::of_constant(1) : chosen[0];
   context.set_result(result);
   for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) context.propagate_scale("self", d, d);
 }
 
 /// Positions of one axis, others at every place of the rest: index has as many axes as self.
 void gather(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const auto name = context.has("index") ? "index" : "indices";
-  Axes chosen = context.axes(name);
+  TensorAxes chosen = context.axes(name);
   const bool flat = !context.has("dim");
   const auto along = flat ? -1 : context.normalize(context.integer("dim"), self.size());
   for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) {
@@ -188,7 +188,7 @@ void gather(RuleContext& context) {
 
 /// Writes values to positions of one axis: the result has the axes of self.
 void scatter(RuleContext& context) {
-  const Axes self = context.axes("self"), chosen = context.axes("index");
+  const TensorAxes self = context.axes("self"), chosen = context.axes("index");
   const auto along = context.normalize(context.integer("dim"), self.size());
   for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) {
     const bool aligned = d != along && chosen.size() == self.size() && chosen[d].size == self[d].size;
@@ -197,7 +197,7 @@ void scatter(RuleContext& context) {
   }
   for (const auto* source : {"src", "source"}) {
     if (!context.is_tensor(source)) continue;
-    const Axes values = context.axes(source);
+    const TensorAxes values = context.axes(source);
     for (size_t d = 0; d < values.size() && values.size() == chosen.size(); ++d)
       if (values[d].size == chosen[d].size && !values[d].is_constant()) context.unify(values[d], chosen[d]);
     if (values.size() != chosen.size())
@@ -208,11 +208,11 @@ void scatter(RuleContext& context) {
 
 /// Writes to positions of one axis by a vector of indices; the values have the other axes of self.
 void write_along(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const auto along = context.normalize(context.integer("dim"), self.size());
   context.pin(self[along], context.site() + " writes along it by position");
   if (context.is_tensor("source")) {
-    const Axes source = context.axes("source");
+    const TensorAxes source = context.axes("source");
     for (size_t d = 0; d < source.size() && source.size() == self.size(); ++d)
       if (static_cast<int64_t>(d) != along) context.unify(self[d], source[d]);
   }
@@ -220,7 +220,7 @@ void write_along(RuleContext& context) {
 }
 
 void one_hot(RuleContext& context) {
-  Axes result = context.axes("self");
+  TensorAxes result = context.axes("self");
   result.push_back(context.positions(context.result_sizes().back()));
   context.set_result(result);
 }

@@ -9,10 +9,10 @@ namespace {
 
 /// Result axis d is axis order[d] of self; -1 is a new axis of size 1.
 void arrange(RuleContext& context, const std::vector<int64_t>& order) {
-  const Axes from = context.axes("self");
-  Axes result;
+  const TensorAxes from = context.axes("self");
+  TensorAxes result;
   for (size_t d = 0; d < order.size(); ++d) {
-    result.push_back(order[d] < 0 ? Axis::of_constant(1) : from.at(order[d]));
+    result.push_back(order[d] < 0 ? AxisStructure::of_constant(1) : from.at(order[d]));
     if (order[d] >= 0) context.propagate_scale("self", order[d], static_cast<int64_t>(d));
   }
   context.set_result(result);
@@ -71,7 +71,7 @@ void swap_last(RuleContext& context) {
 }
 
 void squeeze(RuleContext& context) {
-  const Axes from = context.axes("self");
+  const TensorAxes from = context.axes("self");
   std::vector<int64_t> chosen;
   if (context.call().overload.empty() || context.call().overload == "default") {
     chosen = identity_order(from.size());
@@ -95,14 +95,14 @@ void unsqueeze(RuleContext& context) {
 }
 
 void expand(RuleContext& context) {
-  const Axes from = context.axes("self");
+  const TensorAxes from = context.axes("self");
   const size_t rank = context.result_sizes().size();
   const auto burned = context.integers("size");
-  Axes result;
+  TensorAxes result;
   for (size_t d = 0; d < rank; ++d) {
     const int64_t size = context.result_sizes()[d];
     const bool is_new = d + from.size() < rank;
-    const Axis own = is_new ? Axis::of_constant(1) : from[d + from.size() - rank];
+    const AxisStructure own = is_new ? AxisStructure::of_constant(1) : from[d + from.size() - rank];
     if (!is_new && burned.at(d) == -1 && own.size == size) {
       result.push_back(own);  // -1 keeps; so does a size that the network computes, which is its own
     } else {
@@ -117,9 +117,9 @@ void expand(RuleContext& context) {
 }
 
 void expand_as(RuleContext& context) {
-  const Axes from = context.axes("self"), other = context.axes("other");
+  const TensorAxes from = context.axes("self"), other = context.axes("other");
   for (size_t d = 0; d < from.size(); ++d) {
-    const Axis& target = other.at(d + other.size() - from.size());
+    const AxisStructure& target = other.at(d + other.size() - from.size());
     if (from[d].size == target.size && !from[d].is_constant()) context.unify(from[d], target);
     stretch(context, from[d], target.size);
     context.propagate_scale("self", static_cast<int64_t>(d),

@@ -7,7 +7,7 @@ namespace inn::rules {
 namespace {
 
 void per_channel(RuleContext& context) {
-  const Axes input = context.axes("input");
+  const TensorAxes input = context.axes("input");
   for (const auto* name : {"weight", "bias", "running_mean", "running_var"})
     if (context.is_tensor(name)) context.unify(context.axes(name).at(0), input.at(1));
   if (context.is_tensor("running_var")) context.clamp_to_source_range("running_var");
@@ -16,9 +16,9 @@ void per_channel(RuleContext& context) {
     if (d != 1) context.normalize_over("input", static_cast<int64_t>(d));
   // Saved statistics: [c], or [0] in evaluation mode.
   for (size_t r = 1; r < context.result_count(); ++r) {
-    Axes saved;
+    TensorAxes saved;
     for (const auto size : context.result_sizes(r))
-      saved.push_back(size == input.at(1).size ? input[1] : Axis::of_constant(size));
+      saved.push_back(size == input.at(1).size ? input[1] : AxisStructure::of_constant(size));
     context.set_result(saved, r);
   }
   if (context.is_tensor("weight")) return propagate_layer_scale(context, 0, 1);
@@ -28,10 +28,10 @@ void per_channel(RuleContext& context) {
 }
 
 void per_shape(RuleContext& context) {
-  const Axes input = context.axes("input");
+  const TensorAxes input = context.axes("input");
   const size_t count = context.list_size("normalized_shape");
   for (size_t k = 0; k < count; ++k) {
-    const Axis& axis = input.at(input.size() - count + k);
+    const AxisStructure& axis = input.at(input.size() - count + k);
     context.normalize_over("input", static_cast<int64_t>(input.size() - count + k));
     context.follow("normalized_shape", axis, k);
     for (const auto* name : {"weight", "bias"})
@@ -43,11 +43,11 @@ void per_shape(RuleContext& context) {
 }
 
 void per_group(RuleContext& context) {
-  const Axes input = context.axes("input");
+  const TensorAxes input = context.axes("input");
   const int64_t groups = context.integer("num_groups");
   if (groups > 1) {
-    const Axis outer = context.fresh(groups), inner = context.fresh(input.at(1).size / groups);
-    context.unify(input[1], Axis::of_product({outer, inner}));
+    const AxisStructure outer = context.fresh(groups), inner = context.fresh(input.at(1).size / groups);
+    context.unify(input[1], AxisStructure::of_product({outer, inner}));
     context.follow("num_groups", outer);
   }
   for (const auto* name : {"weight", "bias"})
@@ -59,7 +59,7 @@ void per_group(RuleContext& context) {
 
 /// g·v/‖v‖: v [o, i, …], g [o, 1, …].
 void weight_norm(RuleContext& context) {
-  const Axes v = context.axes("v"), g = context.axes("g");
+  const TensorAxes v = context.axes("v"), g = context.axes("g");
   for (size_t d = 0; d < g.size(); ++d)
     if (!g[d].is_constant()) context.unify(g[d], v.at(d));
   for (size_t r = 0; r < context.result_count(); ++r) context.set_result(r == 0 ? v : g, r);

@@ -8,19 +8,20 @@ namespace inn::rules {
 namespace {
 
 void concatenate(RuleContext& context) {
-  std::vector<Axes> parts = context.list_axes("tensors");
+  std::vector<TensorAxes> parts = context.list_axes("tensors");
   const size_t rank = context.result_sizes().size();
   // torch skips empty vectors, whatever the rank of the others.
-  std::erase_if(parts, [&](const Axes& axes) { return axes.size() == 1 && rank != 1 && axes[0].size == 0; });
+  std::erase_if(parts,
+                [&](const TensorAxes& axes) { return axes.size() == 1 && rank != 1 && axes[0].size == 0; });
   const auto along = static_cast<size_t>(context.normalize(context.integer("dim"), rank));
-  Axes result = parts.at(0);
-  std::vector<Axis> terms;
+  TensorAxes result = parts.at(0);
+  std::vector<AxisStructure> terms;
   for (const auto& part : parts) {
     terms.push_back(part.at(along));
     for (size_t d = 0; d < rank; ++d)
       if (d != along) context.unify(result[d], part.at(d));
   }
-  result[along] = Axis::of_sum(terms);
+  result[along] = AxisStructure::of_sum(terms);
   context.set_result(result);
   for (int64_t d = 0; d < static_cast<int64_t>(rank); ++d) {
     std::vector<RuleContext::Place> places;
@@ -31,10 +32,10 @@ void concatenate(RuleContext& context) {
 
 void stack(RuleContext& context) {
   const auto parts = context.list_axes("tensors");
-  Axes result = parts.at(0);
+  TensorAxes result = parts.at(0);
   for (const auto& part : parts) context.unify(result, part);
   const auto along = context.normalize(context.integer("dim"), result.size() + 1);
-  result.insert(result.begin() + along, Axis::of_constant(static_cast<int64_t>(parts.size())));
+  result.insert(result.begin() + along, AxisStructure::of_constant(static_cast<int64_t>(parts.size())));
   context.set_result(result);
   for (int64_t d = 0; d < static_cast<int64_t>(parts[0].size()); ++d) {
     std::vector<RuleContext::Place> places;
@@ -44,10 +45,11 @@ void stack(RuleContext& context) {
 }
 
 /// Gives the results the axes of `self`, each with its part of axis `along`.
-void set_parts(RuleContext& context, const Axes& self, int64_t along, const std::vector<Axis>& parts) {
+void set_parts(RuleContext& context, const TensorAxes& self, int64_t along,
+               const std::vector<AxisStructure>& parts) {
   int64_t start = 0;
   for (size_t r = 0; r < context.result_count(); ++r) {
-    Axes result = self;
+    TensorAxes result = self;
     result[along] = parts.at(r);
     context.set_result(std::move(result), r);
     context.propagate_scale_part("self", along, start, parts[r].size, RuleContext::Along::kept, r);
@@ -57,9 +59,9 @@ void set_parts(RuleContext& context, const Axes& self, int64_t along, const std:
 
 /// True where `count` equal parts of the axis are one part repeated: of a whole, and of what is made of so
 /// many repetitions or of terms that end where the parts do.
-bool is_repeated(const RuleContext& context, const Axis& axis, int64_t count) {
+bool is_repeated(const RuleContext& context, const AxisStructure& axis, int64_t count) {
   if (axis.is_product()) {
-    const Axis& outer = axis.parts[0];
+    const AxisStructure& outer = axis.parts[0];
     return context.is_pinned(outer) && (outer.size % count == 0 || count % outer.size == 0);
   }
   if (!axis.is_sum()) return true;
@@ -72,9 +74,9 @@ bool is_repeated(const RuleContext& context, const Axis& axis, int64_t count) {
 }
 
 /// The call as one that says how wide each part is, which need not stay equal. Nothing where it can't be cut.
-std::vector<Axis> split_unlike(RuleContext& context, const Axis& whole, int64_t along) {
-  std::vector<Axis> parts;
-  Axis rest = whole;
+std::vector<AxisStructure> split_unlike(RuleContext& context, const AxisStructure& whole, int64_t along) {
+  std::vector<AxisStructure> parts;
+  AxisStructure rest = whole;
   for (size_t r = 0; r < context.result_count(); ++r) {
     const auto halves = context.cut(rest, context.result_sizes(r).at(along));
     if (!halves) return {};
@@ -89,16 +91,16 @@ std::vector<Axis> split_unlike(RuleContext& context, const Axis& whole, int64_t 
 /// Equal parts, so that the operator's one number says how wide each is: the axis is count·part. An axis with
 /// a structure of its own (shuffled channels c·2) is cut instead: then its parts are no one part repeated.
 void split_evenly(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const auto along = context.normalize(context.integer("dim", 0), self.size());
   const auto count = static_cast<int64_t>(context.result_count());
   const int64_t size = self[along].size;
   // What keeps its size anyway keeps its operator, which follows the sizes of images.
   const bool pinned = context.is_pinned(self[along]);
-  std::vector<Axis> parts;
+  std::vector<AxisStructure> parts;
   if (size % count == 0 && (pinned || is_repeated(context, self[along], count))) {
-    const Axis part = context.fresh(size / count);
-    context.unify(self[along], Axis::of_product({Axis::of_constant(count), part}));
+    const AxisStructure part = context.fresh(size / count);
+    context.unify(self[along], AxisStructure::of_product({AxisStructure::of_constant(count), part}));
     if (context.has("split_size")) context.follow("split_size", part);
     parts.assign(count, part);
   } else if (!pinned) {
@@ -113,9 +115,9 @@ void split_evenly(RuleContext& context) {
 }
 
 /// True where `position` falls between two terms of the axis, or where cutting there makes two groups of one.
-bool may_cut(const RuleContext& context, const Axis& axis, int64_t position) {
+bool may_cut(const RuleContext& context, const AxisStructure& axis, int64_t position) {
   int64_t begin = 0;
-  for (const auto& term : axis.is_sum() ? axis.parts : std::vector<Axis>{axis}) {
+  for (const auto& term : axis.is_sum() ? axis.parts : std::vector<AxisStructure>{axis}) {
     if (position <= begin) return true;
     if (position < begin + term.size) return !context.is_pinned(term) || term.is_constant();
     begin += term.size;
@@ -125,7 +127,8 @@ bool may_cut(const RuleContext& context, const Axis& axis, int64_t position) {
 
 }  // namespace
 
-std::optional<ThreeParts> cut_out(RuleContext& context, const Axis& whole, int64_t start, int64_t length) {
+std::optional<ThreeParts> cut_out(RuleContext& context, const AxisStructure& whole, int64_t start,
+                                  int64_t length) {
   if (!may_cut(context, whole, start) || !may_cut(context, whole, start + length)) return std::nullopt;
   const auto at_end = context.cut(whole, start + length);
   const auto at_start = at_end ? context.cut(at_end->first, start) : std::nullopt;
@@ -136,10 +139,10 @@ std::optional<ThreeParts> cut_out(RuleContext& context, const Axis& whole, int64
 namespace {
 
 void split_at(RuleContext& context, const std::string& sizes) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const auto along = context.normalize(context.integer("dim", 0), self.size());
-  std::vector<Axis> parts;
-  Axis rest = self[along];
+  std::vector<AxisStructure> parts;
+  AxisStructure rest = self[along];
   for (size_t r = 0; r < context.result_count(); ++r) {
     const int64_t size = context.result_sizes(r).at(along);
     const auto halves = may_cut(context, rest, size) ? context.cut(rest, size) : std::nullopt;
@@ -157,13 +160,13 @@ void split_at(RuleContext& context, const std::string& sizes) {
   const bool from_end = sizes == "indices" &&
                         std::any_of(burned.begin(), burned.end(), [](int64_t index) { return index < 0; });
   if (from_end) context.replace_by_sizes(along);
-  std::vector<Axis> before;
+  std::vector<AxisStructure> before;
   for (size_t r = 0; r < parts.size(); ++r) {
     before.push_back(parts[r]);
     if (sizes != "indices") context.follow(sizes, parts[r], r);
     if (from_end) context.follow("split_sizes", parts[r], r);
     if (sizes == "indices" && !from_end && r + 1 < parts.size())
-      context.follow(sizes, Axis::of_sum(before), r);
+      context.follow(sizes, AxisStructure::of_sum(before), r);
   }
   set_parts(context, self, along, parts);
 }
@@ -177,47 +180,47 @@ void follow_part(RuleContext& context, int64_t along, const ThreeParts& parts, i
                                     [](const Argument& argument) { return argument.is_value(); });
   if (start < 0 || end < 0) {
     if (!computed) return context.replace_by_slice(kind, along, parts.before, parts.part);
-    context.pin(Axis::of_sum({parts.before, parts.part, parts.after}),
+    context.pin(AxisStructure::of_sum({parts.before, parts.part, parts.after}),
                 context.site() + " indexes it from the end by a computed number");
     return;
   }
-  const Axis up_to = Axis::of_sum({parts.before, parts.part});
+  const AxisStructure up_to = AxisStructure::of_sum({parts.before, parts.part});
   if (start > 0) context.follow("start", parts.before);
   if (context.has("end") && end <= up_to.size + parts.after.size) context.follow("end", up_to);
 }
 
 /// The halves of an axis 2·c, of which one gates the other.
 void gate(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const auto along = context.normalize(context.integer("dim", -1), self.size());
-  const Axis half = context.fresh(self[along].size / 2);
-  context.unify(self[along], Axis::of_product({Axis::of_constant(2), half}));
-  Axes result = self;
+  const AxisStructure half = context.fresh(self[along].size / 2);
+  context.unify(self[along], AxisStructure::of_product({AxisStructure::of_constant(2), half}));
+  TensorAxes result = self;
   result[along] = half;
   context.set_result(result);
 }
 
 /// Every step-th position: of an axis c·step the same one of the `step` in each channel (interleaved pairs).
 /// Nothing where they are no channels.
-std::optional<Axis> take_steps(RuleContext& context, const Axis& whole, int64_t step) {
+std::optional<AxisStructure> take_steps(RuleContext& context, const AxisStructure& whole, int64_t step) {
   if (context.is_pinned(whole) || whole.size % step != 0) return std::nullopt;
-  const Axis channels = context.fresh(whole.size / step);
-  context.unify(whole, Axis::of_product({channels, Axis::of_constant(step)}));
+  const AxisStructure channels = context.fresh(whole.size / step);
+  context.unify(whole, AxisStructure::of_product({channels, AxisStructure::of_constant(step)}));
   return channels;
 }
 
 void slice(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const auto along = context.normalize(context.integer("dim", 0), self.size());
   const int64_t size = self[along].size, step = context.integer("step", 1);
   const auto clamp = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + size : at, 0, size); };
   const int64_t start_burned = context.integer("start", 0);
   const int64_t end_burned = context.has("end") ? context.integer("end") : size;
   const int64_t start = clamp(start_burned), end = std::max(start, clamp(end_burned));
-  Axes result = self;
-  const Axis whole = self[along];
+  TensorAxes result = self;
+  const AxisStructure whole = self[along];
   std::optional<ThreeParts> parts;
-  std::optional<Axis> steps;
+  std::optional<AxisStructure> steps;
   if (end == size && ((start == 0 && step == 1) ||
                       (step > 1 && start < step && (steps = take_steps(context, whole, step))))) {
     if (steps) result[along] = *steps;
@@ -238,10 +241,10 @@ void slice(RuleContext& context) {
 }
 
 void narrow(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const auto along = context.normalize(context.integer("dim"), self.size());
   const int64_t start = context.integer("start"), length = context.integer("length");
-  Axes result = self;
+  TensorAxes result = self;
   if (const auto parts =
           cut_out(context, self[along], start < 0 ? start + self[along].size : start, length)) {
     if (start < 0) {
@@ -260,10 +263,10 @@ void narrow(RuleContext& context) {
 
 /// One position, or each by itself: the axis goes, and its positions are told apart.
 void take_positions(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const auto along = context.normalize(context.integer("dim", 0), self.size());
   context.pin(self[along], context.site() + " selects individual positions of it");
-  Axes result = self;
+  TensorAxes result = self;
   result.erase(result.begin() + along);
   const bool all = context.call().op == "aten::unbind";
   const int64_t index = all ? 0 : context.integer("index"), size = self[along].size;
@@ -276,24 +279,24 @@ void take_positions(RuleContext& context) {
 
 /// Padding with a constant puts new channels beside the old: [before ⊕ self ⊕ after].
 void pad(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const auto amounts = context.integers("pad");
   const bool constant = context.text("mode", "constant") == "constant";
-  Axes result = self;
+  TensorAxes result = self;
   for (size_t k = 0; 2 * k + 1 < amounts.size(); ++k) {
     const size_t d = self.size() - 1 - k;
     const int64_t before = amounts[2 * k], after = amounts[2 * k + 1];
     if (before == 0 && after == 0) continue;
     if (constant && before >= 0 && after >= 0 && !(context.is_pinned(self[d]) || self[d].is_constant())) {
-      const Axis first = context.fresh(before), second = context.fresh(after);
+      const AxisStructure first = context.fresh(before), second = context.fresh(after);
       context.follow("pad", first, 2 * k);
       context.follow("pad", second, 2 * k + 1);
-      result[d] = Axis::of_sum({first, self[d], second});
+      result[d] = AxisStructure::of_sum({first, self[d], second});
       continue;
     }
     context.pin(self[d], context.site() + " pads it");
     const int64_t size = context.result_sizes().at(d);
-    result[d] = self[d].is_constant() ? Axis::of_constant(size) : context.positions(size);
+    result[d] = self[d].is_constant() ? AxisStructure::of_constant(size) : context.positions(size);
   }
   context.set_result(result);
   for (int64_t d = 0; constant && d < static_cast<int64_t>(self.size()); ++d)

@@ -14,14 +14,14 @@ size_t spatial_count(const std::string& op) {
 
 void pool(RuleContext& context) {
   const auto name = context.tensor_arguments().at(0);
-  const Axes input = context.axes(name);
+  const TensorAxes input = context.axes(name);
   const size_t count = spatial_count(context.call().op);
   for (size_t r = 0; r < context.result_count(); ++r) {
-    Axes result(input.begin(), input.end() - static_cast<int64_t>(count));
+    TensorAxes result(input.begin(), input.end() - static_cast<int64_t>(count));
     for (size_t d = result.size(); d < input.size(); ++d) {
       context.pin(input[d], context.site() + " slides a window along it");
       const int64_t size = context.result_sizes(r).at(d);
-      result.push_back(input[d].is_constant() ? Axis::of_constant(size) : context.positions(size));
+      result.push_back(input[d].is_constant() ? AxisStructure::of_constant(size) : context.positions(size));
     }
     context.set_result(std::move(result), r);
   }
@@ -29,16 +29,16 @@ void pool(RuleContext& context) {
 
 void pool_to_size(RuleContext& context) {
   const auto name = context.tensor_arguments().at(0);
-  const Axes input = context.axes(name);
+  const TensorAxes input = context.axes(name);
   const size_t count = spatial_count(context.call().op), first = input.size() - count;
   const auto target = context.integers("output_size");
   for (size_t r = 0; r < context.result_count(); ++r) {
-    Axes result(input.begin(), input.begin() + static_cast<int64_t>(first));
+    TensorAxes result(input.begin(), input.begin() + static_cast<int64_t>(first));
     for (size_t k = 0; k < count; ++k) {
       context.pin(input[first + k], context.site() + " pools it");
       const int64_t size = context.result_sizes(r).at(first + k);
       const bool burned = target.size() > k && target[k] == size;
-      result.push_back(burned ? Axis::of_constant(size) : context.positions(size));
+      result.push_back(burned ? AxisStructure::of_constant(size) : context.positions(size));
     }
     context.set_result(std::move(result), r);
   }
@@ -46,14 +46,15 @@ void pool_to_size(RuleContext& context) {
 
 void interpolate(RuleContext& context) {
   const auto name = context.tensor_arguments().at(0);
-  const Axes input = context.axes(name);
+  const TensorAxes input = context.axes(name);
   const size_t first = 2;
-  Axes result(input.begin(), input.begin() + first);
+  TensorAxes result(input.begin(), input.begin() + first);
   for (size_t d = first; d < input.size(); ++d) {
     const int64_t size = context.result_sizes().at(d);
     context.pin(input[d], context.site() + " interpolates along it");
-    const Axis axis = context.has("output_size") ? context.size_argument("output_size", size, d - first)
-                                                 : context.fresh(size);
+    const AxisStructure axis = context.has("output_size")
+                                   ? context.size_argument("output_size", size, d - first)
+                                   : context.fresh(size);
     context.fix(axis);
     result.push_back(axis);
   }
@@ -62,11 +63,11 @@ void interpolate(RuleContext& context) {
 
 /// input [n, c, …] at the places that grid [n, …, axes] names.
 void sample_grid(RuleContext& context) {
-  const Axes input = context.axes("input"), grid = context.axes("grid");
+  const TensorAxes input = context.axes("input"), grid = context.axes("grid");
   for (size_t d = 2; d < input.size(); ++d) context.pin(input[d], context.site() + " samples along it");
   context.pin(grid.back(), context.site() + " reads coordinates from it");
   context.unify(input.at(0), grid.at(0));
-  Axes result(input.begin(), input.begin() + 2);
+  TensorAxes result(input.begin(), input.begin() + 2);
   result.insert(result.end(), grid.begin() + 1, grid.end() - 1);
   context.set_result(result);
 }

@@ -9,11 +9,11 @@ namespace inn::rules {
 namespace {
 
 void linear(RuleContext& context) {
-  const Axes input = context.axes("input"), weight = context.axes("weight");
+  const TensorAxes input = context.axes("input"), weight = context.axes("weight");
   const auto last = static_cast<int64_t>(input.size()) - 1;
   context.unify(input.back(), weight.back());
   context.contract({{"weight", static_cast<int64_t>(weight.size()) - 1}, {"input", last}});
-  Axes result(input.begin(), input.end() - 1);
+  TensorAxes result(input.begin(), input.end() - 1);
   if (weight.size() == 2) result.push_back(weight[0]);
   if (context.is_tensor("bias") && weight.size() == 2 && !context.axes("bias").empty())
     context.unify(context.axes("bias").at(0), weight[0]);
@@ -28,7 +28,7 @@ void carry_factor(RuleContext& context, const std::string& name, size_t from, si
                   const std::optional<std::string>& added) {
   const auto axis = static_cast<int64_t>(to);
   if (!added) return context.propagate_scale(name, static_cast<int64_t>(from), axis);
-  const Axes term = context.axes(*added);
+  const TensorAxes term = context.axes(*added);
   const size_t rank = context.result_sizes().size();
   if (to + term.size() < rank) return;
   const size_t own = to + term.size() - rank;
@@ -40,16 +40,16 @@ void carry_factor(RuleContext& context, const std::string& name, size_t from, si
 /// term that the result is the sum with.
 void multiply(RuleContext& context, const std::string& left, const std::string& right,
               const std::optional<std::string>& added = std::nullopt) {
-  const Axes a = context.axes(left), b = context.axes(right);
+  const TensorAxes a = context.axes(left), b = context.axes(right);
   const size_t inner_b = b.size() == 1 ? 0 : b.size() - 2;
   context.unify(a.back(), b[inner_b]);
   context.contract({{left, static_cast<int64_t>(a.size()) - 1}, {right, static_cast<int64_t>(inner_b)}});
   const size_t batch_a = a.size() < 2 ? 0 : a.size() - 2, batch_b = b.size() < 2 ? 0 : b.size() - 2;
   const size_t batch = std::max(batch_a, batch_b);
-  Axes result;
+  TensorAxes result;
   for (size_t d = 0; d < batch; ++d) {
-    const Axis* in_a = d + batch_a >= batch ? &a[d + batch_a - batch] : nullptr;
-    const Axis* in_b = d + batch_b >= batch ? &b[d + batch_b - batch] : nullptr;
+    const AxisStructure* in_a = d + batch_a >= batch ? &a[d + batch_a - batch] : nullptr;
+    const AxisStructure* in_b = d + batch_b >= batch ? &b[d + batch_b - batch] : nullptr;
     if (in_a && in_b && in_a->size == in_b->size && !in_a->is_constant() && !in_b->is_constant())
       context.unify(*in_a, *in_b);
     if (in_a && in_b) {
@@ -74,10 +74,10 @@ void multiply(RuleContext& context, const std::string& left, const std::string& 
 /// Rows in the order of their experts, each by its expert's matrix: self [s, k], mat2 [e, k, n], offs [e] where
 /// the experts' rows end. Without offs a product of batches.
 void multiply_by_experts(RuleContext& context) {
-  const Axes rows = context.axes("self"), experts = context.axes("mat2");
+  const TensorAxes rows = context.axes("self"), experts = context.axes("mat2");
   const bool pairs = context.has("offs") && rows.size() == 2 && experts.size() == 3;
   if (context.is_tensor("bias")) {
-    const Axes bias = context.axes("bias");
+    const TensorAxes bias = context.axes("bias");
     context.unify(bias.back(), experts.back());
     if (bias.size() > 1) context.unify(bias.front(), experts.front());
   }
@@ -96,7 +96,7 @@ void multiply_by_experts(RuleContext& context) {
   // The forms that gradients take: pieces of a contracted or of an outer axis.
   for (const auto& axes : {rows, experts})
     for (const auto& axis : axes) context.pin(axis, context.site() + " splits it by given numbers");
-  Axes result;
+  TensorAxes result;
   for (const auto size : context.result_sizes()) result.push_back(context.positions(size));
   context.set_result(result);
 }
@@ -104,9 +104,9 @@ void multiply_by_experts(RuleContext& context) {
 /// self + a b: self broadcasts against the product […, n, m].
 void multiply_and_add(RuleContext& context, const std::string& left, const std::string& right) {
   multiply(context, left, right, "self");
-  const Axes self = context.axes("self"), product = context.result_axes();
+  const TensorAxes self = context.axes("self"), product = context.result_axes();
   for (size_t d = 0; d < self.size() && d < product.size(); ++d) {
-    const Axis &own = self[self.size() - 1 - d], &other = product[product.size() - 1 - d];
+    const AxisStructure &own = self[self.size() - 1 - d], &other = product[product.size() - 1 - d];
     if (own.size == other.size && !own.is_constant()) context.unify(own, other);
     stretch(context, own, other.size);
   }
@@ -120,27 +120,28 @@ void outer(RuleContext& context, const std::string& left, const std::string& rig
 }
 
 void bilinear(RuleContext& context) {
-  const Axes first = context.axes("input1"), second = context.axes("input2"), weight = context.axes("weight");
+  const TensorAxes first = context.axes("input1"), second = context.axes("input2"),
+                   weight = context.axes("weight");
   context.unify(first.back(), weight.at(1));
   context.unify(second.back(), weight.at(2));
   context.consume("weight", 1);
   context.consume("weight", 2);
   for (size_t d = 0; d + 1 < first.size(); ++d) context.unify(first[d], second.at(d));
   if (context.is_tensor("bias")) context.unify(context.axes("bias").at(0), weight[0]);
-  Axes result(first.begin(), first.end() - 1);
+  TensorAxes result(first.begin(), first.end() - 1);
   result.push_back(weight[0]);
   context.set_result(result);
 }
 
 /// Distances of all pairs: x1 […, p, d], x2 […, r, d].
 void distances(RuleContext& context) {
-  const Axes a = context.axes("x1"), b = context.axes("x2");
+  const TensorAxes a = context.axes("x1"), b = context.axes("x2");
   context.unify(a.back(), b.back());
   const double power = context.number("p", 2);
   for (const auto* name : {"x1", "x2"})
     if (power > 0 && std::isfinite(power))
       context.norm(name, static_cast<int64_t>(context.axes(name).size()) - 1, power);
-  Axes result = a;
+  TensorAxes result = a;
   for (size_t d = 0; d + 2 < a.size() && a.size() == b.size(); ++d)
     if (a[d].size == b[d].size) context.unify(a[d], b[d]);
   result.back() = b[b.size() - 2];
@@ -148,7 +149,7 @@ void distances(RuleContext& context) {
 }
 
 void contract(RuleContext& context) {
-  const Axes self = context.axes("self"), other = context.axes("other");
+  const TensorAxes self = context.axes("self"), other = context.axes("other");
   const auto dims_self = context.integers("dims_self"), dims_other = context.integers("dims_other");
   std::vector<bool> gone_self(self.size()), gone_other(other.size());
   for (size_t k = 0; k < dims_self.size(); ++k) {
@@ -158,7 +159,7 @@ void contract(RuleContext& context) {
     context.contract({{"self", a}, {"other", b}});
     gone_self[a] = gone_other[b] = true;
   }
-  Axes result;
+  TensorAxes result;
   for (size_t d = 0; d < self.size(); ++d)
     if (!gone_self[d]) result.push_back(self[d]);
   for (size_t d = 0; d < other.size(); ++d)
@@ -185,11 +186,11 @@ void add_product(RuleTable& table) {
   table.add({"aten::dot", "aten::vdot", "aten::inner"}, "self […, k] · other […, k]; k is consumed",
             [](RuleContext& context) {
               const auto right = context.has("tensor") ? "tensor" : "other";
-              const Axes a = context.axes("self"), b = context.axes(right);
+              const TensorAxes a = context.axes("self"), b = context.axes(right);
               context.unify(a.back(), b.back());
               context.contract({{"self", static_cast<int64_t>(a.size()) - 1},
                                 {right, static_cast<int64_t>(b.size()) - 1}});
-              Axes result(a.begin(), a.end() - 1);
+              TensorAxes result(a.begin(), a.end() - 1);
               result.insert(result.end(), b.begin(), b.end() - 1);
               context.set_result(result);
             });

@@ -9,16 +9,16 @@ namespace {
 
 /// […, c·r·r, h, w] to […, c, h·r, w·r], or back.
 void shuffle_pixels(RuleContext& context, bool back) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const size_t channel = self.size() - 3;
   const int64_t factor = context.integer(back ? "downscale_factor" : "upscale_factor");
-  const Axis block = Axis::of_constant(factor * factor);
-  Axes result = self;
+  const AxisStructure block = AxisStructure::of_constant(factor * factor);
+  TensorAxes result = self;
   if (back) {
-    result[channel] = Axis::of_product({self[channel], block});
+    result[channel] = AxisStructure::of_product({self[channel], block});
   } else {
     result[channel] = context.fresh(self[channel].size / (factor * factor));
-    context.unify(self[channel], Axis::of_product({result[channel], block}));
+    context.unify(self[channel], AxisStructure::of_product({result[channel], block}));
   }
   for (size_t d = channel + 1; d < self.size(); ++d) {
     context.pin(self[d], context.site() + " splits it into windows");
@@ -29,24 +29,24 @@ void shuffle_pixels(RuleContext& context, bool back) {
 
 /// Channels [g·c] become [c·g].
 void shuffle_channels(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const int64_t groups = context.integer("groups");
-  const Axis outer = context.fresh(groups), inner = context.fresh(self.at(1).size / groups);
+  const AxisStructure outer = context.fresh(groups), inner = context.fresh(self.at(1).size / groups);
   context.follow("groups", outer);
-  context.unify(self[1], Axis::of_product({outer, inner}));
-  Axes result = self;
-  result[1] = Axis::of_product({inner, outer});
+  context.unify(self[1], AxisStructure::of_product({outer, inner}));
+  TensorAxes result = self;
+  result[1] = AxisStructure::of_product({inner, outer});
   context.set_result(result);
 }
 
 /// Patches as columns: [n, c, h, w] to [n, c·kh·kw, l].
 void columns_of_image(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const size_t channel = self.size() - 3;
   const auto kernel = context.integers("kernel_size");
   const int64_t taps = context.result_sizes().at(channel) / self[channel].size;
-  Axes result(self.begin(), self.begin() + static_cast<int64_t>(channel));
-  result.push_back(Axis::of_product({self[channel], Axis::of_constant(taps)}));
+  TensorAxes result(self.begin(), self.begin() + static_cast<int64_t>(channel));
+  result.push_back(AxisStructure::of_product({self[channel], AxisStructure::of_constant(taps)}));
   for (size_t d = channel + 1; d < self.size(); ++d)
     context.pin(self[d], context.site() + " slides a window along it");
   result.push_back(context.positions(context.result_sizes().back()));
@@ -55,13 +55,14 @@ void columns_of_image(RuleContext& context) {
 
 /// Columns back to an image: [n, c·kh·kw, l] to [n, c, h, w].
 void image_of_columns(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const size_t channel = self.size() - 2;
   const int64_t channels = context.result_sizes().at(channel);
-  const Axis width = context.fresh(channels);
-  context.unify(self[channel], Axis::of_product({width, Axis::of_constant(self[channel].size / channels)}));
+  const AxisStructure width = context.fresh(channels);
+  context.unify(self[channel], AxisStructure::of_product(
+                                   {width, AxisStructure::of_constant(self[channel].size / channels)}));
   context.pin(self.back(), context.site() + " slides a window along it");
-  Axes result(self.begin(), self.begin() + static_cast<int64_t>(channel));
+  TensorAxes result(self.begin(), self.begin() + static_cast<int64_t>(channel));
   result.push_back(width);
   for (size_t d = channel + 1; d < context.result_sizes().size(); ++d)
     result.push_back(context.positions(context.result_sizes()[d]));
@@ -70,10 +71,10 @@ void image_of_columns(RuleContext& context) {
 
 /// Windows of one axis, in a new last axis.
 void unfold(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const auto along = context.normalize(context.integer("dimension"), self.size());
   context.pin(self[along], context.site() + " slides a window along it");
-  Axes result = self;
+  TensorAxes result = self;
   result[along] = context.positions(context.result_sizes().at(along));
   result.push_back(context.positions(context.result_sizes().back()));
   context.set_result(result);
@@ -81,13 +82,13 @@ void unfold(RuleContext& context) {
 
 /// The tensor side by side with itself: each axis becomes count·axis.
 void repeat(RuleContext& context, const std::string& counts) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const auto numbers = context.integers(counts);
   const size_t rank = context.result_sizes().size(), extra = rank - numbers.size();
-  Axes result;
+  TensorAxes result;
   for (size_t d = 0; d < rank; ++d) {
     const bool is_new = d + self.size() < rank;
-    const Axis own = is_new ? Axis::of_constant(1) : self[d + self.size() - rank];
+    const AxisStructure own = is_new ? AxisStructure::of_constant(1) : self[d + self.size() - rank];
     const int64_t count = context.result_sizes()[d] / std::max<int64_t>(1, own.size);
     if (!is_new)
       context.propagate_scale("self", static_cast<int64_t>(d + self.size() - rank), static_cast<int64_t>(d));
@@ -95,22 +96,22 @@ void repeat(RuleContext& context, const std::string& counts) {
       result.push_back(own);
       continue;
     }
-    const Axis times = context.size_argument(counts, count, d - extra);
-    result.push_back(Axis::of_product({times, own}));
+    const AxisStructure times = context.size_argument(counts, count, d - extra);
+    result.push_back(AxisStructure::of_product({times, own}));
   }
   context.set_result(result);
 }
 
 /// Each position so many times in a row: axis·count.
 void repeat_interleaved(RuleContext& context) {
-  const Axes self = context.axes("self");
+  const TensorAxes self = context.axes("self");
   const bool flat = !context.has("dim");
-  const Axis whole = Axis::of_product(self);
+  const AxisStructure whole = AxisStructure::of_product(self);
   const auto along = flat ? 0 : context.normalize(context.integer("dim"), self.size());
-  const Axis& own = flat ? whole : self[along];
-  const Axis times = context.size_argument("repeats", context.result_sizes().at(along) / own.size);
-  Axes result = flat ? Axes{own} : self;
-  result[along] = Axis::of_product({own, times});
+  const AxisStructure& own = flat ? whole : self[along];
+  const AxisStructure times = context.size_argument("repeats", context.result_sizes().at(along) / own.size);
+  TensorAxes result = flat ? TensorAxes{own} : self;
+  result[along] = AxisStructure::of_product({own, times});
   if (context.has("output_size")) context.follow("output_size", result[along]);
   context.set_result(result);
   if (flat) return;

@@ -5,25 +5,25 @@
 namespace inn::rules {
 namespace {
 
-Axis gates_of(int64_t gates, const Axis& hidden) {
-  return Axis::of_product({Axis::of_constant(gates), hidden});
+AxisStructure gates_of(int64_t gates, const AxisStructure& hidden) {
+  return AxisStructure::of_product({AxisStructure::of_constant(gates), hidden});
 }
 
 /// lstm, gru, rnn over a sequence. `params` holds for each layer and direction w_ih, w_hh, then b_ih and
 /// b_hh, then w_hr where the state is projected.
 void recur(RuleContext& context, int64_t gates) {
   const bool is_lstm = gates == 4;
-  const Axes input = context.axes("input");
+  const TensorAxes input = context.axes("input");
   const auto params = context.list_axes("params");
-  const auto states = is_lstm ? context.list_axes("hx") : std::vector<Axes>{context.axes("hx")};
+  const auto states = is_lstm ? context.list_axes("hx") : std::vector<TensorAxes>{context.axes("hx")};
   const int64_t layers = context.integer("num_layers");
   const int64_t directions = context.flag("bidirectional") ? 2 : 1;
   const size_t count = params.size() / static_cast<size_t>(layers * directions);
   const bool biases = context.flag("has_biases"), projected = count == (biases ? 5u : 3u);
 
-  const Axis hidden = context.fresh(params.at(1)[0].size / gates);
-  const Axis state = projected ? context.fresh(states[0].back().size) : hidden;
-  Axis below = input.back();
+  const AxisStructure hidden = context.fresh(params.at(1)[0].size / gates);
+  const AxisStructure state = projected ? context.fresh(states[0].back().size) : hidden;
+  AxisStructure below = input.back();
   size_t next = 0;
   for (int64_t layer = 0; layer < layers; ++layer) {
     for (int64_t direction = 0; direction < directions; ++direction, next += count) {
@@ -37,7 +37,7 @@ void recur(RuleContext& context, int64_t gates) {
       context.unify(params[next + count - 1], {state, hidden});
       context.consume("params", 1, next + count - 1);
     }
-    below = directions == 1 ? state : Axis::of_sum({state, state});
+    below = directions == 1 ? state : AxisStructure::of_sum({state, state});
   }
 
   const bool batched = input.size() == 3;
@@ -48,7 +48,7 @@ void recur(RuleContext& context, int64_t gates) {
     context.pin(states[s][0], context.site() + " uses it as the number of layers");
     if (batched) context.unify(states[s][1], input[1 - time]);
   }
-  Axes output(input.begin(), input.end() - 1);
+  TensorAxes output(input.begin(), input.end() - 1);
   output.push_back(below);
   context.set_result(output, 0);
   for (size_t s = 0; s < states.size(); ++s) context.set_result(states[s], s + 1);
@@ -57,9 +57,9 @@ void recur(RuleContext& context, int64_t gates) {
 /// One step of one layer.
 void step(RuleContext& context, int64_t gates) {
   const bool is_lstm = gates == 4;
-  const Axes input = context.axes("input");
-  const auto states = is_lstm ? context.list_axes("hx") : std::vector<Axes>{context.axes("hx")};
-  const Axis hidden = states[0].back();
+  const TensorAxes input = context.axes("input");
+  const auto states = is_lstm ? context.list_axes("hx") : std::vector<TensorAxes>{context.axes("hx")};
+  const AxisStructure hidden = states[0].back();
   context.unify(context.axes("w_ih"), {gates_of(gates, hidden), input.back()});
   context.unify(context.axes("w_hh"), {gates_of(gates, hidden), hidden});
   for (const auto* weight : {"w_ih", "w_hh"}) context.consume(weight, 1);

@@ -40,19 +40,19 @@ void take_together(RuleContext& context, const std::string& name, int64_t axis, 
 
 void reduce(RuleContext& context) {
   const auto name = context.tensor_arguments().at(0);
-  const Axes axes = context.axes(name);
+  const TensorAxes axes = context.axes(name);
   const auto dims = reduced_axes(context, "dim", axes.size());
   const bool keep = context.flag("keepdim");
   const Taken taken = taken_by(context);
   const bool scales = taken == Taken::sum || context.call().op == "aten::mean";
-  Axes result;
+  TensorAxes result;
   std::vector<int64_t> from;
   for (size_t d = 0; d < axes.size(); ++d) {
     const auto axis = static_cast<int64_t>(d);
     const bool reduced = std::find(dims.begin(), dims.end(), axis) != dims.end();
     if (reduced) take_together(context, name, axis, taken);
     if (reduced && !keep) continue;
-    result.push_back(reduced ? Axis::of_constant(1) : axes[d]);
+    result.push_back(reduced ? AxisStructure::of_constant(1) : axes[d]);
     from.push_back(reduced ? -1 : axis);
   }
   for (size_t r = 0; r < context.result_count(); ++r) {
@@ -81,7 +81,7 @@ void normalize_exponentials(RuleContext& context) {
 void ordered(RuleContext& context) {
   same_axes(context);
   const auto name = context.tensor_arguments().at(0);
-  const Axes axes = context.axes(name);
+  const TensorAxes axes = context.axes(name);
   for (const auto* argument : {"dim", "dims"}) {
     if (!context.has(argument)) continue;
     for (const auto axis : context.integers(argument))

@@ -10,7 +10,7 @@ namespace {
 /// left).
 struct Target {
   int64_t size;
-  std::optional<Axis> known = std::nullopt;
+  std::optional<AxisStructure> known = std::nullopt;
   std::string argument = {};  // of a burned size: where it stands
   size_t element = 0;
 };
@@ -22,16 +22,17 @@ std::vector<Target> burned_sizes(RuleContext& context, const std::string& argume
   return targets;
 }
 
-std::vector<int64_t> sizes_of(const Axes& axes) {
+std::vector<int64_t> sizes_of(const TensorAxes& axes) {
   std::vector<int64_t> sizes;
   for (const auto& axis : axes) sizes.push_back(axis.size);
   return sizes;
 }
 
 /// How many variables of size 1 the axes hold: batches of one, single channels.
-int64_t variables_of_one(const Axes& axes) {
+int64_t variables_of_one(const TensorAxes& axes) {
   int64_t count = 0;
-  for (const auto& axis : axes) axis.for_each_variable([&](const Axis& leaf) { count += leaf.size == 1; });
+  for (const auto& axis : axes)
+    axis.for_each_variable([&](const AxisStructure& leaf) { count += leaf.size == 1; });
   return count;
 }
 
@@ -40,12 +41,12 @@ int64_t variables_of_one(const Axes& axes) {
 /// Piece by piece: a piece is the shortest run of axes on either side with as many elements. Axes of size 1
 /// belong to the piece before them: all of `from`, and as many targets as its variables of size 1 may stand
 /// for. Any other burned 1 is the number 1.
-Axes equate(RuleContext& context, const Axes& from, size_t first_from, const std::vector<Target>& targets,
-            size_t first_to) {
-  Axes to;
+TensorAxes equate(RuleContext& context, const TensorAxes& from, size_t first_from,
+                  const std::vector<Target>& targets, size_t first_to) {
+  TensorAxes to;
   const auto make = [&](const Target& target, bool ones_vary) {
     if (target.known) return *target.known;
-    if (target.size == 1 && !ones_vary) return Axis::of_constant(1);
+    if (target.size == 1 && !ones_vary) return AxisStructure::of_constant(1);
     return context.size_argument(target.argument, target.size, target.element);
   };
   size_t i = 0, j = 0;
@@ -61,16 +62,16 @@ Axes equate(RuleContext& context, const Axes& from, size_t first_from, const std
         size_j *= targets[j++].size;
     }
     while (i < from.size() && from[i].size == 1) ++i;
-    const Axes piece_from(from.begin() + static_cast<int64_t>(begin_i),
-                          from.begin() + static_cast<int64_t>(i));
+    const TensorAxes piece_from(from.begin() + static_cast<int64_t>(begin_i),
+                                from.begin() + static_cast<int64_t>(i));
     int64_t free_ones = variables_of_one(piece_from);
     const bool ones_vary = free_ones > 0;
     for (size_t b = begin_j; b < j; ++b) free_ones -= targets[b].size == 1;
     for (; j < targets.size() && targets[j].size == 1 && (free_ones > 0 || i == from.size()); ++j)
       --free_ones;
     for (size_t b = begin_j; b < j; ++b) to.push_back(make(targets[b], ones_vary));
-    const Axes piece_to(to.begin() + static_cast<int64_t>(begin_j), to.end());
-    context.unify(Axis::of_product(piece_from), Axis::of_product(piece_to));
+    const TensorAxes piece_to(to.begin() + static_cast<int64_t>(begin_j), to.end());
+    context.unify(AxisStructure::of_product(piece_from), AxisStructure::of_product(piece_to));
     context.propagate_scale_reshaped("self", static_cast<int64_t>(first_from + begin_i), sizes_of(piece_from),
                                      static_cast<int64_t>(first_to + begin_j), sizes_of(piece_to));
   }
@@ -88,30 +89,30 @@ void reshape_like(RuleContext& context) {
 }
 
 void flatten(RuleContext& context) {
-  const Axes from = context.axes("self");
+  const TensorAxes from = context.axes("self");
   const auto first = context.normalize(context.integer("start_dim", 0), from.size());
   const auto last = context.normalize(context.integer("end_dim", -1), from.size());
-  Axes result(from.begin(), from.begin() + first);
-  result.push_back(
-      Axis::of_product(Axes(from.begin() + first, from.empty() ? from.end() : from.begin() + last + 1)));
+  TensorAxes result(from.begin(), from.begin() + first);
+  result.push_back(AxisStructure::of_product(
+      TensorAxes(from.begin() + first, from.empty() ? from.end() : from.begin() + last + 1)));
   if (!from.empty()) result.insert(result.end(), from.begin() + last + 1, from.end());
   context.set_result(result);
   for (int64_t d = 0; d < static_cast<int64_t>(from.size()); ++d)
     if (d < first || d > last) context.propagate_scale("self", d, d < first ? d : d - (last - first));
   if (from.empty()) return;
-  const Axes merged(from.begin() + first, from.begin() + last + 1);
+  const TensorAxes merged(from.begin() + first, from.begin() + last + 1);
   context.propagate_scale_reshaped("self", first, sizes_of(merged), first, {result[first].size});
 }
 
 void unflatten(RuleContext& context) {
-  const Axes from = context.axes("self");
+  const TensorAxes from = context.axes("self");
   const auto axis = context.normalize(context.integer("dim"), from.size());
   const auto first = static_cast<size_t>(axis);
-  const Axes to = equate(context, {from[axis]}, first, burned_sizes(context, "sizes", first), first);
+  const TensorAxes to = equate(context, {from[axis]}, first, burned_sizes(context, "sizes", first), first);
   const auto grown = static_cast<int64_t>(to.size()) - 1;
   for (int64_t d = 0; d < static_cast<int64_t>(from.size()); ++d)
     if (d != axis) context.propagate_scale("self", d, d < axis ? d : d + grown);
-  Axes result(from.begin(), from.begin() + axis);
+  TensorAxes result(from.begin(), from.begin() + axis);
   result.insert(result.end(), to.begin(), to.end());
   result.insert(result.end(), from.begin() + axis + 1, from.end());
   context.set_result(result);

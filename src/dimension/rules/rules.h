@@ -26,9 +26,10 @@ void add_integer(RuleTable& table);
 
 /// An axis of which a part is taken: before ⊕ part ⊕ after.
 struct ThreeParts {
-  Axis before, part, after;
+  AxisStructure before, part, after;
 };
 /// Cuts the part [start, start + length) out of an axis. Nothing where it can't be cut there.
-std::optional<ThreeParts> cut_out(RuleContext& context, const Axis& whole, int64_t start, int64_t length);
+std::optional<ThreeParts> cut_out(RuleContext& context, const AxisStructure& whole, int64_t start,
+                                  int64_t length);
 
 }  // namespace inn::rules

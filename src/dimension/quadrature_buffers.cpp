@@ -1,4 +1,4 @@
-#include "inn/dimension/weigh_sums.h"
+#include "inn/dimension/quadrature_buffers.h"
 
 #include <ATen/ATen.h>
 
@@ -12,12 +12,12 @@ namespace inn {
 namespace {
 
 /// The axis as one of the state: what is no group is a number.
-Axis axis_of_state(const Axis& axis) {
-  if (axis.is_variable() && axis.variable < 0) return Axis::of_constant(axis.size);
-  Axis result = axis;
+AxisStructure axis_of_state(const AxisStructure& axis) {
+  if (axis.is_variable() && axis.variable < 0) return AxisStructure::of_constant(axis.size);
+  AxisStructure result = axis;
   for (auto& part : result.parts) part = axis_of_state(part);
-  if (axis.is_product()) return Axis::of_product(std::move(result.parts));
-  if (axis.is_sum()) return Axis::of_sum(std::move(result.parts));
+  if (axis.is_product()) return AxisStructure::of_product(std::move(result.parts));
+  if (axis.is_sum()) return AxisStructure::of_sum(std::move(result.parts));
   return result;
 }
 
@@ -36,7 +36,7 @@ class Weighing {
     Argument& argument = network_.calls[sum.call].arguments[sum.argument];
     Argument& operand = sum.element ? argument.list().at(*sum.element) : argument;
     const ValueId value = operand.value();
-    const Axis axis = axis_of_state(groups_.value_axes[value].at(static_cast<size_t>(sum.axis)));
+    const AxisStructure axis = axis_of_state(groups_.value_axes[value].at(static_cast<size_t>(sum.axis)));
     const std::string module = network_.calls[sum.call].module;
     const ValueId weights = add_weights(sum, value, axis, module);
     std::vector<Call> calls;
@@ -56,7 +56,7 @@ class Weighing {
   }
 
   /// A buffer of ones, [n, 1, …]: it broadcasts along the operand's axis.
-  ValueId add_weights(const UnweightedSum& sum, ValueId operand, const Axis& axis,
+  ValueId add_weights(const UnweightedSum& sum, ValueId operand, const AxisStructure& axis,
                       const std::string& module) {
     const Value& value = network_.values[operand];
     std::vector<int64_t> sizes(value.sizes.size() - static_cast<size_t>(sum.axis), 1);
@@ -75,9 +75,10 @@ class Weighing {
     return network_.state.back().value;
   }
 
-  void add_members(const StateEntry& entry, const Axis& axis, const std::set<GroupId>& summed, size_t rank) {
+  void add_members(const StateEntry& entry, const AxisStructure& axis, const std::set<GroupId>& summed,
+                   size_t rank) {
     const size_t state = network_.state.size();
-    std::vector<Axis> axes(rank, Axis::of_constant(1));
+    std::vector<AxisStructure> axes(rank, AxisStructure::of_constant(1));
     axes[0] = axis;
     groups_.value_axes[entry.value] = axes;
     std::vector<std::vector<std::set<GroupId>>> consumed(rank, {std::set<GroupId>{}});
@@ -85,11 +86,11 @@ class Weighing {
     groups_.axes.push_back(std::move(axes));
     groups_.consumed.push_back(std::move(consumed));
     groups_.bounded.push_back(false);
-    for_each_place(axis, {0, 1, axis.size, 1}, [&](const Axis& leaf, const ChannelPlace& place) {
+    for_each_place(axis, {0, 1, axis.size, 1}, [&](const AxisStructure& leaf, const ChannelPlace& place) {
       const auto group = static_cast<GroupId>(leaf.variable);
-      groups_.groups[group].members.push_back({state, entry.name, 0,
-                                               summed.contains(group) ? Role::consume : Role::produce,
-                                               place.offset, place.outer, place.outer_stride, place.inner});
+      groups_.groups[group].members.push_back(
+          {state, entry.name, 0, summed.contains(group) ? MemberRole::consume : MemberRole::produce,
+           place.offset, place.outer, place.outer_stride, place.inner});
     });
   }
 
@@ -141,8 +142,8 @@ class Weighing {
 
 }  // namespace
 
-AnalysedNetwork weigh_sums(AnalysedNetwork source,
-                           const std::function<bool(const UnweightedSum&)>& is_chosen) {
+AnalysedNetwork add_quadrature_buffers(AnalysedNetwork source,
+                                       const std::function<bool(const UnweightedSum&)>& is_chosen) {
   auto sums = std::move(source.groups.unweighted);
   source.groups.unweighted.clear();
   // From the last call to the first, so that the places of those before stay.

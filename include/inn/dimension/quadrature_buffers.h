@@ -15,7 +15,7 @@ namespace inn {
 /// Ids of groups and indices of the state stay; the buffers stand after it, named after the module that sums
 /// ("attention.quadrature"); Groups::notes tells of each. The sums that were weighed are no longer in
 /// Groups::unweighted.
-AnalysedNetwork weigh_sums(AnalysedNetwork source,
-                           const std::function<bool(const UnweightedSum&)>& is_chosen);
+AnalysedNetwork add_quadrature_buffers(AnalysedNetwork source,
+                                       const std::function<bool(const UnweightedSum&)>& is_chosen);
 
 }  // namespace inn
