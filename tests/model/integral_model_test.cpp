@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "attention_network.h"
-#include "inn/data_quadrature/data_quadrature.h"
 #include "inn/dimension/fraction_groups.h"
 #include "inn/model/batch_norm.h"
 #include "inn/network/files.h"
