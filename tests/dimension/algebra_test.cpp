@@ -150,7 +150,7 @@ TEST(Algebra, AFactorThatLeavesAVariableAsItIsStaysOne) {
   const AxisStructure v = algebra.fresh(6), one = algebra.fresh(1);
   EXPECT_TRUE(algebra.unify(v, product({one, v}), "view"));
   EXPECT_FALSE(algebra.pinned(v.variable).has_value());
-  EXPECT_EQ(algebra.pinned(one.variable), "view leaves no place for it");
+  EXPECT_EQ(algebra.pinned(one.variable), "view fixes this dimension to size 1");
 }
 
 TEST(Algebra, PartsOfRadixTimesGroupsLeaveTheGroupsFree) {

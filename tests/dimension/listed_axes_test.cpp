@@ -49,8 +49,7 @@ TEST(ListedAxes, TellOfMembersThatAreWrong) {
   group.name = "second";
   EXPECT_THAT(unlisted_axes(source),
               testing::IsSupersetOf(
-                  {std::string("group 'second': its member in axis 0 of 'first.weight' goes "
-                               "beyond the axis"),
+                  {std::string("group 'second': its member in axis 0 of 'first.weight' exceeds the axis"),
                    std::string("1 of the 6 positions in axis 0 of 'first.weight' are in no group")}));
 }
 
