@@ -40,6 +40,7 @@ const std::vector<Case> kCases{
      {{"padding", "same"}, {"groups", 2}},
      {},
      15552},
+    {"aten::_grouped_mm", "", {{"self", {2, 3, 4}}, {"mat2", {2, 4, 8}}}, {}, {}, 192},
     {"aten::conv3d", "", {{"input", {1, 2, 4, 5, 6}}, {"weight", {3, 2, 2, 2, 2}}}, {}, {}, 2880},
     {"aten::convolution",
      "",

@@ -116,8 +116,8 @@ TEST_F(OpenDataset, NamesTheIdxFileThatIsWrong) {
   fails(images, "", "is truncated");
   fails(images, idx({5, 4, 3}, counting(59)), "is truncated");
   fails(images, idx({5, 4, 3}, counting(61)), "is too long");
-  fails(images, idx({5, 0, 3}, ""), "a size of 0");
-  fails(images, idx({0xffffffff, 0xffffffff, 0xffffffff}, counting(60)), "a size of 4294967295");
+  fails(images, idx({5, 0, 3}, ""), "the size 0");
+  fails(images, idx({0xffffffff, 0xffffffff, 0xffffffff}, counting(60)), "the size 4294967295");
   fails(images, idx({0x7fffffff, 28, 28}, counting(60)), "is truncated: its header requires");
   fails(images, "PK" + counting(70), "is not an IDX file");
   fails(images, idx({5}, counting(5)), "does not contain images");

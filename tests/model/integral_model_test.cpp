@@ -13,10 +13,13 @@
 #include "inn/model/batch_norm.h"
 #include "inn/network/files.h"
 #include "model/small_convolutional.h"
+#include "network_builder.h"
 #include "temporary_folder.h"
 
 namespace inn {
 namespace {
+
+using test::NetworkBuilder;
 
 constexpr double kFiniteDifference = 1e-6;  // central differences with step 1e-6 in float64
 

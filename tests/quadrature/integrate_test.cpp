@@ -188,7 +188,7 @@ TEST(Integrate, RefusesWhatDoesNotFit) {
   EXPECT_THAT(of({.points_at_once = 0}), text("points_at_once must be at least 1 but got 0."));
   EXPECT_THAT(of({.counts = {4, 4}, .rule = "sobol"}), text("requires a single count of samples but got 2."));
   EXPECT_THAT(of({.rule = "sobl"}), text("Did you mean 'sobol'"));
-  EXPECT_THAT([] { integrate([](const at::Tensor& x) { return x.sum(); }, {}); }, text("gave a scalar."));
+  EXPECT_THAT([] { integrate([](const at::Tensor& x) { return x.sum(); }, {}); }, text("returned a scalar."));
   EXPECT_THAT([] { integrate([](const at::Tensor& x) { return x.narrow(0, 0, 3); }, {}); },
               text("each of the 100 points but returned 3."));
   const TensorGrid grid({std::make_shared<UniformGrid>(3)});

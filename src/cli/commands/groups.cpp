@@ -137,7 +137,7 @@ void print_table(const AnalysedNetwork& source, const std::set<GroupId>& followi
   print_products(source, following);
   if (positions > 0)
     std::cout << fmt::format(
-        "Not shown: {} positional groups (kernel positions, indices); --json lists them.\n", positions);
+        "Positional groups (kernel positions, indices) are not shown: {}. --json lists them.\n", positions);
   for (const auto& [name, count] : groups.unknown_operators)
     std::cout << fmt::format(
         "Operator {} has no rule ({} calls): the dimensions it touches cannot be resized.\n", name, count);
