@@ -45,7 +45,7 @@ TEST_P(EveryMethod, GivesHalfTheChannelsAndLeavesTheModelAsItWas) {
   const AnyModel model = trained();
   const at::Tensor before = model.present().forward(images());
   MethodOptions how{.method = GetParam(), .seed = 3};
-  const Resampled made = resample_by(model, {.widths = {{"norm", kConvWidth / 2}}}, how, calibration);
+  const Resampled made = resample_by(model, {.widths = {{"conv", kConvWidth / 2}}}, how, calibration);
   EXPECT_EQ(width_of(made.network, "conv.weight"), kConvWidth / 2);
   EXPECT_EQ(width_of(made.network, "norm.running_mean"), kConvWidth / 2);
   EXPECT_EQ(made.chosen.widths.size(), 1U);
@@ -61,7 +61,8 @@ TEST_P(EveryMethod, GivesTheSourceAtItsOwnWidths) {
   const bool measures = GetParam() == "quadrature" ||
                         (is_importance(GetParam()) && find_importance(GetParam()).needs != Measured::nothing);
   if (measures) GTEST_SKIP() << "batch norm is recalibrated on the data that the method measures";
-  const Resampled made = resample_by(model, {.keep = 1}, {.method = GetParam()}, std::nullopt);
+  const Resampled made =
+      resample_by(model, {.widths = {{"conv", kConvWidth}}}, {.method = GetParam()}, std::nullopt);
   EXPECT_TRUE(at::allclose(made.network.forward(images()), before, 1e-4, 1e-5));
 }
 
@@ -80,10 +81,10 @@ TEST(Methods, WithoutDataNameWhatIsMissing) {
 
 TEST(ModelWidths, ByNameOverrideFractionsAndRefusePinnedGroups) {
   const AnyModel model = trained();
-  const auto chosen = chosen_widths(model, model.plain, {.keep = 0.5, .widths = {{"norm", 5}}});
+  const auto chosen = chosen_widths(model, model.plain, {.keep = 0.5, .widths = {{"conv", 5}}});
   std::map<std::string, int64_t> by_name;
   for (const auto& [id, width] : chosen.widths) by_name[model.plain.groups.groups[id].name] = width;
-  EXPECT_EQ(by_name, (std::map<std::string, int64_t>{{"norm", 5}, {"mix", 4}}));
+  EXPECT_EQ(by_name, (std::map<std::string, int64_t>{{"conv", 5}, {"mix", 4}}));
   for (const auto& group : model.plain.groups.groups) {
     if (!group.pinned) continue;
     EXPECT_THAT(message_of([&] {
@@ -94,7 +95,7 @@ TEST(ModelWidths, ByNameOverrideFractionsAndRefusePinnedGroups) {
   AnyModel integral;
   integral.integral = convert(model.plain.network, {.groups = {"mix"}});
   EXPECT_THAT(message_of([&] {
-                chosen_widths(integral, integral.source(), {.widths = {{"norm", 3}}});
+                chosen_widths(integral, integral.source(), {.widths = {{"conv", 3}}});
               }),
               HasSubstr("not continuous"));
 }
@@ -113,7 +114,7 @@ TEST(ModelBudget, IsMetAndKeepsWidthsThatAreGivenByName) {
   const auto made = resample_by(model, found, {.method = "l1"}, std::nullopt);
   EXPECT_LE(static_cast<double>(cost_of(made.network).macs), 0.6 * source);
   EXPECT_THAT(message_of([&] {
-                model_error_curves(model, {.widths = {{"mix", 7}, {"norm", 5}}}, calibration);
+                model_error_curves(model, {.widths = {{"mix", 7}, {"conv", 5}}}, calibration);
               }),
               HasSubstr("no group whose width could change"));
 }

@@ -465,26 +465,5 @@ TEST(FoldBatchNorm, ChangesNoOutput) {
   EXPECT_LT(difference(folded.forward(input()), network.forward(input())), kRounding);
 }
 
-TEST(RecalibrateBatchNorm, GivesTheMeansOverAllBatches) {
-  Network network = small_convolutional();
-  std::vector<at::Tensor> seen;
-  const auto weight = network.state[network.find_state("conv1.weight")].tensor.detach();
-  int left = 3;
-  const auto generator = at::detail::createCPUGenerator(5);
-  recalibrate_batch_norm(network, [&]() -> std::optional<at::Tensor> {
-    if (left-- == 0) return std::nullopt;
-    const auto batch = at::randn({4, 3, 3, 3}, generator, at::TensorOptions(at::kDouble));
-    seen.push_back(at::conv2d(batch, weight, {}, 1, 1));
-    return batch;
-  });
-  const auto mean = network.state[network.find_state("bn1.running_mean")].tensor;
-  const auto variance = network.state[network.find_state("bn1.running_var")].tensor;
-  EXPECT_LT(difference(mean, at::cat(seen).mean({0, 2, 3})), kRounding);
-  std::vector<at::Tensor> variances;
-  for (const auto& batch : seen) variances.push_back(batch.transpose(0, 1).flatten(1).var(1));
-  EXPECT_LT(difference(variance, at::stack(variances).mean(0)), kRounding);
-  EXPECT_THROW(recalibrate_batch_norm(network, [] { return std::nullopt; }), std::invalid_argument);
-}
-
 }  // namespace
 }  // namespace inn

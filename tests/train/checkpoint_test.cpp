@@ -180,7 +180,7 @@ TEST(Checkpoint, IsRefusedByAnotherRunByAnotherModelAndWhenDamaged) {
   auto changed = options;
   changed.batch_size = 8;
   EXPECT_THAT(message(changed), HasSubstr("batch_size was 16 in the run that wrote it but is 8 now"));
-  EXPECT_THAT(message(options, Kind::integral), HasSubstr("grid was nothing in the run that wrote it"));
+  EXPECT_THAT(message(options, Kind::integral), HasSubstr("grid was not set in the run that wrote it"));
 
   auto other = small_network();
   other.state[other.find_state("norm.bias")].tensor = at::zeros({5}).requires_grad_();
