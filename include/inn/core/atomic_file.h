@@ -11,8 +11,8 @@ namespace inn {
 /// Writes a file so that at every moment, a crash included, `path` holds either its old content or all of the
 /// new.
 ///
-/// `write` writes to a temporary beside it (path.tmp-<pid>), which is flushed to the disk and renamed. The
-/// stream can't seek. A file that was there keeps its permissions; a symbolic link keeps pointing to the file
+/// `write` writes to a new temporary beside it (path.tmp-<random>), which is flushed to the disk and renamed.
+/// The stream can't seek. A file that was there keeps its permissions; a symbolic link keeps pointing to the file
 /// that is replaced. On any failure the temporary is removed and `path` is as it was: std::runtime_error with
 /// the path and the system's reason (missing or read-only folder, full disk; a path that is no regular file
 /// is refused); what `write` throws itself goes through unchanged.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "inn/core/named_table.h"
 #include "inn/network/network.h"
 
 namespace inn {
@@ -47,7 +48,7 @@ struct CostFormula {
 };
 
 /// Returns the formulas. Operators that are not there count as none.
-const std::vector<CostFormula>& cost_formulas();
+const GrowingTable<CostFormula>& cost_formulas();
 
 /// Adds a formula. Throws std::invalid_argument for an operator that has one.
 void register_cost_formula(CostFormula formula);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "inn/core/named_table.h"
 #include "inn/data/image_files.h"
 
 namespace inn {
@@ -76,11 +77,11 @@ struct NamedDataset {
 };
 
 /// Returns the formats in the order in which they are tried.
-const std::vector<DatasetFormat>& dataset_formats();
+const GrowingTable<DatasetFormat>& dataset_formats();
 /// Adds a format, tried after those that are there. Throws std::invalid_argument for a name that is taken.
 void register_dataset_format(DatasetFormat format);
 
-const std::vector<NamedDataset>& named_datasets();
+const GrowingTable<NamedDataset>& named_datasets();
 /// Adds a name. Throws std::invalid_argument for one that is taken.
 void register_named_dataset(NamedDataset dataset);
 
