@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <random>
 #include <streambuf>
 #include <string>
 
@@ -68,9 +69,17 @@ class DescriptorBuffer : public std::streambuf {
 /// A temporary file that is removed unless it was given its final name.
 class Temporary {
  public:
-  Temporary(fs::path path, fs::path target) : path_(std::move(path)), target_(std::move(target)) {
-    descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (descriptor_ < 0) fail(errno);
+  /// Makes a new file beside the target: a name that nobody can have put a file or a link under before.
+  explicit Temporary(fs::path target) : target_(std::move(target)) {
+    constexpr int kTries = 100;
+    std::random_device random;
+    for (int i = 0; i < kTries && descriptor_ < 0; ++i) {
+      path_ = target_;
+      path_ += fmt::format(".tmp-{:08x}{:08x}", random(), random());
+      descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+      if (descriptor_ < 0 && errno != EEXIST) fail(errno);
+    }
+    if (descriptor_ < 0) fail(EEXIST);
   }
   Temporary(const Temporary&) = delete;
   Temporary& operator=(const Temporary&) = delete;
@@ -127,9 +136,7 @@ void write_atomically(const fs::path& path, const std::function<void(std::ostrea
   require<std::runtime_error>(!path.empty() && path.has_filename(), "core", "'{}': is not a file name.",
                               path.string());
   const fs::path target = file_behind(path);
-  fs::path beside = target;
-  beside += fmt::format(".tmp-{}", getpid());
-  Temporary temporary(beside, target);
+  Temporary temporary(target);
   DescriptorBuffer buffer(temporary.descriptor());
   std::ostream stream(&buffer);
   try {

@@ -6,8 +6,9 @@
 #include <fmt/ranges.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstring>
-#include <set>
+#include <limits>
 #include <stdexcept>
 
 namespace inn {
@@ -20,7 +21,7 @@ template <class... Args>
 }
 
 // The local header of a zip entry, and the descriptor that may follow its data.
-constexpr size_t kFlagsOffset = 6, kCrcOffset = 14, kHeaderSize = 30;
+constexpr size_t kFlagsOffset = 6, kMethodOffset = 8, kCrcOffset = 14, kHeaderSize = 30;
 constexpr uint16_t kCrcFollowsData = 1 << 3;
 constexpr uint32_t kDescriptorMark = 0x08074b50;
 
@@ -41,23 +42,43 @@ uint32_t crc_of(const void* data, size_t size) {
   return static_cast<uint32_t>(crc32_z(0, static_cast<const unsigned char*>(data), size));
 }
 
-}  // namespace
+/// What compressed records may have beyond the file's size.
+constexpr uint64_t kMostInflated = uint64_t{64} << 20;
+/// What copies of tensors with repeated elements may take beyond the file's size.
+constexpr uint64_t kRepeatedBytes = uint64_t{64} << 20;
 
-uint64_t span_of(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides, uint64_t offset,
-                 const std::string& name) {
-  uint64_t span = offset;
+[[noreturn]] void fail_too_large(const std::string& tensor, const std::vector<int64_t>& sizes) {
+  fail("tensor '{}': its sizes [{}] are too large", tensor, fmt::join(sizes, ", "));
+}
+
+/// Returns how many elements the tensor spans from the start of its storage, 0 where it has none.
+uint64_t span_of(const TensorLayout& layout, const std::string& tensor) {
+  uint64_t span = layout.offset;
   bool overflows = false;
-  for (size_t i = 0; i < sizes.size(); ++i) {
-    if (sizes[i] == 0) return 0;
+  for (size_t i = 0; i < layout.sizes.size(); ++i) {
+    if (layout.sizes[i] == 0) return 0;
     uint64_t step = 0;
-    overflows |=
-        c10::mul_overflows(static_cast<uint64_t>(sizes[i] - 1), static_cast<uint64_t>(strides[i]), &step);
+    overflows |= c10::mul_overflows(static_cast<uint64_t>(layout.sizes[i] - 1),
+                                    static_cast<uint64_t>(layout.strides[i]), &step);
     overflows |= c10::add_overflows(span, step, &span);
   }
   overflows |= c10::add_overflows(span, uint64_t{1}, &span);
-  if (overflows) fail("tensor '{}': its sizes [{}] are too large", name, fmt::join(sizes, ", "));
+  if (overflows) fail_too_large(tensor, layout.sizes);
   return span;
 }
+
+/// Returns the bytes of a copy of the tensor.
+uint64_t bytes_of(const TensorLayout& layout, const std::string& tensor) {
+  uint64_t bytes = layout.element_bytes;
+  bool overflows = false;
+  for (const auto size : layout.sizes)
+    overflows |= c10::mul_overflows(bytes, static_cast<uint64_t>(size), &bytes);
+  if (overflows || bytes > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
+    fail_too_large(tensor, layout.sizes);
+  return bytes;
+}
+
+}  // namespace
 
 ZipArchive::ZipArchive(const std::filesystem::path& path) : ZipArchive(open(path)) {}
 
@@ -65,15 +86,40 @@ ZipArchive::ZipArchive(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> 
     : file_(std::move(source)) {
   reader_ = std::make_unique<caffe2::serialize::PyTorchStreamReader>(file_);
   records_ = reader_->getAllRecords();
-  const std::set<std::string> distinct(records_.begin(), records_.end());
-  if (distinct.size() != records_.size()) fail("two records have the same name");
+  names_.insert(records_.begin(), records_.end());
+  if (names_.size() != records_.size()) fail("two records have one name");
+  check_places();
+}
+
+void ZipArchive::check_places() const {
+  struct Place {
+    uint64_t begin, end;
+    const std::string* record;
+  };
+  std::vector<Place> places;
+  uint64_t inflated = 0;
+  for (const auto& record : records_) {
+    const auto begin = reader_->getRecordHeaderOffset(record), data = reader_->getRecordOffset(record);
+    unsigned char header[kHeaderSize];
+    file_->read(begin, header, kHeaderSize, "zip header");
+    // TorchScript's code is compressed: what it takes in the file is not known here, but little of it is there.
+    const bool is_stored = read_little_endian<uint16_t>(header + kMethodOffset) == 0;
+    if (!is_stored) inflated += size(record);
+    places.push_back({begin, data + (is_stored ? size(record) : 0), &record});
+  }
+  if (inflated > file_->size() + kMostInflated)
+    fail("its compressed records have {} bytes but the whole file has {}", inflated, file_->size());
+  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.begin < b.begin; });
+  for (size_t i = 1; i < places.size(); ++i)
+    if (places[i].begin < places[i - 1].end)
+      fail("the records '{}' and '{}' share bytes of the file", *places[i - 1].record, *places[i].record);
+  if (!places.empty() && places.back().end > file_->size())
+    fail("record '{}' ends beyond the file", *places.back().record);
 }
 
 ZipArchive::~ZipArchive() = default;
 
-bool ZipArchive::has(const std::string& record) const {
-  return std::find(records_.begin(), records_.end(), record) != records_.end();
-}
+bool ZipArchive::has(const std::string& record) const { return names_.contains(record); }
 
 size_t ZipArchive::size(const std::string& record) const {
   if (!has(record)) fail("record '{}' is missing", record);
@@ -91,11 +137,30 @@ std::string ZipArchive::text(const std::string& record) const {
 }
 
 c10::Storage ZipArchive::storage(const std::string& record) const {
+  if (const auto found = storages_.find(record); found != storages_.end())
+    if (auto held = found->second.lock()) return c10::Storage(std::move(held));
   const auto bytes = size(record);
   auto [data, count] = reader_->getRecord(record);
   if (count != bytes) fail("record '{}' has {} bytes but {} were read", record, bytes, count);
   check_crc(record, data.get(), bytes);
-  return c10::Storage(c10::Storage::use_byte_size_t(), bytes, std::move(data), nullptr, false);
+  c10::Storage storage(c10::Storage::use_byte_size_t(), bytes, std::move(data), nullptr, false);
+  storages_.insert_or_assign(record, storage.getWeakStorageImpl());
+  return storage;
+}
+
+uint64_t ZipArchive::span(const TensorLayout& layout, const std::string& record,
+                          const std::string& tensor) const {
+  const auto held = size(record) / layout.element_bytes;
+  const auto span = span_of(layout, tensor);
+  if (span > held)
+    fail("tensor '{}': sizes [{}] need {} elements of {} bytes but record '{}' has {}", tensor,
+         fmt::join(layout.sizes, ", "), span, layout.element_bytes, record, held);
+  const auto bytes = bytes_of(layout, tensor);
+  if (bytes / layout.element_bytes > span) repeated_bytes_ += bytes;
+  if (bytes > file_->size() + kRepeatedBytes || repeated_bytes_ > file_->size() + kRepeatedBytes)
+    fail("tensor '{}': its sizes [{}] repeat {} elements too often for a file of {} bytes", tensor,
+         fmt::join(layout.sizes, ", "), span, file_->size());
+  return span;
 }
 
 void ZipArchive::check_crc(const std::string& record, const void* data, size_t size) const {
@@ -103,6 +168,8 @@ void ZipArchive::check_crc(const std::string& record, const void* data, size_t s
   file_->read(reader_->getRecordHeaderOffset(record), header, kHeaderSize, "zip header");
   auto expected = read_little_endian<uint32_t>(header + kCrcOffset);
   if (read_little_endian<uint16_t>(header + kFlagsOffset) & kCrcFollowsData) {
+    // Where compressed data end is not known here; inflating has checked their form.
+    if (read_little_endian<uint16_t>(header + kMethodOffset) != 0) return;
     unsigned char descriptor[8];
     file_->read(reader_->getRecordOffset(record) + size, descriptor, sizeof(descriptor),
                 "zip data descriptor");

@@ -67,8 +67,8 @@ CostFormula cell_formula(const char* op) {
           }};
 }
 
-std::vector<CostFormula> standard() {
-  std::vector<CostFormula> formulas;
+GrowingTable<CostFormula> standard() {
+  GrowingTable<CostFormula> formulas;
   for (const char* op :
        {"aten::conv1d", "aten::conv2d", "aten::conv3d", "aten::convolution", "aten::_convolution"})
     formulas.push_back({op, either_convolution});
@@ -103,14 +103,14 @@ std::vector<CostFormula> standard() {
   return formulas;
 }
 
-std::vector<CostFormula>& table() {
-  static std::vector<CostFormula> formulas = standard();
+GrowingTable<CostFormula>& table() {
+  static GrowingTable<CostFormula> formulas = standard();
   return formulas;
 }
 
 }  // namespace
 
-const std::vector<CostFormula>& cost_formulas() { return table(); }
+const GrowingTable<CostFormula>& cost_formulas() { return table(); }
 
 void register_cost_formula(CostFormula formula) {
   for (const auto& known : table())

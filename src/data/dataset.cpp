@@ -14,14 +14,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<DatasetFormat>& formats() {
-  static std::vector<DatasetFormat> table{idx_format(), cifar10_format(), cifar100_format(), tensors_format(),
-                                          class_folders_format()};
+GrowingTable<DatasetFormat>& formats() {
+  static GrowingTable<DatasetFormat> table{idx_format(), cifar10_format(), cifar100_format(),
+                                           tensors_format(), class_folders_format()};
   return table;
 }
 
-std::vector<NamedDataset>& names() {
-  static std::vector<NamedDataset> table{
+GrowingTable<NamedDataset>& names() {
+  static GrowingTable<NamedDataset> table{
       {.name = "fashion-mnist",
        .folder = "/usr/share/datasets/fashion-mnist",
        .package = "dataset-fashion-mnist",
@@ -31,7 +31,7 @@ std::vector<NamedDataset>& names() {
 }
 
 template <class Entry>
-void add(std::vector<Entry>& table, Entry entry) {
+void add(GrowingTable<Entry>& table, Entry entry) {
   const auto same = [&](const Entry& other) { return other.name == entry.name; };
   require(std::none_of(table.begin(), table.end(), same), "data", "The name '{}': is already registered.",
           entry.name);
@@ -103,9 +103,9 @@ Dataset Dataset::select(const at::Tensor& indices) const {
   return part;
 }
 
-const std::vector<DatasetFormat>& dataset_formats() { return formats(); }
+const GrowingTable<DatasetFormat>& dataset_formats() { return formats(); }
 void register_dataset_format(DatasetFormat format) { add(formats(), std::move(format)); }
-const std::vector<NamedDataset>& named_datasets() { return names(); }
+const GrowingTable<NamedDataset>& named_datasets() { return names(); }
 void register_named_dataset(NamedDataset dataset) { add(names(), std::move(dataset)); }
 
 Dataset open_dataset(const std::string& path_or_name, Split split) {

@@ -4,16 +4,14 @@
 #include <ATen/ops/min.h>
 #include <c10/util/Exception.h>
 #include <fmt/ranges.h>
-#include <torch/csrc/jit/serialization/unpickler.h>
 
 #include <algorithm>
 #include <array>
-#include <cstring>
-#include <unordered_map>
 
 #include "byte_reader.h"
 #include "formats.h"
 #include "inn/core/error.h"
+#include "inn/core/unpickle.h"
 #include "inn/core/zip_archive.h"
 
 namespace inn {
@@ -31,60 +29,29 @@ constexpr const char* kInputs = "inputs";
 constexpr const char* kLabels = "labels";
 constexpr const char* kTargets = "targets";
 
-/// What a file holds, and where in it the memory of its tensors comes from.
-class SavedValue {
- public:
-  explicit SavedValue(const fs::path& path) : archive_(path) {
-    if (archive_.has("constants.pkl")) fail("it contains a TorchScript module, not tensors");
-    if (!archive_.has("data.pkl")) fail("it was not written by torch.save");
-    if (archive_.has("byteorder") && archive_.text("byteorder") != "little") fail("it is not little-endian");
-    value_ = unpickled(archive_.text("data.pkl"));
-  }
+/// A file for this library takes a few hundred bytes of it: what is much longer only nests.
+constexpr size_t kLongestPickle = 1 << 14;
 
-  const c10::IValue& value() const { return value_; }
+/// Returns what the file holds. Classes are not looked up, so that is nothing but tensors, numbers, text and
+/// containers of them.
+c10::IValue saved_value(const fs::path& path) {
+  const ZipArchive archive(path);
+  if (archive.has("constants.pkl")) fail("it holds a TorchScript module, not tensors");
+  if (!archive.has("data.pkl")) fail("it holds nothing that torch.save wrote");
+  if (archive.has("byteorder") && archive.text("byteorder") != "little")
+    fail("its numbers are not little-endian");
+  if (archive.size("data.pkl") > kLongestPickle)
+    fail("its data.pkl has {} bytes, more than a tensor or a dict of two takes", archive.size("data.pkl"));
+  return unpickle(archive, "data");
+}
 
-  /// Returns the tensor that `value` is, contiguous. The file's own claim of its sizes is checked first.
-  at::Tensor tensor(const c10::IValue& value, const std::string& name) const {
-    if (!value.isTensor()) fail("'{}' must be a tensor but is {}", name, value.tagKind());
-    const at::Tensor& tensor = value.toTensor();
-    if (tensor.layout() != at::kStrided || tensor.is_quantized()) fail("'{}' is not a plain tensor", name);
-    for (int64_t axis = 0; axis < tensor.dim(); ++axis)
-      if (tensor.size(axis) < 0 || tensor.stride(axis) < 0) fail("'{}' has a negative size or stride", name);
-    if (tensor.storage_offset() < 0) fail("'{}' has a negative offset", name);
-    const auto held = bytes_.find(tensor.storage().data());
-    const uint64_t elements = held == bytes_.end() ? 0 : held->second / tensor.element_size();
-    const auto span = span_of(tensor.sizes().vec(), tensor.strides().vec(),
-                              static_cast<uint64_t>(tensor.storage_offset()), name);
-    const auto whole = static_cast<uint64_t>(tensor.numel());  // more where an axis was expanded
-    if (span > elements || whole > elements)
-      fail("'{}' [{}] needs {} elements but the file has {}", name, fmt::join(tensor.sizes(), ", "),
-           std::max(span, whole), elements);
-    return tensor.detach().contiguous();
-  }
-
- private:
-  /// Classes are not looked up, so nothing but tensors, numbers, text and containers of them can be made.
-  c10::IValue unpickled(const std::string& pickle) {
-    size_t position = 0;
-    const auto reader = [&](char* to, size_t count) {
-      count = std::min(count, pickle.size() - position);
-      std::memcpy(to, pickle.data() + position, count);
-      position += count;
-      return count;
-    };
-    const auto record = [&](const std::string& name) {
-      c10::Storage storage = archive_.storage("data/" + name);
-      bytes_[storage.data()] = storage.nbytes();
-      return storage.set_data_ptr({nullptr, at::kCPU});
-    };
-    torch::jit::Unpickler unpickler(reader, nullptr, nullptr, record, c10::Device(at::kCPU));
-    return unpickler.parse_ivalue();
-  }
-
-  ZipArchive archive_;
-  c10::IValue value_;
-  std::unordered_map<const void*, size_t> bytes_;  // of each record that was read
-};
+/// Returns the tensor that `value` is, contiguous.
+at::Tensor tensor_of(const c10::IValue& value, const std::string& name) {
+  if (!value.isTensor()) fail("'{}' is no tensor but {}", name, value.tagKind());
+  const at::Tensor& tensor = value.toTensor();
+  if (!tensor.defined()) fail("'{}' is not defined", name);
+  return tensor.detach().contiguous();
+}
 
 at::Tensor checked_inputs(at::Tensor inputs) {
   const auto dtype = inputs.scalar_type();
@@ -121,9 +88,8 @@ at::Tensor checked_labels(const at::Tensor& labels, int64_t count) {
   return numbers;
 }
 
-Dataset dataset_of(const SavedValue& saved) {
-  const c10::IValue& value = saved.value();
-  if (value.isTensor()) return {.inputs = checked_inputs(saved.tensor(value, kInputs))};
+Dataset dataset_of(const c10::IValue& value) {
+  if (value.isTensor()) return {.inputs = checked_inputs(tensor_of(value, kInputs))};
   if (!value.isGenericDict())
     fail("it must contain a tensor or a dict of '{}' and '{}' or '{}' but contains {}", kInputs, kLabels,
          kTargets, value.tagKind());
@@ -132,7 +98,7 @@ Dataset dataset_of(const SavedValue& saved) {
   for (const auto& entry : value.toGenericDict()) {
     const std::string key = entry.key().isString() ? entry.key().toStringRef() : entry.key().tagKind();
     if (key == kInputs)
-      result.inputs = checked_inputs(saved.tensor(entry.value(), kInputs));
+      result.inputs = checked_inputs(tensor_of(entry.value(), kInputs));
     else if (key == kLabels)
       labels = entry.value();
     else if (key == kTargets)
@@ -143,9 +109,9 @@ Dataset dataset_of(const SavedValue& saved) {
   }
   if (!result.inputs.defined()) fail("its dict has no '{}'", kInputs);
   if (!labels.isNone() && !targets.isNone()) fail("its dict has both '{}' and '{}'", kLabels, kTargets);
-  if (!targets.isNone()) result.labels = checked_targets(saved.tensor(targets, kTargets), result.size());
+  if (!targets.isNone()) result.labels = checked_targets(tensor_of(targets, kTargets), result.size());
   if (labels.isNone()) return result;
-  result.labels = checked_labels(saved.tensor(labels, kLabels), result.size());
+  result.labels = checked_labels(tensor_of(labels, kLabels), result.size());
   result.class_names = numbered_classes(at::max(result.labels).item<int64_t>() + 1);
   return result;
 }
@@ -167,7 +133,7 @@ Dataset read_tensors(const fs::path& path, Split) {
                               "File '{}': was not written by torch.save of torch 1.6 or later.",
                               path.string());
   try {
-    return dataset_of(SavedValue(path));
+    return dataset_of(saved_value(path));
   } catch (const c10::Error& error) {
     raise<std::runtime_error>("data", "File '{}': {}", path.string(), error.what_without_backtrace());
   } catch (const std::exception& error) {

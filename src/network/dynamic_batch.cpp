@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "inn/core/checked_integer.h"
 #include "inn/core/error.h"
 
 namespace inn {
@@ -52,9 +53,11 @@ Sizes run_at(const Network& network, int64_t batch) {
 std::string fitted(const std::array<int64_t, 3>& sizes, const std::string& who) {
   const auto [a, b, c] = kBatches;
   if (sizes[0] == sizes[1] && sizes[1] == sizes[2]) return "";
-  const auto slope = (sizes[1] - sizes[0]) / (b - a), offset = sizes[0] - slope * a;
-  require(offset + slope * b == sizes[1] && offset + slope * c == sizes[2], "network",
-          "Dynamic batch: a size of '{}' is not an affine function of the batch.", who);
+  const auto slope = checked_subtract(sizes[1], sizes[0]) / (b - a),
+             offset = checked_subtract(sizes[0], checked_multiply(slope, a));
+  const auto at = [&](int64_t batch) { return checked_add(offset, checked_multiply(slope, batch)); };
+  require(at(b) == sizes[1] && at(c) == sizes[2], "network",
+          "Dynamic batch: a size of '{}' is no affine function of the batch.", who);
   auto formula = fmt::format("Symbol('{}', positive=True, integer=True)", kSymbol);
   if (slope != 1) formula = fmt::format("Mul(Integer({}), {})", slope, formula);
   return offset == 0 ? formula : fmt::format("Add({}, Integer({}))", formula, offset);

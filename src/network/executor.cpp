@@ -100,6 +100,13 @@ std::string misfit(const Network& network, const std::vector<c10::IValue>& given
   return "";
 }
 
+int64_t whole_number(const std::string& value, double number) {
+  constexpr double kBound = 0x1p63;
+  require<std::out_of_range>(number >= -kBound && number < kBound, "network",
+                             "Value '{}': {} is no 64 bit number.", value, number);
+  return static_cast<int64_t>(number);
+}
+
 /// One run: the values that are alive.
 class Run {
  public:
@@ -127,7 +134,7 @@ class Run {
   void set_computed(ValueId id, c10::IValue value) {
     // TorchScript's pow.int_to_int says that it gives an integer, and gives a double.
     if (value.isDouble() && network_.values[id].kind == Value::Kind::integer)
-      value = static_cast<int64_t>(value.toDouble());
+      value = whole_number(network_.values[id].name, value.toDouble());
     set(id, std::move(value));
     if (observe_ && values_[id].isTensor() && values_[id].toTensor().defined())
       observe_(id, values_[id].toTensor());

@@ -1,12 +1,13 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/jit/passes/inliner.h>
 #include <torch/csrc/jit/python/update_graph_executor_opt.h>
-#include <torch/csrc/jit/serialization/import.h>
 
 #include "inn/core/error.h"
+#include "inn/core/zip_archive.h"
 #include "inn/network/files.h"
 #include "inn/network/training_arguments.h"
 #include "recorder.h"
+#include "script_module.h"
 
 namespace inn {
 namespace {
@@ -42,7 +43,7 @@ class Unoptimized {
   bool was_;
 };
 
-Network recorded(torch::jit::Module module, const std::vector<at::Tensor>& examples) {
+Network record_forward(torch::jit::Module module, const std::vector<at::Tensor>& examples) {
   module.eval();
   // Only in a frozen copy are the branches on module attributes resolved.
   const auto frozen = torch::jit::freeze(module);
@@ -50,16 +51,14 @@ Network recorded(torch::jit::Module module, const std::vector<at::Tensor>& examp
   torch::jit::Inline(*graph);
   refuse_control_flow(*graph->block());
 
-  Recorder recorder;
+  Recorded recorded;
   for (const auto& item : module.named_parameters())
-    recorder.add_state(item.name, StateEntry::Kind::parameter, item.value);
+    recorded.state.push_back({item.name, StateEntry::Kind::parameter, item.value});
   for (const auto& item : module.named_buffers())
-    recorder.add_state(item.name, StateEntry::Kind::buffer, item.value);
-  for (size_t i = 0; i < examples.size(); ++i)
-    recorder.add_input(i == 0 ? "x" : fmt::format("x_{}", i), examples[i]);
+    recorded.state.push_back({item.name, StateEntry::Kind::buffer, item.value});
+  recorded.function = [&](const std::vector<c10::IValue>& inputs) { return module.forward(inputs); };
   const Unoptimized unoptimized;
-  const std::vector<c10::IValue> inputs(examples.begin(), examples.end());
-  Network network = recorder.record([&] { return module.forward(inputs); });
+  Network network = record(recorded, {examples.begin(), examples.end()});
   keep_training_arguments(network, SourceMode::evaluation);
   return network;
 }
@@ -67,15 +66,12 @@ Network recorded(torch::jit::Module module, const std::vector<at::Tensor>& examp
 }  // namespace
 
 Network read_torchscript(const std::filesystem::path& path, const std::vector<at::Tensor>& examples) {
-  require<std::runtime_error>(std::filesystem::is_regular_file(path), "network", "File '{}': no such file.",
-                              path.string());
   const auto unmarked = [](std::string what) {
     constexpr std::string_view mark = "[network] ";
     return what.starts_with(mark) ? what.substr(mark.size()) : what;
   };
-  torch::jit::ExtraFilesMap files;
   try {
-    return recorded(torch::jit::load(path.string(), c10::kCPU, files), examples);
+    return record_forward(read_script_module(ZipArchive(path)), examples);
   } catch (const std::invalid_argument& error) {
     raise("network", "File '{}': {}", path.string(), unmarked(error.what()));
   } catch (const c10::Error& error) {

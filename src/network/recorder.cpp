@@ -38,6 +38,9 @@ class Restored {
   bool was_;
 };
 
+/// Gives new memory a content, so that two runs of a program that leaves some of it unwritten are the same.
+void clear(const at::Tensor& unwritten) { at::Tensor(unwritten).zero_(); }
+
 c10::IValue number_in(const at::Tensor& tensor) {
   const auto scalar = tensor.item();
   if (scalar.isBoolean()) return scalar.toBool();
@@ -66,8 +69,10 @@ void Recorder::add_state(const std::string& name, StateEntry::Kind kind, const a
     network_.state[*network_.state_of(found->second)].aliases.push_back(name);
     return;
   }
-  const auto copy = tensor.detach().clone().set_requires_grad(tensor.requires_grad());
-  network_.state.push_back({name, kind, define(name, tensor, false), copy, {}});
+  auto held = tensor.detach();
+  if (state_ == State::copied) held = held.clone();
+  held.set_requires_grad(tensor.requires_grad());
+  network_.state.push_back({name, kind, define(name, tensor, false), held, {}});
 }
 
 void Recorder::add_input(const std::string& name, const at::Tensor& tensor) {
@@ -109,6 +114,7 @@ void Recorder::begin(const c10::OperatorName& name, c10::ArrayRef<const c10::IVa
     inputs = inputs.slice(inputs.size() - schema.arguments().size());
     if (is_literal(inputs)) {
       open_literal_ = schema.returns().size();
+      is_open_empty_ = kEmpty.contains(call.op);
       return;
     }
     for (size_t i = 0; i < inputs.size(); ++i) {
@@ -122,16 +128,17 @@ void Recorder::begin(const c10::OperatorName& name, c10::ArrayRef<const c10::IVa
 }
 
 void Recorder::end(std::span<const c10::IValue> outputs) {
+  const Restored pause(paused_);
   if (const auto returned = std::exchange(open_literal_, std::nullopt);
       returned && *returned <= outputs.size()) {
     for (const auto& output : outputs.last(*returned)) {
       if (!output.isTensor()) continue;
       held_.push_back(output.toTensor());
+      if (is_open_empty_) clear(held_.back());
       literals_.insert(held_.back().unsafeGetTensorImpl());
     }
   }
   if (!open_) return;
-  const Restored pause(paused_);
   auto call = std::move(*open_);
   open_.reset();
   try {
@@ -145,6 +152,7 @@ void Recorder::end(std::span<const c10::IValue> outputs) {
             call.qualified_name());
     if (kEmpty.contains(call.op)) {
       held_.push_back(outputs[0].toTensor());
+      clear(held_.back());
       unfilled_.insert_or_assign(held_.back().unsafeGetTensorImpl(), std::move(call));
       return;
     }

@@ -23,7 +23,11 @@ namespace inn {
 /// torch::jit::tracer would give `_convolution` for `conv2d`, and sizes read in C++ are numbers for it too.
 class Recorder {
  public:
-  /// Registers a named tensor: its copy becomes part of the state.
+  /// Whether the network's state is copies of the named tensors, or these themselves.
+  enum class State { copied, shared };
+  explicit Recorder(State state = State::copied) : state_(state) {}
+
+  /// Makes the tensor a named one of the state.
   void add_state(const std::string& name, StateEntry::Kind kind, const at::Tensor& tensor);
   void add_input(const std::string& name, const at::Tensor& tensor);
 
@@ -49,6 +53,7 @@ class Recorder {
   void add_outputs(const c10::IValue& value);
   void name_modules();
 
+  State state_;
   Network network_;
   std::unordered_map<const c10::TensorImpl*, ValueId> values_;  // the last value that the tensor was
   std::unordered_map<const c10::TensorImpl*, Call> unfilled_;   // made by `empty`, not written yet
@@ -60,7 +65,29 @@ class Recorder {
   bool paused_ = false, started_below_autograd_ = false;
   std::optional<Call> open_;            // the operator that runs now
   std::optional<size_t> open_literal_;  // how many values it returns, where it makes a literal
+  bool is_open_empty_ = false;          // whether that literal has no content yet
   std::exception_ptr failure_;
 };
+
+/// What is recorded: a function of tensors, and the named tensors that it reads.
+struct Recorded {
+  struct NamedTensor {
+    std::string name;
+    StateEntry::Kind kind;
+    at::Tensor tensor;
+  };
+  std::vector<NamedTensor> state;
+  std::function<void()> restore = nullptr;  // puts back what a run changes; called before each
+  std::function<c10::IValue(const std::vector<c10::IValue>&)> function;
+};
+
+/// Returns the network of the function, whose inputs are the tensors in `examples` (tensors, tuples and lists
+/// of them) in order, "x", "x_1", ….
+///
+/// The function runs twice, on the examples and on other values of the same sizes: what differs between the
+/// two recordings was made of the input, but not by operators that were recorded (through its data pointer,
+/// in another thread). Throws std::invalid_argument naming the call that reads it, or an example that holds
+/// something else than tensors.
+Network record(const Recorded& recorded, const std::vector<c10::IValue>& examples);
 
 }  // namespace inn

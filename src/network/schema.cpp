@@ -4,10 +4,41 @@
 #include <torch/csrc/jit/runtime/operator.h>
 
 #include "grouped_mm.h"
+#include "inn/core/checked_integer.h"
 #include "inn/core/error.h"
 #include "inn/network/network.h"
+#include "pt2/number_operators.h"
 
 namespace inn {
+namespace {
+
+bool is_number_operator(const std::string& op, const std::string& overload) {
+  const auto& table = pt2::number_operators();
+  return std::any_of(table.begin(), table.end(), [&](const pt2::NumberOperator& known) {
+    return op == known.op && overload == known.overload;
+  });
+}
+
+/// Throws where the result on integers is no number: torch leaves that undefined, or ends the program.
+void check_integers(const std::string& op, const std::vector<c10::IValue>& arguments) {
+  if (!std::all_of(arguments.begin(), arguments.end(),
+                   [](const c10::IValue& number) { return number.isInt(); }))
+    return;
+  if (op == "aten::neg") checked_subtract(0, arguments.at(0).toInt());
+  if (arguments.size() != 2) return;
+  const auto a = arguments[0].toInt(), b = arguments[1].toInt();
+  if (op == "aten::add") checked_add(a, b);
+  if (op == "aten::sub") checked_subtract(a, b);
+  if (op == "aten::mul") checked_multiply(a, b);
+  if (op == "aten::floordiv" || op == "aten::remainder" || op == "aten::div") {
+    require<std::out_of_range>(b != 0, "network", "{} is divided by zero.", a);
+    if (b == -1) checked_subtract(0, a);
+  }
+  if (op == "aten::__lshift__" || op == "aten::__rshift__")
+    require<std::out_of_range>(b >= 0 && b < 64, "network", "{} is shifted by {} bits.", a, b);
+}
+
+}  // namespace
 
 Operation find_operation(const std::string& op, const std::string& overload) {
   const c10::OperatorName name(op, overload);
@@ -18,13 +49,15 @@ Operation find_operation(const std::string& op, const std::string& overload) {
     return {&handle->schema(),
             [handle = *handle](std::vector<c10::IValue>& stack) { handle.callBoxed(stack); }};
   }
-  const bool qualified = op.find("::") != std::string::npos;
-  if (const auto found = qualified ? torch::jit::findOperatorFor(name) : nullptr) {
-    return {&found->schema(),
-            [run = found->getOperation()](std::vector<c10::IValue>& stack) mutable { run(stack); }};
+  // TorchScript's registry holds more than computes: `aten::save` writes a file.
+  if (const auto found = is_number_operator(op, overload) ? torch::jit::findOperatorFor(name) : nullptr) {
+    return {&found->schema(), [op, run = found->getOperation()](std::vector<c10::IValue>& stack) mutable {
+              check_integers(op, stack);
+              run(stack);
+            }};
   }
-  raise("network", "Operator '{}{}{}': this libtorch has no such operator.", op, overload.empty() ? "" : ".",
-        overload);
+  raise("network", "Operator '{}{}{}': this libtorch has no such operator on tensors or sizes.", op,
+        overload.empty() ? "" : ".", overload);
 }
 
 const c10::FunctionSchema& find_schema(const std::string& op, const std::string& overload) {

@@ -16,8 +16,8 @@ struct Operation {
   std::function<void(std::vector<c10::IValue>&)> run;
 };
 
-/// Returns the operator from torch's dispatcher, or from TorchScript's registry. Throws std::invalid_argument
-/// by name.
+/// Returns the operator from torch's dispatcher, or of those on numbers from TorchScript's registry. Throws
+/// std::invalid_argument by name.
 Operation find_operation(const std::string& op, const std::string& overload);
 
 /// Returns T for T? and T itself for any other type.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "inn/core/checked_integer.h"
 #include "inn/core/error.h"
 
 namespace inn {
@@ -22,7 +23,10 @@ SizeExpression SizeExpression::symbol(SymbolId symbol) {
 SizeExpression SizeExpression::operator+(const SizeExpression& other) const {
   std::map<std::vector<SymbolId>, int64_t> sum;
   for (const auto* terms : {&terms_, &other.terms_})
-    for (const auto& term : *terms) sum[term.symbols] += term.coefficient;
+    for (const auto& term : *terms) {
+      auto& coefficient = sum[term.symbols];
+      coefficient = checked_add(coefficient, term.coefficient);
+    }
   SizeExpression result;
   for (auto& [symbols, coefficient] : sum)
     if (coefficient != 0) result.terms_.push_back({coefficient, symbols});
@@ -34,7 +38,7 @@ SizeExpression SizeExpression::operator*(const SizeExpression& other) const {
   for (const auto& a : terms_) {
     for (const auto& b : other.terms_) {
       SizeExpression product;
-      product.terms_.push_back({a.coefficient * b.coefficient, a.symbols});
+      product.terms_.push_back({checked_multiply(a.coefficient, b.coefficient), a.symbols});
       auto& symbols = product.terms_[0].symbols;
       symbols.insert(symbols.end(), b.symbols.begin(), b.symbols.end());
       std::sort(symbols.begin(), symbols.end());
@@ -51,9 +55,9 @@ int64_t SizeExpression::evaluate(std::span<const int64_t> values) const {
     for (const auto symbol : term.symbols) {
       require<std::out_of_range>(symbol >= 0 && static_cast<size_t>(symbol) < values.size(), "network",
                                  "Size symbol {}: there are {} symbols.", symbol, values.size());
-      product *= values[symbol];
+      product = checked_multiply(product, values[symbol]);
     }
-    sum += product;
+    sum = checked_add(sum, product);
   }
   return sum;
 }

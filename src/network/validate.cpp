@@ -1,5 +1,6 @@
 #include <fmt/ranges.h>
 
+#include "allowed_operators.h"
 #include "inn/core/error.h"
 #include "inn/network/network.h"
 #include "schema.h"
@@ -18,6 +19,7 @@ class Validation {
       if (!symbol.source) continue;
       const auto& value = value_at(symbol.source->value, "size symbol '" + symbol.name + "'");
       const auto rank = static_cast<int64_t>(value.sizes.size());
+      symbols_of_.emplace(symbol.source->value, s);
       require(symbol.source->axis >= 0 && symbol.source->axis < rank, "network",
               "Size symbol '{}': value '{}' has {} axes but the symbol is its axis {}.", symbol.name,
               value.name, rank, symbol.source->axis);
@@ -34,8 +36,8 @@ class Validation {
     const auto& value = value_at(id, who);
     require(!defined_[id], "network", "{}: value '{}' is defined twice.", who, value.name);
     defined_[id] = true;
-    for (size_t s = 0; s < network_.symbols.size(); ++s)
-      if (network_.symbols[s].source && network_.symbols[s].source->value == id) bound_[s] = true;
+    for (auto [symbol, end] = symbols_of_.equal_range(id); symbol != end; ++symbol)
+      bound_[symbol->second] = true;
   }
 
   void use(const Argument& argument, const std::string& who) const {
@@ -76,6 +78,8 @@ class Validation {
               place.type()->str());
       use(argument, who);
     }
+    const auto refusal = refusal_of(call, schema);
+    require(refusal.empty(), "network", "{}: {}.", who, refusal);
     for (size_t r = 0; r < call.results.size(); ++r) {
       const bool is_list = schema.returns()[r].type()->kind() == c10::TypeKind::ListType;
       require(call.results[r].is_list == is_list && (is_list || call.results[r].values.size() == 1),
@@ -88,6 +92,7 @@ class Validation {
  private:
   const Network& network_;
   std::vector<bool> defined_, bound_;
+  std::unordered_multimap<ValueId, size_t> symbols_of_;  // the symbols that are an axis of the value
 };
 
 void validate_state(const Network& network) {

@@ -23,9 +23,21 @@ Json payload(const at::Tensor& tensor, StateEntry::Kind kind, const std::string&
           {"tensor_meta", write_tensor_meta(tensor)}};
 }
 
+/// A table of tensors by name, in their own order: Python's state_dict takes it.
+class Config {
+ public:
+  void add(const std::string& name, const Json& payload) {
+    members_ += (members_.empty() ? "" : ",") + Json(name).dump() + ":" + payload.dump();
+  }
+  std::string text() const { return "{\"config\":{" + members_ + "}}"; }
+
+ private:
+  std::string members_;
+};
+
 /// Writes the state into the two folders of an archive: one file a tensor, whatever names it has.
 void write_state(const Network& network, ZipArchiveWriter& archive) {
-  auto weights = Json::object(), constants = Json::object();
+  Config weights, constants;
   size_t weight_count = 0, constant_count = 0;
   for (const auto& entry : network.state) {
     const bool is_weight =
@@ -41,10 +53,10 @@ void write_state(const Network& network, ZipArchiveWriter& archive) {
     auto names = entry.aliases;
     names.insert(names.begin(), entry.name);
     for (const auto& name : names)
-      (is_weight ? weights : constants)[name] = payload(tensor, entry.kind, file);
+      (is_weight ? weights : constants).add(name, payload(tensor, entry.kind, file));
   }
-  archive.write("data/weights/model_weights_config.json", Json{{"config", weights}}.dump());
-  archive.write("data/constants/model_constants_config.json", Json{{"config", constants}}.dump());
+  archive.write("data/weights/model_weights_config.json", weights.text());
+  archive.write("data/constants/model_constants_config.json", constants.text());
 }
 
 void write_archive(const Network& network, std::ostream& stream) {

@@ -20,7 +20,10 @@ class ScriptBuilder {
         module_(c10::QualifiedName("__torch__.inn.Network")),
         graph_(std::make_shared<jit::Graph>()),
         values_(network.values.size(), nullptr),
-        symbols_(network.symbols.size(), nullptr) {}
+        symbols_(network.symbols.size(), nullptr) {
+    for (size_t s = 0; s < network.symbols.size(); ++s)
+      if (const auto& source = network.symbols[s].source) symbols_of_.emplace(source->value, s);
+  }
 
   jit::Module build() {
     for (const auto& entry : network_.state) add_state(module_, entry.name, entry);
@@ -86,11 +89,9 @@ class ScriptBuilder {
     if (network_.values[id].kind == Value::Kind::integer && value->type()->kind() == c10::TypeKind::FloatType)
       value = graph_->insert(c10::aten::Int, {value});
     values_[id] = value;
-    for (size_t s = 0; s < network_.symbols.size(); ++s) {
-      const auto& source = network_.symbols[s].source;
-      if (!source || source->value != id) continue;
-      symbols_[s] = graph_->insert(c10::aten::size, {value, source->axis});
-    }
+    for (auto [symbol, end] = symbols_of_.equal_range(id); symbol != end; ++symbol)
+      symbols_[symbol->second] =
+          graph_->insert(c10::aten::size, {value, network_.symbols[symbol->second].source->axis});
   }
 
   void add_call(const Call& call) {
@@ -169,6 +170,7 @@ class ScriptBuilder {
   jit::Module module_;
   std::shared_ptr<jit::Graph> graph_;
   std::vector<jit::Value*> values_, symbols_;
+  std::unordered_multimap<ValueId, size_t> symbols_of_;  // the symbols that are an axis of the value
   int module_count_ = 0;
 };
 

@@ -15,13 +15,13 @@
 namespace inn {
 namespace {
 
-std::vector<OptimizerEntry>& optimizer_table() {
-  static std::vector<OptimizerEntry> table{recipes::sgd(), recipes::adam(), recipes::adamw()};
+GrowingTable<OptimizerEntry>& optimizer_table() {
+  static GrowingTable<OptimizerEntry> table{recipes::sgd(), recipes::adam(), recipes::adamw()};
   return table;
 }
 
-std::vector<ScheduleEntry>& schedule_table() {
-  static std::vector<ScheduleEntry> table{
+GrowingTable<ScheduleEntry>& schedule_table() {
+  static GrowingTable<ScheduleEntry> table{
       {.name = "cosine",
        .doc = "cosine annealing to 0 (Loshchilov and Hutter, ICLR 2017)",
        .factor = [](double progress) { return 0.5 * (1 + std::cos(std::numbers::pi * progress)); }},
@@ -29,13 +29,13 @@ std::vector<ScheduleEntry>& schedule_table() {
   return table;
 }
 
-std::vector<LossEntry>& loss_table() {
-  static std::vector<LossEntry> table{recipes::cross_entropy(), recipes::mse(), recipes::l1()};
+GrowingTable<LossEntry>& loss_table() {
+  static GrowingTable<LossEntry> table{recipes::cross_entropy(), recipes::mse(), recipes::l1()};
   return table;
 }
 
-std::vector<WidthRuleEntry>& width_rule_table() {
-  static std::vector<WidthRuleEntry> table{
+GrowingTable<WidthRuleEntry>& width_rule_table() {
+  static GrowingTable<WidthRuleEntry> table{
       {.name = "random",
        .doc = "random widths, one pass each",
        .draws = 1,
@@ -53,7 +53,7 @@ std::vector<WidthRuleEntry>& width_rule_table() {
 }
 
 template <class Entry>
-void add(std::vector<Entry>& table, const char* kind, Entry entry) {
+void add(GrowingTable<Entry>& table, const char* kind, Entry entry) {
   for (const auto& known : table)
     require(known.name != entry.name, "train", "The {} '{}': the name is already in use.", kind, entry.name);
   table.push_back(std::move(entry));
@@ -69,10 +69,10 @@ bool parse_number(std::string_view text, Number& number) {
 
 }  // namespace
 
-const std::vector<OptimizerEntry>& optimizers() { return optimizer_table(); }
-const std::vector<ScheduleEntry>& schedules() { return schedule_table(); }
-const std::vector<LossEntry>& losses() { return loss_table(); }
-const std::vector<WidthRuleEntry>& width_rules() { return width_rule_table(); }
+const GrowingTable<OptimizerEntry>& optimizers() { return optimizer_table(); }
+const GrowingTable<ScheduleEntry>& schedules() { return schedule_table(); }
+const GrowingTable<LossEntry>& losses() { return loss_table(); }
+const GrowingTable<WidthRuleEntry>& width_rules() { return width_rule_table(); }
 
 const OptimizerEntry& find_optimizer(const std::string& name) {
   return find_named(optimizers(), name, "train", "No optimizer is named '{}'.{}");

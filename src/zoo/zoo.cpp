@@ -18,11 +18,11 @@ namespace {
 /// width.
 constexpr int64_t kExampleBatch = 3;
 
-std::vector<ZooEntry>& table() {
+GrowingTable<ZooEntry>& table() {
   using namespace zoo_networks;
-  static std::vector<ZooEntry> entries{mlp(),           lenet(),         small_cnn(),     nin(),
-                                       cifar_resnet(3), cifar_resnet(5), cifar_resnet(7), cifar_resnet(9),
-                                       resnet18(),      resnet50(),      mobilenet_v2(),  vit()};
+  static GrowingTable<ZooEntry> entries{mlp(),           lenet(),         small_cnn(),     nin(),
+                                        cifar_resnet(3), cifar_resnet(5), cifar_resnet(7), cifar_resnet(9),
+                                        resnet18(),      resnet50(),      mobilenet_v2(),  vit()};
   return entries;
 }
 
@@ -46,7 +46,7 @@ std::string where(const ZooEntry& entry) { return "Network '" + entry.name + "'"
 
 }  // namespace
 
-const std::vector<ZooEntry>& zoo() { return table(); }
+const GrowingTable<ZooEntry>& zoo() { return table(); }
 
 void register_zoo_network(ZooEntry entry) {
   for (const auto& known : table())

@@ -185,12 +185,16 @@ std::optional<bool> killed(const ScratchFolder& folder, const std::string& outpu
     std::error_code missing;
     return std::filesystem::last_write_time(checkpoint, missing);
   };
-  const auto before = time_of();
-  const pid_t child = start(folder, with_output(output));
-  const std::string half = checkpoint.string() + ".tmp-" + std::to_string(child);
-  const auto due = [&] {
-    return time_of() != before && (moment == Moment::random || std::filesystem::exists(half));
+  const auto halves = [&] {
+    size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(checkpoint.parent_path()))
+      count += entry.path().string().starts_with(checkpoint.string() + ".tmp-") ? 1 : 0;
+    return count;
   };
+  const auto before = time_of();
+  const auto left = halves();  // by kills before
+  const pid_t child = start(folder, with_output(output));
+  const auto due = [&] { return time_of() != before && (moment == Moment::random || halves() > left); };
   int status = 0;
   while (!due())
     if (usleep(200); waitpid(child, &status, WNOHANG) != 0) return std::nullopt;
@@ -198,7 +202,7 @@ std::optional<bool> killed(const ScratchFolder& folder, const std::string& outpu
   kill(child, SIGKILL);
   waitpid(child, &status, 0);
   if (!WIFSIGNALED(status)) return std::nullopt;
-  return std::filesystem::exists(half);
+  return halves() > left;
 }
 
 /// A checkpoint is written after every one of some 70 steps.

@@ -57,6 +57,26 @@ TEST_F(AtomicFile, MixesSmallAndLargeWritesInOrder) {
   EXPECT_EQ(read(path_), "a" + large + "b" + large + "c");
 }
 
+TEST_F(AtomicFile, WritesToNoFileThatIsThereAlready) {
+  const fs::path planted = path_.string() + ".tmp-" + std::to_string(getpid());
+  write_atomically(planted, "another's");
+  write_atomically(path_, "mine");
+  EXPECT_EQ(read(planted), "another's");
+  EXPECT_EQ(read(path_), "mine");
+  EXPECT_EQ(files(), 2);
+}
+
+TEST_F(AtomicFile, TwoWritesOfOneFileDoNotMeet) {
+  write_atomically(path_, [&](std::ostream& stream) {
+    stream << std::string(100'000, 'a');
+    write_atomically(path_, "inner");
+    EXPECT_EQ(read(path_), "inner");
+    stream << 'b';
+  });
+  EXPECT_EQ(read(path_), std::string(100'000, 'a') + 'b');
+  EXPECT_EQ(files(), 1);
+}
+
 TEST_F(AtomicFile, KeepsTheOldContentWhenTheWriterThrows) {
   write_atomically(path_, "old");
   EXPECT_THROW(write_atomically(path_,

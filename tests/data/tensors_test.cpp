@@ -136,6 +136,16 @@ TEST_F(SavedTensors, DamageIsOneError) {
   EXPECT_THAT(failure(), HasSubstr("was not written by torch.save"));
 }
 
+TEST_F(SavedTensors, HoldTensorsOnly) {
+  const auto type = c10::ClassType::create(c10::QualifiedName("__torch__.Thing"), {});
+  EXPECT_THAT(failure(c10::ivalue::Object::create(c10::StrongTypePtr({}, type), 0)),
+              HasSubstr(path_.string()));
+  // Nesting costs two bytes a level and, where containers end, stack.
+  c10::IValue nested = at::zeros({1});
+  for (int level = 0; level < 2000; ++level) nested = c10::ivalue::Tuple::create({nested});
+  EXPECT_THAT(failure(nested), HasSubstr("nests deeper than 200"));
+}
+
 TEST_F(SavedTensors, SizesAreCheckedAgainstTheFile) {
   const auto bytes = torch::jit::pickle_save(at::arange(1000));
   std::istringstream stream(std::string(bytes.begin(), bytes.end()));
@@ -147,8 +157,8 @@ TEST_F(SavedTensors, SizesAreCheckedAgainstTheFile) {
     writer.writeRecord("data/0", std::string(800, '\1').data(), 800);
     writer.writeEndOfFile();
   }
-  EXPECT_THAT(failure(), HasSubstr("needs 1000 elements but the file has 100"));
-  EXPECT_THAT(failure(at::zeros({1}).expand({1 << 20})), HasSubstr("elements but the file has 1"));
+  EXPECT_THAT(failure(), HasSubstr("need 1000 elements of 8 bytes but record 'data/0' has 100"));
+  EXPECT_THAT(failure(at::zeros({1}).expand({int64_t{1} << 30})), HasSubstr("repeat 1 elements too often"));
 }
 
 TEST(TensorBatches, AreTheDataAsItIs) {

@@ -1,4 +1,3 @@
-#include <caffe2/serialize/inline_container.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -8,6 +7,7 @@
 
 #include "inn/network/files.h"
 #include "network/archives.h"
+#include "network/records.h"
 
 namespace inn {
 namespace {
@@ -22,25 +22,6 @@ constexpr const char* kWeights = "data/weights/model_weights_config.json";
 std::filesystem::path damaged_path() {
   static const TemporaryFolder folder;
   return folder / "damaged.pt2";
-}
-
-using Records = std::map<std::string, std::string>;
-
-Records records_of(const std::filesystem::path& path) {
-  caffe2::serialize::PyTorchStreamReader reader(path.string());
-  Records records;
-  for (const auto& name : reader.getAllRecords()) {
-    const auto [data, size] = reader.getRecord(name);
-    records[name] = {static_cast<const char*>(data.get()), size};
-  }
-  return records;
-}
-
-void write_records(const Records& records, const std::filesystem::path& path) {
-  caffe2::serialize::PyTorchStreamWriter writer(path.string());
-  for (const auto& [name, content] : records)
-    if (!name.starts_with(".data/")) writer.writeRecord(name, content.data(), content.size());
-  writer.writeEndOfFile();
 }
 
 /// A network with one of most things: tied and sliced tensors, integers, an in-place write.

@@ -47,6 +47,16 @@ TEST(SizeExpression, EvaluationIsAHomomorphism) {
   }
 }
 
+TEST(SizeExpression, RefusesWhatIsNo64BitNumber) {
+  constexpr auto kLargest = std::numeric_limits<int64_t>::max();
+  const std::vector<int64_t> values = {int64_t{1} << 32};
+  EXPECT_THROW((symbol(0) * symbol(0)).evaluate(values), std::out_of_range);
+  EXPECT_THROW((symbol(0) + number(kLargest)).evaluate(values), std::out_of_range);
+  EXPECT_THROW(number(kLargest) * number(2), std::out_of_range);
+  EXPECT_THROW(number(kLargest) + number(1), std::out_of_range);
+  EXPECT_EQ((number(kLargest) + number(0)).evaluate(values), kLargest);
+}
+
 TEST(SizeExpression, RefusesASymbolWithoutValue) {
   const std::vector<int64_t> values = {3};
   EXPECT_THROW(symbol(1).evaluate(values), std::out_of_range);

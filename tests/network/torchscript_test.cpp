@@ -77,6 +77,99 @@ TEST(ReadTorchScript, NamesAMissingOrForeignFile) {
               ThrowsMessage<std::runtime_error>(HasSubstr(path.string())));
 }
 
+/// Expects that the script is refused by name, and that nothing stands at the path that it would write to.
+void expect_harmless(const std::string& source, const std::filesystem::path& made, const char* named) {
+  const auto path = saved_script(source);
+  EXPECT_THAT(
+      [&] {
+        read_torchscript(path, {at::ones({2, 3})});
+      },
+      ThrowsMessage<std::invalid_argument>(AllOf(HasSubstr(path.string()), HasSubstr(named))));
+  EXPECT_FALSE(std::filesystem::exists(made)) << source;
+}
+
+TEST(ReadTorchScript, RefusesCodeThatReachesFiles) {
+  const TemporaryFolder folder;
+  const auto made = folder / "made";
+  expect_harmless(fmt::format(R"(
+def forward(self, x):
+    torch.save(x, "{}")
+    return x * 2.0
+)",
+                              made.string()),
+                  made, "aten::save");
+  expect_harmless(fmt::format(R"(
+def forward(self, x):
+    return x + torch.from_file("{}", True, 3)
+)",
+                              made.string()),
+                  made, "aten::from_file");
+  // In an assertion, which is no control flow.
+  expect_harmless(fmt::format(R"(
+def forward(self, x):
+    if x.size(0) > 100:
+        torch.save(x, "{}")
+        assert False, "large"
+    return x * 2.0
+)",
+                              made.string()),
+                  made, "aten::save");
+  expect_harmless(R"(
+def forward(self, x):
+    print(x)
+    return x * 2.0
+)",
+                  made, "prim::Print");
+}
+
+TEST(ReadTorchScript, RunsNoCodeToReadTheFile) {
+  const TemporaryFolder folder;
+  const auto made = folder / "made";
+  const auto source = fmt::format(R"(
+def __getstate__(self) -> Tensor:
+    return self.weight
+def __setstate__(self, state: Tensor) -> None:
+    self.weight = state
+    torch.save(state, "{}")
+def forward(self, x):
+    return torch.linear(x, self.weight)
+)",
+                                  made.string());
+  torch::jit::Module module("__torch__.Stateful");
+  module.register_attribute("weight", c10::TensorType::get(), at::ones({5, 3}));
+  module.define(source);
+  const auto path = temporary("stateful.pt");
+  module.save(path.string());
+  EXPECT_THAT(
+      [&] {
+        read_torchscript(path, {at::ones({2, 3})});
+      },
+      ThrowsMessage<std::invalid_argument>(HasSubstr("__setstate__")));
+  EXPECT_FALSE(std::filesystem::exists(made));
+  // So the file does what it is refused for.
+  torch::jit::load(path.string());
+  EXPECT_TRUE(std::filesystem::exists(made));
+}
+
+TEST(ReadTorchScript, ADamagedWeightIsRefused) {
+  const auto path = saved_script(R"(
+def forward(self, x):
+    return torch.linear(x, self.weight, self.inner.bias)
+)");
+  auto bytes = file_bytes(path);
+  const auto weight = at::arange(15, at::kFloat).reshape({5, 3}) / 7;
+  const auto* data = static_cast<const char*>(weight.data_ptr());
+  const auto found = std::search(bytes.begin(), bytes.end(), data, data + weight.nbytes());
+  ASSERT_NE(found, bytes.end());
+  *(found + 9) ^= 1;
+  write_bytes(path, bytes);
+  EXPECT_THAT(
+      [&] {
+        read_torchscript(path, {at::ones({2, 3})});
+      },
+      ThrowsMessage<std::runtime_error>(HasSubstr("checksum")));
+}
+
 void check_python_script(const std::string& name) {
   const auto path = archives_folder() / (name + ".torchscript");
   if (!std::filesystem::exists(path)) return;

@@ -3,6 +3,8 @@
 #include <torch/nn/functional.h>
 #include <torch/nn/modules.h>
 
+#include <thread>
+
 #include "inn/network/files.h"
 #include "network/archives.h"
 
@@ -153,6 +155,83 @@ TEST(Trace, RefusesWhatDependsOnData) {
         trace(*module, call, torch::randn({2, 3}));
       },
       ThrowsMessage<std::invalid_argument>(HasSubstr("aten::item")));
+}
+
+TEST(Trace, TakesSeveralInputsAndOutputs) {
+  torch::nn::Linear module(3, 3);
+  const auto call = [&](const std::vector<c10::IValue>& inputs) -> c10::IValue {
+    const auto pair = inputs[1].toTupleRef().elements().vec();
+    const auto x = module(inputs[0].toTensor());
+    return c10::ivalue::Tuple::create(
+        {x + pair[0].toTensor(), std::vector<at::Tensor>{x * pair[1].toTensor()}});
+  };
+  const auto draw = [] {
+    return std::vector<c10::IValue>{torch::randn({2, 3}),
+                                    c10::ivalue::Tuple::create({torch::randn({3}), torch::randn({2, 3})})};
+  };
+  const auto network = trace(*module, call, draw());
+  ASSERT_EQ(network.inputs.size(), 3u);
+  ASSERT_EQ(network.outputs.size(), 2u);
+  const auto given = draw();
+  const auto wanted = call(given).toTupleRef().elements().vec();
+  const auto pair = given[1].toTupleRef().elements().vec();
+  expect_equal_outputs(network.forward({given[0], pair[0], pair[1]}), {wanted[0], wanted[1].toListRef()[0]});
+  EXPECT_THAT(
+      [&] {
+        trace(*module, call, {torch::randn({2, 3}), 3});
+      },
+      ThrowsMessage<std::invalid_argument>(HasSubstr("is a Int")));
+}
+
+/// Expects that a trace of the function is refused, and that it was not before its input was read otherwise.
+void expect_bound_to_data(const std::function<at::Tensor(const at::Tensor&)>& call,
+                          const std::string& named) {
+  torch::nn::Linear module(3, 3);
+  EXPECT_THAT(
+      [&] {
+        trace(*module, call, torch::ones({2, 3}));
+      },
+      ThrowsMessage<std::invalid_argument>(AllOf(
+          HasSubstr(named), HasSubstr("depends on the input otherwise than through torch's operators"))));
+}
+
+TEST(Trace, RefusesDataThatWasReadPastTheOperators) {
+  expect_bound_to_data([](const at::Tensor& x) { return x + x.data() * 2; }, "aten::mul");
+  expect_bound_to_data(
+      [](const at::Tensor& x) {
+        return torch::relu(torch::from_blob(x.data_ptr(), {2, 3}));
+      },
+      "aten::relu");
+  expect_bound_to_data([](const at::Tensor& x) { return x * x.data_ptr<float>()[0]; }, "aten::mul");
+  expect_bound_to_data([](const at::Tensor& x) { return x.data_ptr<float>()[0] > 0.9 ? x.relu() : x.tanh(); },
+                       "aten::relu");
+  expect_bound_to_data(
+      [](const at::Tensor& x) {
+        at::Tensor result;
+        std::thread([&] { result = x.exp(); }).join();
+        return result;
+      },
+      "Output 0");
+}
+
+TEST(Trace, HoldsConstantsThatDoNotDependOnTheInput) {
+  torch::nn::Linear module(3, 3);
+  const auto table = torch::rand({3});
+  const auto call = [&](const at::Tensor& x) { return module(x) * table + torch::tensor({NAN, 1.f, 2.f}); };
+  const auto network = trace(*module, call, torch::zeros({2, 3}));
+  const auto x = torch::randn({2, 3});
+  EXPECT_TRUE(at::allclose(network.forward(x), call(x), kSameKernels, kSameKernels, /*equal_nan=*/true));
+}
+
+TEST(Trace, PutsBuffersBackWhenTheModuleThrows) {
+  torch::nn::BatchNorm1d module(3);
+  const auto call = [&](const at::Tensor& x) -> at::Tensor {
+    module(x);
+    throw std::logic_error("mine");
+  };
+  EXPECT_THROW(trace(*module, call, torch::randn({5, 3})), std::logic_error);
+  EXPECT_TRUE(at::equal(module->running_mean, torch::zeros({3})));
+  EXPECT_EQ(module->num_batches_tracked.item<int64_t>(), 0);
 }
 
 TEST(Trace, HoldsTransposedConvolutionsAndRecurrentNetworks) {

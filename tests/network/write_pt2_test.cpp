@@ -1,11 +1,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <torch/nn/module.h>
+#include <torch/version.h>
 
 #include <csignal>
+#include <nlohmann/json.hpp>
 
 #include "inn/network/files.h"
 #include "network/archives.h"
+#include "network/records.h"
 
 namespace inn {
 namespace {
@@ -161,6 +165,22 @@ TEST(WritePt2Failure, LeavesNothingBehind) {
   for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
     EXPECT_THAT(entry.path().string(), Not(HasSubstr(".tmp-")));
   EXPECT_FALSE(std::filesystem::exists(folder / "full.pt2"));
+}
+
+TEST(WritePt2, KeepsTheOrderOfTheStateAndNamesTorch) {
+  const TemporaryFolder folder;
+  torch::nn::Module module;
+  const auto last = module.register_parameter("z", at::ones({3})),
+             first = module.register_parameter("a", at::ones({3}));
+  const auto network = trace(
+      module, [&](const at::Tensor& x) { return x * last + first; }, at::randn({2, 3}));
+  write_pt2(network, folder / "ordered.pt2");
+  const auto records = records_of(folder / "ordered.pt2");
+  const auto config =
+      nlohmann::ordered_json::parse(records.at("data/weights/model_weights_config.json")).at("config");
+  ASSERT_EQ(config.size(), 2u);
+  EXPECT_EQ(config.begin().key(), "z");
+  EXPECT_EQ(nlohmann::json::parse(records.at("models/model.json")).at("torch_version"), TORCH_VERSION);
 }
 
 TEST(WritePt2Failure, ReplacesAFileWhole) {

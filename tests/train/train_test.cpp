@@ -187,6 +187,16 @@ TEST(Recipe, RefusesANameThatIsTaken) {
   EXPECT_THAT(message_of([] { register_schedule(find_schedule("constant")); }), HasSubstr("already in use"));
 }
 
+TEST(Recipe, EntriesStayWhereTheyAreWhenOthersAreRegistered) {
+  const auto* loss = &find_loss("mse");
+  for (int i = 0; i < 100; ++i) {
+    auto another = find_loss("mse");
+    another.name = "test-another-" + std::to_string(i);
+    register_loss(another);
+  }
+  EXPECT_EQ(&find_loss("mse"), loss);
+}
+
 TEST(Training, MinimizesAnOwnLossThatWasRegistered) {
   register_loss({.name = "test-mse",
                  .doc = "squares",

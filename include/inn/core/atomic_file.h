@@ -11,11 +11,11 @@ namespace inn {
 /// Writes a file atomically: at every moment, even after a crash, `path` has either its old or its complete
 /// new content.
 ///
-/// `write` writes to a temporary beside it (path.tmp-<pid>), which is flushed to the disk and renamed. The
-/// stream can't seek. An existing file keeps its permissions; a symbolic link keeps pointing to the replaced
-/// file. On failure the temporary is removed and `path` is unchanged: std::runtime_error with the path and
-/// the system's reason (missing or read-only folder, full disk, not a regular file); exceptions of `write`
-/// itself are propagated.
+/// `write` writes to a new temporary beside it (path.tmp-<random>), which is flushed to the disk and renamed.
+/// The stream can't seek. A file that was there keeps its permissions; a symbolic link keeps pointing to the file
+/// that is replaced. On any failure the temporary is removed and `path` is as it was: std::runtime_error with
+/// the path and the system's reason (missing or read-only folder, full disk; a path that is no regular file
+/// is refused); what `write` throws itself goes through unchanged.
 void write_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write);
 
 /// Writes `content` as above.

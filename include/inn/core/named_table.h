@@ -1,6 +1,7 @@
 #pragma once
 // Tables whose entries have a `name`.
 
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +9,10 @@
 #include "inn/core/error.h"
 
 namespace inn {
+
+/// A table to which entries are added. References to entries stay valid when it grows.
+template <class Entry>
+using GrowingTable = std::deque<Entry>;
 
 /// Returns the names in the table's order.
 template <class Table>

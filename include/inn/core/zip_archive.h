@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace caffe2::serialize {
@@ -16,15 +18,19 @@ class ReadAdapterInterface;
 
 namespace inn {
 
-/// Returns the number of storage elements that a tensor spans. Throws std::runtime_error if that exceeds 64
-/// bits. Sizes, strides and offset are at least 0.
-uint64_t span_of(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides, uint64_t offset,
-                 const std::string& name);
+/// How a tensor lies in its storage. Sizes, strides (of the same count) and offset are at least 0.
+struct TensorLayout {
+  std::vector<int64_t> sizes, strides;
+  uint64_t offset = 0;
+  uint64_t element_bytes = 1;
+};
 
-/// Reads records. Every record's size is checked against the file's before memory is allocated, and its CRC
-/// afterwards; torch's own reader checks neither.
+/// Reads records. Every record is checked against the file's size before memory is taken for it, and against
+/// its CRC after: torch's own reader checks none. No two records share bytes of the file, so together they have
+/// at most as many as the file; compressed ones (TorchScript's code) at most 64 MiB more.
 class ZipArchive {
  public:
+  /// Throws std::runtime_error for a file that is no zip, and for records that share bytes or a name.
   explicit ZipArchive(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> source);
   explicit ZipArchive(const std::filesystem::path& path);
   ~ZipArchive();
@@ -33,14 +39,25 @@ class ZipArchive {
   bool has(const std::string& record) const;
   size_t size(const std::string& record) const;
   std::string text(const std::string& record) const;
+  /// Returns the record's bytes. They are read once: later calls return the same storage, as long as one that
+  /// was returned before is in use.
   c10::Storage storage(const std::string& record) const;
 
+  /// Returns how many elements of the record a tensor spans, 0 where it has none. Throws std::runtime_error
+  /// naming the tensor where it does not lie within the record, or where tensors that repeat elements
+  /// (expanded axes) would, copied, take more than the file's size and 64 MiB together.
+  uint64_t span(const TensorLayout& layout, const std::string& record, const std::string& tensor) const;
+
  private:
+  void check_places() const;
   void check_crc(const std::string& record, const void* data, size_t size) const;
 
   std::shared_ptr<caffe2::serialize::ReadAdapterInterface> file_;
   std::unique_ptr<caffe2::serialize::PyTorchStreamReader> reader_;
   std::vector<std::string> records_;
+  std::unordered_set<std::string> names_;
+  mutable std::unordered_map<std::string, c10::weak_intrusive_ptr<c10::StorageImpl>> storages_;
+  mutable uint64_t repeated_bytes_ = 0;
 };
 
 }  // namespace inn

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "inn/core/named_table.h"
 #include "inn/network/network.h"
 
 namespace inn {
@@ -46,8 +47,8 @@ struct CostFormula {
   std::function<int64_t(const CallSizes&)> macs;
 };
 
-/// Returns the formulas. Other operators count as 0.
-const std::vector<CostFormula>& cost_formulas();
+/// Returns the formulas. Operators that are not there count as none.
+const GrowingTable<CostFormula>& cost_formulas();
 
 /// Adds a formula. Throws std::invalid_argument if the operator already has one.
 void register_cost_formula(CostFormula formula);

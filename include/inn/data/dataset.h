@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "inn/core/named_table.h"
 #include "inn/data/image_files.h"
 
 namespace inn {
@@ -76,12 +77,12 @@ struct NamedDataset {
 };
 
 /// Returns the formats in the order in which they are tried.
-const std::vector<DatasetFormat>& dataset_formats();
-/// Adds a format, tried after the existing ones. Throws std::invalid_argument if the name is already in use.
+const GrowingTable<DatasetFormat>& dataset_formats();
+/// Adds a format, tried after those that are there. Throws std::invalid_argument for a name that is taken.
 void register_dataset_format(DatasetFormat format);
 
-const std::vector<NamedDataset>& named_datasets();
-/// Adds a name. Throws std::invalid_argument if it is already in use.
+const GrowingTable<NamedDataset>& named_datasets();
+/// Adds a name. Throws std::invalid_argument for one that is taken.
 void register_named_dataset(NamedDataset dataset);
 
 /// Opens a data set: a folder or file, whose format is detected, or a name such as "fashion-mnist".

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "inn/core/named_table.h"
 #include "inn/model/integral_model.h"
 
 namespace inn {
@@ -65,10 +66,10 @@ struct WidthRuleEntry {
   std::function<std::vector<WidthDraw>(int64_t draws)> passes;
 };
 
-const std::vector<OptimizerEntry>& optimizers();
-const std::vector<ScheduleEntry>& schedules();
-const std::vector<LossEntry>& losses();
-const std::vector<WidthRuleEntry>& width_rules();
+const GrowingTable<OptimizerEntry>& optimizers();
+const GrowingTable<ScheduleEntry>& schedules();
+const GrowingTable<LossEntry>& losses();
+const GrowingTable<WidthRuleEntry>& width_rules();
 
 /// Return the entry with that name. Throw std::invalid_argument with the nearest names.
 const OptimizerEntry& find_optimizer(const std::string& name);

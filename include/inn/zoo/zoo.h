@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "inn/core/named_table.h"
 #include "inn/network/network.h"
 
 namespace inn {
@@ -45,7 +46,7 @@ struct ZooEntry {
 };
 
 /// Returns the reference networks in the order in which they are documented.
-const std::vector<ZooEntry>& zoo();
+const GrowingTable<ZooEntry>& zoo();
 
 /// Adds a network. Throws std::invalid_argument if the name is already in use.
 void register_zoo_network(ZooEntry entry);

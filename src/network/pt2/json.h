@@ -9,7 +9,8 @@
 
 namespace inn::pt2 {
 
-using Json = nlohmann::ordered_json;
+/// Members are found in logarithmic time; their order is not kept.
+using Json = nlohmann::json;
 
 /// Returns the document. Throws std::runtime_error naming `record` where it is no JSON, or nests deeper than
 /// 200.

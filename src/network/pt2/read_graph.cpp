@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "../allowed_operators.h"
 #include "../eliminate_dead_code.h"
 #include "../schema.h"
 #include "failure.h"
@@ -76,6 +77,7 @@ class GraphReader {
     call.arguments = read_arguments(namesake ? as_torchs(inputs, *namesake, schema) : inputs, schema, scope);
     call.module = owner.module;
     call.module_type = owner.type;
+    if (const auto refusal = refusal_of(call, schema); !refusal.empty()) refuse("{}", refusal);
     add_results(graph, array(member(node, "outputs")), schema, call, scope);
     network_.calls.push_back(std::move(call));
   }
@@ -96,7 +98,7 @@ class GraphReader {
     try {
       return find_schema(call.op, call.overload);
     } catch (const std::invalid_argument&) {
-      refuse("this libtorch has no such operator");
+      refuse("this libtorch has no such operator on tensors or sizes");
     }
   }
 

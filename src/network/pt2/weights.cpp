@@ -53,15 +53,10 @@ HeldTensor TensorFolder::read(const std::string& name) {
     fail("tensor '{}': {} sizes but {} strides", name, sizes.size(), strides.size());
 
   const auto record = folder_ + text(member(held, "path_name"));
-  const auto bytes = archive_.size(record);
-  const auto span = span_of(sizes, strides, offset, name);
-  if (span > bytes / c10::elementSize(dtype))
-    fail("tensor '{}': sizes [{}] need {} elements of {} bytes but record '{}' has {} bytes", name,
-         fmt::join(sizes, ", "), span, c10::elementSize(dtype), record, bytes);
-  if (!storages_.contains(record)) storages_.emplace(record, archive_.storage(record));
+  const auto span = archive_.span({sizes, strides, offset, c10::elementSize(dtype)}, record, name);
 
   auto tensor = at::empty({0}, at::TensorOptions(dtype));
-  tensor.set_(storages_.at(record), span == 0 ? 0 : static_cast<int64_t>(offset), sizes, strides);
+  tensor.set_(archive_.storage(record), span == 0 ? 0 : static_cast<int64_t>(offset), sizes, strides);
   if (boolean(member(meta, "requires_grad"))) {
     if (!tensor.is_floating_point() && !tensor.is_complex())
       fail("tensor '{}': integers have no gradient", name);

@@ -3,7 +3,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <map>
 #include <string>
 #include <vector>
 
@@ -32,7 +31,6 @@ class TensorFolder {
   const ZipArchive& archive_;
   std::string folder_;
   Json config_;
-  std::map<std::string, c10::Storage> storages_;  // by record: tensors may be views of one
 };
 
 }  // namespace inn::pt2

@@ -1,5 +1,7 @@
 #include "write_graph.h"
 
+#include <torch/version.h>
+
 #include <set>
 
 #include "../schema.h"
@@ -208,7 +210,7 @@ Json write_program(const Network& network) {
           {"range_constraints", ranges},
           {"schema_version", {{"major", 8}, {"minor", 20}}},
           {"verifiers", {"TRAINING"}},
-          {"torch_version", "2.13.0"},
+          {"torch_version", TORCH_VERSION},
           {"guards_code", Json::array()}};
 }
 

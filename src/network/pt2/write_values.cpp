@@ -1,6 +1,7 @@
 #include "write_values.h"
 
 #include "codes.h"
+#include "inn/core/checked_integer.h"
 
 namespace inn::pt2 {
 namespace {
@@ -11,8 +12,10 @@ std::string formula_of(const Size& size) {
   return size.formula.empty() ? fmt::format("Integer({})", size.value) : size.formula;
 }
 
+/// Says whether both sizes are known.
+bool are_known(const Size& a, const Size& b) { return a.value >= 0 && b.value >= 0; }
+
 Size combined(const Size& a, const Size& b, int64_t value, const char* operation) {
-  if (a.value < 0 || b.value < 0) value = -1;
   if (a.formula.empty() && b.formula.empty()) return {value};
   return {value, fmt::format("{}({}, {})", operation, formula_of(a), formula_of(b))};
 }
@@ -54,10 +57,12 @@ Json to_json(const Size& size) {
 Size operator*(const Size& a, const Size& b) {
   if (a.formula.empty() && a.value == 1) return b;
   if (b.formula.empty() && b.value == 1) return a;
-  return combined(a, b, a.value * b.value, "Mul");
+  return combined(a, b, are_known(a, b) ? checked_multiply(a.value, b.value) : -1, "Mul");
 }
 
-Size operator+(const Size& a, const Size& b) { return combined(a, b, a.value + b.value, "Add"); }
+Size operator+(const Size& a, const Size& b) {
+  return combined(a, b, are_known(a, b) ? checked_add(a.value, b.value) : -1, "Add");
+}
 
 Json write_tensor_meta(const Value& value) {
   std::vector<Size> sizes;
