@@ -19,7 +19,7 @@ namespace inn::cli {
 namespace {
 
 template <class Entries>
-std::string names_of(const Entries& entries) {
+std::string listed_names(const Entries& entries) {
   std::string text;
   for (const auto& entry : entries) text += (text.empty() ? "" : ", ") + entry.name;
   return text;
@@ -36,7 +36,7 @@ void add_recipe(CLI::App& app, TrainingOptions& options) {
       ->capture_default_str()
       ->check(at_least(1))
       ->group(group);
-  app.add_option("--optimizer", train.optimizer, "Optimizer, one of " + names_of(optimizers()))
+  app.add_option("--optimizer", train.optimizer, "Optimizer, one of " + listed_names(optimizers()))
       ->capture_default_str()
       ->group(group);
   number("--learning-rate", train.learning_rate, "Learning rate after warm-up");
@@ -46,13 +46,13 @@ void add_recipe(CLI::App& app, TrainingOptions& options) {
       ->group(group);
   number("--weight-decay", train.weight_decay,
          "Weight decay, applied to parameters with two or more dimensions");
-  app.add_option("--schedule", train.schedule, "Learning-rate schedule, one of " + names_of(schedules()))
+  app.add_option("--schedule", train.schedule, "Learning-rate schedule, one of " + listed_names(schedules()))
       ->capture_default_str()
       ->group(group);
   number("--warmup-epochs", train.warmup_epochs, "Epochs of linear learning-rate warm-up; may be fractional");
   app.add_option(
          "--loss", options.loss,
-         "Loss, one of " + names_of(losses()) + "; default: cross_entropy for classes, mse for targets")
+         "Loss, one of " + listed_names(losses()) + "; default: cross_entropy for classes, mse for targets")
       ->group(group);
   app.add_option("--label-smoothing", train.label_smoothing, "In [0, 1)")
       ->capture_default_str()
@@ -70,7 +70,7 @@ void add_recipe(CLI::App& app, TrainingOptions& options) {
   app.add_option(
          "--regularize", options.regularize,
          "Sparsity regularization that pushes whole channels towards zero: NAME:FACTOR, NAME one of " +
-             names_of(regularizers()) +
+             listed_names(regularizers()) +
              ", growing (FACTOR is the increase of a channel's coefficient per epoch)")
       ->type_name("NAME:FACTOR")
       ->group(group);
