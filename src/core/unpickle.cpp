@@ -8,15 +8,12 @@
 #include <stdexcept>
 #include <unordered_map>
 
+#include "failure.h"
+
 namespace inn {
 namespace {
 
 constexpr int kDeepest = 200;
-
-template <class... Args>
-[[noreturn]] void fail(fmt::format_string<Args...> text, Args&&... args) {
-  throw std::runtime_error(fmt::format(text, std::forward<Args>(args)...));
-}
 
 /// Hands out the memory of records, and checks the tensors that were made of it.
 class PickledTensors {

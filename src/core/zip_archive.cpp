@@ -11,14 +11,10 @@
 #include <limits>
 #include <stdexcept>
 
+#include "failure.h"
+
 namespace inn {
 namespace {
-
-/// Without the file's name: who opened it puts that before the message.
-template <class... Args>
-[[noreturn]] void fail(fmt::format_string<Args...> text, Args&&... args) {
-  throw std::runtime_error(fmt::format(text, std::forward<Args>(args)...));
-}
 
 // The local header of a zip entry, and the descriptor that may follow its data.
 constexpr size_t kFlagsOffset = 6, kMethodOffset = 8, kCrcOffset = 14, kHeaderSize = 30;
