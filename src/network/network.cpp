@@ -11,7 +11,7 @@ namespace {
 
 /// Returns a tensor moved by `move` that is a leaf as the old one was.
 template <class Move>
-at::Tensor moved(const at::Tensor& tensor, const Move& move) {
+at::Tensor as_leaf(const at::Tensor& tensor, const Move& move) {
   at::NoGradGuard no_grad;
   return move(tensor.detach()).set_requires_grad(tensor.requires_grad());
 }
@@ -23,7 +23,7 @@ void Network::to_channels_last() {
   for (auto& tensor : laid_out)
     if (tensor.dim() == 4)
       tensor =
-          moved(tensor, [](const at::Tensor& t) { return t.contiguous(at::MemoryFormat::ChannelsLast); });
+          as_leaf(tensor, [](const at::Tensor& t) { return t.contiguous(at::MemoryFormat::ChannelsLast); });
   const auto device = state.empty() ? c10::Device(c10::kCPU) : state.front().tensor.device();
   std::vector<c10::IValue> zeros;
   for (const auto input : inputs) {
@@ -46,7 +46,7 @@ void Network::to_channels_last() {
 Network Network::clone() const {
   Network copy = *this;
   for (auto& entry : copy.state)
-    entry.tensor = moved(entry.tensor, [](const at::Tensor& tensor) { return tensor.clone(); });
+    entry.tensor = as_leaf(entry.tensor, [](const at::Tensor& tensor) { return tensor.clone(); });
   return copy;
 }
 

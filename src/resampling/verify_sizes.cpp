@@ -21,17 +21,17 @@ using Outputs = std::vector<at::Tensor>;
 using InputSizes = std::vector<std::vector<int64_t>>;
 
 /// A size that is `factor` times a symbol.
-struct DynamicSize {
+struct SizeFormula {
   std::string symbol;
   int64_t factor;
 };
 
-std::optional<DynamicSize> dynamic_size(const std::string& formula) {
+std::optional<SizeFormula> size_formula(const std::string& formula) {
   static const std::regex symbol(R"(Symbol\('(\w+)'[^()]*\))"),
       multiple(R"(Mul\(Integer\((\d+)\), Symbol\('(\w+)'[^()]*\)\))");
   std::smatch match;
-  if (std::regex_match(formula, match, symbol)) return DynamicSize{match[1], 1};
-  if (std::regex_match(formula, match, multiple)) return DynamicSize{match[2], std::stoll(match[1])};
+  if (std::regex_match(formula, match, symbol)) return SizeFormula{match[1], 1};
+  if (std::regex_match(formula, match, multiple)) return SizeFormula{match[2], std::stoll(match[1])};
   return std::nullopt;
 }
 
@@ -45,13 +45,13 @@ void for_each_dynamic(const Network& network, Visit&& visit) {
   for (size_t i = 0; i < network.inputs.size(); ++i) {
     const auto& value = network.values[network.inputs[i]];
     for (size_t d = 0; d < value.formulas.size() && d < value.sizes.size(); ++d)
-      if (const auto size = dynamic_size(value.formulas[d])) visit(i, d, *size);
+      if (const auto size = size_formula(value.formulas[d])) visit(i, d, *size);
   }
 }
 
 bool has_dynamic_size(const Network& network) {
   bool any = false;
-  for_each_dynamic(network, [&](size_t, size_t, const DynamicSize&) { any = true; });
+  for_each_dynamic(network, [&](size_t, size_t, const SizeFormula&) { any = true; });
   return any;
 }
 
@@ -70,7 +70,7 @@ bool holds_batch(const Network& network) {
 InputSizes sizes_at(const Network& network, const std::map<std::string, int64_t>& values) {
   InputSizes sizes;
   for (size_t i = 0; i < network.inputs.size(); ++i) sizes.push_back(sizes_of(network, i));
-  for_each_dynamic(network, [&](size_t input, size_t axis, const DynamicSize& size) {
+  for_each_dynamic(network, [&](size_t input, size_t axis, const SizeFormula& size) {
     if (const auto found = values.find(size.symbol); found != values.end())
       sizes[input][axis] = size.factor * found->second;
   });
@@ -265,7 +265,7 @@ class Comparison {
 
 std::vector<InputSizes> other_input_sizes(const Network& network) {
   std::map<std::string, int64_t> now;
-  for_each_dynamic(network, [&](size_t input, size_t axis, const DynamicSize& size) {
+  for_each_dynamic(network, [&](size_t input, size_t axis, const SizeFormula& size) {
     now.emplace(size.symbol, sizes_of(network, input)[axis] / size.factor);
   });
   std::vector<InputSizes> all;
