@@ -83,7 +83,7 @@ ZipArchive::ZipArchive(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> 
   reader_ = std::make_unique<caffe2::serialize::PyTorchStreamReader>(file_);
   records_ = reader_->getAllRecords();
   names_.insert(records_.begin(), records_.end());
-  if (names_.size() != records_.size()) fail("two records have one name");
+  if (names_.size() != records_.size()) fail("two records have the same name");
   check_places();
 }
 

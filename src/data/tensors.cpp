@@ -36,10 +36,9 @@ constexpr size_t kLongestPickle = 1 << 14;
 /// containers of them.
 c10::IValue saved_value(const fs::path& path) {
   const ZipArchive archive(path);
-  if (archive.has("constants.pkl")) fail("it holds a TorchScript module, not tensors");
-  if (!archive.has("data.pkl")) fail("it holds nothing that torch.save wrote");
-  if (archive.has("byteorder") && archive.text("byteorder") != "little")
-    fail("its numbers are not little-endian");
+  if (archive.has("constants.pkl")) fail("it contains a TorchScript module, not tensors");
+  if (!archive.has("data.pkl")) fail("it was not written by torch.save");
+  if (archive.has("byteorder") && archive.text("byteorder") != "little") fail("it is not little-endian");
   if (archive.size("data.pkl") > kLongestPickle)
     fail("its data.pkl has {} bytes, more than a tensor or a dict of two takes", archive.size("data.pkl"));
   return unpickle(archive, "data");
@@ -47,7 +46,7 @@ c10::IValue saved_value(const fs::path& path) {
 
 /// Returns the tensor that `value` is, contiguous.
 at::Tensor tensor_of(const c10::IValue& value, const std::string& name) {
-  if (!value.isTensor()) fail("'{}' is no tensor but {}", name, value.tagKind());
+  if (!value.isTensor()) fail("'{}' must be a tensor but is {}", name, value.tagKind());
   const at::Tensor& tensor = value.toTensor();
   if (!tensor.defined()) fail("'{}' is not defined", name);
   return tensor.detach().contiguous();

@@ -57,7 +57,7 @@ std::string fitted(const std::array<int64_t, 3>& sizes, const std::string& who) 
              offset = checked_subtract(sizes[0], checked_multiply(slope, a));
   const auto at = [&](int64_t batch) { return checked_add(offset, checked_multiply(slope, batch)); };
   require(at(b) == sizes[1] && at(c) == sizes[2], "network",
-          "Dynamic batch: a size of '{}' is no affine function of the batch.", who);
+          "Dynamic batch: a size of '{}' is not an affine function of the batch.", who);
   auto formula = fmt::format("Symbol('{}', positive=True, integer=True)", kSymbol);
   if (slope != 1) formula = fmt::format("Mul(Integer({}), {})", slope, formula);
   return offset == 0 ? formula : fmt::format("Add({}, Integer({}))", formula, offset);

@@ -88,8 +88,8 @@ class ScriptClasses {
         importer_(
             unit_, &constants_, [this](const std::string& qualifier) { return source_of(qualifier); },
             version()) {
-    for (const auto& constant : unpickle(archive_, "constants", classes()).toTupleRef().elements())
-      constants_.push_back(constant);
+    const auto constants = unpickle(archive_, "constants", classes());
+    constants_ = constants.toTupleRef().elements().vec();
   }
 
   jit::Module module() {

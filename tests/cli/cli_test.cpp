@@ -76,9 +76,9 @@ TEST_F(Program, GroupsListsMembersThatAddUpToTheirAxes) {
                    member.at("role") == "consume" && member.at("inner") == 25 && member.at("offset") == 0;
   }
   EXPECT_TRUE(flattened);
-  EXPECT_THAT(output_of("groups zoo:lenet"), testing::AllOf(HasSubstr("conv2"), HasSubstr("fc1.weight[1]"),
-                                                            HasSubstr("not shown: 4"),
-                                                            testing::Not(HasSubstr("conv2.weight[2]"))));
+  EXPECT_THAT(output_of("groups zoo:lenet"),
+              testing::AllOf(HasSubstr("conv2"), HasSubstr("fc1.weight[1]"), HasSubstr("not shown: 4"),
+                             testing::Not(HasSubstr("conv2.weight[2]"))));
 }
 
 TEST_F(Program, GroupsListsKernelTapsAsPinnedPositions) {

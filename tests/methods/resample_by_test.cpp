@@ -116,7 +116,7 @@ TEST(ModelBudget, IsMetAndKeepsWidthsThatAreGivenByName) {
   EXPECT_THAT(message_of([&] {
                 model_error_curves(model, {.widths = {{"mix", 7}, {"conv", 5}}}, calibration);
               }),
-              HasSubstr("no group whose width could change"));
+              HasSubstr("no group can be resized"));
 }
 
 TEST(Comparison, MeasuresTheSourceAsEvaluateDoesAndSaysWhyANetworkIsMissing) {

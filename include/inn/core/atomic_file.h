@@ -12,10 +12,10 @@ namespace inn {
 /// new content.
 ///
 /// `write` writes to a new temporary beside it (path.tmp-<random>), which is flushed to the disk and renamed.
-/// The stream can't seek. A file that was there keeps its permissions; a symbolic link keeps pointing to the file
-/// that is replaced. On any failure the temporary is removed and `path` is as it was: std::runtime_error with
-/// the path and the system's reason (missing or read-only folder, full disk; a path that is no regular file
-/// is refused); what `write` throws itself goes through unchanged.
+/// The stream can't seek. An existing file keeps its permissions; a symbolic link keeps pointing to the
+/// replaced file. On failure the temporary is removed and `path` is unchanged: std::runtime_error with the
+/// path and the system's reason (missing or read-only folder, full disk, not a regular file); exceptions of
+/// `write` itself are propagated.
 void write_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write);
 
 /// Writes `content` as above.

@@ -25,9 +25,9 @@ struct TensorLayout {
   uint64_t element_bytes = 1;
 };
 
-/// Reads records. Every record is checked against the file's size before memory is taken for it, and against
-/// its CRC after: torch's own reader checks none. No two records share bytes of the file, so together they have
-/// at most as many as the file; compressed ones (TorchScript's code) at most 64 MiB more.
+/// Reads records. Every record's size is checked against the file's before memory is allocated, and its CRC
+/// afterwards; torch's own reader checks neither. No two records share bytes of the file, so together they
+/// have at most as many as the file; compressed ones (TorchScript's code) at most 64 MiB more.
 class ZipArchive {
  public:
   /// Throws std::runtime_error for a file that is no zip, and for records that share bytes or a name.

@@ -47,7 +47,7 @@ struct CostFormula {
   std::function<int64_t(const CallSizes&)> macs;
 };
 
-/// Returns the formulas. Operators that are not there count as none.
+/// Returns the formulas. Other operators count as 0.
 const GrowingTable<CostFormula>& cost_formulas();
 
 /// Adds a formula. Throws std::invalid_argument if the operator already has one.

@@ -78,11 +78,11 @@ struct NamedDataset {
 
 /// Returns the formats in the order in which they are tried.
 const GrowingTable<DatasetFormat>& dataset_formats();
-/// Adds a format, tried after those that are there. Throws std::invalid_argument for a name that is taken.
+/// Adds a format, tried after the existing ones. Throws std::invalid_argument if the name is already in use.
 void register_dataset_format(DatasetFormat format);
 
 const GrowingTable<NamedDataset>& named_datasets();
-/// Adds a name. Throws std::invalid_argument for one that is taken.
+/// Adds a name. Throws std::invalid_argument if it is already in use.
 void register_named_dataset(NamedDataset dataset);
 
 /// Opens a data set: a folder or file, whose format is detected, or a name such as "fashion-mnist".

@@ -1,5 +1,5 @@
 #pragma once
-// Networks in files and from modules.
+// Reading and writing networks, and tracing modules.
 //
 // Files are not trusted. Reading one, and running what was read, calls only operators that compute tensors and
 // numbers from such: one that takes a path, a name or any text but a few words that are known (einsum's
