@@ -128,7 +128,7 @@ TEST(ZipArchive, BoundsTensorsByTheRecordAndTheFile) {
   refused({{2}, {kLargest}, 1, 4}, "need");
   refused({{3, 2}, {kLargest, 1}, 0, 4}, "too large");
   refused({{kLargest, 2}, {0, 1}, 0, 4}, "too large");
-  refused({{int64_t{1} << 40, 0, int64_t{1} << 40}, {1, 1, 1}, 0, 4}, "too large");
+  refused({{int64_t{1} << 40, int64_t{1} << 40, 0}, {1, 1, 1}, 0, 4}, "too large");
   refused({{int64_t{1} << 30}, {0}, 0, 4}, "repeat 1 elements too often");
 }
 
