@@ -1,6 +1,7 @@
 // Finds the groups of a C++ module by tracing, and prunes half of each group by L1 norm.
 
 #include <inn/cost/cost.h>
+#include <inn/dimension/fraction_groups.h>
 #include <inn/dimension/tracer.h>
 #include <inn/pruning/pruner.h>
 
@@ -44,7 +45,7 @@ int main() {
   }
 
   inn::Pruner pruner(tracer.source(), {.importance = inn::find_importance("l1")});
-  for (const auto& group : tracer.build_groups()) pruner(group, 0.5);
+  for (const auto id : inn::fraction_groups(tracer.source())) pruner(tracer.source().groups.groups[id], 0.5);
   const inn::Network pruned = pruner.prune();
   std::printf("parameters: %ld before, %ld after; outputs [%ld, %ld]\n",
               static_cast<long>(inn::cost_of(tracer.source().network).parameters),
