@@ -14,7 +14,7 @@
 namespace inn {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
