@@ -81,7 +81,8 @@ TEST_F(BadInput, WidthsThatAreNone) {
   expect_refused(2, resample + "--keep nan", "--keep");
   expect_refused(2, resample + "--keep inf", "--keep");
   expect_refused(1, resample + "--width fc1=961", "width must be in [1, 960] but got 961");
-  expect_refused(1, resample + "--width fc1=121 --method l1", "must be in [1, 120] but got 121");
+  expect_refused(1, resample + "--width fc1=121 --method l1",
+                 "must be in [1, 120] for channel selection but got 121");
   expect_refused(2, resample + "--keep 1e30", "--keep: must be a fraction in (0, 8] but got 1e+30.");
 }
 

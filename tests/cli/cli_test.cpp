@@ -301,7 +301,7 @@ TEST_F(Training, DemoWritesTheSameFiguresForTheSameSeed) {
   EXPECT_EQ(first, json::parse(content_of(folder / "a/results.json")));
   ASSERT_EQ(first.at("results").size(), 24u);
   for (const auto& result : first.at("results")) {
-    EXPECT_EQ(result.size(), 6u);
+    EXPECT_EQ(result.size(), 7u);
     EXPECT_GE(result.at("accuracy"), 0);
     EXPECT_GT(result.at("macs"), 0);
   }

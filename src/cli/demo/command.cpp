@@ -111,7 +111,7 @@ int run(Options options) {
   if (options.demo.quick) options.demo.epochs = options.demo.integral_epochs = 1;
   const auto begin = std::chrono::steady_clock::now();
   // On a terminal the bars of training show how far it is.
-  if (isatty(STDERR_FILENO) == 0)
+  if (isatty(STDERR_FILENO) == 0 && !options.general.json)
     options.demo.stage = [begin](const std::string& stage) {
       const std::chrono::duration<double> now = std::chrono::steady_clock::now() - begin;
       std::cerr << fmt::format("{:>5}  {}\n", format_duration(now.count()), stage);
