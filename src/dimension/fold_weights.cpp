@@ -69,7 +69,7 @@ size_t put_into_state(Network& network, const Computation& computation) {
     network.state[largest] = std::move(entry);
     return largest;
   }
-  entry.name += ".folded";
+  entry.name += "_folded";  // not ".folded": in Python a parameter holds no other
   network.state.push_back(std::move(entry));
   return network.state.size() - 1;
 }
