@@ -198,7 +198,7 @@ TEST(BayesianQuadrature, RefusesWhatItCantDo) {
   EXPECT_THAT(made(uniform_points(64), {.jitter = 0}), text("is not positive definite at node"));
   EXPECT_THAT(made(uniform_points(20000)), text("at most 16384 nodes but got 20000."));
   const BayesianQuadrature rule(ProductKernel("rbf", {0.5}), points({0.5}));
-  EXPECT_THAT([&] { rule.mean(at::ones({2})); }, text("a floating point value for each of 1 nodes."));
+  EXPECT_THAT([&] { rule.mean(at::ones({2})); }, text("one floating point value for each of 1 nodes"));
   EXPECT_THAT([&] { rule.estimate(at::ones({1})); },
               text("the error cannot be estimated from a single node"));
 }
