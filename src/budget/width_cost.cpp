@@ -4,18 +4,14 @@
 
 #include "inn/cost/cost.h"
 #include "inn/cost/formula.h"
+#include "inn/dimension/channel_places.h"
 
 namespace inn {
 namespace {
 
-void add_groups(const AxisStructure& axis, std::set<GroupId>& groups) {
-  if (axis.is_variable() && axis.variable >= 0) groups.insert(static_cast<GroupId>(axis.variable));
-  for (const auto& part : axis.parts) add_groups(part, groups);
-}
-
 std::set<GroupId> groups_of(const std::vector<AxisStructure>& axes) {
   std::set<GroupId> groups;
-  for (const auto& axis : axes) add_groups(axis, groups);
+  for (const auto& axis : axes) groups.merge(groups_in(axis));
   return groups;
 }
 

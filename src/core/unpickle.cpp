@@ -5,10 +5,9 @@
 #include <torch/csrc/jit/serialization/unpickler.h>
 
 #include <cstring>
-#include <stdexcept>
 #include <unordered_map>
 
-#include "failure.h"
+#include "inn/core/failure.h"
 
 namespace inn {
 namespace {

@@ -9,9 +9,8 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <stdexcept>
 
-#include "failure.h"
+#include "inn/core/failure.h"
 
 namespace inn {
 namespace {
@@ -82,47 +81,63 @@ ZipArchive::ZipArchive(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> 
     : file_(std::move(source)) {
   reader_ = std::make_unique<caffe2::serialize::PyTorchStreamReader>(file_);
   records_ = reader_->getAllRecords();
-  names_.insert(records_.begin(), records_.end());
-  if (names_.size() != records_.size()) fail("two records have the same name");
+  find_places();
   check_places();
 }
 
+void ZipArchive::find_places() {
+  for (const auto& record : records_) {
+    Place place{.header = reader_->getRecordHeaderOffset(record),
+                .data = reader_->getRecordOffset(record),
+                .bytes = reader_->getRecordSize(record),
+                .is_compressed = false};
+    unsigned char header[kHeaderSize];
+    file_->read(place.header, header, kHeaderSize, "zip header");
+    place.is_compressed = read_little_endian<uint16_t>(header + kMethodOffset) != 0;
+    if (!places_.emplace(record, place).second) fail("two records have the same name");
+  }
+}
+
 void ZipArchive::check_places() const {
-  struct Place {
+  struct Extent {
     uint64_t begin, end;
     const std::string* record;
   };
-  std::vector<Place> places;
+  std::vector<Extent> extents;
   uint64_t inflated = 0;
   for (const auto& record : records_) {
-    const auto begin = reader_->getRecordHeaderOffset(record), data = reader_->getRecordOffset(record);
-    unsigned char header[kHeaderSize];
-    file_->read(begin, header, kHeaderSize, "zip header");
+    const auto& [header, data, held, is_compressed] = place(record);
+    const auto bytes = size(record);
     // TorchScript's code is compressed: what it takes in the file is not known here, but little of it is there.
-    const bool is_stored = read_little_endian<uint16_t>(header + kMethodOffset) == 0;
-    if (!is_stored) inflated += size(record);
-    places.push_back({begin, data + (is_stored ? size(record) : 0), &record});
+    if (is_compressed) inflated += bytes;
+    extents.push_back({header, data + (is_compressed ? 0 : bytes), &record});
   }
   if (inflated > file_->size() + kMostInflated)
     fail("its compressed records have {} bytes but the whole file has {}", inflated, file_->size());
-  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.begin < b.begin; });
-  for (size_t i = 1; i < places.size(); ++i)
-    if (places[i].begin < places[i - 1].end)
-      fail("the records '{}' and '{}' share bytes of the file", *places[i - 1].record, *places[i].record);
-  if (!places.empty() && places.back().end > file_->size())
-    fail("record '{}' ends beyond the file", *places.back().record);
+  std::sort(extents.begin(), extents.end(),
+            [](const Extent& a, const Extent& b) { return a.begin < b.begin; });
+  for (size_t i = 1; i < extents.size(); ++i)
+    if (extents[i].begin < extents[i - 1].end)
+      fail("the records '{}' and '{}' share bytes of the file", *extents[i - 1].record, *extents[i].record);
+  if (!extents.empty() && extents.back().end > file_->size())
+    fail("record '{}' ends beyond the file", *extents.back().record);
 }
 
 ZipArchive::~ZipArchive() = default;
 
-bool ZipArchive::has(const std::string& record) const { return names_.contains(record); }
+bool ZipArchive::has(const std::string& record) const { return places_.contains(record); }
+
+const ZipArchive::Place& ZipArchive::place(const std::string& record) const {
+  const auto found = places_.find(record);
+  if (found == places_.end()) fail("record '{}' is missing", record);
+  return found->second;
+}
 
 size_t ZipArchive::size(const std::string& record) const {
-  if (!has(record)) fail("record '{}' is missing", record);
-  const auto size = reader_->getRecordSize(record);
-  if (size > file_->size())
-    fail("record '{}' has {} bytes but the whole file has {}", record, size, file_->size());
-  return size;
+  const auto bytes = place(record).bytes;
+  if (bytes > file_->size())
+    fail("record '{}' has {} bytes but the whole file has {}", record, bytes, file_->size());
+  return bytes;
 }
 
 std::string ZipArchive::text(const std::string& record) const {
@@ -160,15 +175,15 @@ uint64_t ZipArchive::span(const TensorLayout& layout, const std::string& record,
 }
 
 void ZipArchive::check_crc(const std::string& record, const void* data, size_t size) const {
+  const auto& [header_offset, data_offset, bytes, is_compressed] = place(record);
   unsigned char header[kHeaderSize];
-  file_->read(reader_->getRecordHeaderOffset(record), header, kHeaderSize, "zip header");
+  file_->read(header_offset, header, kHeaderSize, "zip header");
   auto expected = read_little_endian<uint32_t>(header + kCrcOffset);
   if (read_little_endian<uint16_t>(header + kFlagsOffset) & kCrcFollowsData) {
     // Where compressed data end is not known here; inflating has checked their form.
-    if (read_little_endian<uint16_t>(header + kMethodOffset) != 0) return;
+    if (is_compressed) return;
     unsigned char descriptor[8];
-    file_->read(reader_->getRecordOffset(record) + size, descriptor, sizeof(descriptor),
-                "zip data descriptor");
+    file_->read(data_offset + size, descriptor, sizeof(descriptor), "zip data descriptor");
     if (read_little_endian<uint32_t>(descriptor) != kDescriptorMark) fail("record '{}' is corrupt", record);
     expected = read_little_endian<uint32_t>(descriptor + 4);
   }

@@ -11,6 +11,7 @@
 #include "byte_reader.h"
 #include "formats.h"
 #include "inn/core/error.h"
+#include "inn/core/failure.h"
 #include "inn/core/unpickle.h"
 #include "inn/core/zip_archive.h"
 
@@ -18,12 +19,6 @@ namespace inn {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Without the file's name, which the reader puts before the message.
-template <class... Args>
-[[noreturn]] void fail(fmt::format_string<Args...> text, Args&&... args) {
-  throw std::runtime_error(fmt::format(text, std::forward<Args>(args)...));
-}
 
 constexpr const char* kInputs = "inputs";
 constexpr const char* kLabels = "labels";

@@ -1,6 +1,7 @@
 #pragma once
 // The state of one analysis, which rules access through RuleContext.
 
+#include <functional>
 #include <limits>
 #include <map>
 #include <optional>
@@ -121,6 +122,11 @@ class Analysis {
   void fix_state(size_t state, const TensorAxes& own, const std::string& reason);
 };
 
+/// "aten::conv2d (layer1.0.conv1)": how messages and reasons name the call.
+std::string site_of(const Call& call);
+/// Returns the size of the axis as an expression, in which `symbol_of` gives the symbol of each variable.
+SizeExpression size_expression(const AxisStructure& axis,
+                               const std::function<SymbolId(const AxisStructure& variable)>& symbol_of);
 /// Returns the values whose integers no run changes: state that is not learnt, and copies and views of it as
 /// a whole, where nothing writes to them.
 std::map<ValueId, at::Tensor> constant_integers(const Network& network);

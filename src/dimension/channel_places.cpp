@@ -6,6 +6,14 @@
 
 namespace inn {
 
+std::set<GroupId> groups_in(const AxisStructure& axis) {
+  std::set<GroupId> ids;
+  axis.for_each_variable([&](const AxisStructure& leaf) {
+    if (leaf.variable >= 0) ids.insert(static_cast<GroupId>(leaf.variable));
+  });
+  return ids;
+}
+
 std::vector<ChannelPlace> places_of(const AxisStructure& axis, GroupId group) {
   std::vector<ChannelPlace> places;
   for_each_place(axis, {0, 1, axis.size, 1}, [&](const AxisStructure& leaf, const ChannelPlace& place) {

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "analysis.h"
+#include "inn/network/value_uses.h"
 
 namespace inn {
 namespace {
@@ -31,21 +32,12 @@ bool overlap(const ScaleSource& a, const ScaleSource& b) {
 
 class Placement {
  public:
-  explicit Placement(Analysis& analysis) : analysis_(analysis), network_(analysis.network) {
-    made_by_.resize(network_.values.size(), network_.calls.size());
-    readers_.resize(network_.values.size());
-    is_output_.resize(network_.values.size());
-    state_of_.resize(network_.values.size(), network_.state.size());
-    for (size_t c = 0; c < network_.calls.size(); ++c) {
-      for (const auto& result : network_.calls[c].results)
-        for (const auto id : result.values) made_by_[id] = c;
-      if (only_reads_sizes(network_.calls[c])) continue;
-      for (const auto& argument : network_.calls[c].arguments)
-        argument.for_each_value([&](ValueId id) { readers_[id].push_back(c); });
+  explicit Placement(Analysis& analysis)
+      : analysis_(analysis), network_(analysis.network), uses_(network_), readers_(network_.values.size()) {
+    for (size_t v = 0; v < readers_.size(); ++v) {
+      readers_[v] = uses_.readers(static_cast<ValueId>(v));
+      std::erase_if(readers_[v], [&](size_t call) { return only_reads_sizes(network_.calls[call]); });
     }
-    for (const auto& output : network_.outputs)
-      output.for_each_value([&](ValueId id) { is_output_[id] = true; });
-    for (size_t s = 0; s < network_.state.size(); ++s) state_of_[network_.state[s].value] = s;
     list_slices_of_parameters();
     for (const auto& contraction : analysis_.contractions)
       if (contraction.kind == SumKind::sum && !unweighted_in(contraction).empty())
@@ -161,25 +153,26 @@ class Placement {
   void take_from_buffer(const Analysis::Contraction& contraction, const Analysis::Operand& operand,
                         Variables& open) {
     const auto [value, axis] = operand.place;
-    if (made_by_[value] == network_.calls.size() || readers_[value].size() != 1) return;
-    const Call& weighing = network_.calls[made_by_[value]];
+    const auto weighed = uses_.producer(value);
+    if (!weighed || readers_[value].size() != 1) return;
+    const Call& weighing = network_.calls[*weighed];
     const bool is_logarithm = contraction.kind == SumKind::logarithm || contraction.kind == SumKind::softmax;
     if (weighing.qualified_name() != (is_logarithm ? "aten::add.Tensor" : "aten::mul.Tensor")) return;
     if (!weighing.arguments[1].is_value()) return;
     ValueId weights = weighing.arguments[1].value();
     if (contraction.kind != SumKind::sum) {
-      if (made_by_[weights] == network_.calls.size()) return;
-      const Call& made = network_.calls[made_by_[weights]];
+      const auto computed = uses_.producer(weights);
+      if (!computed) return;
+      const Call& made = network_.calls[*computed];
       if (made.op != (is_logarithm ? "aten::log" : "aten::pow") || !made.arguments[0].is_value()) return;
       weights = made.arguments[0].value();
     }
-    const size_t state = state_of_[weights];
+    const auto state = uses_.state_of(weights);
     const auto& sizes = network_.values[weights].sizes;
-    if (state == network_.state.size() || network_.state[state].kind != StateEntry::Kind::buffer ||
-        readers_[weights].size() != 1 ||
+    if (!state || network_.state[*state].kind != StateEntry::Kind::buffer || readers_[weights].size() != 1 ||
         sizes.size() + static_cast<size_t>(axis) != network_.values[value].sizes.size())
       return;
-    consume({{state, 0, 0, sizes[0], 1}}, open);
+    consume({{*state, 0, 0, sizes[0], 1}}, open);
   }
 
   /// True where every use of slices of parameters sums over them.
@@ -188,7 +181,7 @@ class Placement {
       if (is_kept(source)) return false;
       for (const auto& [place, slices] : slices_[source.state]) {
         if (!overlap(slices, source)) continue;
-        if (is_output_[place.value]) return false;
+        if (uses_.is_output(place.value)) return false;
         for (const auto reader : readers_[place.value])
           if (!summed_.contains({reader, place.value, place.axis}) && !carries_on(reader, source))
             return false;
@@ -212,7 +205,7 @@ class Placement {
     if (reads != 1 || readers_[place.value].size() != 1) return false;
     const std::set<ValueId> path = path_to(place.value, sources);
     for (const auto value : path) {
-      if (is_output_[value]) return false;
+      if (uses_.is_output(value)) return false;
       for (const auto reader : readers_[value]) {
         const bool is_the_sum = reader == call && value == place.value;  // not by its other operand
         if (!is_the_sum && !makes(reader, path) && !reads_others(reader, sources)) return false;
@@ -226,10 +219,10 @@ class Placement {
     std::set<ValueId> path{end};
     std::vector<ValueId> open{end};
     while (!open.empty()) {
-      const size_t call = made_by_[open.back()];
+      const auto call = uses_.producer(open.back());
       open.pop_back();
-      if (call == network_.calls.size()) continue;
-      for (const auto& argument : network_.calls[call].arguments)
+      if (!call) continue;
+      for (const auto& argument : network_.calls[*call].arguments)
         argument.for_each_value([&](ValueId id) {
           if (is_scaled(id, sources) && path.insert(id).second) open.push_back(id);
         });
@@ -287,10 +280,8 @@ class Placement {
 
   Analysis& analysis_;
   const Network& network_;
-  std::vector<size_t> made_by_;  // by value: the call, or the number of calls
-  std::vector<std::vector<size_t>> readers_;
-  std::vector<bool> is_output_;
-  std::vector<size_t> state_of_;               // by value: the state tensor, or the number of them
+  ValueUses uses_;
+  std::vector<std::vector<size_t>> readers_;   // by value: without those that read its sizes alone
   std::vector<std::vector<Slices>> slices_;    // by state: where values of parameters alone have its slices
   std::set<const Analysis::Operand*> chosen_;  // those that hold the weights of their sum
   std::map<std::pair<size_t, int64_t>, std::vector<ScaleSource>> kept_;  // by state and axis

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "inn/core/error.h"
+#include "inn/network/eliminate_dead_code.h"
 #include "inn/network/subgraph.h"
 
 namespace inn {
@@ -38,24 +39,6 @@ struct Computation {
     tensor = part.clone().forward(std::vector<c10::IValue>{}).at(0).toTensor().detach().clone();
   }
 };
-
-/// Removes those of the calls that make `computed` whose results nothing reads any more.
-void remove_unread(Network& network, const std::set<ValueId>& computed) {
-  std::set<ValueId> read;
-  const auto note = [&](ValueId id) { read.insert(id); };
-  for (const auto& output : network.outputs) output.for_each_value(note);
-  std::vector<Call> kept;
-  for (auto call = network.calls.rbegin(); call != network.calls.rend(); ++call) {
-    bool goes = !call->results.empty();
-    for (const auto& result : call->results)
-      for (const auto id : result.values) goes = goes && computed.contains(id) && !read.contains(id);
-    if (goes) continue;
-    for (const auto& argument : call->arguments) argument.for_each_value(note);
-    kept.push_back(std::move(*call));
-  }
-  std::reverse(kept.begin(), kept.end());
-  network.calls = std::move(kept);
-}
 
 /// Returns the index of the entry that holds the weight from now on.
 size_t put_into_state(Network& network, const Computation& computation) {
@@ -96,7 +79,12 @@ Network fold_weights(const Network& network, const std::vector<ComputedWeight>& 
           id = result.add_value(std::move(unread));
           computed.insert(id);
         }
-  remove_unread(result, computed);
+  remove_unread_calls(result, [&](const Call& call) {
+    bool is_computed = !call.results.empty();
+    for (const auto& made : call.results)
+      for (const auto id : made.values) is_computed = is_computed && computed.contains(id);
+    return is_computed;
+  });
 
   std::set<size_t> states, holders;
   for (const auto& computation : computations) {

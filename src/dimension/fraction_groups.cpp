@@ -8,19 +8,11 @@
 #include <string_view>
 #include <tuple>
 
+#include "inn/dimension/channel_places.h"
 #include "inn/network/einsum.h"
 
 namespace inn {
 namespace {
-
-/// The groups in an axis.
-std::set<GroupId> groups_in(const AxisStructure& axis) {
-  std::set<GroupId> ids;
-  axis.for_each_variable([&](const AxisStructure& leaf) {
-    if (leaf.variable >= 0) ids.insert(static_cast<GroupId>(leaf.variable));
-  });
-  return ids;
-}
 
 /// Calls `visit` with the factors, as sets of groups that can be resized, of every product in the axis that
 /// has two or more.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "analysis.h"
+#include "inn/network/value_uses.h"
 
 namespace inn {
 namespace {
@@ -12,12 +13,8 @@ namespace {
 /// Looks at what calls compute of parameters alone.
 class MixedWeights {
  public:
-  explicit MixedWeights(const Analysis& analysis) : analysis_(analysis), network_(analysis.network) {
-    made_by_.resize(network_.values.size(), network_.calls.size());
-    for (size_t c = 0; c < network_.calls.size(); ++c)
-      for (const auto& result : network_.calls[c].results)
-        for (const auto id : result.values) made_by_[id] = c;
-  }
+  explicit MixedWeights(const Analysis& analysis)
+      : analysis_(analysis), network_(analysis.network), uses_(network_) {}
 
   std::vector<ComputedWeight> find() const {
     std::vector<ComputedWeight> found;
@@ -26,9 +23,10 @@ class MixedWeights {
       if (is_of_parameters(c)) continue;
       for (const auto& argument : network_.calls[c].arguments)
         argument.for_each_value([&](ValueId id) {
-          if (!analysis_.of_parameters[id] || made_by_[id] == network_.calls.size() || seen[id]) return;
+          if (!analysis_.of_parameters[id] || !uses_.producer(id) || seen[id]) return;
           seen[id] = true;
-          if (const auto* mixing = mixing_of(id)) found.push_back({id, site_of(mixing->call)});
+          if (const auto* mixing = mixing_of(id))
+            found.push_back({id, site_of(network_.calls[mixing->call])});
         });
     }
     return found;
@@ -40,11 +38,6 @@ class MixedWeights {
       for (const auto id : result.values)
         if (!analysis_.of_parameters[id]) return false;
     return true;
-  }
-
-  std::string site_of(size_t call) const {
-    const auto& made = network_.calls[call];
-    return made.module.empty() ? made.qualified_name() : made.qualified_name() + " (" + made.module + ")";
   }
 
   /// The call, among those that compute the value, that mixes channels which the value has and which can be
@@ -71,11 +64,11 @@ class MixedWeights {
     std::vector<bool> needed(network_.calls.size());
     std::vector<ValueId> open{value};
     while (!open.empty()) {
-      const size_t call = made_by_[open.back()];
+      const auto call = uses_.producer(open.back());
       open.pop_back();
-      if (call == network_.calls.size() || needed[call]) continue;
-      needed[call] = true;
-      for (const auto& argument : network_.calls[call].arguments)
+      if (!call || needed[*call]) continue;
+      needed[*call] = true;
+      for (const auto& argument : network_.calls[*call].arguments)
         argument.for_each_value([&](ValueId id) { open.push_back(id); });
     }
     return needed;
@@ -89,7 +82,7 @@ class MixedWeights {
       const auto& schema = find_schema(call.op, call.overload).arguments();
       for (size_t i = 0; i < call.arguments.size(); ++i)
         if (schema[i].alias_info() && schema[i].alias_info()->isWrite() && call.arguments[i].is_value() &&
-            network_.state_of(call.arguments[i].value()))
+            uses_.state_of(call.arguments[i].value()))
           return true;
     }
     return false;
@@ -97,7 +90,7 @@ class MixedWeights {
 
   const Analysis& analysis_;
   const Network& network_;
-  std::vector<size_t> made_by_;  // by value: the call, or the number of calls
+  ValueUses uses_;
 };
 
 }  // namespace

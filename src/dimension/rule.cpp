@@ -7,10 +7,13 @@
 
 namespace inn {
 
+std::string site_of(const Call& call) {
+  return call.module.empty() ? call.qualified_name() : call.qualified_name() + " (" + call.module + ")";
+}
+
 RuleContext::RuleContext(Analysis& analysis, size_t call_index)
     : analysis_(analysis), call_index_(call_index) {
-  site_ = call().qualified_name();
-  if (!call().module.empty()) site_ += " (" + call().module + ")";
+  site_ = site_of(call());
   for (const auto& result : call().results)
     results_.insert(results_.end(), result.values.begin(), result.values.end());
   of_parameters_ = true;

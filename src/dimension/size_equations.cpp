@@ -4,9 +4,9 @@
 #include <map>
 #include <numeric>
 
+#include "analysis.h"
 #include "inn/core/error.h"
 #include "inn/dimension/algebra.h"
-#include "inn/network/size_expression.h"
 
 namespace inn {
 namespace {
@@ -14,19 +14,10 @@ namespace {
 /// Coefficients by monomial: a product of variables, sorted.
 using Polynomial = std::map<std::vector<VariableId>, int64_t>;
 
-/// The size of an axis as an expression whose symbols are the algebra's variables.
-SizeExpression expression(const AxisStructure& axis) {
-  if (axis.is_constant()) return SizeExpression::constant(axis.size);
-  if (axis.is_variable()) return SizeExpression::symbol(axis.variable);
-  auto whole = SizeExpression::constant(axis.is_sum() ? 0 : 1);
-  for (const auto& part : axis.parts)
-    whole = axis.is_sum() ? whole + expression(part) : whole * expression(part);
-  return whole;
-}
-
 Polynomial polynomial(const AxisStructure& axis) {
   Polynomial terms;
-  const SizeExpression size = expression(axis);
+  // Its symbols are the algebra's variables.
+  const auto size = size_expression(axis, [](const AxisStructure& leaf) { return leaf.variable; });
   for (const auto& term : size.terms()) terms.emplace(term.symbols, term.coefficient);
   return terms;
 }

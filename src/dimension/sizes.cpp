@@ -72,25 +72,6 @@ class SizeDerivation {
     return found->second;
   }
 
-  SizeExpression expression(const AxisStructure& axis) {
-    switch (axis.kind) {
-      case AxisStructure::Kind::constant:
-        return SizeExpression::constant(axis.size);
-      case AxisStructure::Kind::variable:
-        return SizeExpression::symbol(symbol_of(axis));
-      case AxisStructure::Kind::sum: {
-        SizeExpression sum;
-        for (const auto& part : axis.parts) sum = sum + expression(part);
-        return sum;
-      }
-      default: {
-        auto product = SizeExpression::constant(1);
-        for (const auto& part : axis.parts) product = product * expression(part);
-        return product;
-      }
-    }
-  }
-
   /// Turns a constant list into a list of arguments, so that one element can follow a size.
   static void open_list(Argument& argument) {
     if (!argument.is_constant() || !argument.constant().isIntList()) return;
@@ -101,7 +82,7 @@ class SizeDerivation {
 
   void rewrite(const Analysis::SizeSite& site) {
     const AxisStructure axis = analysis_.algebra.resolve(site.axis);
-    auto size = expression(axis);
+    auto size = size_expression(axis, [&](const AxisStructure& leaf) { return symbol_of(leaf); });
     if (size.is_constant()) return;
     Argument& argument = network_.calls[site.call].arguments[site.argument];
     if (site.element) open_list(argument);
@@ -119,6 +100,18 @@ class SizeDerivation {
 };
 
 }  // namespace
+
+SizeExpression size_expression(const AxisStructure& axis,
+                               const std::function<SymbolId(const AxisStructure& variable)>& symbol_of) {
+  if (axis.is_constant()) return SizeExpression::constant(axis.size);
+  if (axis.is_variable()) return SizeExpression::symbol(symbol_of(axis));
+  auto whole = SizeExpression::constant(axis.is_sum() ? 0 : 1);
+  for (const auto& part : axis.parts) {
+    const auto size = size_expression(part, symbol_of);
+    whole = axis.is_sum() ? whole + size : whole * size;
+  }
+  return whole;
+}
 
 void freeze_sizes(Network& network) {
   std::vector<int64_t> now;

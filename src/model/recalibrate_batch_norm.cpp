@@ -7,6 +7,7 @@
 #include "inn/core/error.h"
 #include "inn/model/batch_norm.h"
 #include "inn/network/batch_norm.h"
+#include "inn/network/value_uses.h"
 
 namespace inn {
 namespace {
@@ -44,13 +45,14 @@ class Recalibration {
   explicit Recalibration(Network& network) : network_(network), measured_(network) {
     measured_.set_training(false);
     for (const auto& call : measured_.calls) refuse_unmeasurable(call);
-    const auto read = reads();
+    const ValueUses uses(measured_);
     for (auto& call : measured_.calls) {
       const auto norm = batch_norm_call(call);
       if (!norm || !norm->has_running_statistics()) continue;
       for (size_t r = 1; r < call.results.size(); ++r)
         for (const auto id : call.results[r].values)
-          if (read[static_cast<size_t>(id)]) refuse(call, "its saved statistics are used elsewhere");
+          if (uses.is_output(id) || !uses.readers(id).empty())
+            refuse(call, "its saved statistics are used elsewhere");
       const size_t mean = state_of(call, norm->running_mean), variance = state_of(call, norm->running_var);
       const ValueId mean_of_batch = add_statistic(mean), variance_of_batch = add_statistic(variance);
       norms_.push_back({norm->input.value(), mean, variance, measured_.state.size() - 2});
@@ -103,15 +105,6 @@ class Recalibration {
     const auto place = find_schema(call.op, call.overload).argumentIndexWithName("running_mean");
     if (place && call.arguments.at(static_cast<size_t>(*place)).is_value())
       refuse(call, "it is not a batch norm");
-  }
-
-  std::vector<bool> reads() const {
-    std::vector<bool> read(measured_.values.size());
-    const auto mark = [&](ValueId id) { read[static_cast<size_t>(id)] = true; };
-    for (const auto& call : measured_.calls)
-      for (const auto& argument : call.arguments) argument.for_each_value(mark);
-    for (const auto& output : measured_.outputs) output.for_each_value(mark);
-    return read;
   }
 
   size_t state_of(const Call& call, const Argument& statistic) const {

@@ -6,6 +6,7 @@
 #include "inn/core/error.h"
 #include "inn/network/convert_dtype.h"
 #include "inn/network/network.h"
+#include "leaf.h"
 #include "schema.h"
 
 namespace inn {
@@ -47,13 +48,6 @@ void for_each_factory_default(std::vector<Call>& calls, c10::TypeKind kind, cons
   }
 }
 
-/// Returns a tensor moved by `move` that is a leaf as the old one was.
-template <class Move>
-at::Tensor moved(const at::Tensor& tensor, const Move& move) {
-  at::NoGradGuard no_grad;
-  return move(tensor.detach()).set_requires_grad(tensor.requires_grad());
-}
-
 }  // namespace
 
 c10::ScalarType converted_dtype(c10::ScalarType of, c10::ScalarType dtype) {
@@ -81,14 +75,14 @@ void Network::to(c10::ScalarType dtype) {
   for (auto& entry : state) {
     const auto wanted = converted_dtype(entry.tensor.scalar_type(), dtype);
     if (entry.tensor.scalar_type() == wanted) continue;
-    entry.tensor = moved(entry.tensor, [&](const at::Tensor& tensor) { return tensor.to(wanted); });
+    entry.tensor = as_leaf(entry.tensor, [&](const at::Tensor& tensor) { return tensor.to(wanted); });
   }
 }
 
 void Network::to(c10::Device device) {
   const auto old = state.empty() ? c10::Device(c10::kCPU) : state.front().tensor.device();
   for (auto& entry : state)
-    entry.tensor = moved(entry.tensor, [&](const at::Tensor& tensor) { return tensor.to(device); });
+    entry.tensor = as_leaf(entry.tensor, [&](const at::Tensor& tensor) { return tensor.to(device); });
   for_each_factory_default(calls, c10::TypeKind::DeviceObjType,
                            [&](const Call&, Argument& argument) { argument = c10::IValue(device); });
   for_each_constant_of(calls, c10::TypeKind::DeviceObjType, [&](c10::IValue& constant) {

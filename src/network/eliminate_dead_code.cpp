@@ -1,13 +1,10 @@
-#include "eliminate_dead_code.h"
+#include "inn/network/eliminate_dead_code.h"
 
 #include <ATen/core/function_schema.h>
 
 namespace inn {
-namespace {
 
-/// Removes, from the last call to the first, those that `may_go` allows and whose results nothing left reads.
-template <class MayGo>
-void remove_unread(Network& network, const MayGo& may_go) {
+void remove_unread_calls(Network& network, const std::function<bool(const Call&)>& may_go) {
   std::vector<bool> read(network.values.size(), false);
   const auto mark = [&](const Argument& argument) {
     argument.for_each_value([&](const ValueId& value) { read[value] = true; });
@@ -25,10 +22,8 @@ void remove_unread(Network& network, const MayGo& may_go) {
   network.calls.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
 }
 
-}  // namespace
-
 void remove_dead_number_calls(Network& network) {
-  remove_unread(network, [&](const Call& call) {
+  remove_unread_calls(network, [&](const Call& call) {
     bool only_numbers = !call.results.empty();
     for (const auto& result : call.results)
       for (const auto value : result.values)
@@ -38,7 +33,7 @@ void remove_dead_number_calls(Network& network) {
 }
 
 void eliminate_dead_code(Network& network) {
-  remove_unread(network, [](const Call& call) {
+  remove_unread_calls(network, [](const Call& call) {
     const auto& arguments = find_schema(call.op, call.overload).arguments();
     return std::none_of(arguments.begin(), arguments.end(), [](const c10::Argument& argument) {
       return argument.alias_info() && argument.alias_info()->isWrite();

@@ -4,19 +4,9 @@
 #include <ATen/core/grad_mode.h>
 
 #include "inn/core/error.h"
-#include "schema.h"
+#include "leaf.h"
 
 namespace inn {
-namespace {
-
-/// Returns a tensor moved by `move` that is a leaf as the old one was.
-template <class Move>
-at::Tensor as_leaf(const at::Tensor& tensor, const Move& move) {
-  at::NoGradGuard no_grad;
-  return move(tensor.detach()).set_requires_grad(tensor.requires_grad());
-}
-
-}  // namespace
 
 void Network::to_channels_last() {
   std::vector<at::Tensor> laid_out = tensors();

@@ -1,6 +1,6 @@
 #include "recompose_ops.h"
 
-#include "eliminate_dead_code.h"
+#include "inn/network/eliminate_dead_code.h"
 
 namespace inn {
 namespace {

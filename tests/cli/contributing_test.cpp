@@ -8,31 +8,18 @@
 
 #include "cli/command_example.h"
 #include "cli/program_run.h"
+#include "shown_code.h"
 
 namespace inn {
 namespace {
 
-/// Returns the lines without the spaces at their start.
-std::string unindented(const std::string& text) {
-  std::istringstream lines(text);
-  std::string all;
-  for (std::string line; std::getline(lines, line);)
-    all += line.substr(std::min(line.find_first_not_of(' '), line.size())) + "\n";
-  return all;
-}
-
 TEST(Contributing, ShowsCodeThatIsCompiled) {
   const std::string page = content_of(INN_SOURCE "/CONTRIBUTING.md");
-  const std::string compiled = unindented(content_of(INN_SOURCE "/examples/extending.cpp")) +
-                               unindented(content_of(INN_SOURCE "/tests/cli/command_example.cpp"));
-  const std::string opening = "```cpp\n";
-  int blocks = 0;
-  for (size_t from = page.find(opening); from != page.npos; from = page.find(opening, from)) {
-    from += opening.size();
-    EXPECT_THAT(compiled, testing::HasSubstr(unindented(page.substr(from, page.find("```", from) - from))));
-    ++blocks;
-  }
-  EXPECT_EQ(blocks, 6);
+  const std::string compiled = test::unindented(content_of(INN_SOURCE "/examples/extending.cpp")) +
+                               test::unindented(content_of(INN_SOURCE "/tests/cli/command_example.cpp"));
+  const auto blocks = test::shown_code(page);
+  for (const auto& block : blocks) EXPECT_THAT(compiled, testing::HasSubstr(block));
+  EXPECT_EQ(blocks.size(), 6u);
 }
 
 TEST(Contributing, ShowsACommandThatRuns) {

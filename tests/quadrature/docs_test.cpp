@@ -8,6 +8,7 @@
 
 #include "inn/quadrature/covariance_kernel.h"
 #include "inn/quadrature/quadrature.h"
+#include "shown_code.h"
 
 namespace inn {
 namespace {
@@ -21,15 +22,6 @@ std::string text_of(const std::string& path) {
   return text.str();
 }
 
-/// Returns the lines without the blanks that begin them.
-std::string unindented(const std::string& text) {
-  std::istringstream lines(text);
-  std::string all;
-  for (std::string line; std::getline(lines, line);)
-    all += line.substr(std::min(line.find_first_not_of(' '), line.size())) + "\n";
-  return all;
-}
-
 TEST(QuadratureDocs, NameEveryRuleAndKernel) {
   const auto docs = text_of("docs/quadrature.md");
   for (const auto& rule : quadratures()) EXPECT_THAT(docs, testing::HasSubstr("`" + rule.name)) << rule.name;
@@ -38,16 +30,11 @@ TEST(QuadratureDocs, NameEveryRuleAndKernel) {
 }
 
 TEST(QuadratureDocs, ShowCodeThatTheExampleRuns) {
-  const auto docs = text_of("docs/quadrature.md"), example = unindented(text_of("examples/quadrature.cpp"));
-  const std::string opening = "```cpp\n";
-  int blocks = 0;
-  for (size_t from = docs.find(opening); from != docs.npos; from = docs.find(opening, from)) {
-    from += opening.size();
-    const auto block = docs.substr(from, docs.find("```", from) - from);
-    EXPECT_THAT(example, testing::HasSubstr(unindented(block)));
-    ++blocks;
-  }
-  EXPECT_EQ(blocks, 4);
+  const auto docs = text_of("docs/quadrature.md"),
+             example = test::unindented(text_of("examples/quadrature.cpp"));
+  const auto blocks = test::shown_code(docs);
+  for (const auto& block : blocks) EXPECT_THAT(example, testing::HasSubstr(block));
+  EXPECT_EQ(blocks.size(), 4u);
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 namespace caffe2::serialize {
@@ -49,13 +48,21 @@ class ZipArchive {
   uint64_t span(const TensorLayout& layout, const std::string& record, const std::string& tensor) const;
 
  private:
+  /// Where a record stands in the file, asked of torch's reader once: each of its answers is a search.
+  struct Place {
+    uint64_t header, data;
+    size_t bytes;
+    bool is_compressed;
+  };
+  const Place& place(const std::string& record) const;
+  void find_places();
   void check_places() const;
   void check_crc(const std::string& record, const void* data, size_t size) const;
 
   std::shared_ptr<caffe2::serialize::ReadAdapterInterface> file_;
   std::unique_ptr<caffe2::serialize::PyTorchStreamReader> reader_;
   std::vector<std::string> records_;
-  std::unordered_set<std::string> names_;
+  std::unordered_map<std::string, Place> places_;
   mutable std::unordered_map<std::string, c10::weak_intrusive_ptr<c10::StorageImpl>> storages_;
   mutable uint64_t repeated_bytes_ = 0;
 };

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,9 @@ void for_each_place(const AxisStructure& axis, const ChannelPlace& at, const Vis
     outer *= factor.size;
   }
 }
+
+/// Returns the groups in `axis`.
+std::set<GroupId> groups_in(const AxisStructure& axis);
 
 /// Returns the places of `group` in `axis`, in order; for an axis of a state tensor, those of the members.
 std::vector<ChannelPlace> places_of(const AxisStructure& axis, GroupId group);

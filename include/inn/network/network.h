@@ -154,11 +154,11 @@ class Network {
   /// outputs.
   at::Tensor forward(const at::Tensor& input) const;
 
-  /// Sets the training/train arguments of batch norm, dropout and similar operators. A batch norm without
-  /// running statistics always normalizes by the batch, so its flag stays true.
+  /// Sets the arguments that follow the mode (`training_arguments`) to their values of training or evaluation.
+  /// Calls that did not follow it in the source keep their own: a frozen batch norm, dropout that is always on.
   void set_training(bool training);
 
-  /// Converts the state, and the dtype and device arguments of calls that create tensors.
+  /// Converts floating and complex state, and the dtypes and devices of tensors that calls create.
   void to(c10::ScalarType dtype);
   void to(c10::Device device);
   /// Stores state tensors with four axes in channels-last memory format, in which convolutions on a CPU are

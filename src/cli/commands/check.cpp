@@ -39,7 +39,7 @@ struct SizeChecks {
 };
 
 std::vector<SizeChecks> check_sizes(const Network& network, const AnyModel& model, uint64_t seed) {
-  const auto source = model.source();
+  const auto& source = model.source();
   std::map<GroupId, GroupMaps> halves;
   for (const auto id : source.groups.select({})) {
     const int64_t width = source.groups.groups[id].width;
@@ -119,7 +119,7 @@ int run(const Options& options) {
   options.context.start();
   const Network network = read_network(options.context.model, options.context.general.seed);
   const AnyModel model = open_model(network);
-  const auto source = model.source();
+  const auto& source = model.source();
   std::optional<Progress> bar;
   std::vector<Checked> checked;
   {

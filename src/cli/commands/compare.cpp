@@ -89,7 +89,7 @@ int run(const Options& options) {
   Dataset calibration = read_all_calibration(options);
   Dataset evaluated = read_evaluated(options.evaluation, options.context.images);
   const auto opened = options.context.open_for(&evaluated);
-  const Network network = opened.model.source().network;
+  const Network& network = opened.model.source().network;
   fit_calibration(calibration, network);
   fit_images(evaluated, network);
   const InterruptGuard interrupts;

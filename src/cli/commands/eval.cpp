@@ -103,7 +103,7 @@ int run(const Options& options) {
           "network with one width.",
           options.context.model.source);
   auto calibration = read_calibration(options.calibration, options.context.images);
-  const Network network = model.source().network;
+  const Network& network = model.source().network;
   fit_images(data, network);
   if (calibration) fit_calibration(*calibration, network);
   model.to(device);

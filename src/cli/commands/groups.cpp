@@ -154,7 +154,7 @@ int run(const Options& options) {
   } else {
     model.plain = analyse_as_written(std::move(network));
   }
-  const auto source = model.source();
+  const auto& source = model.source();
   const auto ids = fraction_groups(model, source);
   const std::set<GroupId> following(ids.begin(), ids.end());
   if (!options.drawing.empty()) draw_network(options.drawing, source);

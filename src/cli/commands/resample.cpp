@@ -180,7 +180,7 @@ int run(const Options& options) {
   const SkippedReport skipped(options.context.images);
   auto calibration = read_calibration(options.calibration, options.context.images);
   const auto [model, normalization] = options.context.open_for(calibration ? &*calibration : nullptr);
-  const AnalysedNetwork source = model.source();
+  const AnalysedNetwork& source = model.source();
   if (calibration) fit_calibration(*calibration, source.network);
   std::optional<CalibrationData> images;
   if (calibration)

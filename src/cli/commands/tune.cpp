@@ -38,7 +38,7 @@ int run(const Options& options) {
     model.integral = convert_on(model.plain.network, conversion,
                                 CalibrationData{data, normalization, c10::Device(c10::kCPU)});
 
-  const AnalysedNetwork source = model.source();
+  const AnalysedNetwork& source = model.source();
   for (const auto& [id, width] : chosen_widths(model, source, prune_options(options.widths)).widths)
     model.integral->group(source.groups.groups[id].name).resize(width);
   model.integral->tune_grids();

@@ -5,17 +5,14 @@
 
 #include <stdexcept>
 
+#include "inn/core/failure.h"
+
 namespace inn::pt2 {
 
 /// Features of torch that this library does not support.
 struct Unsupported : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
-
-template <class... Args>
-[[noreturn]] void fail(fmt::format_string<Args...> text, Args&&... args) {
-  throw std::runtime_error(fmt::format(text, std::forward<Args>(args)...));
-}
 
 template <class... Args>
 [[noreturn]] void refuse(fmt::format_string<Args...> text, Args&&... args) {

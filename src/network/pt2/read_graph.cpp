@@ -3,9 +3,9 @@
 #include <set>
 
 #include "../allowed_operators.h"
-#include "../eliminate_dead_code.h"
 #include "../schema.h"
 #include "failure.h"
+#include "inn/network/eliminate_dead_code.h"
 #include "namesakes.h"
 #include "number_operators.h"
 #include "read_arguments.h"
