@@ -124,6 +124,15 @@ TEST_F(Damaged, MissingRecordsAreNamed) {
   }
 }
 
+TEST_F(Damaged, NestingThatWouldOverflowTheStackIsRefused) {
+  auto records = records_of(archive_path("ConvDynamic"));
+  records[kModel] = std::string(100000, '[');
+  expect_refused("nested deeper than", records);
+  // Brackets inside strings nest nothing; an escaped quote ends none.
+  records[kModel] = R"({"a": "\"[[[ )" + std::string(1000, '[') + R"("})";
+  expect_refused("is missing", records);
+}
+
 TEST_F(Damaged, SizesBeyondTheDataAreRefusedBeforeTheyAreAllocated) {
   const auto with_size = [](int64_t size) {
     return [=](Json& config) { config["config"]["conv.weight"]["tensor_meta"]["sizes"][0]["as_int"] = size; };
