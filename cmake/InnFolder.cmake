@@ -42,7 +42,7 @@ function(inn_folder name)
   # Its own private headers and nobody else's; of quoted includes only, since names like <memory.h> are the system's.
   target_compile_options(inn_${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-iquote${PROJECT_SOURCE_DIR}/src/${name}>)
   target_link_libraries(inn_${name} PUBLIC inn_flags nlohmann_json::nlohmann_json ZLIB::ZLIB PNG::PNG
-                        PkgConfig::TurboJPEG)
+                        PkgConfig::TurboJPEG PkgConfig::utf8proc)
   set(INN_FOLDERS ${INN_FOLDERS} ${name} CACHE INTERNAL "")
   set(closure ${name})
   foreach(needed IN LISTS arg_DEPENDS)
@@ -121,7 +121,7 @@ function(inn_library)
   target_include_directories(inn PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(inn PUBLIC $<BUILD_INTERFACE:inn_torch> $<INSTALL_INTERFACE:inn::libtorch>
-                        PRIVATE ZLIB::ZLIB PNG::PNG PkgConfig::TurboJPEG)
+                        PRIVATE ZLIB::ZLIB PNG::PNG PkgConfig::TurboJPEG PkgConfig::utf8proc)
 
   include(CMakePackageConfigHelpers)
   set(place ${CMAKE_INSTALL_LIBDIR}/cmake/inn)

@@ -12,6 +12,7 @@ TEST(TextColumns, CountsCharactersAndNotBytes) {
   EXPECT_EQ(text_columns("≤ 1 µs"), 6);
   EXPECT_EQ(text_columns("e\u0301"), 1);
   EXPECT_EQ(text_columns("画像"), 4);
+  EXPECT_EQ(text_columns("\n\u200b"), 0);
 }
 
 TEST(TextColumns, CountsBrokenUtf8AsOneColumnAByte) {

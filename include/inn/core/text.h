@@ -7,8 +7,8 @@
 
 namespace inn {
 
-/// Returns the number of columns that UTF-8 `text` takes on a terminal: none for combining marks, two for
-/// wide (East Asian, emoji) characters, one for all others. A byte that is not UTF-8 counts as one.
+/// Returns the number of columns that UTF-8 `text` takes on a terminal: none for combining marks and control
+/// characters, two for wide (East Asian, emoji) characters, one for all others. A byte that is not UTF-8 counts as one.
 int64_t text_columns(std::string_view text);
 
 /// Returns the longest prefix of UTF-8 `text` that takes at most `columns` columns.

@@ -25,8 +25,8 @@ struct EqualChannelsVerification {
 
 /// Proves for every group that can be resized, in float64 on a copy of the network: where all its channels
 /// are equal (every member holds what it has of channel 0 for all of them), the integral model gives the
-/// same outputs at half, an odd and twice the width as at its own, by the rectangle rule and by the
-/// trapezoid.
+/// same outputs at half, an odd and twice the width as at its own by the rectangle rule, and at the odd one by
+/// the trapezoid.
 ///
 /// An integral of a constant is that constant whatever the points, so a quadrature weight that is missing,
 /// doubled or misplaced shows, and nothing else does. A failure is reported, not thrown. Sums that no
