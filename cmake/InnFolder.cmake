@@ -14,11 +14,12 @@ target_compile_definitions(inn_flags INTERFACE FMT_HEADER_ONLY=1 NDEBUG)
 target_link_libraries(inn_flags INTERFACE inn_torch)
 target_include_directories(inn_flags INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
 if(INN_SANITIZE)
-  # No vptr check: libtorch is built without the type information that it reads. GCC's warning of uninitialized values
-  # takes what the sanitizers insert for such, in <regex> for one.
+  # No vptr check: libtorch is built without the type information that it reads. No null, alignment and object-size
+  # checks: made for every access to a member, they double the time to compile, and the address sanitizer stops at null
+  # pointers anyway. No -Wmaybe-uninitialized: GCC warns of what the sanitizers insert, in <regex> for one.
   target_compile_options(inn_flags INTERFACE
-    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer
-                              -Wno-maybe-uninitialized>)
+    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=address,undefined -fno-sanitize=vptr,null,alignment,object-size
+                              -fno-omit-frame-pointer -Wno-maybe-uninitialized>)
   target_link_options(inn_flags INTERFACE -fsanitize=address,undefined)
 endif()
 

@@ -2,9 +2,10 @@
 //
 //   inn_coverage ARCHIVE.pt2 OUT [--each]
 //
-// Counts the multiply-adds of its example inputs, proves all groups at once (with --each every group by
-// itself), cuts all to half and writes OUT.pt2, with its inputs and outputs in OUT.pt for Python to compare.
-// Prints one JSON line.
+// Counts the multiply-adds of its example inputs; verifies all groups at once (with --each every group by
+// itself), the law of equal channels on a few of them, and that every axis of every parameter is in a group; cuts
+// all to half, runs that at other batch and input sizes, and writes it to OUT.pt2, with its inputs and outputs in
+// OUT.pt for Python to compare. Prints one JSON line.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -15,9 +16,12 @@
 #include <iostream>
 
 #include "inn/cost/cost.h"
+#include "inn/dimension/listed_axes.h"
 #include "inn/network/files.h"
+#include "inn/resampling/equal_channels.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/verify.h"
+#include "inn/resampling/verify_sizes.h"
 #include "resampling/hand_over.h"
 
 namespace {
@@ -28,6 +32,17 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// Returns at most `count` of the resizable groups: the first, the last, others evenly between.
+std::vector<inn::GroupId> some_groups(const inn::AnalysedNetwork& source, size_t count) {
+  const auto all = source.groups.select({});
+  if (all.size() <= count) return all;
+  std::vector<inn::GroupId> some;
+  for (size_t k = 0; k < count; ++k) some.push_back(all[k * (all.size() - 1) / (count - 1)]);
+  return some;
+}
+
+constexpr size_t kEqualChannelsGroups = 2;  // each takes six runs in float64
+
 Json run(const std::string& archive, const std::string& out, bool each) {
   Json report{{"archive", archive}};
   const auto network = inn::read_pt2(archive);
@@ -35,10 +50,12 @@ Json run(const std::string& archive, const std::string& out, bool each) {
   const auto start = std::chrono::steady_clock::now();
   const auto source = inn::analyse(network);
   report["analysis_s"] = seconds_since(start);
-  report["groups"] = source.groups.groups.size();
+  const auto& groups = source.groups.groups;
+  report["groups"] =
+      std::count_if(groups.begin(), groups.end(), [](const auto& group) { return !group.positions; });
   report["pinned"] = Json::array();
-  for (const auto& group : source.groups.groups)
-    if (group.pinned)
+  for (const auto& group : groups)
+    if (group.pinned && !group.positions)
       report["pinned"].push_back({{"group", group.name}, {"width", group.width}, {"reason", *group.pinned}});
   report["unknown_operators"] = source.groups.unknown_operators;
   report["failures"] = Json::array();
@@ -58,8 +75,25 @@ Json run(const std::string& archive, const std::string& out, bool each) {
     report["permutation_error"] = verification.permutation_error;
     report["producer_effect"] = verification.producer_effect;
   }
+  for (const auto& axis : inn::unlisted_axes(source)) report["failures"].push_back("not in a group: " + axis);
+  report["no_integral"] = Json::array();
+  if (const auto some = some_groups(source, kEqualChannelsGroups); !some.empty())
+    for (const auto& verification : inn::verify_equal_channels(source, {.groups = some})) {
+      if (!verification.ok()) report["failures"].push_back(verification.name + ": " + verification.failure);
+      if (!verification.exception.empty())
+        report["no_integral"].push_back(verification.name + ": " + verification.exception);
+    }
   try {
     const auto half = inn::resample(source, inn::test::half_of_every_group(source));
+    report["other_sizes"] = 0;
+    for (const auto& verification : inn::verify_sizes(network, half, {.same_outputs = false})) {
+      if (!verification.ok())
+        report["failures"].push_back(verification.inputs + ": " + verification.failure);
+      else if (verification.skipped.empty())
+        report["other_sizes"] = report["other_sizes"].get<int>() + 1;
+      else
+        report["skipped_sizes"].push_back(verification.inputs + ": " + verification.skipped);
+    }
     const auto written = std::filesystem::absolute(out);
     inn::test::hand_over(half, {inn::random_inputs(half, 1)}, written.parent_path(),
                          written.filename().string());

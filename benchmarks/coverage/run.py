@@ -46,7 +46,9 @@ def export(make, path, report):
     module = module.eval()
     report["parameters"] = sum(parameter.numel() for parameter in module.parameters())
     if not path.exists():
-        program = torch.export.export(module, inputs, strict=False)
+        # A dynamic batch where the network allows one.
+        batch = tuple({0: torch.export.Dim.AUTO} if isinstance(x, torch.Tensor) and x.dim() else None for x in inputs)
+        program = torch.export.export(module, inputs, dynamic_shapes=batch, strict=False)
         partial = path.with_suffix(".partial.pt2")
         torch.export.save(program, partial)
         partial.rename(path)

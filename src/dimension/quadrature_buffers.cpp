@@ -58,14 +58,14 @@ class Weighing {
   /// A buffer of ones, [n, 1, …]: it broadcasts along the operand's axis.
   ValueId add_weights(const UnweightedSum& sum, ValueId operand, const AxisStructure& axis,
                       const std::string& module) {
-    const Value& value = network_.values[operand];
-    std::vector<int64_t> sizes(value.sizes.size() - static_cast<size_t>(sum.axis), 1);
+    const auto dtype = network_.values[operand].dtype;
+    std::vector<int64_t> sizes(network_.values[operand].sizes.size() - static_cast<size_t>(sum.axis), 1);
     sizes[0] = axis.size;
     const auto device = network_.state.empty() ? c10::Device(c10::kCPU) : network_.state[0].tensor.device();
     StateEntry entry{.name = unused(module.empty() ? "quadrature" : module + ".quadrature"),
                      .kind = StateEntry::Kind::buffer,
-                     .value = add_value("quadrature", value.dtype, sizes)};
-    entry.tensor = at::ones(sizes, at::TensorOptions(value.dtype).device(device));
+                     .value = add_value("quadrature", dtype, sizes)};
+    entry.tensor = at::ones(sizes, at::TensorOptions(dtype).device(device));
     groups_.notes.push_back(fmt::format(
         "Buffer '{}' has the quadrature weights of the sum over '{}' in {}, because no parameter can take "
         "them.",

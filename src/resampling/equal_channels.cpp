@@ -180,7 +180,7 @@ std::vector<EqualChannelsVerification> verify_equal_channels(const AnalysedNetwo
   const at::NoGradGuard no_grad;
   EqualChannels law(source, options);
   std::vector<EqualChannelsVerification> found;
-  const auto ids = source.groups.select({});
+  const auto ids = options.groups.empty() ? source.groups.select({}) : options.groups;
   for (size_t k = 0; k < ids.size(); ++k) {
     if (options.progress) options.progress(k, ids.size());
     found.push_back(law.verify(ids[k]));

@@ -204,7 +204,7 @@ std::vector<GroupVerification> verify_groups(const AnalysedNetwork& source, cons
   at::NoGradGuard no_grad;
   Verifier verification(source, options);
   std::vector<GroupVerification> verifications;
-  const auto ids = source.groups.select({});
+  const auto ids = options.groups.empty() ? source.groups.select({}) : options.groups;
   for (size_t k = 0; k < ids.size(); ++k) {
     if (options.progress) options.progress(k, ids.size());
     verifications.push_back(verification.verify(ids[k]));

@@ -106,7 +106,8 @@ TEST_F(Program, GroupsAreDrawnIntoAFileOfTheEndingAskedFor) {
 
 TEST_F(Program, CheckProvesEveryGroupOfEveryZooNetwork) {
   for (const auto& entry : zoo()) {
-    const auto proof = json_of("check zoo:" + entry.name + ":0.25");  // the same groups, in a tenth of the time
+    const auto proof =
+        json_of("check zoo:" + entry.name + ":0.25");  // the same groups, in a tenth of the time
     EXPECT_EQ(proof.at("ok"), true) << entry.name;
     EXPECT_GT(proof.at("groups").size(), 1u) << entry.name;
     for (const auto& group : proof.at("groups")) {

@@ -28,6 +28,8 @@ struct GroupVerification {
 };
 
 struct VerifyOptions {
+  /// Groups to verify, resizable ones; empty: all resizable groups.
+  std::vector<GroupId> groups = {};
   /// Use random weights, so that no branch is dead (norms initialized to zero hide everything).
   bool redraw = true;
   /// Tolerance of outputs, relative to the largest.
