@@ -69,7 +69,7 @@ def measure(program, archive, half, each):
     written = half.with_suffix(".pt2")
     if written.exists() and half.with_suffix(".pt").exists():
         try:
-            report["failures"] += [f"Python: {text}" for text in load_check.check(written, half.with_suffix(".pt"))]
+            report["failures"] += [f"Python: {text}" for text in load_check.check(written, half.with_suffix('.pt'), every_size=True)]
         except Exception as error:  # noqa: BLE001: any failure to load or run is a finding
             report["failures"].append(f"Python: {type(error).__name__}: {error}")
     return report

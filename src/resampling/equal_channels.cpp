@@ -14,6 +14,7 @@
 #include "inn/dimension/quadrature_buffers.h"
 #include "inn/grid/grid.h"
 #include "inn/resampling/maps.h"
+#include "suffix_runs.h"
 
 namespace inn {
 namespace {
@@ -75,10 +76,15 @@ class EqualChannels {
     source_.network.to(at::kDouble);
     source_.network.set_training(false);
     if (options.redraw) redraw();
-    inputs_ = random_inputs(source_.network, options.seed);
+    runs_.emplace(source_, random_inputs(source_.network, options.seed),
+                  [this](size_t s) { return source_.network.state[s].tensor; });
   }
 
+  size_t first_call(GroupId id) const { return runs_->first_call(id); }
+
+  /// Verifies groups in the order of their first calls: earlier calls are not run again.
   EqualChannelsVerification verify(GroupId id) {
+    runs_->advance(first_call(id));
     const auto& group = source_.groups.groups[id];
     EqualChannelsVerification found{.group = id, .name = group.name, .width = group.width};
     try {
@@ -133,13 +139,10 @@ class EqualChannels {
   }
 
   at::Tensor run(GroupId id, const GroupMaps& maps) const {
-    const std::map<GroupId, GroupMaps> all{{id, maps}};
-    const auto tensors = apply_maps(source_.groups, source_.network, all);
-    const auto symbols = symbol_values(source_.groups, source_.network, widths_of(all));
     std::vector<at::Tensor> parts;
-    for (const auto& output : source_.network.forward(inputs_, tensors, {.symbol_values = symbols}))
-      if (output.isTensor() && (output.toTensor().is_floating_point() || output.toTensor().is_complex()))
-        parts.push_back(at::view_as_real(output.toTensor().to(at::kComplexDouble)).flatten());
+    for (const auto& output : runs_->run({{id, maps}}))
+      if (output.is_floating_point() || output.is_complex())
+        parts.push_back(at::view_as_real(output.to(at::kComplexDouble)).flatten());
     require(!parts.empty(), "resampling", "The network must return a floating-point tensor to compare.");
     return at::cat(parts);
   }
@@ -170,7 +173,7 @@ class EqualChannels {
 
   AnalysedNetwork source_;
   const VerifyOptions& options_;
-  std::vector<c10::IValue> inputs_;
+  std::optional<SuffixRuns> runs_;
 };
 
 }  // namespace
@@ -179,13 +182,7 @@ std::vector<EqualChannelsVerification> verify_equal_channels(const AnalysedNetwo
                                                              const VerifyOptions& options) {
   const at::NoGradGuard no_grad;
   EqualChannels law(source, options);
-  std::vector<EqualChannelsVerification> found;
-  const auto ids = options.groups.empty() ? source.groups.select({}) : options.groups;
-  for (size_t k = 0; k < ids.size(); ++k) {
-    if (options.progress) options.progress(k, ids.size());
-    found.push_back(law.verify(ids[k]));
-  }
-  return found;
+  return verify_in_order_of_calls(law, source, options);
 }
 
 }  // namespace inn

@@ -12,16 +12,15 @@
 #include "inn/network/training_arguments.h"
 #include "inn/resampling/maps.h"
 #include "inn/resampling/verify_sizes.h"
+#include "suffix_runs.h"
 
 namespace inn {
 namespace {
 
 /// The floating outputs as one vector.
-at::Tensor flat(const std::vector<c10::IValue>& outputs) {
+at::Tensor flat(const std::vector<at::Tensor>& outputs) {
   std::vector<at::Tensor> parts;
-  for (const auto& output : outputs) {
-    if (!output.isTensor()) continue;
-    const at::Tensor tensor = output.toTensor();
+  for (const auto& tensor : outputs) {
     if (tensor.is_floating_point()) parts.push_back(tensor.flatten().to(at::kDouble));
     if (tensor.is_complex())
       parts.push_back(at::view_as_real(tensor.resolve_conj()).flatten().to(at::kDouble));
@@ -86,7 +85,8 @@ class Verifier {
     source_.network.to(at::kDouble);
     for (const auto& entry : source_.network.state) dtypes_.push_back(entry.tensor.scalar_type());
     turn_off_dropout(source_.network);
-    inputs_ = random_inputs(source_.network, options.seed);
+    runs_.emplace(source_, random_inputs(source_.network, options.seed),
+                  [this](size_t s) { return tensor(s); });
     expected_ = run({});
     for (int halved = 0; options.redraw && halved < kMostHalvings && amplifies_rounding(); ++halved) {
       gain_ /= 2;
@@ -94,10 +94,14 @@ class Verifier {
     }
   }
 
+  /// Verifies groups in the order of their first calls: earlier calls are not run again.
   GroupVerification verify(GroupId id) {
+    runs_->advance(first_call(id));
     const auto& group = source_.groups.groups[id];
     return verify({.group = id, .name = group.name, .width = group.width}, {id});
   }
+
+  size_t first_call(GroupId id) const { return runs_->first_call(id); }
 
   GroupVerification verify_together() {
     return verify({.group = 0, .name = "all groups", .width = 0}, source_.groups.select({}));
@@ -114,11 +118,7 @@ class Verifier {
     return verification;
   }
 
-  at::Tensor run(const std::map<GroupId, GroupMaps>& maps) const {
-    const auto symbols = symbol_values(source_.groups, source_.network, widths_of(maps));
-    const auto load = [&](size_t s) { return apply_maps(source_.groups, s, tensor(s), maps); };
-    return flat(source_.network.forward(inputs_, {}, {.symbol_values = symbols, .load = load}));
-  }
+  at::Tensor run(const std::map<GroupId, GroupMaps>& maps) const { return flat(runs_->run(maps)); }
 
   /// State tensor s as a run reads it.
   at::Tensor tensor(size_t s) const {
@@ -188,7 +188,7 @@ class Verifier {
   double gain_ = 1;                      // of the drawn weights
   double disturbance_ = 0;               // relative, of the drawn weights
   std::vector<c10::ScalarType> dtypes_;  // those it is run in
-  std::vector<c10::IValue> inputs_;
+  std::optional<SuffixRuns> runs_;
   at::Tensor expected_;
 };
 
@@ -203,13 +203,7 @@ std::vector<c10::IValue> random_inputs(const Network& network, uint64_t seed) {
 std::vector<GroupVerification> verify_groups(const AnalysedNetwork& source, const VerifyOptions& options) {
   at::NoGradGuard no_grad;
   Verifier verification(source, options);
-  std::vector<GroupVerification> verifications;
-  const auto ids = options.groups.empty() ? source.groups.select({}) : options.groups;
-  for (size_t k = 0; k < ids.size(); ++k) {
-    if (options.progress) options.progress(k, ids.size());
-    verifications.push_back(verification.verify(ids[k]));
-  }
-  return verifications;
+  return verify_in_order_of_calls(verification, source, options);
 }
 
 GroupVerification verify_together(const AnalysedNetwork& source, const VerifyOptions& options) {
