@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kLeastOutputVariation = 1e-12;
 
-/// The batches from `begin` on that hold so many samples, or as many as there are.
+/// The batches from `begin` on with `samples` samples in total, or fewer if there are no more.
 struct BatchRange {
   Calibration calibration;
   int64_t end, samples;

@@ -17,7 +17,7 @@ std::set<GroupId> groups_of(const std::vector<AxisStructure>& axes) {
 
 /// The sizes of the values that one call reads and gives, at any widths. Shared by its term's copies.
 struct SizedCall {
-  Call call;  // its values are numbered anew, from 0
+  Call call;  // its values are renumbered from 0
   std::vector<std::vector<AxisStructure>> axes;
   const CostFormula* formula;
 

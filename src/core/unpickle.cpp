@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kDeepest = 200;
 
-/// Hands out the memory of records, and checks the tensors that were made of it.
+/// Provides the memory of records, and checks the tensors that are views of it.
 class PickledTensors {
  public:
   PickledTensors(const ZipArchive& archive, std::string folder)

@@ -72,7 +72,7 @@ at::Tensor read_images(const fs::path& path) {
 /// Returns the file "PREFIX-images…" or "PREFIX-labels…" of a folder; the uncompressed one where there are
 /// both.
 std::optional<std::string> find_part(const std::vector<std::string>& names, const std::string& prefix) {
-  for (const auto& name : names) {  // sorted, so "x" stands before "x.gz"
+  for (const auto& name : names) {  // sorted, so "x" precedes "x.gz"
     if (name.starts_with(prefix) && (name.ends_with("ubyte") || name.ends_with("ubyte.gz"))) return name;
   }
   return std::nullopt;

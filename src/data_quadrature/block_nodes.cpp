@@ -10,7 +10,7 @@
 namespace inn {
 namespace {
 
-// An exchange is tried with so many nodes, those taken first: they were taken knowing least.
+// Number of nodes that an exchange tries to replace: the first ones, chosen before the others were known.
 constexpr size_t kTriedBlocks = 16;
 constexpr double kWorthwhileExchange = 1e-6;
 

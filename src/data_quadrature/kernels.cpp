@@ -261,7 +261,7 @@ class KernelMeter {
       gram = gram.defined() ? gram + product : product;
     }
     ConsumerKernel kernel{absorbs_mean(consumer.call) ? seen[0].centered() : seen[0].second(), gram, block};
-    // Too few rows say nothing of so many features.
+    // Too few rows cannot estimate a kernel between so many features.
     if (seen[0].count() < kRowsOfFeature * width * block) kernel = between_channels({kernel})[0];
     result[group].push_back(std::move(kernel));
   }

@@ -14,12 +14,12 @@
 namespace inn {
 namespace {
 
-// A channel whose residual variance is below this part of its own is a mixture of the nodes already.
+// A channel whose residual variance is below this fraction of its variance is a combination of the nodes.
 constexpr double kExplained = 1e-9;
 constexpr int64_t kWideGroup = 256;
-// An exchange drops one of so many nodes, those that are worth least.
+// Number of nodes that an exchange tries to drop: those that reduce the error least.
 constexpr int64_t kTried = 4;
-// An exchange must lower the error by this part.
+// Smallest relative decrease of the error for which an exchange is made.
 constexpr double kWorthwhile = 1e-6;
 
 /// Forward: residual kernels after the nodes taken so far.

@@ -88,7 +88,7 @@ class Placement {
     }
   }
 
-  /// The variables that are summed over and that no softmax has weighed.
+  /// The variables that are summed over without softmax weights.
   Variables unweighted_in(const Analysis::Contraction& contraction) const {
     Variables open = analysis_.variables_of(contraction.axis);
     std::erase_if(open, [&](VariableId variable) { return analysis_.algebra.is_fixed(variable); });
@@ -149,7 +149,7 @@ class Placement {
     for (const auto& source : sources) remove(open, variables_of(source));
   }
 
-  /// The buffer by which `add_quadrature_buffers` weighed the operand, in a network that has gone through it.
+  /// The buffer by which `add_quadrature_buffers` multiplied the operand, if it did.
   void take_from_buffer(const Analysis::Contraction& contraction, const Analysis::Operand& operand,
                         Variables& open) {
     const auto [value, axis] = operand.place;

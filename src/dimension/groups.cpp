@@ -344,7 +344,7 @@ enum class ComputedWeights { kept, folded };
 AnalysedNetwork analysed(Network network, const RuleTable& rules, ComputedWeights computed) {
   refuse_sizes_of_data(network);
   AnalysedNetwork result{std::move(network), {}};
-  freeze_sizes(result.network);  // rules read numbers; what they stand for is found anew
+  freeze_sizes(result.network);  // rules read numbers; the symbols that they stand for are recomputed
   Analysis analysis(result.network, rules);
   analysis.run();
   if (computed == ComputedWeights::folded) {

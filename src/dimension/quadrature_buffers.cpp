@@ -31,7 +31,7 @@ class Weighing {
     }
   }
 
-  /// Returns how many calls now stand before the call that sums.
+  /// Returns the number of calls inserted before the call that sums.
   size_t weigh(const UnweightedSum& sum) {
     Argument& argument = network_.calls[sum.call].arguments[sum.argument];
     Argument& operand = sum.element ? argument.list().at(*sum.element) : argument;
@@ -151,7 +151,7 @@ AnalysedNetwork add_quadrature_buffers(AnalysedNetwork source,
                    [](const UnweightedSum& a, const UnweightedSum& b) { return a.call > b.call; });
   Weighing weighing(source);
   auto& left = source.groups.unweighted;
-  size_t last = source.network.calls.size(), added = 0;  // the call last seen, and what now stands before it
+  size_t last = source.network.calls.size(), added = 0;  // the last call, and the calls inserted before it
   for (auto& sum : sums) {
     if (sum.call != last) added = 0;
     last = sum.call;

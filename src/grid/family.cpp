@@ -10,7 +10,7 @@ const std::vector<GridFamily>& families() {
       {.name = "uniform",
        .quadrature = "trapezoid",
        .make = [](int64_t m, int64_t) { return std::make_shared<UniformGrid>(m); }},
-      // A rule that weighs by the gaps between points would weigh channels by which others are left out.
+      // A rule with weights from the gaps between points would depend on which channels were removed.
       {.name = "nested",
        .quadrature = "rectangle",
        .make = [](int64_t m, int64_t n) -> std::shared_ptr<Grid> {

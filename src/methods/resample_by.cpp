@@ -43,7 +43,7 @@ Mapped interpolated(const AnyModel& model, const AnalysedNetwork& source, Chosen
 }
 
 Mapped folded(const AnalysedNetwork& source, ChosenWidths chosen, uint64_t seed) {
-  // A cluster's sum is its mean times its size, which a sum that no parameter weighs needs too.
+  // A cluster's sum is its mean times its size; sums without parameters need that factor too.
   Mapped result{add_quadrature_buffers(source,
                                        [&](const UnweightedSum& sum) {
                                          return sum.kind != SumKind::softmax &&

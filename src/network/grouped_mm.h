@@ -14,7 +14,7 @@ namespace inn {
 /// experts and bias.
 void run_grouped_mm(const c10::OperatorHandle& torchs, std::vector<c10::IValue>& stack);
 
-/// Rows of torch's kernel begin at multiples of so many bytes.
+/// Alignment in bytes of the rows of torch's kernel.
 constexpr int64_t kGroupedRowBytes = 16;
 
 }  // namespace inn

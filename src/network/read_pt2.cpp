@@ -45,7 +45,7 @@ Network read_archive(const ZipArchive& archive) {
   return network;
 }
 
-/// The message without the folder's mark, which stands before the file's name.
+/// The message without its folder prefix, which precedes the file's name.
 std::string unmarked(std::string what) {
   constexpr std::string_view mark = "[network] ";
   return what.starts_with(mark) ? what.substr(mark.size()) : what;

@@ -110,7 +110,7 @@ Order nearest_neighbor_path(const at::Tensor& cost) {
   return order;
 }
 
-/// Says how much of the work is done after so many steps.
+/// Returns the function from the number of steps to the fraction of the work done.
 std::function<double(int64_t)> progress_of(const OrderingOptions& options, int64_t nodes) {
   if (options.seconds > 0) {
     const auto start = std::chrono::steady_clock::now();

@@ -11,7 +11,7 @@ using Node = Tour::Node;
 
 // Chosen by the mean length after 32 steps a node, on 1024 random points and on rows of matrices of low rank
 // and noise.
-constexpr std::ptrdiff_t kThirdEdges = 5;  // the third edge of a move is looked for among so many neighbours
+constexpr std::ptrdiff_t kThirdEdges = 5;  // number of neighbours tried for the third edge of a move
 constexpr int kHops = 2;                   // of the walks to the edges of a double bridge
 constexpr double kHeat = 0.3;       // mean loss that is accepted at first, in spreads of a neighbour list
 constexpr double kCold = 0.95;      // from this share of the work on no loss is accepted

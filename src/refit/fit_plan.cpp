@@ -208,7 +208,7 @@ class FitPlanner {
     return norm;
   }
 
-  /// Whether it is an affine map of the channels of `input` by tensors of its own.
+  /// Whether it is an affine map of the channels of `input` with its own parameters.
   bool is_channel_norm(size_t c, ValueId input) const {
     const auto norm = batch_norm_call(network_.calls[c]);
     if (!norm || !norm->has_running_statistics()) return false;

@@ -19,7 +19,7 @@ namespace {
 // Of a joint fit of two layers.
 constexpr int64_t kRowsPerFeature = 64;
 constexpr int64_t kLeastSamples = 64;
-/// Of all layers: more, since the outputs of a network are few for so many unknowns.
+/// For all layers: more, since a network has few outputs for the number of unknowns.
 constexpr double kTogetherDamping = 1e-2;
 
 /// Goes through the network once.

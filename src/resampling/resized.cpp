@@ -10,7 +10,7 @@ void resize_axis(AxisStructure& axis, const std::vector<int64_t>& widths) {
   for (auto& part : axis.parts) resize_axis(part, widths);
 }
 
-/// Appends the members of a group in one axis: those of each term of a sum, which has roles of its own.
+/// Appends the members of a group in one axis; each term of a sum has its own roles.
 void append_members(const Groups& groups, GroupId id, const Member& like, std::vector<Member>& members) {
   const auto& axis = groups.axes.at(like.state).at(static_cast<size_t>(like.axis));
   const std::vector<AxisStructure> terms = axis.is_sum() ? axis.parts : std::vector<AxisStructure>{axis};
@@ -23,7 +23,7 @@ void append_members(const Groups& groups, GroupId id, const Member& like, std::v
   }
 }
 
-/// The members of a group, listed anew from the axes: the same axes in the same order.
+/// The members of a group, rebuilt from the axes: the same axes in the same order.
 std::vector<Member> placed_anew(const Groups& groups, GroupId id) {
   std::vector<Member> members;
   for (const auto& member : groups.groups[id].members) {

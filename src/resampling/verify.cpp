@@ -34,8 +34,8 @@ double relative_difference(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>() / scale;
 }
 
-/// Returns every floating tensor drawn anew: gains and variances around 1, all else so that signals keep
-/// their size.
+/// Returns random tensors in place of all floating-point ones: gains and variances around 1, the others scaled
+/// so that signals keep their magnitude.
 std::vector<at::Tensor> redrawn(const Network& network, const Groups& groups, uint64_t seed) {
   auto generator = at::detail::createCPUGenerator(seed);
   auto tensors = network.tensors();
@@ -66,8 +66,8 @@ GroupMaps permutation_of(int64_t width, at::Generator& generator) {
   return selection_maps(width, order);
 }
 
-// A few roundings of float64, what may come of them with a verification still possible, and how far weights
-// shrink.
+// A few roundings of float64, the largest amplification of them at which verification is
+// possible, and how often the weights may be halved to get below it.
 constexpr double kRounding = 1e-14, kMostAmplified = 1e4;
 constexpr int kMostHalvings = 3;
 
@@ -126,7 +126,7 @@ class Verifier {
     const bool is_drawn = options_.redraw && (own.is_floating_point() || own.is_complex()) && own.dim() > 1 &&
                           source_.network.state[s].kind != StateEntry::Kind::constant;
     if (!is_drawn || (gain_ == 1 && disturbance_ == 0)) return own;
-    // Unlike from slice to slice, so that no norm takes it out again.
+    // Different from slice to slice, so that no normalization cancels it.
     std::vector<int64_t> sizes(static_cast<size_t>(own.dim()), 1);
     sizes[0] = own.size(0);
     const auto slices =
@@ -134,8 +134,8 @@ class Verifier {
     return own * (gain_ + disturbance_ * slices.view(sizes));
   }
 
-  /// True where the network makes so much of rounding that no law shows in its outputs: products of
-  /// activations in many layers do, at weights of the usual size.
+  /// Whether the network amplifies rounding so much that its outputs cannot be compared, as products of
+  /// activations in many layers do.
   bool amplifies_rounding() {
     disturbance_ = kRounding * gain_;
     const auto disturbed = run({});

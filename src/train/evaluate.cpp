@@ -58,7 +58,7 @@ namespace {
 /// A sample whose mean square error is not above this has a PSNR of 100 dB.
 constexpr double kExact = 1e-10;
 
-/// Sums over the samples of a batch of what is told of them.
+/// Sums of the metrics over the samples of a batch.
 at::Tensor sums_of(const Scores& scores) {
   const auto outputs = scores.outputs.to(at::kDouble);
   if (!scores.labels.is_floating_point()) {

@@ -144,7 +144,7 @@ std::shared_ptr<const SplineCells> cells_of(int64_t n) {
 }  // namespace
 
 AxisMap bspline(int64_t n, const InterpolationKernel::Place& place) {
-  // Below, a product with a dense matrix is faster than gathering so many taps.
+  // Below, a product with a dense matrix is faster than gathering the taps.
   constexpr int64_t kDenseBelow = 4 * (2 * kReach + 2);
   const auto cells = cells_of(n);
   const auto& t = place.offset;

@@ -14,7 +14,7 @@
 namespace inn {
 namespace {
 
-/// Not 1, so that no axis of the batch is taken for one that broadcasts, and prime, so that it equals no
+/// Not 1, so that the batch axis is not mistaken for a broadcast axis, and prime, so that it equals no
 /// width.
 constexpr int64_t kExampleBatch = 3;
 
@@ -26,7 +26,7 @@ GrowingTable<ZooEntry>& table() {
   return entries;
 }
 
-/// While it lives, torch's generator draws from a seed of its own.
+/// Seeds torch's generator during its lifetime.
 class SeededGenerator {
  public:
   explicit SeededGenerator(uint64_t seed) : generator_(at::detail::getDefaultCPUGenerator()) {

@@ -12,9 +12,9 @@ namespace inn {
 /// unchanged, exactly. The buffer is a consumer of the sum's groups, so at another width it holds the
 /// quadrature that the sum lacked.
 ///
-/// Ids of groups and indices of the state stay; the buffers stand after it, named after the module that sums
-/// ("attention.quadrature"); Groups::notes tells of each. The sums that were weighed are no longer in
-/// Groups::unweighted.
+/// Ids of groups and indices of the state stay; the buffers are appended to the state and named after the
+/// module that sums ("attention.quadrature"); Groups::notes describes each. Groups::unweighted no longer has
+/// the sums that got a buffer.
 AnalysedNetwork add_quadrature_buffers(AnalysedNetwork source,
                                        const std::function<bool(const UnweightedSum&)>& is_chosen);
 

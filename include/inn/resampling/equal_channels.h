@@ -1,5 +1,5 @@
 #pragma once
-// Proving that an integral model is an integral: where all channels are equal, every width gives one output.
+// Verifies that an integral model is an integral: with equal channels, the outputs do not depend on the width.
 
 #include <string>
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace inn {
 
-/// What the law of equal channels found of one group.
+/// The result for one group.
 struct EqualChannelsVerification {
   GroupId group;
   std::string name;
@@ -17,22 +17,23 @@ struct EqualChannelsVerification {
   double error = 0;
   int64_t worst_width = 0;
   std::string failure = {};  // "" where the law holds, or does not apply
-  /// Why the law does not apply to the group, where it does not hold: an average or a softmax over it and
-  /// other channels side by side gives each its share by their widths.
+  /// Why the law does not apply to the group, if it does not hold: an average or a softmax over concatenated
+  /// channels weighs each part by its width.
   std::string exception = {};
   bool ok() const { return failure.empty(); }
 };
 
-/// Proves for every group that can be resized, in float64 on a copy of the network: where all its channels
-/// are equal (every member holds what it has of channel 0 for all of them), the integral model gives the
+/// Verifies every resizable group, or those of the options, in float64 on a copy of the network: where all its
+/// channels are equal (every member has the values of channel 0 in all of them), the integral model gives the
 /// same outputs at half, an odd and twice the width as at its own by the rectangle rule, and at the odd one by
 /// the trapezoid.
 ///
-/// An integral of a constant is that constant whatever the points, so a quadrature weight that is missing,
-/// doubled or misplaced shows, and nothing else does. A failure is reported, not thrown. Sums that no
-/// parameter weighs are weighed first (`add_quadrature_buffers`). Not integrals, and so reported as failures: a product
-/// and a count over channels (`prod`, `count_nonzero`), and a softmax over channels whose weights, or their
-/// logarithms, are taken for values of a function instead of being summed over: they are shares of 1. Source: docs/math.md, "The law of equal channels".
+/// The integral of a constant is that constant for any points, so a missing, doubled or misplaced quadrature
+/// weight changes the outputs, and nothing else does. A failure is reported, not thrown. Sums without
+/// parameters get quadrature buffers first (`add_quadrature_buffers`). Reported as failures, since they are not
+/// integrals: products and counts over channels (`prod`, `count_nonzero`), and a softmax over channels whose
+/// results, or their logarithms, are used as values of a function instead of being summed over.
+/// Source: docs/math.md, "The law of equal channels".
 std::vector<EqualChannelsVerification> verify_equal_channels(const AnalysedNetwork& source,
                                                              const VerifyOptions& options);
 

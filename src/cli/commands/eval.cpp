@@ -58,7 +58,7 @@ Table regression_table(const std::vector<WidthResult>& results) {
   return table;
 }
 
-/// With one label a position the perplexity is told too.
+/// With one label per position it also prints the perplexity.
 void report(const std::vector<WidthResult>& results, const Dataset& data, const Options& options) {
   if (!data.has_classes() && !options.context.general.json) {
     std::cout << regression_table(results);

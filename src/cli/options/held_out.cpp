@@ -70,7 +70,7 @@ void hold_out(const HeldOutOptions& options, const ImageOptions& images, const N
   const auto rest = order.narrow(0, taken, data.size() - taken);
   WidthOptions measured{.eval = {.batch_size = train.batch_size}, .augmentation = train.augmentation};
   std::vector<double> fractions = options.widths;
-  // What a metric can't be measured on is told before the first epoch, not after it.
+  // Fails before the first epoch if the metric cannot be computed on these data.
   evaluate(model.present(), held_out.first(std::min(train.batch_size, held_out.size())), normalization,
            {.batch_size = train.batch_size});
   const auto* integral = model.is_integral() ? model.integral.get() : nullptr;

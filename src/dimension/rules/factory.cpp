@@ -27,7 +27,7 @@ void new_positions(RuleContext& context) {
   context.set_result(result);
 }
 
-/// Each vector along an axis of its own, the same axes for all results.
+/// Each vector along its own axis, the same axes for all results.
 void span_grid(RuleContext& context) {
   TensorAxes axes;
   for (const auto& vector : context.list_axes("tensors"))
@@ -36,7 +36,7 @@ void span_grid(RuleContext& context) {
   for (size_t r = 0; r < context.result_count(); ++r) context.set_result(axes, r);
 }
 
-/// One side of the diagonal: rows and columns are told apart.
+/// Keeps one side of the diagonal: rows and columns are distinguished.
 void triangle(RuleContext& context) {
   const TensorAxes self = context.axes("self");
   for (size_t d = self.size() - 2; d < self.size(); ++d)

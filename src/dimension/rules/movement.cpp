@@ -1,4 +1,4 @@
-// Operators that name axes anew: permutations, axes of size 1, expansion.
+// Operators that move axes: permutations, axes of size 1, expansion.
 
 #include <algorithm>
 

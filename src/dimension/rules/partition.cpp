@@ -261,7 +261,7 @@ void narrow(RuleContext& context) {
   context.set_result(result);
 }
 
-/// One position, or each by itself: the axis goes, and its positions are told apart.
+/// Selects one position, or each one separately: the axis is removed, and its positions are distinguished.
 void take_positions(RuleContext& context) {
   const TensorAxes self = context.axes("self");
   const auto along = context.normalize(context.integer("dim", 0), self.size());

@@ -102,7 +102,7 @@ void repeat(RuleContext& context, const std::string& counts) {
   context.set_result(result);
 }
 
-/// Each position so many times in a row: axis·count.
+/// Repeats each position `count` times: axis·count.
 void repeat_interleaved(RuleContext& context) {
   const TensorAxes self = context.axes("self");
   const bool flat = !context.has("dim");

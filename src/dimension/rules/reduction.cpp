@@ -21,7 +21,7 @@ namespace {
 enum class Taken { sum, norm, log_sum, average };
 
 /// The call as a sum over its axis, whose quadrature belongs into what is summed. A mean, a variance or an
-/// extreme has weights of its own: equal ones, or none.
+/// extreme has its own weights: equal ones, or none.
 Taken taken_by(const RuleContext& context) {
   const auto& op = context.call().op;
   if (op == "aten::sum" || op == "aten::nansum") return Taken::sum;
@@ -77,7 +77,7 @@ void normalize_exponentials(RuleContext& context) {
   }
 }
 
-/// What lies along the axis is told apart by position: a cumulative sum, a flip.
+/// Operators that distinguish the positions along the axis: a cumulative sum, a flip.
 void ordered(RuleContext& context) {
   same_axes(context);
   const auto name = context.tensor_arguments().at(0);

@@ -1,5 +1,5 @@
 #pragma once
-// Operators of other libraries that torch has under a name of its own.
+// Operators of other libraries that torch has under another name.
 
 #include <string>
 #include <vector>
