@@ -1,10 +1,10 @@
 #pragma once
 // Reading and writing networks, and tracing modules.
 //
-// Files are not trusted. Reading one, and running what was read, calls only operators that compute tensors and
-// numbers from such: one that takes a path, a name or any text but a few words that are known (einsum's
-// equation, padding and rounding modes, …), or that belongs to another part of torch (quantized, c10d, …), is
-// refused by name before anything runs. So no file makes this library open, write or load another.
+// Files are not trusted. A network that was read calls only operators that compute tensors and numbers.
+// Operators that take a path, a name or any text other than known keywords (einsum's equation, padding and
+// rounding modes, …), and operators of other parts of torch (quantized, c10d, …), are rejected by name before
+// anything runs. No file can therefore make this library open, write or load another file.
 
 #include <torch/nn/module.h>
 
@@ -46,12 +46,12 @@ void write_pt2(const Network& network, const std::filesystem::path& path);
 void write_pt2(const Network& network, std::ostream& stream, const std::string& name);
 
 /// Reads a TorchScript file by running its `forward` on `examples`, in eval mode, and recording the operators.
-/// As `trace`, it runs twice.
+/// Like `trace`, it runs it twice.
 ///
-/// Sizes that the script computes are then numbers, as in a static export, and a branch that only asserts is
-/// left out. Its code is checked before any of it runs. Throws std::runtime_error naming a missing, damaged or
-/// foreign file, std::invalid_argument for control flow, for operators that do not compute, and for classes
-/// that are made by code of their own (`__setstate__`) or by torch (packed weights).
+/// Sizes computed by the script become numbers, as in a static export; branches that only assert are omitted.
+/// The code is checked before any of it runs. Throws std::runtime_error naming a missing, corrupt or invalid
+/// file, std::invalid_argument for control flow, for operators that are not allowed, and for classes that are
+/// constructed by their own code (`__setstate__`) or by torch (packed weights).
 Network read_torchscript(const std::filesystem::path& path, const std::vector<at::Tensor>& examples);
 /// Writes a TorchScript file with one method `forward` (several outputs as a tuple), and the network's extra
 /// files. Names of parameters and buffers are kept; size expressions are computed from the input.
@@ -60,12 +60,12 @@ void write_torchscript(const Network& network, const std::filesystem::path& path
 /// Traces a C++ module: `call` runs it on the examples, without gradients, and its operators are recorded.
 ///
 /// An example is a tensor, or a tuple or list of tensors; the network's inputs are these tensors in order. Its
-/// outputs are the tensors that `call` gives: one, or those in tuples, lists and dictionaries. Named parameters
-/// and buffers become the state, as copies; the module stays as it was, where `call` throws too. Calls are
-/// named after the module whose parameter they read. Sizes are numbers, as in a static export, and `training`
-/// flags those of the module.
-/// `call` runs twice, the second time on other values: std::invalid_argument names the call where what it does
-/// depends on data (a number read out of a tensor, `x.data_ptr()`, another thread's work).
+/// outputs are the tensors that `call` returns: one, or those in tuples, lists and dictionaries. Named
+/// parameters and buffers are copied into the state; the module is not changed, even if `call` throws. Calls
+/// are named after the module whose parameter they read. Sizes are numbers, as in a static export; `training`
+/// flags are those of the module.
+/// `call` runs twice, the second time on other values: std::invalid_argument names the first call that depends
+/// on data (a number read from a tensor, `x.data_ptr()`, another thread's work).
 Network trace(const torch::nn::Module& module,
               const std::function<c10::IValue(const std::vector<c10::IValue>&)>& call,
               const std::vector<c10::IValue>& examples);
