@@ -19,8 +19,8 @@ bool contains(const AxisStructure& axis, VariableId variable) {
   return found;
 }
 
-/// Returns the axis with a fixed variable for each number between the terms of a sum, so that whoever has the
-/// axis finds all of its parts by name.
+/// Returns the axis with a fixed variable for each number between the terms of a sum, so that each
+/// of its parts has a name.
 AxisStructure name_numbers(Algebra& algebra, const AxisStructure& axis, const std::string& site) {
   AxisStructure named = axis;
   for (auto& part : named.parts) {
@@ -89,7 +89,7 @@ bool Algebra::conflict(const AxisStructure& a, const AxisStructure& b, const std
 void Algebra::inherit(const Variable& from, const AxisStructure& to) {
   if (from.pinned) pin(to, *from.pinned);
   if (from.fixed) fix(to, *from.pinned);
-  // What never varies has no part that does; of what varies, one part may be a number.
+  // A constant has no variable part; of a varying axis, one part may be a number.
   if (from.varies == Varies::never || to.is_variable())
     to.for_each_variable([&](const AxisStructure& leaf) { note(leaf, from.varies); });
 }
@@ -135,13 +135,13 @@ bool Algebra::unify_resolved(const AxisStructure& a, const AxisStructure& b, con
 
 bool Algebra::bind(VariableId id, const AxisStructure& axis, const std::string& site) {
   if (axis.is_constant()) {
-    // Not bound, only pinned: the user still reads of the group and why its width is what it is.
+    // Pinned instead of bound, so that the group is still listed, with the reason.
     pin(AxisStructure::of_variable(id, axis.size),
         fmt::format("{} requires exactly {} channels", site, axis.size));
     return true;
   }
   if (contains(axis, id)) {
-    // v = r·v: r stays 1, and nothing is said of v.
+    // v = r·v: r must be 1; v is not constrained.
     const AxisStructure own = AxisStructure::of_variable(id, axis.size);
     if (!axis.is_product() || std::count(axis.parts.begin(), axis.parts.end(), own) != 1)
       return conflict(own, axis, site);
@@ -227,8 +227,8 @@ bool Algebra::unify_products(std::vector<AxisStructure> a, std::vector<AxisStruc
     a.pop_back();
     b.pop_back();
   }
-  // Only factors of size 1 can be left on one side: what they stand for can't grow. Those that both sides
-  // have, elsewhere, may be one (a batch of one).
+  // Only factors of size 1 can remain on one side, and they cannot grow. Factors that occur elsewhere on both
+  // sides may be 1 (a batch of one).
   ones_a.insert(ones_a.end(), a.rbegin(), a.rend());
   ones_b.insert(ones_b.end(), b.rbegin(), b.rend());
   for (const auto* side : {&ones_a, &ones_b})

@@ -70,12 +70,12 @@ void Analysis::start() {
     std::vector<std::vector<ScaleSource>> from;
     int64_t d = 0;
     for (const auto size : network.state[s].tensor.sizes()) {
-      // An axis of size 1 in a parameter broadcasts; it is nobody's width.
+      // An axis of size 1 in a parameter broadcasts; it is not a width.
       fresh.push_back(size == 1 ? AxisStructure::of_constant(1) : algebra.fresh(size));
       if (has_dynamic_sizes) algebra.note(fresh.back(), Algebra::Varies::never);
       from.push_back({{s, d++, 0, size, 1}});
     }
-    // Nothing lies between two integers or truth values.
+    // Integers and booleans cannot be interpolated.
     const auto dtype = network.state[s].tensor.scalar_type();
     if (!c10::isFloatingType(dtype) && !c10::isComplexType(dtype))
       fix_state(s, fresh, "its values are integers or booleans (indices, masks)");

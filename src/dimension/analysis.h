@@ -30,7 +30,7 @@ class Analysis {
     int64_t begin, end, stride;
     auto operator<=>(const ScaleSource&) const = default;
     bool is_of(const ScaleSource& other) const { return state == other.state && axis == other.axis; }
-    /// The slices are weights that a softmax made; `axis` is then an index into `softmaxes`.
+    /// The slices are softmax weights; `axis` is then an index into `softmaxes`.
     bool is_softmax() const { return state == kSoftmax; }
     static constexpr size_t kSoftmax = std::numeric_limits<size_t>::max();
   };
@@ -71,7 +71,7 @@ class Analysis {
     SumKind kind = SumKind::sum;
     double power = 1;
   };
-  /// A sum whose quadrature none of its operands could take.
+  /// A sum without an operand that can hold its quadrature weights.
   struct Unweighted {
     const Contraction* contraction;
     Operand operand;
@@ -107,7 +107,7 @@ class Analysis {
   std::vector<Mixing> mixings;
   std::map<std::string, int64_t> unknown_operators;
 
-  /// Returns what scales the slices along the axis; empty where nothing is known to.
+  /// Returns the tensors that scale the slices along the axis; empty if none is known.
   const std::vector<ScaleSource>& scale_sources_of(Place place) const;
   /// The free variables of an axis.
   std::set<VariableId> variables_of(const AxisStructure& axis) const;
@@ -118,7 +118,7 @@ class Analysis {
   /// Pins everything that the call touches, with reason `why`.
   void apply_unknown(size_t call_index, const std::string& why);
   void finish();
-  /// Fixes the axes of a state tensor, which are positions alone.
+  /// Fixes the axes of a state tensor with positions only.
   void fix_state(size_t state, const TensorAxes& own, const std::string& reason);
 };
 
@@ -127,8 +127,8 @@ std::string site_of(const Call& call);
 /// Returns the size of the axis as an expression, in which `symbol_of` gives the symbol of each variable.
 SizeExpression size_expression(const AxisStructure& axis,
                                const std::function<SymbolId(const AxisStructure& variable)>& symbol_of);
-/// Returns the values whose integers no run changes: state that is not learnt, and copies and views of it as
-/// a whole, where nothing writes to them.
+/// Returns the values whose integers no run changes: buffers and constants, and copies and views of them as
+/// a whole, if no call writes to them.
 std::map<ValueId, at::Tensor> constant_integers(const Network& network);
 /// Determines for every contraction the parameters to which its quadrature weights are applied: those of the
 /// first operand whose slices are used nowhere else. Lists the contractions that have no such operand.

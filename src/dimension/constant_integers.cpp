@@ -1,4 +1,4 @@
-// Which integers of a network no run changes: lists of indices that the source wrote as numbers.
+// Integers of a network that no run changes: index lists that the source has as constants.
 
 #include <ATen/core/function_schema.h>
 
@@ -9,7 +9,7 @@
 namespace inn {
 namespace {
 
-/// Operators that give their first argument again, as a copy or a view.
+/// Operators that return their first argument, as a copy or a view.
 bool gives_again(const std::string& op) {
   static const std::set<std::string> ops{"aten::lift_fresh_copy", "aten::lift_fresh", "aten::detach",
                                          "aten::detach_",         "aten::alias",      "aten::clone",

@@ -1,8 +1,8 @@
-// Whose quadrature a sum is.
+// Assigns the quadrature weights of sums to parameters.
 //
 // A linear layer sums over the inputs of its weight, attention's scores sum q(x) k(x) over the head
-// dimension. The quadrature's weights stand once: in the parameters that scale the slices of one operand, if
-// nothing else sees those slices; an operand that is made of parameters comes first. A sum that has no such
+// dimension. The quadrature weights are applied once: to the parameters that scale the slices of one operand,
+// if nothing else uses those slices; operands computed from parameters alone come first. A sum without such an
 // operand is listed as unweighted.
 
 #include <algorithm>
@@ -45,7 +45,7 @@ class Placement {
           summed_.insert({contraction.call, operand.place.value, operand.place.axis});
   }
 
-  /// Parameters that hold weights for one sum must not for another, which has others: then they hold none.
+  /// Parameters cannot hold the weights of two different sums: then they hold neither.
   void place_all() {
     do {
       analysis_.consumptions.clear();
@@ -103,7 +103,7 @@ class Placement {
     return analysis_.variables_of(analysis_.axes[network_.state[source.state].value]->at(source.axis));
   }
 
-  /// The parameters that scale the operand's slices hold the weights, if nothing else sees those slices.
+  /// The parameters that scale the operand's slices hold the weights, if nothing else uses those slices.
   void take(const Analysis::Contraction& contraction, const Analysis::Operand& operand, Variables& open) {
     std::vector<ScaleSource> sources;
     for (const auto& source : analysis_.scale_sources_of(operand.place))
@@ -116,8 +116,8 @@ class Placement {
     chosen_.insert(&operand);
   }
 
-  /// Parameters of operands that do not hold the weights of their sum, but those of another sum, hold none
-  /// from now on. Returns whether there are any.
+  /// Removes the weights from parameters that hold those of another sum, but not those of their own sum.
+  /// Returns whether there are any.
   bool keep_conflicting() {
     std::map<std::pair<size_t, int64_t>, std::vector<const Analysis::Consumption*>> weighed;
     for (const auto& consumption : analysis_.consumptions)
@@ -175,7 +175,7 @@ class Placement {
     consume({{*state, 0, 0, sizes[0], 1}}, open);
   }
 
-  /// True where every use of slices of parameters sums over them.
+  /// Whether every use of slices of parameters sums over them.
   bool are_only_summed(const std::vector<ScaleSource>& sources) const {
     for (const auto& source : sources) {
       if (is_kept(source)) return false;
@@ -190,7 +190,7 @@ class Placement {
     return true;
   }
 
-  /// True where what the call makes is made of parameters too, and scaled by the slices.
+  /// Whether the call's results are computed from parameters alone too, and scaled by the slices.
   bool carries_on(size_t call, const ScaleSource& source) const {
     for (const auto& result : network_.calls[call].results)
       for (const auto id : result.values)
@@ -198,8 +198,8 @@ class Placement {
     return false;
   }
 
-  /// True where every reader of what the sources scale leads into the call by this place, or reads other
-  /// slices.
+  /// Whether every reader of the values that the sources scale leads to this operand of the call, or reads
+  /// other slices.
   bool is_private(Analysis::Place place, const std::vector<ScaleSource>& sources, size_t call) const {
     const auto reads = std::count(readers_[place.value].begin(), readers_[place.value].end(), call);
     if (reads != 1 || readers_[place.value].size() != 1) return false;
@@ -214,7 +214,7 @@ class Placement {
     return true;
   }
 
-  /// The value and what it is made of, as far as the sources scale it.
+  /// The value and the values that it is computed from, as far as the sources scale them.
   std::set<ValueId> path_to(ValueId end, const std::vector<ScaleSource>& sources) const {
     std::set<ValueId> path{end};
     std::vector<ValueId> open{end};
@@ -245,7 +245,7 @@ class Placement {
     return false;
   }
 
-  /// True where all that the call makes is scaled by other slices of the same tensors.
+  /// Whether all results of the call are scaled by other slices of the same tensors.
   bool reads_others(size_t call, const std::vector<ScaleSource>& sources) const {
     for (const auto& result : network_.calls[call].results)
       for (const auto id : result.values) {

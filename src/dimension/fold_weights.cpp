@@ -40,7 +40,7 @@ struct Computation {
   }
 };
 
-/// Returns the index of the entry that holds the weight from now on.
+/// Returns the index of the state entry with the folded weight.
 size_t put_into_state(Network& network, const Computation& computation) {
   const auto largest = *std::max_element(
       computation.states.begin(), computation.states.end(),

@@ -47,7 +47,7 @@ constexpr Contraction kContractions[] = {
     {"aten::_scaled_dot_product_cudnn_attention", "query", "key"},
 };
 
-/// Reads what calls say of groups.
+/// Finds the groups that calls distinguish: heads, depthwise multipliers.
 class CallReader {
  public:
   explicit CallReader(const AnalysedNetwork& source) : network_(source.network), groups_(source.groups) {
@@ -193,7 +193,7 @@ std::vector<GroupId> fraction_groups(const AnalysedNetwork& source, const std::v
 
   const CallReader calls(source);
   const auto heads = calls.heads(), multipliers = calls.multipliers();
-  // Of kv·r·d the key's heads come before the queries' repetitions, which are in fewer products.
+  // In kv·r·d, the key heads kv are preferred to the repetitions r, which occur in fewer products.
   const auto rank = [&](GroupId id) {
     const int64_t width = source.groups.groups.at(id).width;
     const bool is_last = width == 1 || multipliers.contains(id), is_head = !is_last && heads.contains(id);

@@ -19,7 +19,7 @@ std::string owner_of(const std::string& tensor) {
   return dot == std::string::npos ? tensor : tensor.substr(0, dot);
 }
 
-/// Turns the free variables that reach the state into groups.
+/// Makes groups of the free variables that occur in state tensors.
 class Collector {
  public:
   explicit Collector(const Analysis& analysis) : analysis_(analysis), network_(analysis.network) {}
@@ -55,8 +55,8 @@ class Collector {
     }
   }
 
-  /// The terms of an axis: the parts of a sum. A number that stands outermost is taken apart where some of
-  /// its copies are summed over and others are not: 3·h·d is then h·d ⊕ h·d ⊕ h·d.
+  /// The terms of an axis: the parts of a sum. An outermost number is split if some of its copies are
+  /// summed over and others are not: 3·h·d becomes h·d ⊕ h·d ⊕ h·d.
   std::vector<AxisStructure> terms_of(size_t state, int64_t d) const {
     const AxisStructure axis = analysis_.algebra.resolve((*analysis_.axes[network_.state[state].value])[d]);
     if (axis.is_sum()) return axis.parts;
@@ -100,7 +100,7 @@ class Collector {
     return static_cast<int64_t>(analysis_.axes[network_.state[state].value]->size());
   }
 
-  /// Lists where the variables stand that are fixed, or those that are not.
+  /// Lists the members of the variables that are fixed, or of those that are not.
   void list_members(size_t state, bool fixed) {
     for (int64_t d = 0; d < rank_of(state); ++d) {
       int64_t begin = 0;
@@ -237,7 +237,7 @@ class Collector {
     }
   }
 
-  /// Those sums whose groups can be resized: at its own width a sum needs no weights.
+  /// The sums with resizable groups: at its source width a sum needs no weights.
   void list_unweighted() {
     for (const auto& [contraction, operand, variables] : analysis_.unweighted) {
       UnweightedSum sum{contraction->call, operand.argument,  operand.element, operand.place.axis, {},
@@ -326,8 +326,7 @@ int64_t size_at(const AxisStructure& axis, const std::vector<int64_t>& widths) {
 
 namespace {
 
-/// How many positions a mask takes, or how large a tensor is whose size is read from another, no rule can
-/// say.
+/// Sizes that depend on data: the number of positions that a mask selects, sizes read from a tensor.
 void refuse_sizes_of_data(const Network& network) {
   for (const auto& call : network.calls)
     for (const auto& result : call.results)

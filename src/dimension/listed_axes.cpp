@@ -8,10 +8,10 @@
 namespace inn {
 namespace {
 
-/// By axis of a tensor: which of its positions stand in a group.
+/// For each axis of a tensor, which of its positions are in a group.
 using Listed = std::vector<std::vector<bool>>;
 
-/// Marks the member's positions. False where one lies outside its axis.
+/// Marks the member's positions. Returns false if one is outside its axis.
 bool mark(const Member& member, int64_t width, std::vector<bool>& positions) {
   for (int64_t o = 0; o < member.outer; ++o)
     for (int64_t c = 0; c < width; ++c)

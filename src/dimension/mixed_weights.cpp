@@ -1,4 +1,4 @@
-// Which weights a network computes of its parameters so that their channels depend on one another.
+// Finds weights that a network computes from its parameters such that their channels depend on each other.
 
 #include <ATen/core/function_schema.h>
 
@@ -10,7 +10,7 @@
 namespace inn {
 namespace {
 
-/// Looks at what calls compute of parameters alone.
+/// Examines the calls that compute from parameters alone.
 class MixedWeights {
  public:
   explicit MixedWeights(const Analysis& analysis)
@@ -40,8 +40,7 @@ class MixedWeights {
     return true;
   }
 
-  /// The call, among those that compute the value, that mixes channels which the value has and which can be
-  /// resized.
+  /// The call, of those that compute the value, that mixes resizable channels of the value.
   const Analysis::Mixing* mixing_of(ValueId value) const {
     if (!analysis_.axes[value] || !c10::isFloatingType(network_.values[value].dtype)) return nullptr;
     std::set<VariableId> own;
@@ -74,7 +73,7 @@ class MixedWeights {
     return needed;
   }
 
-  /// A power iteration that goes on: what it computes is another weight in every run.
+  /// A power iteration that continues: it computes another weight in every run.
   bool writes_state(const std::vector<bool>& calls) const {
     for (size_t c = 0; c < calls.size(); ++c) {
       if (!calls[c]) continue;

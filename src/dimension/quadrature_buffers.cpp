@@ -11,7 +11,7 @@
 namespace inn {
 namespace {
 
-/// The axis as one of the state: what is no group is a number.
+/// The axis as one of a state tensor: all parts that are not groups are numbers.
 AxisStructure axis_of_state(const AxisStructure& axis) {
   if (axis.is_variable() && axis.variable < 0) return AxisStructure::of_constant(axis.size);
   AxisStructure result = axis;
@@ -146,7 +146,7 @@ AnalysedNetwork add_quadrature_buffers(AnalysedNetwork source,
                                        const std::function<bool(const UnweightedSum&)>& is_chosen) {
   auto sums = std::move(source.groups.unweighted);
   source.groups.unweighted.clear();
-  // From the last call to the first, so that the places of those before stay.
+  // From the last call to the first, so that the indices of earlier calls stay valid.
   std::stable_sort(sums.begin(), sums.end(),
                    [](const UnweightedSum& a, const UnweightedSum& b) { return a.call > b.call; });
   Weighing weighing(source);

@@ -1,4 +1,4 @@
-// Which parameters scale the slices of a value, and whose quadrature a sum is.
+// Finds the parameters that scale the slices of a value.
 
 #include <algorithm>
 
@@ -10,7 +10,7 @@ namespace {
 
 using ScaleSource = Analysis::ScaleSource;
 
-/// Sums of many branches would make lists that grow with the network; so long a list is as good as none.
+/// Sums of many branches would make lists that grow with the network; longer lists are dropped.
 constexpr size_t kMostOrigins = 64;
 
 void append(std::vector<ScaleSource>& target, const std::vector<ScaleSource>& added) {
@@ -25,7 +25,7 @@ std::vector<ScaleSource>& scale_sources_at(Analysis& analysis, ValueId value, in
   return by_axis[axis];
 }
 
-/// The product of sizes[axis + 1…]: how many elements one step along the axis skips.
+/// The product of sizes[axis + 1…]: the stride of the axis in elements.
 int64_t stride_of(const std::vector<int64_t>& sizes, size_t axis) {
   int64_t stride = 1;
   for (size_t d = axis + 1; d < sizes.size(); ++d) stride *= sizes[d];
@@ -116,8 +116,8 @@ void RuleContext::propagate_scale_reshaped(const std::string& name, int64_t firs
   for (size_t b = 0; b < to.size(); ++b) {
     if (to[b] == 1) continue;
     const int64_t stride = stride_of(to, b), extent = stride * to[b];
-    // The axes of `from` that this one is a digit of, or that it is made of: what scales along a part of it
-    // scales along it, whatever the others are (positions, a number of copies).
+    // The axes of `from` that contain this one as a factor, or that it is a product of: a scale along one of
+    // its factors is a scale along it, whatever the others are (positions, a number of copies).
     std::vector<ScaleSource> scaled;
     for (size_t a = from.size(); a-- > 0;) {
       const int64_t own_stride = stride_of(from, a), own_extent = own_stride * from[a];
@@ -152,7 +152,7 @@ void RuleContext::propagate_scale_part(const std::string& name, int64_t along, i
     if (d == along && kept == Along::dropped) continue;
     std::vector<ScaleSource> narrowed = analysis_.scale_sources_of({value, d});
     for (auto& scale_source : narrowed) {
-      // Where the axis that is cut is the outermost digit of the slices, fewer of them are left.
+      // If the cut axis is the outermost factor of the slices, fewer of them remain.
       for (const auto& whole : cut) {
         if (!whole.is_of(scale_source) || whole.begin != scale_source.begin || whole.end != scale_source.end)
           continue;

@@ -22,7 +22,7 @@ Polynomial polynomial(const AxisStructure& axis) {
   return terms;
 }
 
-/// Takes out what both sides share: terms, then common factors.
+/// Cancels terms that both sides share, then common factors.
 void cancel(Polynomial& left, Polynomial& right) {
   for (auto& [monomial, coefficient] : left) {
     const auto same = right.find(monomial);
@@ -93,7 +93,7 @@ AxisStructure ordered(const Polynomial& terms, const std::vector<AxisStructure>&
   return AxisStructure::of_sum(std::move(sum));
 }
 
-/// The single variable that a side is.
+/// The side as a single variable, if it is one.
 const AxisStructure* alone(const Polynomial& side, const std::vector<AxisStructure>& leaves) {
   if (side.size() != 1) return nullptr;
   const auto& [monomial, coefficient] = *side.begin();
@@ -102,9 +102,8 @@ const AxisStructure* alone(const Polynomial& side, const std::vector<AxisStructu
                         [&](const AxisStructure& leaf) { return leaf.variable == monomial[0]; });
 }
 
-/// Gives each of `factors`, in an order of their own, the neighbouring `places` that fill it. Nothing where
-/// no order does. Any that does is as good as another: their product is the same, and so is what it is the
-/// size of.
+/// Assigns to each of `factors`, in any order, the neighbouring `places` with its size; nothing if that is
+/// impossible. If several assignments are possible they are equivalent: the product is the same size.
 std::vector<std::pair<AxisStructure, AxisStructure>> matched(std::vector<AxisStructure> factors,
                                                              const std::vector<AxisStructure>& places) {
   constexpr size_t kMostFactors = 5;

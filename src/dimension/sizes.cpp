@@ -1,4 +1,4 @@
-// Burned-in sizes become expressions over symbols.
+// Replaces constant sizes in calls by expressions in symbols.
 
 #include <map>
 
@@ -8,7 +8,7 @@
 namespace inn {
 namespace {
 
-/// Makes the symbols that sizes need, each with the earliest axis that shows its size.
+/// Creates the symbols that sizes need, each with the earliest axis of that size.
 class SizeDerivation {
  public:
   SizeDerivation(const Analysis& analysis, Network& network, Groups& groups)
@@ -50,8 +50,8 @@ class SizeDerivation {
         for (const auto id : result.values) note(id, static_cast<int64_t>(c));
   }
 
-  /// A symbol whose size shows only after a call that needs it has no source: its value is kept in the
-  /// network.
+  /// A symbol has no source if the first axis of its size is made after a call that needs it: its value is
+  /// then stored in the network.
   void needed_from(const Analysis::SizeSite& site) {
     analysis_.algebra.resolve(site.axis).for_each_variable([&](const AxisStructure& leaf) {
       const auto found = sources_.find(leaf.variable);

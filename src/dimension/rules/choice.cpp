@@ -5,7 +5,7 @@
 namespace inn::rules {
 namespace {
 
-/// The positions along `dim` come out in another order, or fewer of them.
+/// Reorders the positions along `dim`, or selects some of them.
 void order(RuleContext& context) {
   const auto name = context.tensor_arguments().at(0);
   const TensorAxes self = context.axes(name);
@@ -18,7 +18,7 @@ void order(RuleContext& context) {
   for (size_t r = 0; r < context.result_count(); ++r) context.set_result(result, r);
 }
 
-/// One position along `dim`, and where it was found: told apart only where that is read.
+/// Selects one position along `dim`, and returns its index: positions are distinguished only if it is read.
 void pick(RuleContext& context) {
   const auto name = context.tensor_arguments().at(0);
   const TensorAxes self = context.axes(name);
@@ -36,7 +36,7 @@ void pick(RuleContext& context) {
   for (size_t r = 0; r < context.result_count(); ++r) context.set_result(result, r);
 }
 
-/// The result has its own positions, whatever the arguments are.
+/// The result has new positions, whatever the arguments are.
 void other_positions(RuleContext& context) {
   for (const auto& name : context.tensor_arguments())
     for (const auto& axis : context.axes(name))

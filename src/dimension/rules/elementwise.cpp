@@ -1,4 +1,4 @@
-// Operators that act on each element by itself, with broadcasting.
+// Elementwise operators, with broadcasting.
 
 #include <algorithm>
 
@@ -41,7 +41,7 @@ void broadcast(RuleContext& context) {
       if (d + axes.size() < rank) continue;
       const AxisStructure& axis = axes[d + axes.size() - rank];
       stretch(context, axis, size);
-      // A constant 1 stretches to whatever the others are; a batch of 1 is a variable and is one with theirs.
+      // A constant 1 broadcasts to the others' size; a batch of 1 is a variable and is equated with theirs.
       if (axis.size != size || (axis.is_constant() && size == 1)) continue;
       if (common) context.unify(*common, axis);
       if (!common || common->is_constant()) common = axis;
@@ -63,7 +63,7 @@ void add_terms(RuleContext& context) {
   }
 }
 
-/// a · b: the result is scaled where one factor is. Where one holds the weights of a softmax, so does the
+/// a · b: the result is scaled where one factor is. If one holds the weights of a softmax, so does the
 /// product.
 void multiply_factors(RuleContext& context) {
   broadcast(context);

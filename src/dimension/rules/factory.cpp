@@ -1,4 +1,4 @@
-// Operators that make tensors out of sizes.
+// Operators that create tensors from sizes.
 
 #include "rules/rules.h"
 
@@ -20,7 +20,7 @@ void count_up(RuleContext& context) {
   context.set_result({axis});
 }
 
-/// Numbers that only their place tells apart.
+/// Numbers that are determined by their position.
 void new_positions(RuleContext& context) {
   TensorAxes result;
   for (const auto size : context.result_sizes()) result.push_back(context.positions(size));

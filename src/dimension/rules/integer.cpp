@@ -1,4 +1,4 @@
-// Integers that the network computes of sizes.
+// Integers that the network computes from sizes.
 
 #include "rules/rules.h"
 
@@ -10,7 +10,7 @@ void size_of(RuleContext& context) {
   context.set_integer(self.at(context.normalize(context.integer("dim"), self.size())));
 }
 
-/// Sets what two known integers make; nothing is known otherwise.
+/// Computes the result of two known integers; unknown otherwise.
 template <class Combine>
 void combine(RuleContext& context, Combine&& combined) {
   const auto a = context.integer_axis("a"), b = context.integer_axis("b");
@@ -19,7 +19,7 @@ void combine(RuleContext& context, Combine&& combined) {
 
 void divide(RuleContext& context) {
   const auto whole = context.integer_axis("a"), factor = context.integer_axis("b");
-  // Rounded down, the quotient is no factor.
+  // If the quotient is rounded down, it is not a factor.
   if (!whole || !factor || factor->size == 0 || whole->size % factor->size != 0) return;
   const AxisStructure part = context.fresh(whole->size / factor->size);
   context.equate_quotient(*whole, part, *factor);

@@ -1,4 +1,4 @@
-// Operators that look positions up.
+// Operators that index by position.
 
 #include <ATen/ATen.h>
 
@@ -30,14 +30,14 @@ void embed_bags(RuleContext& context) {
   }
 }
 
-/// What an advanced index gives: the axes of self, and where each comes from.
+/// The axes of self in the result of an advanced index, and their origins.
 struct Indexed {
   TensorAxes axes;
   std::vector<int64_t> from;  // by axis of the result: the axis of self, or -1
 };
 
-/// Pins the axes that are indexed. The indices' own axes, broadcast, stand where the first of them was, or
-/// first of all where a slice stands between two.
+/// Pins the axes that are indexed. The indices' own axes, broadcast, replace the first indexed axis, or come
+/// first if a slice separates two indexed axes.
 Indexed index_axes(RuleContext& context, const TensorAxes& self, const TensorAxes& own) {
   const auto kinds = context.optional_tensors("indices");
   std::vector<bool> indexed(self.size());
@@ -90,7 +90,7 @@ bool has_mask(const RuleContext& context) {
   return false;
 }
 
-/// Where a constant list of neighbours in ascending order begins along an axis; nothing for any other index.
+/// The start of a constant index list of consecutive ascending positions; nothing for any other index.
 std::optional<int64_t> first_of_neighbours(const at::Tensor& places, int64_t size) {
   if (!places.defined() || places.dim() != 1 || places.numel() == 0) return std::nullopt;
   const at::Tensor numbers = places.to(at::kLong).remainder(size).contiguous();  // -1 is the last position
@@ -100,7 +100,7 @@ std::optional<int64_t> first_of_neighbours(const at::Tensor& places, int64_t siz
   return number[0];
 }
 
-/// Takes the positions of a constant list along one axis as the slice that it is. False where it is none.
+/// Treats a constant index list along one axis as a slice, if it is one; returns false otherwise.
 bool take_neighbours(RuleContext& context, const at::Tensor& places, int64_t along) {
   const TensorAxes self = context.axes("self");
   const auto start = first_of_neighbours(places, self.at(along).size);
@@ -167,7 +167,7 @@ void index_along(RuleContext& context) {
   for (int64_t d = 0; d < static_cast<int64_t>(self.size()); ++d) context.propagate_scale("self", d, d);
 }
 
-/// Positions of one axis, others at every place of the rest: index has as many axes as self.
+/// Selects positions of one axis separately for each position of the others: index has the rank of self.
 void gather(RuleContext& context) {
   const TensorAxes self = context.axes("self");
   const auto name = context.has("index") ? "index" : "indices";

@@ -22,7 +22,7 @@ void per_channel(RuleContext& context) {
     context.set_result(saved, r);
   }
   if (context.is_tensor("weight")) return propagate_layer_scale(context, 0, 1);
-  // Of a weight that is standardized: what sums over the result sums over the weight.
+  // For a standardized weight: a sum over the result is a sum over the weight.
   for (size_t d = 0; context.is_of_parameters("input") && d < input.size(); ++d)
     context.propagate_scale("input", static_cast<int64_t>(d), static_cast<int64_t>(d));
 }

@@ -1,4 +1,4 @@
-// Operators that put axes side by side or take them apart: the parts of a sum.
+// Operators that concatenate or split axes: the parts of a sum.
 
 #include <algorithm>
 
@@ -57,8 +57,8 @@ void set_parts(RuleContext& context, const TensorAxes& self, int64_t along,
   }
 }
 
-/// True where `count` equal parts of the axis are one part repeated: of a whole, and of what is made of so
-/// many repetitions or of terms that end where the parts do.
+/// Whether `count` equal parts of the axis are one part repeated: of a single variable, and of an axis with
+/// that many repetitions or with terms that end where the parts do.
 bool is_repeated(const RuleContext& context, const AxisStructure& axis, int64_t count) {
   if (axis.is_product()) {
     const AxisStructure& outer = axis.parts[0];
@@ -73,7 +73,7 @@ bool is_repeated(const RuleContext& context, const AxisStructure& axis, int64_t 
   return parts == count;
 }
 
-/// The call as one that says how wide each part is, which need not stay equal. Nothing where it can't be cut.
+/// The call with the width of each part, which need not stay equal. Nothing if the axis cannot be split.
 std::vector<AxisStructure> split_unlike(RuleContext& context, const AxisStructure& whole, int64_t along) {
   std::vector<AxisStructure> parts;
   AxisStructure rest = whole;
@@ -88,14 +88,14 @@ std::vector<AxisStructure> split_unlike(RuleContext& context, const AxisStructur
   return parts;
 }
 
-/// Equal parts, so that the operator's one number says how wide each is: the axis is count·part. An axis with
-/// a structure of its own (shuffled channels c·2) is cut instead: then its parts are no one part repeated.
+/// Equal parts, whose width is the operator's one number: the axis is count·part. An axis with another
+/// structure (shuffled channels c·2) is split instead: its parts are then not one part repeated.
 void split_evenly(RuleContext& context) {
   const TensorAxes self = context.axes("self");
   const auto along = context.normalize(context.integer("dim", 0), self.size());
   const auto count = static_cast<int64_t>(context.result_count());
   const int64_t size = self[along].size;
-  // What keeps its size anyway keeps its operator, which follows the sizes of images.
+  // An axis of fixed size keeps its operator, which follows the sizes of images.
   const bool pinned = context.is_pinned(self[along]);
   std::vector<AxisStructure> parts;
   if (size % count == 0 && (pinned || is_repeated(context, self[along], count))) {
@@ -114,7 +114,7 @@ void split_evenly(RuleContext& context) {
   set_parts(context, self, along, parts);
 }
 
-/// True where `position` falls between two terms of the axis, or where cutting there makes two groups of one.
+/// Whether `position` is between two terms of the axis, or splitting there makes two groups of one.
 bool may_cut(const RuleContext& context, const AxisStructure& axis, int64_t position) {
   int64_t begin = 0;
   for (const auto& term : axis.is_sum() ? axis.parts : std::vector<AxisStructure>{axis}) {
@@ -155,7 +155,7 @@ void split_at(RuleContext& context, const std::string& sizes) {
     parts.push_back(halves->first);
     rest = halves->second;
   }
-  // Indices name the ends of all parts but the last; counted from the end they can't follow what is before.
+  // Indices are the ends of all parts but the last; negative ones cannot follow the widths before them.
   const auto burned = context.integers(sizes);
   const bool from_end = sizes == "indices" &&
                         std::any_of(burned.begin(), burned.end(), [](int64_t index) { return index < 0; });
@@ -171,8 +171,8 @@ void split_at(RuleContext& context, const std::string& sizes) {
   set_parts(context, self, along, parts);
 }
 
-/// Start and end of the slice follow the widths. Counted from the end of the axis they could not: then the
-/// call becomes one that counts from its beginning.
+/// Start and end of the slice follow the widths. Negative ones could not: the call is rewritten with positions
+/// counted from the start of the axis.
 void follow_part(RuleContext& context, int64_t along, const ThreeParts& parts, int64_t start, int64_t end) {
   const auto kind = context.call().op == "aten::slice" ? RuleContext::Slice::view : RuleContext::Slice::copy;
   const auto& arguments = context.call().arguments;
@@ -201,7 +201,7 @@ void gate(RuleContext& context) {
 }
 
 /// Every step-th position: of an axis c·step the same one of the `step` in each channel (interleaved pairs).
-/// Nothing where they are no channels.
+/// Nothing if they are not channels.
 std::optional<AxisStructure> take_steps(RuleContext& context, const AxisStructure& whole, int64_t step) {
   if (context.is_pinned(whole) || whole.size % step != 0) return std::nullopt;
   const AxisStructure channels = context.fresh(whole.size / step);
@@ -277,7 +277,7 @@ void take_positions(RuleContext& context) {
   }
 }
 
-/// Padding with a constant puts new channels beside the old: [before ⊕ self ⊕ after].
+/// Padding with a constant adds new channels: [before ⊕ self ⊕ after].
 void pad(RuleContext& context) {
   const TensorAxes self = context.axes("self");
   const auto amounts = context.integers("pad");

@@ -5,7 +5,7 @@
 namespace inn::rules {
 namespace {
 
-/// How many trailing axes the operator works on: the digit in its name.
+/// The number of trailing axes that the operator works on: the digit in its name.
 size_t spatial_count(const std::string& op) {
   for (const auto* digit : {"1d", "2d", "3d"})
     if (op.find(digit) != std::string::npos) return static_cast<size_t>(digit[0] - '0');
@@ -61,7 +61,7 @@ void interpolate(RuleContext& context) {
   context.set_result(result);
 }
 
-/// input [n, c, …] at the places that grid [n, …, axes] names.
+/// input [n, c, …] at the coordinates in grid [n, …, axes].
 void sample_grid(RuleContext& context) {
   const TensorAxes input = context.axes("input"), grid = context.axes("grid");
   for (size_t d = 2; d < input.size(); ++d) context.pin(input[d], context.site() + " samples along it");

@@ -36,7 +36,7 @@ void carry_factor(RuleContext& context, const std::string& name, size_t from, si
   context.propagate_scales({{name, static_cast<int64_t>(from)}, {*added, static_cast<int64_t>(own)}}, axis);
 }
 
-/// a […, n, k] by b […, k, m] with torch's broadcasting of what stands before, and of vectors; `added` is a
+/// a […, n, k] by b […, k, m] with torch's broadcasting of leading axes and of vectors; `added` is a
 /// term that the result is the sum with.
 void multiply(RuleContext& context, const std::string& left, const std::string& right,
               const std::optional<std::string>& added = std::nullopt) {
@@ -93,7 +93,7 @@ void multiply_by_experts(RuleContext& context) {
     context.propagate_scale("self", 0, 0);
     return context.propagate_scale("mat2", 2, 1);
   }
-  // The forms that gradients take: pieces of a contracted or of an outer axis.
+  // Forms that occur in gradients: pieces of a contracted or of an outer axis.
   for (const auto& axes : {rows, experts})
     for (const auto& axis : axes) context.pin(axis, context.site() + " splits it by given numbers");
   TensorAxes result;

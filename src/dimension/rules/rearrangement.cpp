@@ -80,7 +80,7 @@ void unfold(RuleContext& context) {
   context.set_result(result);
 }
 
-/// The tensor side by side with itself: each axis becomes count·axis.
+/// Concatenates the tensor with itself: each axis becomes count·axis.
 void repeat(RuleContext& context, const std::string& counts) {
   const TensorAxes self = context.axes("self");
   const auto numbers = context.integers(counts);

@@ -1,4 +1,4 @@
-// Recurrent layers: gates are a number of times the hidden width.
+// Recurrent layers: the gates' axis is a multiple of the hidden width.
 
 #include "rules/rules.h"
 

@@ -1,4 +1,4 @@
-// Operators that take one number of many along axes, or that mix along one.
+// Operators that reduce axes, or that mix the elements along one.
 
 #include <algorithm>
 #include <cmath>
@@ -17,10 +17,10 @@ std::vector<int64_t> reduced_axes(const RuleContext& context, const std::string&
 
 namespace {
 
-/// How a reduction takes the numbers along an axis together.
+/// How a reduction combines the elements along an axis.
 enum class Taken { sum, norm, log_sum, average };
 
-/// The call as a sum over its axis, whose quadrature belongs into what is summed. A mean, a variance or an
+/// The call as a sum over its axis, whose quadrature weights multiply the summands. A mean, a variance or an
 /// extreme has its own weights: equal ones, or none.
 Taken taken_by(const RuleContext& context) {
   const auto& op = context.call().op;
@@ -33,7 +33,7 @@ void take_together(RuleContext& context, const std::string& name, int64_t axis, 
   if (taken == Taken::sum) return context.consume(name, axis);
   if (taken == Taken::log_sum) return context.log_sum(name, axis);
   const double power = taken == Taken::norm ? context.number(context.has("ord") ? "ord" : "p", 2) : 0;
-  // The norms 0 and ±∞ count and compare.
+  // The norms 0 and ±∞ count and compare, without a sum.
   if (power > 0 && std::isfinite(power)) return context.norm(name, axis, power);
   context.normalize_over(name, axis);
 }

@@ -1,13 +1,12 @@
-// Operators that read the same elements in the same order under other sizes: one list of products equals
-// another.
+// Operators that keep the elements and their order and change the sizes: two lists of sizes have equal
+// products.
 
 #include "rules/rules.h"
 
 namespace inn::rules {
 namespace {
 
-/// One axis of what a tensor becomes: known, or a size burned into the call (or computed, or -1: what is
-/// left).
+/// One axis of the result: known, or a constant size in the call (or computed, or -1: inferred).
 struct Target {
   int64_t size;
   std::optional<AxisStructure> known = std::nullopt;
@@ -28,7 +27,7 @@ std::vector<int64_t> sizes_of(const TensorAxes& axes) {
   return sizes;
 }
 
-/// How many variables of size 1 the axes hold: batches of one, single channels.
+/// The number of variables of size 1 in the axes: batches of one, single channels.
 int64_t variables_of_one(const TensorAxes& axes) {
   int64_t count = 0;
   for (const auto& axis : axes)
@@ -36,7 +35,7 @@ int64_t variables_of_one(const TensorAxes& axes) {
   return count;
 }
 
-/// Equates axes with what they become, the same elements in the same order, and returns the latter.
+/// Equates axes with those of the reshaped tensor, and returns the latter.
 ///
 /// Piece by piece: a piece is the shortest run of axes on either side with as many elements. Axes of size 1
 /// belong to the piece before them: all of `from`, and as many targets as its variables of size 1 may stand

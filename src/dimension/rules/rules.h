@@ -24,11 +24,11 @@ void add_factory(RuleTable& table);
 void add_fourier(RuleTable& table);
 void add_integer(RuleTable& table);
 
-/// An axis of which a part is taken: before ⊕ part ⊕ after.
+/// An axis with a selected part: before ⊕ part ⊕ after.
 struct ThreeParts {
   AxisStructure before, part, after;
 };
-/// Cuts the part [start, start + length) out of an axis. Nothing where it can't be cut there.
+/// Selects the part [start, start + length) of an axis. Nothing if the axis cannot be split there.
 std::optional<ThreeParts> cut_out(RuleContext& context, const AxisStructure& whole, int64_t start,
                                   int64_t length);
 
