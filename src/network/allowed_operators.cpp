@@ -9,8 +9,8 @@ namespace {
 
 using c10::TypeKind;
 
-// Namespaces of torch itself whose operators do other things than compute, or compute on packed objects or
-// unchecked memory. Those of the program's own libraries are judged by their schemas alone.
+// Namespaces of torch itself whose operators do more than compute, or compute on packed objects or unchecked
+// memory. Operators of the program's own libraries are checked by their schemas alone.
 const std::set<std::string> kForeign = {"_c10d_functional",
                                         "_c10d_functional_autograd",
                                         "_dtensor",
@@ -41,7 +41,7 @@ const std::set<std::string> kForeign = {"_c10d_functional",
                                         "tensorexpr",
                                         "xnnpack"};
 
-/// The texts that arguments take, by the argument's name.
+/// The allowed strings, by the name of the argument.
 const std::map<std::string, std::set<std::string>> kTexts = {
     {"approximate", {"none", "tanh"}},
     {"driver", {"gels", "gelsy", "gelsd", "gelss", "gesvd", "gesvdj", "gesvda"}},

@@ -1,6 +1,6 @@
 #pragma once
-// The operators that a file may call: those that compute. None opens, writes or loads a file, speaks to another
-// process, or prints.
+// The operators that a file may call: those that only compute. None opens, writes or loads a file, communicates
+// with another process, or prints.
 
 #include <ATen/core/function_schema.h>
 
@@ -12,15 +12,15 @@ namespace inn {
 
 /// Returns why a file may not call the operator, "" where it may.
 ///
-/// It may where its schema says that it makes data of data: tensors, numbers, flags, dtypes, devices, lists
-/// of them; where it gives a result or writes an argument; and where a text that it takes is known by the
-/// argument's name (`equation`, `mode`, `rounding_mode`, …). Torch's operators outside aten and prims may
-/// not. A place of another type (Generator, Storage, Stream, a class) may be there if `is_none` says that it
-/// holds None.
+/// An operator is allowed if by its schema it takes and returns only tensors, numbers, flags, dtypes, devices
+/// and lists of them; if it returns a result or writes an argument; and if each string argument is a known one
+/// by its name (`equation`, `mode`, `rounding_mode`, …). Torch's operators outside aten and prims are not
+/// allowed. An argument of another type (Generator, Storage, Stream, a class) is allowed if `is_none` returns
+/// that it is None.
 std::string refusal_of(const c10::FunctionSchema& schema, const std::function<bool(size_t)>& is_none);
 
-/// Returns why a file may not make the call, "" where it may: of the operator, or of a text that is none of
-/// those that its argument takes.
+/// Returns why a file may not make the call, "" if it may: because of the operator, or of a string that is not
+/// allowed for its argument.
 std::string refusal_of(const Call& call, const c10::FunctionSchema& schema);
 
 }  // namespace inn

@@ -9,13 +9,13 @@
 namespace inn {
 namespace {
 
-/// An operator, and what it normalizes by where it has no training flag.
+/// An operator, and the statistics it normalizes by if it has no training flag.
 struct Operator {
   const char* op;
   bool uses_batch;
 };
 
-// The names of arguments are alike in all schemas, but for those of two backends.
+// Argument names are the same in all schemas except those of two backends.
 constexpr Operator kOperators[] = {
     {"aten::batch_norm", true},
     {"aten::native_batch_norm", true},

@@ -7,8 +7,8 @@
 namespace inn {
 namespace {
 
-// A channel whose norm scales it by less than this part of the median scale can't reach a target behind the
-// norm: it is fit to its own output.
+// A channel whose norm scales it by less than this fraction of the median scale cannot reach a target behind
+// the norm: it is fitted to its own output.
 constexpr double kDeadScale = 1e-3;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// A network in another dtype, or on another device.
+// Converts a network to another dtype or device.
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -12,7 +12,7 @@
 namespace inn {
 namespace {
 
-/// Calls `change` for every constant of the argument, those in lists included.
+/// Calls `change` for every constant of the argument, including those in lists.
 template <class Change>
 void for_each_constant(Argument& argument, const Change& change) {
   if (argument.is_list()) {
@@ -22,7 +22,7 @@ void for_each_constant(Argument& argument, const Change& change) {
   }
 }
 
-/// Calls `change` for every constant that stands where a schema wants a value of the type.
+/// Calls `change` for every constant argument of the type in a schema.
 template <class Change>
 void for_each_constant_of(std::vector<Call>& calls, c10::TypeKind kind, const Change& change) {
   for (auto& call : calls) {
@@ -33,7 +33,7 @@ void for_each_constant_of(std::vector<Call>& calls, c10::TypeKind kind, const Ch
   }
 }
 
-/// Calls `change` for every missing argument of the type in calls that make a tensor of none.
+/// Calls `change` for every missing argument of the type in calls that create tensors from none.
 template <class Change>
 void for_each_factory_default(std::vector<Call>& calls, c10::TypeKind kind, const Change& change) {
   for (auto& call : calls) {

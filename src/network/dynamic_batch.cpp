@@ -19,7 +19,7 @@ using Sizes = std::vector<std::vector<int64_t>>;
 
 Sizes run_at(const Network& network, int64_t batch) {
   Network observed = network.clone();
-  // Integers are not observed, so they are asked for as outputs.
+  // Integers are not observed, so they are added to the outputs.
   observed.outputs.clear();
   std::vector<ValueId> integers;
   for (const auto& call : network.calls)
@@ -49,7 +49,7 @@ Sizes run_at(const Network& network, int64_t batch) {
   return sizes;
 }
 
-/// Returns the formula of a size from its values at the three batches, "" where it is fixed.
+/// Returns the formula of a size from its values at the three batches, "" if it is fixed.
 std::string fitted(const std::array<int64_t, 3>& sizes, const std::string& who) {
   const auto [a, b, c] = kBatches;
   if (sizes[0] == sizes[1] && sizes[1] == sizes[2]) return "";

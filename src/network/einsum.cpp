@@ -13,7 +13,7 @@ using Labels = std::vector<EinsumEquation::Label>;
 
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
 
-/// `hidden` axes stand under the ellipsis.
+/// The ellipsis stands for `hidden` axes.
 Labels labels_of(const std::string& term, size_t hidden) {
   Labels labels;
   for (size_t i = 0; i < term.size(); ++i) {
@@ -56,7 +56,7 @@ EinsumEquation parse_einsum(const std::string& equation, const std::vector<size_
   if (arrow != std::string::npos) {
     parsed.result = labels_of(text.substr(arrow + 2), most_hidden);
   } else {
-    // Without an arrow the result has the ellipsis, then what stands once, in the order of the alphabet.
+    // Without an arrow the result has the ellipsis, then the letters that occur once, in alphabetical order.
     for (const auto& [label, count] : uses)
       if (label < 0 || count == 1) parsed.result.push_back(label);
   }

@@ -77,8 +77,8 @@ std::string shapes_of(const std::vector<c10::IValue>& stack) {
   return shapes;
 }
 
-/// Returns what to say of the inputs where a call failed on them: "" where they have the types and, but for
-/// dynamic axes and the first, the sizes that the source was made with.
+/// Describes inputs that differ from the source's in type, or in size other than in dynamic axes and the first;
+/// "" if none does. For the message of a call that failed.
 std::string misfit(const Network& network, const std::vector<c10::IValue>& given) {
   for (size_t i = 0; i < given.size(); ++i) {
     const auto& value = network.values[static_cast<size_t>(network.inputs[i])];
@@ -107,7 +107,7 @@ int64_t whole_number(const std::string& value, double number) {
   return static_cast<int64_t>(number);
 }
 
-/// One run: the values that are alive.
+/// One run: the live values.
 class Run {
  public:
   Run(const Network& network, const ExecutionPlan& plan, const Network::ForwardOptions& options,
@@ -132,7 +132,7 @@ class Run {
   }
 
   void set_computed(ValueId id, c10::IValue value) {
-    // TorchScript's pow.int_to_int says that it gives an integer, and gives a double.
+    // TorchScript's pow.int_to_int declares an integer result and returns a double.
     if (value.isDouble() && network_.values[id].kind == Value::Kind::integer)
       value = whole_number(network_.values[id].name, value.toDouble());
     set(id, std::move(value));
@@ -174,7 +174,7 @@ class Run {
     return arguments;
   }
 
-  /// The operator took its arguments off the stack, so they are made once more for their shapes.
+  /// The operator has popped its arguments from the stack, so they are computed again for their shapes.
   [[noreturn]] void fail(const Call& call, const ExecutionPlan::Step& step, std::string_view what) const {
     const auto shapes = shapes_of(arguments(call, step));
     raise<std::runtime_error>("network", "{}Call '{}' in module '{}' on {}: {}", misfit(network_, given_),

@@ -15,7 +15,7 @@ std::optional<size_t> written_argument(const c10::FunctionSchema& schema) {
   return {};
 }
 
-/// By value: whether it may share memory with another one.
+/// For each value, whether it may share memory with another one.
 std::vector<bool> shared_values(const Network& network) {
   std::vector<bool> shared(network.values.size(), false);
   for (const auto& input : network.inputs) shared[static_cast<size_t>(input)] = true;

@@ -12,7 +12,7 @@
 namespace inn {
 namespace {
 
-/// Says whether the block ends in an exception: an assertion of the source.
+/// Whether the block ends in an exception: an assertion of the source.
 bool raises(const torch::jit::Block& block) {
   for (const auto* node : block.nodes())
     if (node->kind() == torch::jit::prim::RaiseException) return true;
@@ -31,7 +31,7 @@ void refuse_control_flow(torch::jit::Block& block) {
   }
 }
 
-/// Without torch's graph optimizer, so that what runs is what the file says.
+/// Without torch's graph optimizer, so that exactly the file's operators run.
 class Unoptimized {
  public:
   Unoptimized() : was_(torch::jit::getGraphExecutorOptimize()) {
@@ -45,7 +45,7 @@ class Unoptimized {
 
 Network record_forward(torch::jit::Module module, const std::vector<at::Tensor>& examples) {
   module.eval();
-  // Only in a frozen copy are the branches on module attributes resolved.
+  // Branches on module attributes are resolved only in a frozen copy.
   const auto frozen = torch::jit::freeze(module);
   const auto graph = frozen.get_method("forward").graph();
   torch::jit::Inline(*graph);

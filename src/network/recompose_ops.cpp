@@ -20,7 +20,7 @@ void name_convolution(Call& call, const Network& network) {
                                                       given[4], given[5], given[8]};
 }
 
-/// Says whether the argument is the number 1, whatever its type.
+/// Whether the argument is the number 1, of any type.
 bool is_one(const Argument& argument) {
   return argument.is_constant() && argument.constant().isScalar() && argument.constant().toScalar().equal(1);
 }

@@ -24,8 +24,8 @@ void for_each_tensor(const c10::IValue& example, const std::function<void(const 
   }
 }
 
-/// Returns a tensor of other values that the function should take as well: for integers the same ones in
-/// another order, since they may be indices.
+/// Returns a tensor of other values that are valid for the function too: integers in another order, since they
+/// may be indices.
 at::Tensor other_values(const at::Tensor& tensor) {
   if (tensor.numel() == 0) return tensor;
   const auto moved = tensor.flatten().roll(1).view(tensor.sizes());
@@ -60,7 +60,7 @@ Network recording_of(const Recorded& recorded, const std::vector<c10::IValue>& e
   return recorder.record([&] { return recorded.function(examples); });
 }
 
-/// Says whether both are the same, NaN being equal to itself.
+/// Whether both are equal, with NaN equal to itself.
 bool are_same(const at::Tensor& a, const at::Tensor& b) {
   if (a.sizes() != b.sizes() || a.scalar_type() != b.scalar_type()) return false;
   if (at::equal(a, b)) return true;
@@ -79,7 +79,7 @@ bool are_same(const Argument& a, const Argument& b) {
   return x == y;
 }
 
-/// Says of each value whether it is a lifted constant that differs between the recordings.
+/// For each value, whether it is a lifted constant that differs between the recordings.
 std::vector<bool> differing_constants(const Network& network, const Network& other) {
   std::vector<bool> differ(network.values.size(), false);
   for (size_t s = 0; s < network.state.size() && s < other.state.size(); ++s) {
@@ -90,7 +90,7 @@ std::vector<bool> differing_constants(const Network& network, const Network& oth
   return differ;
 }
 
-/// Throws where the recordings of two runs on inputs of equal sizes are different programs.
+/// Throws if the recordings of two runs on inputs of equal sizes are different programs.
 void require_same_program(const Network& network, const Network& other) {
   constexpr const char* kWhy =
       "depends on the input otherwise than through torch's operators in this thread (its data pointer, "

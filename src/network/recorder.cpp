@@ -16,14 +16,14 @@ namespace {
 
 thread_local Recorder* active = nullptr;
 
-// Operators whose result has no content yet.
+// Operators whose result is uninitialized.
 const std::set<std::string> kEmpty = {"aten::empty", "aten::empty_like", "aten::empty_strided",
                                       "aten::new_empty", "aten::new_empty_strided"};
-// Operators that give a program numbers to decide by.
+// Operators that return numbers a program can branch on.
 const std::set<std::string> kReadsNumber = {"aten::item", "aten::_local_scalar_dense", "aten::is_nonzero",
                                             "aten::equal", "aten::allclose"};
 
-/// Says whether this thread is below autograd: so torch::tensor({…}) makes the memory that it then fills.
+/// Whether this thread is below autograd: torch::tensor({…}) allocates its memory there, then fills it.
 bool is_below_autograd() {
   return c10::impl::tls_is_dispatch_key_excluded(c10::DispatchKey::AutogradFunctionality);
 }
@@ -38,7 +38,7 @@ class Restored {
   bool was_;
 };
 
-/// Gives new memory a content, so that two runs of a program that leaves some of it unwritten are the same.
+/// Initializes new memory, so that two runs of a program that leaves some of it unwritten are equal.
 void clear(const at::Tensor& unwritten) { at::Tensor(unwritten).zero_(); }
 
 c10::IValue number_in(const at::Tensor& tensor) {
@@ -105,7 +105,7 @@ Network Recorder::record(const std::function<c10::IValue()>& function) {
 }
 
 void Recorder::begin(const c10::OperatorName& name, c10::ArrayRef<const c10::IValue> inputs) {
-  // Torch swallows what a callback throws, so the first error is kept.
+  // Torch swallows exceptions of callbacks, so the first one is stored.
   const Restored pause(paused_);
   try {
     Call call{name.name, name.overload_name};
@@ -163,7 +163,7 @@ void Recorder::end(std::span<const c10::IValue> outputs) {
   }
 }
 
-/// A tensor written down in the program is made of others such, or of nothing.
+/// A literal tensor of the program is computed from other literals, or from nothing.
 bool Recorder::is_literal(c10::ArrayRef<const c10::IValue> inputs) const {
   bool has_tensor = false;
   for (const auto& input : inputs) {

@@ -19,7 +19,7 @@ bool is_number_operator(const std::string& op, const std::string& overload) {
   });
 }
 
-/// Throws where the result on integers is no number: torch leaves that undefined, or ends the program.
+/// Throws if the result on integers is undefined: torch does not check it, or crashes.
 void check_integers(const std::string& op, const std::vector<c10::IValue>& arguments) {
   if (!std::all_of(arguments.begin(), arguments.end(),
                    [](const c10::IValue& number) { return number.isInt(); }))
@@ -49,7 +49,7 @@ Operation find_operation(const std::string& op, const std::string& overload) {
     return {&handle->schema(),
             [handle = *handle](std::vector<c10::IValue>& stack) { handle.callBoxed(stack); }};
   }
-  // TorchScript's registry holds more than computes: `aten::save` writes a file.
+  // TorchScript's registry also has operators that do more than compute: `aten::save` writes a file.
   if (const auto found = is_number_operator(op, overload) ? torch::jit::findOperatorFor(name) : nullptr) {
     return {&found->schema(), [op, run = found->getOperation()](std::vector<c10::IValue>& stack) mutable {
               check_integers(op, stack);

@@ -16,8 +16,7 @@ namespace {
 
 namespace jit = torch::jit;
 
-// What a program is made of beside calls of operators. Calls of functions and methods are calls of code that is
-// checked too.
+// Nodes of a program other than calls of operators. Functions and methods that are called are checked too.
 const std::set<std::string> kStructure = {"prim::Constant",
                                           "prim::GetAttr",
                                           "prim::SetAttr",
@@ -42,15 +41,15 @@ const std::set<std::string> kStructure = {"prim::Constant",
                                           "prim::RaiseException",
                                           "aten::warn",
                                           "aten::set_grad_enabled"};
-// Operators on texts and on tables by text: what they make reaches no file, since no operator that takes a path
-// is allowed.
+// Operators on strings and on dictionaries: their results reach no file, since no operator that takes a path is
+// allowed.
 const std::set<std::string> kOnTexts = {
     "aten::format", "aten::percentFormat", "aten::str",         "aten::add",          "aten::eq",
     "aten::ne",     "aten::len",           "aten::__getitem__", "aten::__contains__", "aten::_set_item",
     "aten::dict",   "aten::keys",          "aten::values",      "aten::items",        "aten::join",
     "prim::type"};
 
-/// Says whether objects of the type are made by torch itself, as packed weights are.
+/// Whether objects of the type are constructed by torch itself, as packed weights are.
 bool is_of_torch(const c10::TypePtr& type) {
   const auto named = type->cast<c10::NamedType>();
   return named && named->name() && named->name()->qualifiedName().starts_with("__torch__.torch.classes.");

@@ -1,5 +1,5 @@
 #pragma once
-// TorchScript files, which hold code, and what of that code is run.
+// TorchScript files: they contain code, which is checked before it runs.
 
 #include <torch/csrc/jit/api/module.h>
 
@@ -7,7 +7,7 @@
 
 namespace inn {
 
-/// Returns the module in a file that torch.jit.save wrote, on the CPU, none of its code having run.
+/// Returns the module in a file that torch.jit.save wrote, on the CPU, without running any of its code.
 ///
 /// All of its code is compiled and checked: it calls only operators that a file may call (see
 /// allowed_operators.h), and functions of its own. torch::jit::load would run a class's `__setstate__` while it

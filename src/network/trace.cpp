@@ -8,7 +8,7 @@
 namespace inn {
 namespace {
 
-/// Puts a module's buffers back: a run may move batch norm's statistics.
+/// Restores a module's buffers: a run may update batch norm's statistics.
 class BuffersKept {
  public:
   explicit BuffersKept(const torch::nn::Module& module) {

@@ -89,8 +89,8 @@ bool is_value_of(const TrainingArgument& entry, const Argument& argument) {
   return entry.kind == Kind::flag ? value.isBool() || value.isNone() : value.isDouble() || value.isInt();
 }
 
-/// Returns the call's argument that follows the mode, if it has one. A call that normalizes and holds no
-/// statistics to do it with takes the batch's in either mode.
+/// Returns the call's argument that follows the mode, if it has one. A normalization without running
+/// statistics uses the batch's in both modes.
 std::optional<Place> place_of(Call& call) {
   const auto entry = std::find_if(std::begin(kArguments), std::end(kArguments),
                                   [&](const TrainingArgument& known) { return known.op == call.op; });
@@ -104,8 +104,8 @@ std::optional<Place> place_of(Call& call) {
   return Place{entry, *argument};
 }
 
-/// Whether the call's value surely is that of the mode: it updates running statistics, or a module of
-/// torch.nn makes it.
+/// Whether the call's value certainly follows the mode: it updates running statistics, or a module of torch.nn
+/// makes the call.
 bool follows_mode(Call& call) {
   return find(call, find_schema(call.op, call.overload), "running_mean") ||
          call.module_type.starts_with("torch.nn.") || call.module_type.starts_with("torch::nn::");

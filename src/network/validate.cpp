@@ -8,7 +8,7 @@
 namespace inn {
 namespace {
 
-/// Walks a network in order and knows what is defined so far.
+/// Checks a network in order, with the values defined so far.
 class Validation {
  public:
   explicit Validation(const Network& network)

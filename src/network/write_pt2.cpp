@@ -44,7 +44,7 @@ void write_state(const Network& network, ZipArchiveWriter& archive) {
         entry.kind == StateEntry::Kind::parameter || entry.kind == StateEntry::Kind::buffer;
     const auto file =
         is_weight ? fmt::format("weight_{}", weight_count++) : fmt::format("tensor_{}", constant_count++);
-    // A layout that leaves no gaps is kept, as channels last; what is a view of more is copied.
+    // A dense layout, such as channels last, is kept; a view of a larger storage is copied.
     at::Tensor tensor = entry.tensor.detach().cpu();
     if (!tensor.is_non_overlapping_and_dense()) tensor = tensor.contiguous();
     tensor.set_requires_grad(entry.tensor.requires_grad());

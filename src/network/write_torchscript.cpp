@@ -12,7 +12,7 @@ namespace {
 
 namespace jit = torch::jit;
 
-/// Builds the method `forward` of a module out of a network's calls.
+/// Builds the method `forward` of a module from a network's calls.
 class ScriptBuilder {
  public:
   explicit ScriptBuilder(const Network& network)
@@ -55,7 +55,7 @@ class ScriptBuilder {
     return c10::FloatType::get();
   }
 
-  /// Puts the tensor where its dotted name says, in submodules made on the way.
+  /// Registers the tensor under its dotted name, creating submodules as required.
   void add_state(jit::Module& module, const std::string& name, const StateEntry& entry) {
     const auto dot = name.find('.');
     if (dot == std::string::npos) {
@@ -83,9 +83,9 @@ class ScriptBuilder {
     return dot == std::string::npos ? part : read_state(part, name.substr(dot + 1));
   }
 
-  /// Takes the value, and the sizes of it that symbols stand for.
+  /// Defines the value, and the symbols that are sizes of it.
   void set(ValueId id, jit::Value* value) {
-    // TorchScript's power of two integers is a number with a point.
+    // TorchScript's power of two integers is a float.
     if (network_.values[id].kind == Value::Kind::integer && value->type()->kind() == c10::TypeKind::FloatType)
       value = graph_->insert(c10::aten::Int, {value});
     values_[id] = value;
@@ -122,7 +122,7 @@ class ScriptBuilder {
 
   void add_results(const Call& call, jit::Value* result) {
     if (call.results.empty()) return;
-    // Several returns come as one tuple.
+    // Several results are returned as one tuple.
     std::vector<jit::Value*> returns = {result};
     if (call.results.size() > 1) {
       const auto outputs = jit::createTupleUnpack(result);

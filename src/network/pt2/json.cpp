@@ -9,14 +9,14 @@ namespace {
 
 constexpr int kDeepest = 200;
 
-/// Names a JSON value in a message, cut short.
+/// A JSON value for a message, truncated.
 std::string shown(const Json& value) {
   const auto text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
   return text.size() <= 60 ? text : text.substr(0, 60) + "…";
 }
 
-/// Says whether the text nests deeper than is allowed. A callback of the parser could tell too, but with one the
-/// parser walks all members of an object whenever one of them ends.
+/// Whether the text nests deeper than allowed. A callback of the parser could check this, but with one the
+/// parser walks all members of an object whenever one of them ends, in quadratic time.
 bool nests_deeply(const std::string& content) {
   int depth = 0;
   bool is_in_string = false;

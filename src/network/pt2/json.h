@@ -1,5 +1,5 @@
 #pragma once
-// Access to JSON that trusts nothing: each function names the place where something else stands.
+// Checked access to JSON: each function names the value that is not as expected.
 
 #include <nlohmann/json.hpp>
 
@@ -9,7 +9,7 @@
 
 namespace inn::pt2 {
 
-/// Members are found in logarithmic time; their order is not kept.
+/// Members are found in logarithmic time; their order is not preserved.
 using Json = nlohmann::json;
 
 /// Returns the document. Throws std::runtime_error naming `record` where it is no JSON, or nests deeper than
