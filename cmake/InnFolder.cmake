@@ -14,21 +14,27 @@ target_compile_definitions(inn_flags INTERFACE FMT_HEADER_ONLY=1 NDEBUG)
 target_link_libraries(inn_flags INTERFACE inn_torch)
 target_include_directories(inn_flags INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
 if(INN_SANITIZE)
-  # No vptr check: libtorch is built without the type information that it reads. No null, alignment and object-size
-  # checks: made for every access to a member, they double the time to compile, and the address sanitizer stops at null
-  # pointers anyway. No -Wmaybe-uninitialized: GCC warns of what the sanitizers insert, in <regex> for one.
+  # No vptr check: libtorch is built without the type information that it reads.
   target_compile_options(inn_flags INTERFACE
-    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=address,undefined -fno-sanitize=vptr,null,alignment,object-size
-                              -fno-omit-frame-pointer -Wno-maybe-uninitialized>)
+    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer>)
   target_link_options(inn_flags INTERFACE -fsanitize=address,undefined)
 endif()
 
 # ATen's headers cost 9 s a file; every file reuses this one compilation of them. Files that need torch::nn or the
 # optimizers include those themselves: precompiling all of torch/torch.h makes every other file slower than that saves.
+set(headers <ATen/ATen.h> <nlohmann/json.hpp> <fmt/format.h> <algorithm> <functional> <map> <optional> <span> <string>
+            <unordered_map> <variant> <vector>)
 add_library(inn_headers OBJECT ${PROJECT_SOURCE_DIR}/cmake/precompiled.cpp)
 target_link_libraries(inn_headers PUBLIC inn_flags)
-target_precompile_headers(inn_headers PUBLIC <ATen/ATen.h> <nlohmann/json.hpp> <fmt/format.h> <algorithm> <functional>
-                          <map> <optional> <span> <string> <unordered_map> <variant> <vector>)
+target_precompile_headers(inn_headers PUBLIC ${headers})
+
+# The same for tests, which are compiled without optimization: it takes longer than it saves them.
+if(INN_BUILD_TESTS)
+  add_library(inn_test_headers OBJECT ${PROJECT_SOURCE_DIR}/cmake/precompiled.cpp)
+  target_compile_options(inn_test_headers PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-O0>)
+  target_link_libraries(inn_test_headers PUBLIC inn_flags nlohmann_json::nlohmann_json GTest::gmock)
+  target_precompile_headers(inn_test_headers PUBLIC ${headers} <gmock/gmock.h> <gtest/gtest.h>)
+endif()
 
 set(INN_FOLDERS "" CACHE INTERNAL "the folders of the library, in order")
 
@@ -73,14 +79,21 @@ function(inn_add_tests program)
   endforeach()
 endfunction()
 
+# Compiles a target's files as tests are.
+function(inn_compile_as_test target)
+  target_precompile_headers(${target} REUSE_FROM inn_test_headers)
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-O0>)
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${target} PRIVATE inn_flags nlohmann_json::nlohmann_json GTest::gmock)
+endfunction()
+
 function(inn_folder_test name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*.cpp)
   if(NOT sources OR NOT TARGET inn_${name})
     return()
   endif()
   add_executable(${name}_test ${sources})
-  target_precompile_headers(${name}_test REUSE_FROM inn_headers)
-  target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  inn_compile_as_test(${name}_test)
   target_compile_options(${name}_test PRIVATE -iquote${PROJECT_SOURCE_DIR}/src/${name})
   foreach(needed IN LISTS INN_CLOSURE_${name})
     if(TARGET inn_${needed})
@@ -92,7 +105,7 @@ function(inn_folder_test name)
     target_sources(${name}_test PRIVATE $<TARGET_OBJECTS:inn_test_networks>)
   endif()
   target_compile_definitions(${name}_test PRIVATE ${ARGN})
-  target_link_libraries(${name}_test PRIVATE GTest::gmock GTest::gtest_main)
+  target_link_libraries(${name}_test PRIVATE GTest::gtest_main)
   # Tests of real networks need what Python exports for them, and are no unit tests.
   if(name STREQUAL network)
     inn_add_tests(${name}_test NAME ${name} SHARDS 2 LABELS ${name} FIXTURES network)

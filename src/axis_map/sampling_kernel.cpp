@@ -12,6 +12,7 @@
 // processor, and where this one has them AVX2's.
 #if defined(__x86_64__) && defined(__GNUC__)
 #define INN_HAS_AVX2 1
+#include <cpuid.h>
 #endif
 #define INN_INLINE inline __attribute__((always_inline))
 
@@ -283,8 +284,12 @@ __attribute__((target("avx2,fma,f16c"))) void rows_by_avx2(const Work<T, Real>& 
 }
 
 bool has_avx2() {
-  static const bool has =
-      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  static const bool has = [] {
+    // Clang 16's __builtin_cpu_supports does not know "f16c".
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    const bool has_f16c = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c;
+  }();
   return has;
 }
 #endif

@@ -33,7 +33,7 @@ std::vector<NamedExample> shape_examples() {
   add("movements", [](P& p, T x) {
     auto y = p.image(x)
                  .permute({0, 2, 3, 1})
-                 .movedim({3}, {1})
+                 .movedim(3, 1)
                  .moveaxis(std::vector<int64_t>{1}, std::vector<int64_t>{3})
                  .swapaxes(1, 3)
                  .swapdims(1, 3);

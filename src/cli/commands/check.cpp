@@ -14,7 +14,7 @@
 namespace inn::cli {
 namespace {
 
-struct Options {
+struct CheckArguments {
   RunContext context;
   bool own_weights = false;
 };
@@ -115,7 +115,7 @@ void print_table(const std::vector<Checked>& checked) {
   std::cout << table;
 }
 
-int run(const Options& options) {
+int run(const CheckArguments& options) {
   options.context.start();
   const Network network = read_network(options.context.model, options.context.general.seed);
   const AnyModel model = open_model(network);
@@ -166,7 +166,7 @@ Command check_command() {
               "  inn check resnet20.pt2\n"
               "  inn check zoo:resnet20 --json",
           .declare = [](CLI::App& app) -> std::function<int()> {
-            auto options = std::make_shared<Options>();
+            auto options = std::make_shared<CheckArguments>();
             options->context.add_model(app);
             app.add_flag("--own-weights", options->own_weights,
                          "Use the model's own weights; by default random weights, so that no branch is dead");

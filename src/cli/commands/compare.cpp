@@ -22,7 +22,7 @@
 namespace inn::cli {
 namespace {
 
-struct Options {
+struct CompareArguments {
   RunContext context;
   ComparisonOptions comparison;
   WidthChoice widths;
@@ -35,7 +35,7 @@ struct Options {
 };
 
 /// Throws UsageError for what the command line alone shows.
-void check_options(const Options& options) {
+void check_options(const CompareArguments& options) {
   for (const double keep : options.comparison.keep) check_fraction("--keep", keep);
   bool importance = false;
   for (const auto& method : options.comparison.methods) {
@@ -53,7 +53,7 @@ void check_options(const Options& options) {
   check(widths);
 }
 
-ComparisonOptions comparison_of(const Options& options) {
+ComparisonOptions comparison_of(const CompareArguments& options) {
   ComparisonOptions comparison = options.comparison;
   comparison.widths = prune_options(options.widths);
   comparison.widths.scope = scope_of(options.pruning);
@@ -66,7 +66,7 @@ ComparisonOptions comparison_of(const Options& options) {
   return comparison;
 }
 
-void write_all(const Comparison& comparison, const Options& options) {
+void write_all(const Comparison& comparison, const CompareArguments& options) {
   write_atomically(options.output / "compare.json", comparison_json(comparison).dump(1) + '\n');
   const auto title = std::filesystem::path(options.context.model.source).filename().string();
   for (const char* file : {"compare.svg", "compare.png"})
@@ -74,14 +74,14 @@ void write_all(const Comparison& comparison, const Options& options) {
 }
 
 /// As many samples as the largest number of them that is compared.
-Dataset read_all_calibration(const Options& options) {
+Dataset read_all_calibration(const CompareArguments& options) {
   const auto& samples = options.comparison.samples;
   const bool all = std::find(samples.begin(), samples.end(), 0) != samples.end();
   const Dataset data = open_data(options.calibration, Split::any, options.context.images);
   return all ? data : data.first(std::min(*std::max_element(samples.begin(), samples.end()), data.size()));
 }
 
-int run(const Options& options) {
+int run(const CompareArguments& options) {
   const auto device = options.context.start();
   check_options(options);
   const ComparisonOptions compared = comparison_of(options);
@@ -113,7 +113,7 @@ int run(const Options& options) {
   return 0;
 }
 
-void add_comparison_options(CLI::App& app, Options& options) {
+void add_comparison_options(CLI::App& app, CompareArguments& options) {
   ComparisonOptions& comparison = options.comparison;
   app.add_option("--keep", comparison.keep,
                  "Fractions of channels to keep in the chosen groups, e.g. 0.7,0.5,0.3")
@@ -156,7 +156,7 @@ Command compare_command() {
           "  inn compare resnet20.pt2 --calibration images/ --data cifar-10/ --keep 0.5 --methods quadrature "
           "--samples 32,128,512 -o samples/",
       .declare = [](CLI::App& app) -> std::function<int()> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<CompareArguments>();
         options->context.add_model(app);
         add_comparison_options(app, *options);
         add_evaluation_options(app, options->evaluation);

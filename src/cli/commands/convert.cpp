@@ -13,7 +13,7 @@
 namespace inn::cli {
 namespace {
 
-struct Options {
+struct ConvertArguments {
   RunContext context;
   ConversionOptions conversion;
   CalibrationOptions calibration;
@@ -43,7 +43,7 @@ void print_table(const IntegralModelImpl& model, const std::vector<std::string>&
                            model.groups().size());
 }
 
-int run(const Options& options) {
+int run(const ConvertArguments& options) {
   options.context.start();
   check_integral_output(options.output);
   const auto conversion = convert_options(options.conversion, options.context.general.seed);
@@ -88,7 +88,7 @@ Command convert_command() {
               "  inn convert resnet20.pt2 -o integral.pt2 --order nodes --calibration images/\n"
               "  inn convert net.pt2 -o integral.pt2 --dims dims.json --order none",
           .declare = [](CLI::App& app) -> std::function<int()> {
-            auto options = std::make_shared<Options>();
+            auto options = std::make_shared<ConvertArguments>();
             options->context.add_model(app);
             add_output_option(app, options->output);
             add_conversion_options(app, options->conversion);

@@ -13,7 +13,7 @@
 namespace inn::cli {
 namespace {
 
-struct Options {
+struct CostArguments {
   RunContext context;
   int64_t repetitions = 0;
   int64_t batch = 1;
@@ -25,7 +25,7 @@ std::string sizes_text(const std::vector<int64_t>& sizes) {
   return text;
 }
 
-Json cost_json(const CostReport& cost, const std::optional<Latency>& latency, const Options& options) {
+Json cost_json(const CostReport& cost, const std::optional<Latency>& latency, const CostArguments& options) {
   Json layers = Json::array();
   for (const auto& layer : cost.layers)
     layers.push_back({{"name", layer.name},
@@ -45,7 +45,8 @@ Json cost_json(const CostReport& cost, const std::optional<Latency>& latency, co
   return document;
 }
 
-void print_table(const CostReport& cost, const std::optional<Latency>& latency, const Options& options) {
+void print_table(const CostReport& cost, const std::optional<Latency>& latency,
+                 const CostArguments& options) {
   Table table({"layer", "type", "parameters", "multiply-adds", "output"});
   for (const auto& layer : cost.layers)
     table.add_row({layer.name, layer.type, std::to_string(layer.parameters), std::to_string(layer.macs),
@@ -62,7 +63,7 @@ void print_table(const CostReport& cost, const std::optional<Latency>& latency, 
         options.repetitions);
 }
 
-int run(const Options& options) {
+int run(const CostArguments& options) {
   const auto device = options.context.start();
   AnyModel model = options.context.open();
   model.to(device);
@@ -89,7 +90,7 @@ Command cost_command() {
               "  inn cost zoo:resnet18\n"
               "  inn cost half.pt2 --latency 50 --batch 8 --threads 1 --json",
           .declare = [](CLI::App& app) -> std::function<int()> {
-            auto options = std::make_shared<Options>();
+            auto options = std::make_shared<CostArguments>();
             options->context.add_model(app);
             app.add_option("--latency", options->repetitions, "Measure the latency with N runs")
                 ->type_name("N")

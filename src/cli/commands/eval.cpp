@@ -13,7 +13,7 @@
 namespace inn::cli {
 namespace {
 
-struct Options {
+struct EvalArguments {
   RunContext context;
   CalibrationOptions calibration;
   EvaluationOptions evaluation;
@@ -32,7 +32,7 @@ double present_width(const AnyModel& model) {
   return static_cast<double>(now) / static_cast<double>(source);
 }
 
-std::vector<WidthResult> results_of(const AnyModel& model, const Options& options, const Dataset& data,
+std::vector<WidthResult> results_of(const AnyModel& model, const EvalArguments& options, const Dataset& data,
                                     const std::optional<Dataset>& calibration,
                                     const Normalization& normalization) {
   const EvalOptions eval{.batch_size = options.evaluation.batch_size, .progress = true};
@@ -59,7 +59,7 @@ Table regression_table(const std::vector<WidthResult>& results) {
 }
 
 /// With one label per position it also prints the perplexity.
-void report(const std::vector<WidthResult>& results, const Dataset& data, const Options& options) {
+void report(const std::vector<WidthResult>& results, const Dataset& data, const EvalArguments& options) {
   if (!data.has_classes() && !options.context.general.json) {
     std::cout << regression_table(results);
     return;
@@ -92,7 +92,7 @@ void report(const std::vector<WidthResult>& results, const Dataset& data, const 
   print(document);
 }
 
-int run(const Options& options) {
+int run(const EvalArguments& options) {
   const auto device = options.context.start();
   for (const double width : options.widths) check_fraction("--widths", width);
   const SkippedReport skipped(options.context.images);
@@ -123,7 +123,7 @@ Command eval_command() {
               "fashion-mnist\n"
               "  inn eval decoder.pt2 --data text.pt",
           .declare = [](CLI::App& app) -> std::function<int()> {
-            auto options = std::make_shared<Options>();
+            auto options = std::make_shared<EvalArguments>();
             options->context.add_model(app);
             add_evaluation_options(app, options->evaluation);
             app.add_option("--widths", options->widths,

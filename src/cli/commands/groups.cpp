@@ -13,7 +13,7 @@
 namespace inn::cli {
 namespace {
 
-struct Options {
+struct GroupsArguments {
   RunContext context;
   std::filesystem::path drawing;
 };
@@ -143,7 +143,7 @@ void print_table(const AnalysedNetwork& source, const std::set<GroupId>& followi
         "Operator {} has no rule ({} calls): the dimensions it touches cannot be resized.\n", name, count);
 }
 
-int run(const Options& options) {
+int run(const GroupsArguments& options) {
   options.context.start();
   if (!options.drawing.empty()) check_drawing_output(options.drawing);
   // The tensors that are listed are those of the file.
@@ -177,7 +177,7 @@ Command groups_command() {
               "  inn groups zoo:resnet20 --draw groups.svg\n"
               "  inn groups scripted.pt --input-size 1,3,224,224",
           .declare = [](CLI::App& app) -> std::function<int()> {
-            auto options = std::make_shared<Options>();
+            auto options = std::make_shared<GroupsArguments>();
             options->context.add_model(app);
             app.add_option("--draw", options->drawing,
                            "Draw the network, one color per group: .svg, .png, .pdf (by Graphviz) or .dot")

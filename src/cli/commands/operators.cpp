@@ -9,7 +9,7 @@
 namespace inn::cli {
 namespace {
 
-struct Options {
+struct OperatorsArguments {
   GeneralOptions general;
 };
 
@@ -26,7 +26,7 @@ std::vector<std::pair<std::string, std::vector<std::string>>> by_statement() {
   return rows;
 }
 
-int run(const Options& options) {
+int run(const OperatorsArguments& options) {
   start(options.general);
   if (options.general.json) {
     Json list = Json::array();
@@ -58,7 +58,7 @@ Command operators_command() {
               "  inn operators\n"
               "  inn operators --json",
           .declare = [](CLI::App& app) -> std::function<int()> {
-            auto options = std::make_shared<Options>();
+            auto options = std::make_shared<OperatorsArguments>();
             add_general_options(app, options->general);
             return [options] { return run(*options); };
           }};

@@ -23,7 +23,7 @@
 namespace inn::cli {
 namespace {
 
-struct Options {
+struct ResampleArguments {
   RunContext context;
   ConversionOptions conversion;
   WidthChoice widths;
@@ -112,7 +112,7 @@ void print_fits(const std::vector<LayerFit>& layers) {
     std::cout << fmt::format("Not refit: {} ({}).\n", fmt::join(names, ", "), reason);
 }
 
-void report(const Options& options, const Outcome& outcome) {
+void report(const ResampleArguments& options, const Outcome& outcome) {
   if (options.context.general.json) {
     Json groups = Json::array();
     for (const auto& [id, width] : outcome.made.chosen.widths)
@@ -141,7 +141,7 @@ void report(const Options& options, const Outcome& outcome) {
                            format_count(outcome.after), format_count(outcome.before));
 }
 
-MethodOptions method_of(const Options& options) {
+MethodOptions method_of(const ResampleArguments& options) {
   MethodOptions how{.method = options.method,
                     .conversion = convert_options(options.conversion, options.context.general.seed),
                     .scoring = importance_options(options.pruning),
@@ -165,7 +165,7 @@ MethodOptions method_of(const Options& options) {
   return how;
 }
 
-int run(const Options& options) {
+int run(const ResampleArguments& options) {
   const auto device = options.context.start();
   if (options.budget.text.empty()) check(options.widths);
   check(options.budget, options.widths, !options.calibration.data.empty());
@@ -235,7 +235,7 @@ Command resample_command() {
           "  inn resample resnet20.pt2 -o out.pt2 --keep 0.5 --method fpgm --scope isomorphic --exclude "
           "'layer1.*'",
       .declare = [](CLI::App& app) -> std::function<int()> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<ResampleArguments>();
         options->context.add_model(app);
         add_output_option(app, options->output);
         add_width_options(app, options->widths);

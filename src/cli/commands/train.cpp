@@ -16,7 +16,7 @@
 namespace inn::cli {
 namespace {
 
-struct Options {
+struct TrainArguments {
   RunContext context;
   ConversionOptions conversion;
   TrainingOptions training;
@@ -27,7 +27,7 @@ struct Options {
 };
 
 /// Returns the trained weights in a file: an integral model where widths were drawn or it was one before.
-TrainResult train_integral(IntegralModel& model, const Options& options, const Dataset& data,
+TrainResult train_integral(IntegralModel& model, const TrainArguments& options, const Dataset& data,
                            const Normalization& normalization, const TrainOptions& recipe,
                            c10::Device device) {
   model->to(device);
@@ -41,7 +41,7 @@ TrainResult train_integral(IntegralModel& model, const Options& options, const D
   return result;
 }
 
-TrainResult train_plain(Network network, const Options& options, const Dataset& data,
+TrainResult train_plain(Network network, const TrainArguments& options, const Dataset& data,
                         const Normalization& normalization, const TrainOptions& recipe, c10::Device device) {
   NetworkModule module(std::move(network));
   module->to(device);
@@ -56,7 +56,7 @@ TrainResult train_plain(Network network, const Options& options, const Dataset& 
   return result;
 }
 
-int run(Options options) {
+int run(TrainArguments options) {
   const auto device = options.context.start();
   const auto widths = read_width_law(options.widths, options.training.distill, options.training.train);
   require<UsageError>(widths || (options.conversion.groups.empty() && options.conversion.dims.empty()), "cli",
@@ -107,7 +107,7 @@ Command train_command() {
           "  inn train zoo:resnet20 -o resnet20.pt2 --data cifar-10/ --epochs 100 --crop-padding 4 --flip\n"
           "  inn train zoo:resnet20 -o resnet20.pt2 --data cifar-10/ --epochs 100 --resume",
       .declare = [](CLI::App& app) -> std::function<int()> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<TrainArguments>();
         options->context.add_model(app);
         add_output_option(app, options->output);
         add_training_options(app, options->training);

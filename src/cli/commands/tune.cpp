@@ -13,7 +13,7 @@
 namespace inn::cli {
 namespace {
 
-struct Options {
+struct TuneArguments {
   RunContext context;
   ConversionOptions conversion;
   WidthChoice widths;
@@ -22,7 +22,7 @@ struct Options {
   std::filesystem::path output;
 };
 
-int run(const Options& options) {
+int run(const TuneArguments& options) {
   const auto device = options.context.start();
   check(options.widths);
   check_integral_output(options.output);
@@ -65,7 +65,7 @@ Command tune_command() {
               "--learning-rate 0.01\n"
               "  inn tune integral.pt2 -o tuned.pt2 --data fashion-mnist --keep 0.5 --weights --epochs 3",
           .declare = [](CLI::App& app) -> std::function<int()> {
-            auto options = std::make_shared<Options>();
+            auto options = std::make_shared<TuneArguments>();
             options->training.train.epochs = 1;
             options->training.train.optimizer = "adam";
             options->training.train.learning_rate = 0.01;

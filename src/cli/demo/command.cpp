@@ -23,7 +23,7 @@ namespace {
 /// The figures depend on the number of threads, through the order of sums: so it is fixed unless asked for.
 constexpr int kThreads = 2;
 
-struct Options {
+struct DemoArguments {
   GeneralOptions general;
   DemoOptions demo;
 };
@@ -104,7 +104,7 @@ void print_table(const DemoOutcome& outcome) {
   std::cout << table;
 }
 
-int run(Options options) {
+int run(DemoArguments options) {
   if (options.general.threads == 0) options.general.threads = kThreads;
   start(options.general);
   options.demo.seed = options.general.seed;
@@ -146,7 +146,7 @@ Command demo_command() {
           "  inn demo --output demo --seed 1\n"
           "  inn demo --output /tmp/demo --quick",
       .declare = [](CLI::App& app) -> std::function<int()> {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<DemoArguments>();
         app.add_option("--output,-o", options->demo.output, "Output folder")->capture_default_str();
         app.add_option("--data", options->demo.data, "Grayscale images of 28×28 pixels or more")
             ->capture_default_str();
