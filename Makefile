@@ -3,6 +3,8 @@
 #   make            the program, at build/release/bin/inn
 #   make demo       the main job on real images, into demo/
 #   make test       builds and runs the tests
+#   make python     the Python module torch_integral, into .venv
+#   make wheel      the same as a wheel with the program, into dist/
 #   make examples   builds and runs the examples
 #   make bench      measures speed against torch, into docs/speed.md (20 minutes; an idle machine)
 #   make install    PREFIX=/usr/local
@@ -10,8 +12,9 @@
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 RELEASE = build/release
+PYTHON = $$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)
 
-.PHONY: all configure demo test examples bench install format clean
+.PHONY: all configure demo test python wheel examples bench install format clean
 all: configure
 	cmake --build $(RELEASE) --parallel $(JOBS) --target inn_program
 
@@ -23,8 +26,18 @@ demo: all
 	$(RELEASE)/bin/inn demo --output demo
 
 test: configure
+	cmake -S . -B $(RELEASE) -D INN_BUILD_PYTHON=ON --log-level=WARNING
 	cmake --build $(RELEASE) --parallel $(JOBS)
 	ctest --preset release
+	PYTHONPATH=$(RELEASE)/python $(PYTHON) -m pytest --quiet
+
+python: configure
+	cmake -S . -B $(RELEASE) -D INN_BUILD_PYTHON=ON --log-level=WARNING
+	cmake --build $(RELEASE) --parallel $(JOBS) --target inn_python
+	cmake --install $(RELEASE) --component python --prefix "$$(python=$(PYTHON); $$python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')"
+
+wheel: configure
+	$(PYTHON) -m pip wheel --no-deps --wheel-dir dist .
 
 examples: configure
 	cmake --build $(RELEASE) --parallel $(JOBS) --target examples

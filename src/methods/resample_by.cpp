@@ -7,6 +7,7 @@
 #include "inn/core/error.h"
 #include "inn/dimension/quadrature_buffers.h"
 #include "inn/methods/convert_on.h"
+#include "inn/model/batch_norm.h"
 #include "inn/pruning/importance.h"
 #include "inn/resampling/folding.h"
 #include "inn/train/evaluate.h"
@@ -19,6 +20,36 @@ constexpr const char* kInterpolate = "interpolate";
 constexpr const char* kFold = "fold";
 constexpr int64_t kRecalibrationBatch = 256;
 
+/// The data for a method, as batches of inputs.
+struct Samples {
+  std::function<Calibration(const Network&, Measured)> batches;  // for the measurement
+  std::function<void(Network&)> recalibrate;                     // measures batch norm on them
+  c10::Device device;
+};
+
+Samples samples_of(const CalibrationData& data) {
+  return {[&data](const Network& network, Measured needs) { return calibration_of(data, network, needs); },
+          [&data](Network& network) {
+            inn::recalibrate(network, data.samples,
+                             {.batch_size = kRecalibrationBatch,
+                              .augmentation = data.augmentation,
+                              .normalization = data.normalization});
+          },
+          data.device};
+}
+
+Samples samples_of(const Calibration& data, c10::Device device) {
+  return {[&data](const Network&, Measured) { return data; },
+          [&data](Network& network) {
+            int64_t next = 0;
+            recalibrate_batch_norm(network, [&]() -> std::optional<std::vector<c10::IValue>> {
+              auto batch = data.batch(next++);
+              return batch ? std::optional(std::move(batch->inputs)) : std::nullopt;
+            });
+          },
+          device};
+}
+
 /// What a method makes of a model: a source and the maps from it.
 struct Mapped {
   AnalysedNetwork source;
@@ -28,7 +59,7 @@ struct Mapped {
 };
 
 Mapped interpolated(const AnyModel& model, const AnalysedNetwork& source, ChosenWidths chosen,
-                    const MethodOptions& options, const std::optional<CalibrationData>& data) {
+                    const MethodOptions& options, const std::optional<Samples>& data) {
   IntegralModel integral{nullptr};
   if (model.is_integral()) {
     integral = IntegralModel(model.integral->clone_model());
@@ -36,7 +67,9 @@ Mapped interpolated(const AnyModel& model, const AnalysedNetwork& source, Chosen
     ConvertOptions conversion = options.conversion;
     for (const auto& [id, width] : chosen.widths)
       conversion.group_names.push_back(source.groups.groups[id].name);
-    integral = convert_on(source.network, conversion, data);
+    integral = convert_on(source.network, conversion,
+                          data ? std::optional(data->batches(source.network, Measured::activations))
+                               : std::nullopt);
   }
   for (const auto& [id, width] : chosen.widths) integral->group(source.groups.groups[id].name).resize(width);
   return {{integral->network(), integral->structure()}, integral->maps(), std::move(chosen)};
@@ -59,10 +92,10 @@ Mapped folded(const AnalysedNetwork& source, ChosenWidths chosen, uint64_t seed)
 }
 
 Mapped pruned(const AnyModel& model, PruneOptions choice, const MethodOptions& options,
-              const std::optional<CalibrationData>& data) {
+              const std::optional<Samples>& data) {
   AnalysedNetwork source = model.source();
   if (!choice.unnamed) choice.unnamed = fraction_groups(model, source);
-  const Importance& importance = find_importance(options.method);
+  const Importance importance = options.importance ? *options.importance : find_importance(options.method);
   auto ids = groups_to_prune(source, choice);
   keep_resizable(model, source, choice, ids);
 
@@ -70,7 +103,7 @@ Mapped pruned(const AnyModel& model, PruneOptions choice, const MethodOptions& o
   scoring.seed = options.seed;
   if (choice.scope == PruningScope::global && !scoring.normalize) scoring.normalize = "mean";
   if (data && importance.needs != Measured::nothing) {
-    scoring.calibration = calibration_of(*data, source.network, importance.needs);
+    scoring.calibration = data->batches(source.network, importance.needs);
     source.network.to(data->device);
   }
   const auto scores = importance_scores(source, ids, importance, scoring);
@@ -84,16 +117,44 @@ Mapped pruned(const AnyModel& model, PruneOptions choice, const MethodOptions& o
 }
 
 Mapped mapped(const AnyModel& model, const PruneOptions& widths, const MethodOptions& options,
-              const std::optional<CalibrationData>& data) {
-  if (is_importance(options.method)) return pruned(model, widths, options, data);
+              const std::optional<Samples>& data) {
+  if (options.importance || is_importance(options.method)) return pruned(model, widths, options, data);
   AnalysedNetwork source = model.source();
   ChosenWidths chosen = chosen_widths(model, source, widths);
   if (options.method == kInterpolate) return interpolated(model, source, std::move(chosen), options, data);
   if (options.method == kFold) return folded(source, std::move(chosen), options.seed);
   source.network.to(data->device);
-  auto found = find_nodes(source, chosen.widths, calibration_of(*data, source.network, Measured::activations),
+  auto found = find_nodes(source, chosen.widths, data->batches(source.network, Measured::activations),
                           {.curves = options.curves}, {.seed = options.seed});
   return {std::move(source), std::move(found.maps), std::move(chosen), std::move(found.groups)};
+}
+
+Resampled resample_on(const AnyModel& model, const PruneOptions& widths, const MethodOptions& options,
+                      const std::optional<Samples>& data) {
+  if (!options.importance) check_method(options.method);
+  const std::string name = options.importance ? options.importance->name : options.method;
+  require(data || (name != kQuadrature && !options.refits()), "methods",
+          "Method {}{} requires calibration data.", name,
+          options.refits() && name != kQuadrature ? " with refits" : "");
+  Mapped made = mapped(model, widths, options, data);
+  if (data) made.source.network.to(data->device);
+  const auto notes = model.source().groups.notes;
+  made.chosen.notes.insert(made.chosen.notes.begin(), notes.begin(), notes.end());
+  Resampled result{resample(made.source, made.maps), std::move(made.chosen), std::move(made.groups)};
+  result.network.set_training(false);
+  if (data && options.refits()) {
+    const auto calibration = data->batches(made.source.network, Measured::activations);
+    result.layers = refit(result.network, made.source, made.maps, calibration,
+                          {.seed = options.seed, .progress = options.progress});
+    if (options.together > 0)
+      result.together_gain = refit_together(
+          result.network, made.source, made.maps, calibration,
+          {.steps = options.together, .seed = options.seed, .progress = options.together_progress});
+  } else if (data) {
+    data->recalibrate(result.network);
+  }
+  result.network.to(c10::Device(c10::kCPU));
+  return result;
 }
 
 }  // namespace
@@ -117,32 +178,14 @@ void check_method(const std::string& method) {
 
 Resampled resample_by(const AnyModel& model, const PruneOptions& widths, const MethodOptions& options,
                       const std::optional<CalibrationData>& data) {
-  check_method(options.method);
-  require(data || (options.method != kQuadrature && !options.refits()), "methods",
-          "Method {}{} requires calibration data.", options.method,
-          options.refits() && options.method != kQuadrature ? " with refits" : "");
-  Mapped made = mapped(model, widths, options, data);
-  if (data) made.source.network.to(data->device);
-  const auto notes = model.source().groups.notes;
-  made.chosen.notes.insert(made.chosen.notes.begin(), notes.begin(), notes.end());
-  Resampled result{resample(made.source, made.maps), std::move(made.chosen), std::move(made.groups)};
-  result.network.set_training(false);
-  if (data && options.refits()) {
-    const auto calibration = calibration_of(*data, made.source.network, Measured::activations);
-    result.layers = refit(result.network, made.source, made.maps, calibration,
-                          {.seed = options.seed, .progress = options.progress});
-    if (options.together > 0)
-      result.together_gain = refit_together(
-          result.network, made.source, made.maps, calibration,
-          {.steps = options.together, .seed = options.seed, .progress = options.together_progress});
-  } else if (data) {
-    recalibrate(result.network, data->samples,
-                {.batch_size = kRecalibrationBatch,
-                 .augmentation = data->augmentation,
-                 .normalization = data->normalization});
-  }
-  result.network.to(c10::Device(c10::kCPU));
-  return result;
+  return resample_on(model, widths, options, data ? std::optional(samples_of(*data)) : std::nullopt);
+}
+
+Resampled resample_by(const AnyModel& model, const PruneOptions& widths, const MethodOptions& options,
+                      const Calibration& data) {
+  const auto& state = model.source().network.state;
+  const auto device = state.empty() ? c10::Device(c10::kCPU) : state.front().tensor.device();
+  return resample_on(model, widths, options, samples_of(data, device));
 }
 
 }  // namespace inn

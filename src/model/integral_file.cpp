@@ -48,7 +48,7 @@ std::shared_ptr<Grid> read_grid(const json& record, const std::string& name) {
 
 bool is_integral(const Network& network) { return network.extra.contains(kRecord); }
 
-void save_integral(const IntegralModelImpl& model, const std::filesystem::path& path) {
+Network integral_archive(const IntegralModelImpl& model) {
   json record{{"format", kFormat},
               {"kernel", model.options().kernel},
               {"quadrature", model.options().quadrature},
@@ -70,11 +70,15 @@ void save_integral(const IntegralModelImpl& model, const std::filesystem::path& 
   Network present = at_source ? source : model.discretize();
   if (!at_source) {
     std::ostringstream nested;
-    write_pt2(source, nested, path.string());
+    write_pt2(source, nested, kSource);
     present.extra[kSource] = std::move(nested).str();
   }
   present.extra[kRecord] = record.dump(1);
-  write_pt2(present, path);
+  return present;
+}
+
+void save_integral(const IntegralModelImpl& model, const std::filesystem::path& path) {
+  write_pt2(integral_archive(model), path);
 }
 
 IntegralModel load_integral(Network network, const RuleTable& rules) {

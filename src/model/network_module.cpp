@@ -6,14 +6,21 @@
 namespace inn {
 namespace {
 
+using Tensors = torch::OrderedDict<std::string, at::Tensor>;
+
+/// Puts the tensor in the place of the parameter or buffer of that name. False where there is none.
+bool replace(Tensors& parameters, Tensors& buffers, const std::string& name, const at::Tensor& tensor) {
+  auto* place = parameters.find(name);
+  if (place == nullptr) place = buffers.find(name);
+  if (place != nullptr) *place = tensor;
+  return place != nullptr;
+}
+
 /// A module that only holds others and their tensors: "layer1" and "layer1.0" of "layer1.0.conv1.weight".
 class Scope : public torch::nn::Module {
  public:
-  /// Puts the tensor in the place of the parameter of that name. False where there is none.
   bool replace(const std::string& name, const at::Tensor& tensor) {
-    auto* parameter = parameters_.find(name);
-    if (parameter != nullptr) *parameter = tensor;
-    return parameter != nullptr;
+    return inn::replace(parameters_, buffers_, name, tensor);
   }
   void forget(const std::string& name) { parameters_.erase(name); }
 };
@@ -54,7 +61,8 @@ void NetworkModuleImpl::register_dotted(const std::string& name, const at::Tenso
     module = child ? child->get() : module->register_module(part, std::make_shared<Scope>()).get();
   }
   const auto leaf = name.substr(begin);
-  if (auto* scope = dynamic_cast<Scope*>(module); scope != nullptr && scope->replace(leaf, tensor)) return;
+  auto* scope = dynamic_cast<Scope*>(module);
+  if (scope != nullptr ? scope->replace(leaf, tensor) : replace(parameters_, buffers_, leaf, tensor)) return;
   if (kind == StateEntry::Kind::parameter) {
     module->register_parameter(leaf, tensor, tensor.requires_grad());
   } else {
@@ -110,6 +118,23 @@ void NetworkModuleImpl::to(torch::Device device, bool non_blocking) {
   torch::nn::Module::to(device, non_blocking);
   for (size_t s = 0; s < moved.state.size(); ++s) moved.state[s].tensor = network_.state[s].tensor;
   network_ = std::move(moved);
+}
+
+void NetworkModuleImpl::share_tensors(const std::vector<at::Tensor>& tensors) {
+  require(tensors.size() == network_.state.size(), "model",
+          "The network has {} state tensors but got {}.", network_.state.size(), tensors.size());
+  for (size_t s = 0; s < tensors.size(); ++s) {
+    const auto& entry = network_.state[s];
+    require(tensors[s].defined() && tensors[s].sizes() == entry.tensor.sizes(), "model",
+            "'{}' must have sizes [{}] but got {}.", entry.name, fmt::join(entry.tensor.sizes(), ", "),
+            tensors[s].defined() ? fmt::format("[{}]", fmt::join(tensors[s].sizes(), ", ")) : "none");
+  }
+  for (size_t s = 0; s < tensors.size(); ++s) {
+    auto& entry = network_.state[s];
+    if (entry.tensor.is_same(tensors[s])) continue;
+    entry.tensor = tensors[s];
+    register_dotted(entry.name, entry.tensor, entry.kind);
+  }
 }
 
 void NetworkModuleImpl::to_channels_last() {

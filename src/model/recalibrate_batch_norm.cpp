@@ -62,10 +62,10 @@ class Recalibration {
 
   bool has_norms() const { return !norms_.empty(); }
 
-  void add(const at::Tensor& batch) {
+  void add(const std::vector<c10::IValue>& batch) {
     std::map<ValueId, int64_t> counts;
     for (const auto& norm : norms_) counts[norm.input] = 0;
-    measured_.forward({batch}, measured_.tensors(), {.observe = [&](ValueId id, const at::Tensor& tensor) {
+    measured_.forward(batch, measured_.tensors(), {.observe = [&](ValueId id, const at::Tensor& tensor) {
                         if (const auto found = counts.find(id); found != counts.end())
                           found->second = tensor.numel() / tensor.size(1);
                       }});
@@ -134,7 +134,8 @@ class Recalibration {
 
 }  // namespace
 
-void recalibrate_batch_norm(Network& network, const std::function<std::optional<at::Tensor>()>& next_batch) {
+void recalibrate_batch_norm(Network& network,
+                            const std::function<std::optional<std::vector<c10::IValue>>()>& next_batch) {
   const at::NoGradGuard no_grad;
   Recalibration recalibration(network);
   if (!recalibration.has_norms()) return;

@@ -167,9 +167,10 @@ void recalibrate(Network& network, const Dataset& data, const BatchOptions& opti
   const Epoch epoch = Batches(data, options).epoch(0);
   const int64_t count = max_batches > 0 ? std::min(max_batches, epoch.size()) : epoch.size();
   int64_t next = 0;
-  recalibrate_batch_norm(network, [&]() -> std::optional<at::Tensor> {
+  recalibrate_batch_norm(network, [&]() -> std::optional<std::vector<c10::IValue>> {
     while (next < count)
-      if (const Batch batch = epoch[next++]; !batch.empty()) return to_input_options(batch.inputs, place);
+      if (const Batch batch = epoch[next++]; !batch.empty())
+        return std::vector<c10::IValue>{to_input_options(batch.inputs, place)};
     return std::nullopt;
   });
 }

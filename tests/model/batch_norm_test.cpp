@@ -47,6 +47,14 @@ TEST_P(EveryBatchNorm, IsFoldedWithoutAChangeOfOutputs) {
 }
 
 /// Batches of unlike sizes and means: the mean of their variances is far from the variance of all.
+/// On batches of one input.
+void recalibrate_on(Network& network, const std::function<std::optional<at::Tensor>()>& next_batch) {
+  recalibrate_batch_norm(network, [&]() -> std::optional<std::vector<c10::IValue>> {
+    const auto batch = next_batch();
+    return batch ? std::optional(std::vector<c10::IValue>{*batch}) : std::nullopt;
+  });
+}
+
 TEST_P(EveryBatchNorm, IsRecalibratedToTheStatisticsOfTheConcatenatedBatches) {
   Network network = written_as(small_convolutional().clone(), GetParam());
   const auto weight = state_of(network, "conv1.weight").detach();
@@ -56,7 +64,7 @@ TEST_P(EveryBatchNorm, IsRecalibratedToTheStatisticsOfTheConcatenatedBatches) {
     batches.push_back(at::randn({size, 3, 3, 3}, generator, at::TensorOptions(at::kDouble)) * 2.0 +
                       static_cast<double>(size));
   size_t next = 0;
-  recalibrate_batch_norm(network, [&]() -> std::optional<at::Tensor> {
+  recalibrate_on(network, [&]() -> std::optional<at::Tensor> {
     return next < batches.size() ? std::optional(batches[next++]) : std::nullopt;
   });
   const auto seen = at::conv2d(at::cat(batches), weight, {}, 1, 1).transpose(0, 1).flatten(1);
@@ -75,13 +83,13 @@ std::optional<at::Tensor> no_batch() { return std::nullopt; }
 TEST(RecalibrateBatchNorm, RefusesNoBatchAndASingleNumberAndChangesNothing) {
   Network network = small_convolutional().clone();
   const auto before = state_of(network, "bn1.running_var").clone();
-  EXPECT_THROW(recalibrate_batch_norm(network, no_batch), std::invalid_argument);
+  EXPECT_THROW(recalibrate_on(network, no_batch), std::invalid_argument);
 
   test::NetworkBuilder b(2);
   auto x = b.call("aten::linear", "", {b.input("x", {2, 3}), b.parameter("fc.weight", {4, 3})});
   Network rows = b.finish(b.batch_norm("norm", x, 4));
   int left = 1;
-  EXPECT_THROW(recalibrate_batch_norm(rows,
+  EXPECT_THROW(recalibrate_on(rows,
                                       [&]() -> std::optional<at::Tensor> {
                                         if (left-- == 0) return std::nullopt;
                                         return at::randn({1, 3}, at::kDouble);
@@ -93,7 +101,7 @@ TEST(RecalibrateBatchNorm, RefusesNoBatchAndASingleNumberAndChangesNothing) {
 TEST(RecalibrateBatchNorm, RefusesByNameWhatItCantMeasure) {
   const auto message = [](Network network) {
     try {
-      recalibrate_batch_norm(network, [] { return std::optional(at::randn({4, 3, 3, 3}, at::kDouble)); });
+      recalibrate_on(network, [] { return std::optional(at::randn({4, 3, 3, 3}, at::kDouble)); });
     } catch (const std::invalid_argument& error) {
       return std::string(error.what());
     }
@@ -131,7 +139,7 @@ TEST(RecalibrateBatchNorm, MeasuresANormOfTwoCallsOnBoth) {
   const auto gain = state_of(network, "norm.weight"), shift = state_of(network, "norm.bias");
   const auto batch = at::randn({6, 3}, at::kDouble);
   int left = 1;
-  recalibrate_batch_norm(network, [&]() -> std::optional<at::Tensor> {
+  recalibrate_on(network, [&]() -> std::optional<at::Tensor> {
     return left-- > 0 ? std::optional(batch) : std::nullopt;
   });
   const auto first = at::batch_norm(batch, gain, shift, {}, {}, true, 0.1, 1e-5, false);

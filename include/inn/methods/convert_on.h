@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "inn/calibration/calibration.h"
 #include "inn/model/integral_model.h"
 #include "inn/train/dataset_calibration.h"
 
@@ -12,5 +13,8 @@ namespace inn {
 /// first samples of `data`, without their labels; throws std::invalid_argument where there are none.
 IntegralModel convert_on(const Network& network, ConvertOptions options,
                          const std::optional<CalibrationData>& data);
+/// The same, measured on all batches of `data`.
+IntegralModel convert_on(const Network& network, ConvertOptions options,
+                         const std::optional<Calibration>& data);
 
 }  // namespace inn

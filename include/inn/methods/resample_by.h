@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "inn/calibration/calibration.h"
 #include "inn/core/progress.h"
 #include "inn/data_quadrature/data_quadrature.h"
 #include "inn/methods/model_widths.h"
@@ -26,6 +27,8 @@ void check_method(const std::string& method);
 
 struct MethodOptions {
   std::string method = "interpolate";
+  /// Your own importance; the name of the method is then not used.
+  std::optional<Importance> importance = {};
   /// Whether layers are refit to the calibration data; by default only for "quadrature".
   std::optional<bool> refit = {};
   /// How an ordinary network is converted before it is interpolated.
@@ -37,7 +40,7 @@ struct MethodOptions {
   bool curves = false;   // whether reports of groups include the error for every number of nodes
   StepCallback progress = nullptr, together_progress = nullptr;
 
-  bool refits() const { return refit.value_or(method == "quadrature"); }
+  bool refits() const { return refit.value_or(!importance && method == "quadrature"); }
 };
 
 struct Resampled {
@@ -60,5 +63,9 @@ struct Resampled {
 /// missing.
 Resampled resample_by(const AnyModel& model, const PruneOptions& widths, const MethodOptions& options,
                       const std::optional<CalibrationData>& data);
+/// The same on any batches of inputs, on the device of the model's tensors. Its loss is only required for
+/// importances that use gradients.
+Resampled resample_by(const AnyModel& model, const PruneOptions& widths, const MethodOptions& options,
+                      const Calibration& data);
 
 }  // namespace inn

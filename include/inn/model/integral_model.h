@@ -236,6 +236,8 @@ TORCH_MODULE(IntegralModel);
 /// groups.
 IntegralModel convert(const Network& network, const ConvertOptions& options = {});
 
+/// Returns the network at its current widths that carries the integral model in its extra files.
+Network integral_archive(const IntegralModelImpl& model);
 /// Writes a .pt2 that torch.export.load reads as the network at its current widths, with extra/integral.json
 /// in the archive.
 void save_integral(const IntegralModelImpl& model, const std::filesystem::path& path);

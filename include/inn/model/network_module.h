@@ -37,6 +37,10 @@ class NetworkModuleImpl : public torch::nn::Module {
   /// memory format, in which torch's CPU convolutions are faster. Throws as that does, without changes.
   void to_channels_last();
 
+  /// Uses these tensors as the state from now on, one for each entry of the network's state, without copying
+  /// them. Throws std::invalid_argument, without changes, if a tensor has other sizes than its entry.
+  void share_tensors(const std::vector<at::Tensor>& tensors);
+
   const Network& network() const { return network_; }
 
  protected:

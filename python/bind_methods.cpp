@@ -1,0 +1,148 @@
+// Resampling of networks by any method.
+
+#include "bind.h"
+#include "inn/budget/resample_to_budget.h"
+#include "inn/methods/resample_by.h"
+#include "inn/model/batch_norm.h"
+
+namespace inn::python {
+namespace {
+
+/// Of Python: batch number `index` as inputs and labels, or None after the last.
+using PythonBatch = std::function<
+    std::optional<std::pair<std::vector<at::Tensor>, std::optional<at::Tensor>>>(int64_t index)>;
+/// Of Python: the loss of each sample of outputs and labels.
+using PythonLoss =
+    std::function<at::Tensor(const std::vector<at::Tensor>& outputs, std::optional<at::Tensor> labels)>;
+/// Of Python: the score of each channel of a group, from the slices of its members, by tensor.
+using PythonImportance =
+    std::function<at::Tensor(const std::string& group, const std::vector<std::pair<std::string, at::Tensor>>&)>;
+
+Calibration calibration_of(const PythonBatch& batch, const PythonLoss& loss) {
+  Calibration calibration;
+  calibration.batch = [batch](int64_t index) -> std::optional<CalibrationBatch> {
+    auto given = batch(index);
+    if (!given) return std::nullopt;
+    return CalibrationBatch{{given->first.begin(), given->first.end()}, given->second.value_or(at::Tensor())};
+  };
+  if (loss)
+    calibration.loss = [loss](const std::vector<c10::IValue>& outputs, const CalibrationBatch& given) {
+      std::vector<at::Tensor> tensors;
+      for (const auto& output : outputs)
+        if (output.isTensor()) tensors.push_back(output.toTensor());
+      return loss(tensors, given.labels.defined() ? std::optional(given.labels) : std::nullopt);
+    };
+  return calibration;
+}
+
+Importance importance_of(const PythonImportance& score) {
+  return {.name = "given",
+          .scores = [score](const ScoredGroup& group) -> std::vector<at::Tensor> {
+            std::vector<std::pair<std::string, at::Tensor>> rows;
+            for (const auto& member : group.members) rows.emplace_back(member.tensor, group.rows(member));
+            return {score(group.group().name, rows).to(at::kDouble)};
+          }};
+}
+
+Resampled resample_network(const AnalysedNetwork& source, const PruneOptions& widths,
+                           const MethodOptions& options, const std::optional<Calibration>& data) {
+  const AnyModel model{.plain = source};
+  return data ? resample_by(model, widths, options, *data)
+              : resample_by(model, widths, options, std::optional<CalibrationData>());
+}
+
+}  // namespace
+
+void bind_methods(nb::module_& m) {
+  m.def("resampling_methods", &resampling_methods);
+  nb::enum_<PruningScope>(m, "PruningScope")
+      .value("uniform", PruningScope::uniform)
+      .value("global", PruningScope::global)
+      .value("isomorphic", PruningScope::isomorphic);
+  nb::class_<WidthLimits>(m, "WidthLimits")
+      .def(nb::init<>())
+      .def_rw("max_cut", &WidthLimits::max_cut)
+      .def_rw("round_to", &WidthLimits::round_to)
+      .def_rw("min_width", &WidthLimits::min_width);
+  nb::class_<PruneOptions>(m, "Widths", "The widths that are asked for.")
+      .def(nb::init<>())
+      .def_rw("keep", &PruneOptions::keep)
+      .def_rw("groups", &PruneOptions::groups)
+      .def_rw("exclude", &PruneOptions::exclude)
+      .def_rw("keep_of", &PruneOptions::keep_of)
+      .def_rw("widths", &PruneOptions::widths)
+      .def_rw("scope", &PruneOptions::scope)
+      .def_rw("limits", &PruneOptions::limits);
+  nb::class_<Calibration>(m, "Calibration", "Samples in batches.")
+      .def(
+          "__init__",
+          [](Calibration* self, const PythonBatch& batch, const PythonLoss& loss) {
+            new (self) Calibration(calibration_of(batch, loss));
+          },
+          nb::arg("batch"), nb::arg("loss").none() = nb::none());
+  nb::class_<GroupReport>(m, "GroupReport", "What data-aware quadrature did to one group.")
+      .def_ro("name", &GroupReport::name)
+      .def_ro("source_width", &GroupReport::source_width)
+      .def_ro("width", &GroupReport::width)
+      .def_ro("nodes", &GroupReport::nodes)
+      .def_ro("criterion", &GroupReport::criterion)
+      .def_ro("error", &GroupReport::error);
+  nb::class_<LayerFit>(m, "LayerFit", "How one layer was refit.")
+      .def_ro("layer", &LayerFit::layer)
+      .def_ro("skip_reason", &LayerFit::skip_reason)
+      .def_ro("error_before", &LayerFit::error_before)
+      .def_ro("error_after", &LayerFit::error_after)
+      .def_ro("ridge", &LayerFit::ridge)
+      .def_ro("seconds", &LayerFit::seconds);
+  nb::class_<Resampled>(m, "Resampled", "A resampled network with what was done.")
+      .def_ro("network", &Resampled::network)
+      .def_ro("groups", &Resampled::groups)
+      .def_ro("layers", &Resampled::layers)
+      .def_prop_ro("widths",
+                   [](const Resampled& made) {
+                     std::vector<std::pair<size_t, int64_t>> widths(made.chosen.widths.begin(),
+                                                                    made.chosen.widths.end());
+                     return widths;
+                   })
+      .def_prop_ro("notes", [](const Resampled& made) { return made.chosen.notes; });
+  m.def(
+      "resample",
+      [](const AnalysedNetwork& source, const PruneOptions& widths, const std::string& method,
+         const PythonImportance& importance, std::optional<bool> refits, int64_t together, uint64_t seed,
+         const Calibration* calibration, const StepCallback& progress) {
+        MethodOptions options{.method = method, .refit = refits, .seed = seed, .together = together};
+        if (importance) options.importance = importance_of(importance);
+        options.progress = progress;
+        return resample_network(source, widths, options,
+                                calibration ? std::optional(*calibration) : std::nullopt);
+      },
+      nb::arg("source"), nb::arg("widths"), nb::arg("method"), nb::arg("importance").none() = nb::none(),
+      nb::arg("refit") = nb::none(), nb::arg("together") = 0, nb::arg("seed") = 0,
+      nb::arg("calibration").none() = nb::none(), nb::arg("progress").none() = nb::none(), Unlocked());
+  m.def(
+      "recalibrate",
+      [](Network network, const Calibration& calibration) {
+        int64_t next = 0;
+        recalibrate_batch_norm(network, [&]() -> std::optional<std::vector<c10::IValue>> {
+          auto batch = calibration.batch(next++);
+          return batch ? std::optional(std::move(batch->inputs)) : std::nullopt;
+        });
+      },
+      nb::arg("network"), nb::arg("calibration"), Unlocked(),
+      "Measures the running statistics of batch norms, and writes them into the network's tensors.");
+  m.def(
+      "widths_for_budget",
+      [](const AnalysedNetwork& source, const std::string& budget, const std::vector<std::string>& groups,
+         const WidthLimits& limits, const Calibration& calibration) {
+        const auto curves = error_curves(source, source.groups.select(groups), calibration);
+        std::map<std::string, int64_t> widths;
+        for (const auto& [id, width] :
+             widths_within_budget(source, curves, Budget::parse(budget), calibration, {.limits = limits}))
+          widths.emplace(source.groups.groups[id].name, width);
+        return widths;
+      },
+      nb::arg("source"), nb::arg("budget"), nb::arg("groups"), nb::arg("limits"), nb::arg("calibration"),
+      Unlocked());
+}
+
+}  // namespace inn::python

@@ -1,0 +1,22 @@
+// The compiled part of torch_integral: `torch_integral._core`. Each folder of the library has its own bind_FOLDER.cpp.
+
+#include <c10/util/Exception.h>
+
+#include "bind.h"
+
+NB_MODULE(_core, m) {
+  // torch's errors carry the C++ stack, which says nothing to who calls from Python.
+  nb::register_exception_translator([](const std::exception_ptr& thrown, void*) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const c10::Error& error) {
+      PyErr_SetString(PyExc_RuntimeError, error.what_without_backtrace());
+    }
+  });
+  inn::python::bind_network(m);
+  inn::python::bind_dimension(m);
+  inn::python::bind_quadrature(m);
+  inn::python::bind_ordering(m);
+  inn::python::bind_methods(m);
+  inn::python::bind_model(m);
+}

@@ -1,0 +1,58 @@
+"""Integral neural networks: one trained network at every width.
+
+The short way: `analyze`, `resample`, `elastic`. Under TorchIntegral's names: `IntegralWrapper`, `IntegralTracer`, `L1Pruner`,
+and the modules `grid`, `quadrature`, `permutation`, `graph`, `utils`.
+"""
+
+import torch  # the library's symbols are resolved from torch's
+
+from . import _version
+
+_built, _found = _version.TORCH.split(".")[:2], torch.__version__.split(".")[:2]
+if _built != _found:
+    raise ImportError(
+        f"torch_integral was built for torch {'.'.join(_built)} but torch {torch.__version__} is installed. "
+        "Build it against this torch: pip install --force-reinstall --no-cache-dir --no-build-isolation torch_integral"
+    )
+
+from . import graph, grid, permutation, pruning, quadrature, utils  # noqa: E402
+from ._analysis import Analysis, analyze  # noqa: E402
+from ._resample import Report, Resampled, methods, resample  # noqa: E402
+from ._training import elastic_step, recalibrate  # noqa: E402
+from .graph import IntegralTracer, L1Pruner, Pruner  # noqa: E402
+from .grid import (  # noqa: E402
+    CompositeGrid1D,
+    ConstantGrid1D,
+    Distribution,
+    GridND,
+    IGrid,
+    L1Grid1D,
+    MultiTrainableGrid1D,
+    NormalDistribution,
+    RandomLegendreGrid,
+    RandomLinspace,
+    TrainableDeltasGrid1D,
+    TrainableGrid1D,
+    UniformDistribution,
+)
+from .model import IntegralGroup, IntegralModel, IntegralWrapper, elastic  # noqa: E402
+from .quadrature import (  # noqa: E402
+    BaseIntegrationQuadrature,
+    LegendreQuadrature,
+    RiemannQuadrature,
+    SimpsonQuadrature,
+    TrapezoidalQuadrature,
+    integrate,
+)
+from .utils import base_continuous_dims, grid_tuning, standard_continuous_dims  # noqa: E402
+
+__version__ = _version.VERSION
+
+__all__ = [
+    "Analysis", "BaseIntegrationQuadrature", "CompositeGrid1D", "ConstantGrid1D", "Distribution", "GridND", "IGrid",
+    "IntegralGroup", "IntegralModel", "IntegralTracer", "IntegralWrapper", "L1Grid1D", "L1Pruner", "LegendreQuadrature",
+    "MultiTrainableGrid1D", "NormalDistribution", "Pruner", "RandomLegendreGrid", "RandomLinspace", "Report", "Resampled",
+    "RiemannQuadrature", "SimpsonQuadrature", "TrainableDeltasGrid1D", "TrainableGrid1D", "TrapezoidalQuadrature",
+    "UniformDistribution", "analyze", "base_continuous_dims", "elastic", "elastic_step", "graph", "grid", "grid_tuning", "integrate",
+    "methods", "permutation", "pruning", "quadrature", "recalibrate", "resample", "standard_continuous_dims", "utils",
+]  # fmt: skip

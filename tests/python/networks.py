@@ -1,0 +1,61 @@
+"""Small networks of the tests."""
+
+import torch
+from torch import nn
+
+
+class Residual(nn.Module):
+    """A convolutional network with batch norm, a residual sum and a depthwise convolution."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(8)
+        self.conv1 = nn.Conv2d(8, 16, 3, padding=1)
+        self.deep = nn.Conv2d(16, 16, 3, padding=1, groups=16)
+        self.conv2 = nn.Conv2d(16, 8, 1)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = torch.relu(self.bn(self.stem(x)))
+        x = x + self.conv2(torch.relu(self.deep(torch.relu(self.conv1(x)))))
+        return self.head(x.mean((2, 3)))
+
+
+class Fixed(nn.Module):
+    """A network whose code holds the number of its channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(6, 12)
+        self.second = nn.Linear(12, 4)
+
+    def forward(self, x):
+        return self.second(self.first(x).view(-1, 12))
+
+
+class Named(nn.Module):
+    """Keyword inputs, a dict as output, a tied embedding."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(11, 8)
+        self.mlp = nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 8))
+        self.norm = nn.LayerNorm(8)
+
+    def forward(self, tokens, scale):
+        x = self.embedding(tokens)
+        x = self.norm(x + self.mlp(x)) * scale[:, None, None]
+        return {"logits": x @ self.embedding.weight.t(), "hidden": x}
+
+
+def randomized(model: nn.Module, seed: int = 0) -> nn.Module:
+    """Return the model in evaluation mode with random statistics of its norms too."""
+    generator = torch.Generator().manual_seed(seed)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.normal_(generator=generator)
+            layer.running_var.uniform_(0.5, 2, generator=generator)
+            layer.weight.data.uniform_(0.5, 2, generator=generator)
+            layer.bias.data.normal_(generator=generator)
+    return model.eval()
