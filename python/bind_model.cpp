@@ -44,14 +44,14 @@ std::shared_ptr<IntegralModelImpl> from_archive(const nb::bytes& archive) {
   return load_integral(read_pt2(stream, "the integral model")).ptr();
 }
 
-nb::bytes archive_of(const IntegralModelImpl& model) {
+nb::bytes archive_of_model(const IntegralModelImpl& model) {
   std::ostringstream stream;
   {
     const nb::gil_scoped_release unlocked;
     write_pt2(integral_archive(model), stream, "the integral model");
   }
   const auto text = stream.str();
-  return {text.data(), text.size()};
+  return nb::bytes(text.data(), text.size());
 }
 
 IntegralGroup& group_at(IntegralModelImpl& model, size_t index) {
@@ -97,7 +97,7 @@ void bind_model(nb::module_& m) {
            nb::arg("points"), nb::arg("size"), nb::arg("parameters"), nb::arg("draw").none() = nb::none());
   nb::class_<Model>(m, "IntegralCore", "The integral model; torch_integral.IntegralModel is the nn.Module of it.")
       .def_static("from_archive", &from_archive, nb::arg("archive"))
-      .def("archive", &archive_of, "Returns the model as the bytes of a .pt2 archive.")
+      .def("archive", &archive_of_model, "Returns the model as the bytes of a .pt2 archive.")
       .def(
           "save", [](const Model& model, const std::filesystem::path& path) { save_integral(model, path); },
           nb::arg("path"), Unlocked())
@@ -168,7 +168,9 @@ void bind_model(nb::module_& m) {
   m.def(
       "convert",
       [](const Network& network, const ConvertOptions& options, const Calibration* calibration) {
-        return convert_on(network, options, calibration ? std::optional(*calibration) : std::nullopt).ptr();
+        return (calibration ? convert_on(network, options, *calibration)
+                            : convert_on(network, options, std::optional<CalibrationData>()))
+            .ptr();
       },
       nb::arg("network"), nb::arg("options"), nb::arg("calibration").none() = nb::none(), Unlocked());
 }

@@ -55,14 +55,14 @@ Network read_archive(const nb::bytes& archive, const std::string& name) {
   return read_pt2(stream, name);
 }
 
-nb::bytes archive_of(const Network& network) {
+nb::bytes archive_of_network(const Network& network) {
   std::ostringstream stream;
   {
     const nb::gil_scoped_release unlocked;
     write_pt2(network, stream, "the archive");
   }
   const auto text = stream.str();
-  return {text.data(), text.size()};
+  return nb::bytes(text.data(), text.size());
 }
 
 }  // namespace
@@ -90,7 +90,7 @@ void bind_network(nb::module_& m) {
           },
           nb::arg("path"), nb::arg("examples") = std::vector<at::Tensor>{}, Unlocked(),
           "Reads a .pt2 archive, or a TorchScript file with one example for each input.")
-      .def("archive", &archive_of, "Returns the network as the bytes of a .pt2 archive.")
+      .def("archive", &archive_of_network, "Returns the network as the bytes of a .pt2 archive.")
       .def(
           "write", [](const Network& network, const std::filesystem::path& path) { write_pt2(network, path); },
           nb::arg("path"), Unlocked(), "Writes a .pt2 archive that torch.export.load reads.")

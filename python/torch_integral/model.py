@@ -167,7 +167,7 @@ class IntegralModel(nn.Module):
             self._names.append(name)
             self._register(name, kind, tensor)
         self._places = self._find_places()
-        self._held = self._state_tensors()
+        self._held: list[torch.Tensor] = []  # what the library uses; those of this module from the first pass on
         self.groups = nn.ModuleList(IntegralGroup(self, index) for index in range(core.group_count()))
         self._source_size = sum(parameter.numel() for parameter in self._own_parameters())
         self._draws_in_core = False

@@ -67,9 +67,9 @@ Mapped interpolated(const AnyModel& model, const AnalysedNetwork& source, Chosen
     ConvertOptions conversion = options.conversion;
     for (const auto& [id, width] : chosen.widths)
       conversion.group_names.push_back(source.groups.groups[id].name);
-    integral = convert_on(source.network, conversion,
-                          data ? std::optional(data->batches(source.network, Measured::activations))
-                               : std::nullopt);
+    integral =
+        data ? convert_on(source.network, conversion, data->batches(source.network, Measured::activations))
+             : convert_on(source.network, conversion, std::optional<CalibrationData>());
   }
   for (const auto& [id, width] : chosen.widths) integral->group(source.groups.groups[id].name).resize(width);
   return {{integral->network(), integral->structure()}, integral->maps(), std::move(chosen)};

@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <boost/archive/iterators/base64_from_binary.hpp>
+#include <boost/archive/iterators/binary_from_base64.hpp>
+#include <boost/archive/iterators/transform_width.hpp>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -17,9 +20,30 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kRecord = "integral.json";
-constexpr const char* kSource =
-    "integral_source.pt2";  // the network at its source width, where it is at another now
-constexpr int64_t kFormat = 1;
+// The network at its source width, where it is at another now. In base64: torch.export.load reads extra files as text.
+constexpr const char* kSource = "integral_source.pt2.base64";
+constexpr int64_t kFormat = 2;
+
+std::string to_base64(const std::string& bytes) {
+  using namespace boost::archive::iterators;
+  using Digits = base64_from_binary<transform_width<std::string::const_iterator, 6, 8>>;
+  std::string text(Digits(bytes.begin()), Digits(bytes.end()));
+  text.append((3 - bytes.size() % 3) % 3, '=');
+  return text;
+}
+
+std::string from_base64(std::string text) {
+  using namespace boost::archive::iterators;
+  using Bytes = transform_width<binary_from_base64<std::string::const_iterator>, 8, 6>;
+  while (!text.empty() && text.back() == '=') text.pop_back();
+  require<std::runtime_error>(
+      text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") ==
+          std::string::npos,
+      "model", "extra/{}: must be base64 but has other characters.", kSource);
+  std::string bytes(Bytes(text.begin()), Bytes(text.end()));
+  bytes.resize(text.size() * 6 / 8);
+  return bytes;
+}
 
 json grid_json(const Grid& grid) {
   json points = json::array();
@@ -71,7 +95,7 @@ Network integral_archive(const IntegralModelImpl& model) {
   if (!at_source) {
     std::ostringstream nested;
     write_pt2(source, nested, kSource);
-    present.extra[kSource] = std::move(nested).str();
+    present.extra[kSource] = to_base64(nested.str());
   }
   present.extra[kRecord] = record.dump(1);
   return present;
@@ -92,7 +116,7 @@ IntegralModel load_integral(Network network, const RuleTable& rules) {
                                 record.at("format").dump());
     auto extra = network.extra;
     if (const auto nested = extra.find(kSource); nested != extra.end()) {
-      std::istringstream source(std::move(nested->second));
+      std::istringstream source(from_base64(std::move(nested->second)));
       network = read_pt2(source, fmt::format("extra/{}", kSource));
     }
     extra.erase(kRecord);

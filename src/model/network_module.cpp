@@ -1,26 +1,21 @@
 #include "inn/model/network_module.h"
 
+#include <fmt/ranges.h>
+
 #include "inn/core/error.h"
 #include "inn/network/convert_dtype.h"
 
 namespace inn {
 namespace {
 
-using Tensors = torch::OrderedDict<std::string, at::Tensor>;
-
-/// Puts the tensor in the place of the parameter or buffer of that name. False where there is none.
-bool replace(Tensors& parameters, Tensors& buffers, const std::string& name, const at::Tensor& tensor) {
-  auto* place = parameters.find(name);
-  if (place == nullptr) place = buffers.find(name);
-  if (place != nullptr) *place = tensor;
-  return place != nullptr;
-}
-
 /// A module that only holds others and their tensors: "layer1" and "layer1.0" of "layer1.0.conv1.weight".
 class Scope : public torch::nn::Module {
  public:
+  /// Puts the tensor in the place of the parameter of that name. False where there is none.
   bool replace(const std::string& name, const at::Tensor& tensor) {
-    return inn::replace(parameters_, buffers_, name, tensor);
+    auto* parameter = parameters_.find(name);
+    if (parameter != nullptr) *parameter = tensor;
+    return parameter != nullptr;
   }
   void forget(const std::string& name) { parameters_.erase(name); }
 };
@@ -61,8 +56,11 @@ void NetworkModuleImpl::register_dotted(const std::string& name, const at::Tenso
     module = child ? child->get() : module->register_module(part, std::make_shared<Scope>()).get();
   }
   const auto leaf = name.substr(begin);
-  auto* scope = dynamic_cast<Scope*>(module);
-  if (scope != nullptr ? scope->replace(leaf, tensor) : replace(parameters_, buffers_, leaf, tensor)) return;
+  if (auto* scope = dynamic_cast<Scope*>(module); scope != nullptr && scope->replace(leaf, tensor)) return;
+  if (auto* parameter = parameters_.find(leaf); module == this && parameter != nullptr) {
+    *parameter = tensor;
+    return;
+  }
   if (kind == StateEntry::Kind::parameter) {
     module->register_parameter(leaf, tensor, tensor.requires_grad());
   } else {
@@ -121,19 +119,24 @@ void NetworkModuleImpl::to(torch::Device device, bool non_blocking) {
 }
 
 void NetworkModuleImpl::share_tensors(const std::vector<at::Tensor>& tensors) {
-  require(tensors.size() == network_.state.size(), "model",
-          "The network has {} state tensors but got {}.", network_.state.size(), tensors.size());
+  require(tensors.size() == network_.state.size(), "model", "The network has {} state tensors but got {}.",
+          network_.state.size(), tensors.size());
   for (size_t s = 0; s < tensors.size(); ++s) {
     const auto& entry = network_.state[s];
     require(tensors[s].defined() && tensors[s].sizes() == entry.tensor.sizes(), "model",
             "'{}' must have sizes [{}] but got {}.", entry.name, fmt::join(entry.tensor.sizes(), ", "),
             tensors[s].defined() ? fmt::format("[{}]", fmt::join(tensors[s].sizes(), ", ")) : "none");
   }
+  auto registered = named_buffers();
   for (size_t s = 0; s < tensors.size(); ++s) {
     auto& entry = network_.state[s];
     if (entry.tensor.is_same(tensors[s])) continue;
     entry.tensor = tensors[s];
-    register_dotted(entry.name, entry.tensor, entry.kind);
+    // torch lets no one replace a registered buffer, but it can share another's memory.
+    if (auto* buffer = registered.find(entry.name))
+      buffer->set_data(entry.tensor.detach());
+    else
+      register_dotted(entry.name, entry.tensor, entry.kind);
   }
 }
 

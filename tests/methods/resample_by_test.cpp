@@ -36,6 +36,10 @@ int64_t width_of(const Network& network, const std::string& tensor) {
   return network.state[network.find_state(tensor)].tensor.size(0);
 }
 
+const at::Tensor& state_of(const Network& network, const std::string& name) {
+  return network.state[network.find_state(name)].tensor;
+}
+
 class EveryMethod : public testing::TestWithParam<std::string> {};
 
 TEST_P(EveryMethod, GivesHalfTheChannelsAndLeavesTheModelAsItWas) {
@@ -51,6 +55,34 @@ TEST_P(EveryMethod, GivesHalfTheChannelsAndLeavesTheModelAsItWas) {
   EXPECT_EQ(made.chosen.widths.size(), 1U);
   EXPECT_TRUE(made.network.forward(images()).isfinite().all().item<bool>());
   EXPECT_TRUE(model.present().forward(images()).equal(before));
+}
+
+TEST_P(EveryMethod, OnBatchesEqualsThatOnADataSet) {
+  const auto data = stripes(64, 2);
+  const CalibrationData set{data, kNormalization};
+  const AnyModel model = trained();
+  MethodOptions how{.method = GetParam(), .seed = 3};
+  const PruneOptions widths{.widths = {{"conv", kConvWidth / 2}}};
+  const Calibration batches = calibration_of(set, model.present(), Measured::squared_gradients);
+  // Batches of one sample: sums over samples are the same, batch norm's variance within batches is not.
+  const auto from_set = resample_by(model, widths, how, set);
+  const auto from_batches = resample_by(model, widths, how, batches);
+  EXPECT_LT((state_of(from_set.network, "conv.weight") - state_of(from_batches.network, "conv.weight"))
+                .abs()
+                .max()
+                .item<double>(),
+            1e-4);
+}
+
+TEST(ResampleBy, KeepsTheChannelsOfTheCallersImportance) {
+  const AnyModel model = trained();
+  const Importance last{.name = "last", .scores = [](const ScoredGroup& group) {
+                          return std::vector<at::Tensor>{at::arange(group.group().width, at::kDouble)};
+                        }};
+  const auto made =
+      resample_by(model, {.widths = {{"conv", 2}}}, {.importance = last}, std::optional<CalibrationData>());
+  EXPECT_TRUE(state_of(made.network, "conv.weight")
+                  .equal(state_of(model.present(), "conv.weight").slice(0, kConvWidth - 2)));
 }
 
 TEST_P(EveryMethod, GivesTheSourceAtItsOwnWidths) {

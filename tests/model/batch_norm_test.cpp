@@ -90,10 +90,10 @@ TEST(RecalibrateBatchNorm, RefusesNoBatchAndASingleNumberAndChangesNothing) {
   Network rows = b.finish(b.batch_norm("norm", x, 4));
   int left = 1;
   EXPECT_THROW(recalibrate_on(rows,
-                                      [&]() -> std::optional<at::Tensor> {
-                                        if (left-- == 0) return std::nullopt;
-                                        return at::randn({1, 3}, at::kDouble);
-                                      }),
+                              [&]() -> std::optional<at::Tensor> {
+                                if (left-- == 0) return std::nullopt;
+                                return at::randn({1, 3}, at::kDouble);
+                              }),
                std::invalid_argument);
   EXPECT_TRUE(at::equal(state_of(network, "bn1.running_var"), before));
 }

@@ -465,5 +465,29 @@ TEST(FoldBatchNorm, ChangesNoOutput) {
   EXPECT_LT(difference(folded.forward(input()), network.forward(input())), kRounding);
 }
 
+TEST(ShareTensors, MakesTheModelUseOthersWithoutCopies) {
+  const Network source = small_convolutional();
+  auto model = convert(source, {.order = "none"});
+  model->eval();
+  std::vector<at::Tensor> tensors;
+  for (const auto& entry : source.state) tensors.push_back(entry.tensor.detach().mul(2));
+  model->share_tensors(tensors);
+  for (size_t s = 0; s < tensors.size(); ++s) {
+    EXPECT_TRUE(model->network().state[s].tensor.is_same(tensors[s]));
+    const auto& name = source.state[s].name;
+    const auto parameters = model->named_parameters();
+    const auto buffers = model->named_buffers();
+    const auto* held = parameters.contains(name) ? parameters.find(name) : buffers.find(name);
+    ASSERT_NE(held, nullptr) << name;
+    EXPECT_EQ(held->data_ptr(), tensors[s].data_ptr()) << name;
+  }
+  const auto x = at::randn({2, 3, 3, 3}, at::kDouble);
+  const auto before = model->forward(x);
+  EXPECT_TRUE(before.allclose(source.forward({x}, tensors, {})[0].toTensor()));
+  tensors.back() = at::zeros({1, 2, 3}, at::kDouble);
+  EXPECT_THROW(model->share_tensors(tensors), std::invalid_argument);
+  EXPECT_TRUE(model->forward(x).equal(before));
+}
+
 }  // namespace
 }  // namespace inn

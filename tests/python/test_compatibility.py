@@ -22,9 +22,8 @@ class Small(nn.Module):
         return self.linear(x[:, :, 0, 0])
 
 
-def test_convert_draw_resize_and_discretize():
-    torchvision = pytest.importorskip("torchvision", exc_type=Exception)
-    model = torchvision.models.resnet18(weights=None).eval()
+def test_convert_draw_resize_and_discretize(torchvision_models):
+    model = torchvision_models.resnet18(weights=None).eval()
     wrapper = inn.IntegralWrapper(init_from_discrete=True)
     continuous_dims = {"layer4.0.conv1.weight": [0], "layer4.1.conv1.weight": [0, 1]}
     inn_model = wrapper(model, (1, 3, 224, 224), continuous_dims)

@@ -14,7 +14,6 @@ namespace inn {
 IntegralModel convert_on(const Network& network, ConvertOptions options,
                          const std::optional<CalibrationData>& data);
 /// The same, measured on all batches of `data`.
-IntegralModel convert_on(const Network& network, ConvertOptions options,
-                         const std::optional<Calibration>& data);
+IntegralModel convert_on(const Network& network, ConvertOptions options, const Calibration& data);
 
 }  // namespace inn

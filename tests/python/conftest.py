@@ -1,0 +1,19 @@
+"""Fixtures of the tests."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "resampling"))
+
+
+@pytest.fixture(scope="session")
+def torchvision_models():
+    """torchvision's models, with the operators declared that its wheel has for another torch only."""
+    from export_torchvision import torchvision_models as models
+
+    try:
+        return models()
+    except ImportError as error:
+        pytest.skip(f"no torchvision here: {error}")
