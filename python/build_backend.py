@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_TOOLS = ["scikit-build-core==1.1.2", "nanobind==3.1.0"]
+from scikit_build_core.build import build_sdist, prepare_metadata_for_build_wheel  # noqa: F401: hooks of pip
+
 _TORCH = "torch==2.13.0"
 
 
@@ -21,14 +22,10 @@ def _torch_prefix() -> str | None:
 
 
 def get_requires_for_build_wheel(config_settings=None):
-    return [*_TOOLS, *([] if _torch_prefix() else [_TORCH])]
+    return [] if _torch_prefix() else [_TORCH]
 
 
 get_requires_for_build_editable = get_requires_for_build_wheel
-
-
-def get_requires_for_build_sdist(config_settings=None):
-    return _TOOLS
 
 
 @contextmanager
@@ -60,8 +57,3 @@ def build_editable(wheel_directory, config_settings=None, metadata_directory=Non
     with _places(config_settings) as settings:
         return build(wheel_directory, settings, metadata_directory)
 
-
-def build_sdist(sdist_directory, config_settings=None):
-    from scikit_build_core.build import build_sdist as build
-
-    return build(sdist_directory, config_settings)
