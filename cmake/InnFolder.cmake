@@ -7,7 +7,7 @@
 # A folder's test links no folder that it may not include from, so a wrong include fails to link.
 
 add_library(inn_flags INTERFACE)
-target_compile_options(inn_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Werror>)
+target_compile_options(inn_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra $<$<BOOL:${INN_WERROR}>:-Werror>>)
 # The fmt that is found first is torch's own copy of the headers, which has no library.
 # libtorch is a release build: without NDEBUG its headers check members that only its debug build sets.
 target_compile_definitions(inn_flags INTERFACE FMT_HEADER_ONLY=1 NDEBUG)

@@ -1,7 +1,7 @@
 """Integral neural networks: one trained network at every width.
 
 The short way: `analyze`, `resample`, `elastic`. Under TorchIntegral's names: `IntegralWrapper`, `IntegralTracer`, `L1Pruner`,
-and the modules `grid`, `quadrature`, `permutation`, `graph`, `utils`.
+and the modules `grid`, `quadrature`, `permutation`, `parametrizations`, `graph`, `utils`.
 """
 
 import torch  # the library's symbols are resolved from torch's
@@ -15,8 +15,9 @@ if _built != _found:
         "Build it against this torch: pip install --force-reinstall --no-cache-dir --no-build-isolation torch_integral"
     )
 
-from . import graph, grid, permutation, pruning, quadrature, utils  # noqa: E402
+from . import graph, grid, parametrizations, permutation, pruning, quadrature, utils  # noqa: E402
 from ._analysis import Analysis, analyze  # noqa: E402
+from ._compare import Comparison, compare  # noqa: E402
 from ._resample import Report, Resampled, methods, resample  # noqa: E402
 from ._training import elastic_step, recalibrate  # noqa: E402
 from .graph import IntegralTracer, L1Pruner, Pruner  # noqa: E402
@@ -49,10 +50,10 @@ from .utils import base_continuous_dims, grid_tuning, standard_continuous_dims  
 __version__ = _version.VERSION
 
 __all__ = [
-    "Analysis", "BaseIntegrationQuadrature", "CompositeGrid1D", "ConstantGrid1D", "Distribution", "GridND", "IGrid",
+    "Analysis", "BaseIntegrationQuadrature", "Comparison", "CompositeGrid1D", "ConstantGrid1D", "Distribution", "GridND", "IGrid",
     "IntegralGroup", "IntegralModel", "IntegralTracer", "IntegralWrapper", "L1Grid1D", "L1Pruner", "LegendreQuadrature",
     "MultiTrainableGrid1D", "NormalDistribution", "Pruner", "RandomLegendreGrid", "RandomLinspace", "Report", "Resampled",
     "RiemannQuadrature", "SimpsonQuadrature", "TrainableDeltasGrid1D", "TrainableGrid1D", "TrapezoidalQuadrature",
-    "UniformDistribution", "analyze", "base_continuous_dims", "elastic", "elastic_step", "graph", "grid", "grid_tuning", "integrate",
-    "methods", "permutation", "pruning", "quadrature", "recalibrate", "resample", "standard_continuous_dims", "utils",
+    "UniformDistribution", "analyze", "base_continuous_dims", "compare", "elastic", "elastic_step", "graph", "grid", "grid_tuning", "integrate",
+    "methods", "parametrizations", "permutation", "pruning", "quadrature", "recalibrate", "resample", "standard_continuous_dims", "utils",
 ]  # fmt: skip

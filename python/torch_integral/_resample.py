@@ -46,15 +46,15 @@ class Resampled:
 
     Attributes
     ----------
-    model : Module
-        The user's class with the new widths, where it can have them; else a GraphModule.
+    model : Module, optional
+        The user's class with the new widths, where it can have them; else a GraphModule. None where a Network was resampled.
     report : Report
         What was done to each group.
     network : Network
         The same network, which `network.write(path)` writes as a .pt2 file.
     """
 
-    model: nn.Module
+    model: nn.Module | None
     report: Report
     network: Any
 
@@ -165,6 +165,8 @@ def resample(
     )
     if isinstance(model, nn.Module) and not isinstance(model, torch.jit.ScriptModule):
         small = rebuild(model, made.network, *example_of(example), as_module)
+    elif isinstance(model, _core.Network):
+        small = None
     else:
         small = graph_module(made.network)
     return Resampled(small, report, made.network)
