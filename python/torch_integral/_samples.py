@@ -53,11 +53,14 @@ class Samples:
             labels = tensors[self.input_count]
         return tensors[: self.input_count], labels
 
-    def calibration(self, loss: Callable | None = None) -> _core.Calibration:
-        """Return them as the library takes them; `loss` is of outputs and labels, per sample."""
+    def calibration(self, loss: Callable | None = None, device: torch.device | str = "cpu") -> _core.Calibration:
+        """Return them as the library takes them, on a device; `loss` is of outputs and labels, per sample."""
 
         def batch(index: int):
-            return self.batches[index] if index < len(self.batches) else None
+            if index >= len(self.batches):
+                return None
+            inputs, labels = self.batches[index]
+            return [tensor.to(device) for tensor in inputs], None if labels is None else labels.to(device)
 
         def of(outputs: list[torch.Tensor], labels: torch.Tensor | None) -> torch.Tensor:
             if labels is None:
