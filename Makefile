@@ -29,7 +29,7 @@ test: configure
 	cmake -S . -B $(RELEASE) -D INN_BUILD_PYTHON=ON --log-level=WARNING
 	cmake --build $(RELEASE) --parallel $(JOBS)
 	ctest --preset release
-	PYTHONPATH=$(RELEASE)/python $(PYTHON) -m pytest --quiet
+	OMP_NUM_THREADS=1 PYTHONPATH=$(RELEASE)/python $(PYTHON) -m pytest --quiet
 
 python: configure
 	cmake -S . -B $(RELEASE) -D INN_BUILD_PYTHON=ON --log-level=WARNING

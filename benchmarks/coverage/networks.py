@@ -62,15 +62,15 @@ def torchvision_networks():
 
     def video(name):
         frames, size = (16, 224) if name.startswith("mvit") else (16, 224) if name == "s3d" else (8, 64)
-        return models.get_model(name, weights=None), (torch.randn(1, 3, frames, size, size),)
+        return models.get_model(name, weights=None), (torch.randn(BATCH, 3, frames, size, size),)
 
     def flow(name):
-        images = [torch.rand(1, 3, 128, 128) for _ in range(2)]
+        images = [torch.rand(BATCH, 3, 128, 128) for _ in range(2)]
         return models.get_model(name, weights=None), (*images, 2)
 
     def detector(name):
         model = models.get_model(name, weights=None, weights_backbone=None)
-        return Pyramid(model), (torch.randn(1, 3, 300 if name == "ssd300_vgg16" else 64, 300 if name == "ssd300_vgg16" else 64),)
+        return Pyramid(model), (torch.randn(BATCH, 3, 300 if name == "ssd300_vgg16" else 64, 300 if name == "ssd300_vgg16" else 64),)
 
     for name in listed(models):
         yield "classification", name, lambda name=name: classifier(name)

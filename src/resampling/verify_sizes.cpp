@@ -264,9 +264,11 @@ class Comparison {
 }  // namespace
 
 std::vector<InputSizes> other_input_sizes(const Network& network) {
-  std::map<std::string, int64_t> now;
+  std::map<std::string, int64_t> now, batch_sizes;
   for_each_dynamic(network, [&](size_t input, size_t axis, const SizeFormula& size) {
-    now.emplace(size.symbol, sizes_of(network, input)[axis] / size.factor);
+    const int64_t value = sizes_of(network, input)[axis] / size.factor;
+    now.emplace(size.symbol, value);
+    if (axis == 0) batch_sizes.emplace(size.symbol, value);
   });
   std::vector<InputSizes> all;
   if (now.empty()) {
@@ -285,6 +287,11 @@ std::vector<InputSizes> other_input_sizes(const Network& network) {
   for (const auto& [symbol, value] : now)
     all.push_back(sizes_at(network, {{symbol, in_range(network, symbol, value + 1)}}));
   all.push_back(sizes_at(network, together));
+  // Inputs whose batches have symbols of their own may still need the same batch.
+  for (auto& [symbol, value] : batch_sizes) value = in_range(network, symbol, value + 1);
+  all.push_back(sizes_at(network, batch_sizes));
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
   std::erase(all, sizes_at(network, {}));
   return all;
 }

@@ -12,7 +12,7 @@
 namespace inn {
 
 /// Returns the sizes of all inputs, in order, for runs at other sizes than the example's: each dynamic size
-/// by itself one larger, and all at once; of a static network, where all inputs have one size of axis 0, this
+/// by itself one larger, all at once, and the batches of all inputs alike; of a static network, where all inputs have one size of axis 0, this
 /// batch one larger and more than doubled. Sizes stay in the ranges that the source gives its symbols. A size
 /// whose formula is neither a symbol nor a multiple of one stays. Empty where nothing can change.
 std::vector<std::vector<std::vector<int64_t>>> other_input_sizes(const Network& network);
