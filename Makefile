@@ -33,7 +33,7 @@ test: configure
 
 python: configure
 	cmake -S . -B $(RELEASE) -D INN_BUILD_PYTHON=ON --log-level=WARNING
-	cmake --build $(RELEASE) --parallel $(JOBS) --target inn_python
+	cmake --build $(RELEASE) --parallel $(JOBS) --target inn_python inn_python_stub
 	cmake --install $(RELEASE) --component python --prefix "$$(python=$(PYTHON); $$python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')"
 
 wheel: configure

@@ -10,6 +10,7 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/variant.h>
 #include <nanobind/stl/vector.h>
 
@@ -35,6 +36,7 @@ std::vector<std::string> operators_of(const Network& network, const Groups& grou
 
 void bind_network(nb::module_& m);
 void bind_dimension(nb::module_& m);
+void bind_data(nb::module_& m);
 void bind_quadrature(nb::module_& m);
 void bind_ordering(nb::module_& m);
 void bind_methods(nb::module_& m);

@@ -15,6 +15,7 @@ NB_MODULE(_core, m) {
   });
   inn::python::bind_network(m);
   inn::python::bind_dimension(m);
+  inn::python::bind_data(m);
   inn::python::bind_quadrature(m);
   inn::python::bind_ordering(m);
   inn::python::bind_methods(m);

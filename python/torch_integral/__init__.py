@@ -17,6 +17,7 @@ if _built != _found:
 
 from . import graph, grid, parametrizations, permutation, pruning, quadrature, utils  # noqa: E402
 from ._analysis import Analysis, analyze  # noqa: E402
+from ._data import open_dataset  # noqa: E402
 from ._compare import Comparison, compare  # noqa: E402
 from ._resample import Report, Resampled, methods, resample  # noqa: E402
 from ._training import elastic_step, recalibrate  # noqa: E402
@@ -55,5 +56,6 @@ __all__ = [
     "MultiTrainableGrid1D", "NormalDistribution", "Pruner", "RandomLegendreGrid", "RandomLinspace", "Report", "Resampled",
     "RiemannQuadrature", "SimpsonQuadrature", "TrainableDeltasGrid1D", "TrainableGrid1D", "TrapezoidalQuadrature",
     "UniformDistribution", "analyze", "base_continuous_dims", "compare", "elastic", "elastic_step", "graph", "grid", "grid_tuning", "integrate",
-    "methods", "parametrizations", "permutation", "pruning", "quadrature", "recalibrate", "resample", "standard_continuous_dims", "utils",
+    "methods", "open_dataset", "parametrizations", "permutation", "pruning", "quadrature", "recalibrate", "resample",
+    "standard_continuous_dims", "utils",
 ]  # fmt: skip

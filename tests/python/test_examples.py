@@ -1,0 +1,19 @@
+"""The examples, on few images."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "python"
+DATA = Path("/usr/share/datasets/fashion-mnist")
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="Fashion-MNIST is not installed")
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
+def test_an_example(name, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.setattr(sys, "argv", [name, "--images", "640"])
+    runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    assert capsys.readouterr().out.strip()
