@@ -80,9 +80,6 @@ void bind_dimension(nb::module_& m) {
           [](AnalysedNetwork* self, const Network& network) { new (self) AnalysedNetwork(analyse(network)); },
           nb::arg("network"), Unlocked())
       .def_ro("network", &AnalysedNetwork::network)
-      .def(
-          "to", [](AnalysedNetwork& source, const std::string& device) { source.network.to(c10::Device(device)); },
-          nb::arg("device"), Unlocked())
       .def_prop_ro("groups", [](const AnalysedNetwork& source) { return source.groups.groups; })
       .def_prop_ro("unknown_operators",
                    [](const AnalysedNetwork& source) { return source.groups.unknown_operators; })

@@ -151,7 +151,7 @@ def _with_tensors(module: nn.Module, network: _core.Network) -> nn.Module:
         if name not in known:
             _add_bias(copy, name, tensor)
             continue
-        if known[name].shape == tensor.shape and torch.equal(known[name], tensor):
+        if known[name].shape == tensor.shape and torch.equal(known[name].cpu(), tensor.cpu()):
             continue
         put_tensor(copy, [place for place in (name, *aliases) if place in known], tensor)
     for layer in copy.modules():

@@ -86,7 +86,7 @@ def resample(
     Parameters
     ----------
     model, example
-        As `analyze` takes them. The model is not changed.
+        As `analyze` takes them. The model is not changed. It is measured on the CPU, wherever it is.
     keep : float, optional
         The fraction of the channels that each group keeps, in (0, 1].
     widths : dict, optional
@@ -141,11 +141,7 @@ def resample(
     limits.round_to = round_to
     limits.min_width = min_width
     wanted.limits = limits
-    device = _device_of(model)
-    source.to(str(device))
-    samples = None
-    if calibration is not None:
-        samples = Samples(calibration, network.input_count).calibration(loss, device)
+    samples = Samples(calibration, network.input_count).calibration(loss) if calibration is not None else None
     if budget is not None:
         if samples is None:
             raise ValueError("budget: choosing widths needs calibration data")
@@ -179,12 +175,6 @@ def resample(
 def methods() -> list[str]:
     """Return the names of the methods of `resample`."""
     return _core.resampling_methods()
-
-
-def _device_of(model: Any) -> torch.device:
-    """Return where the model's parameters are: the library measures there."""
-    parameter = next(model.parameters(), None) if isinstance(model, nn.Module) else None
-    return torch.device("cpu") if parameter is None else parameter.device
 
 
 def _named_scope(scope: str) -> Any:

@@ -96,4 +96,5 @@ def recalibrate(model: IntegralModel, data: Iterable[Any], batches: int | None =
     """
     model._share()
     network = model._core.network
-    _core.recalibrate(network, Samples(data, network.input_count, batches).calibration())
+    device = next(model.parameters()).device
+    _core.recalibrate(network, Samples(data, network.input_count, batches).calibration(device=device))

@@ -69,8 +69,8 @@ Direction LayerCurvatures::zero() const {
   Direction result;
   for (const auto& layer : layers_) {
     const at::Tensor weight = weight_matrix(network_, layer.linear);
-    result.push_back(
-        at::zeros({weight.size(0), weight.size(1), weight.size(2) + (layer.bias ? 1 : 0)}, at::kDouble));
+    result.push_back(at::zeros({weight.size(0), weight.size(1), weight.size(2) + (layer.bias ? 1 : 0)},
+                               weight.options().dtype(at::kDouble).requires_grad(false)));
   }
   return result;
 }

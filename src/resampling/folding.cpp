@@ -16,14 +16,14 @@ namespace {
 constexpr int kStarts = 4;
 constexpr int kLloydSteps = 100;
 
-/// [width, features] float64
+/// [width, features] float64 on the CPU
 at::Tensor features_to_fold(const AnalysedNetwork& source, GroupId id) {
   const auto& group = source.groups.groups.at(id);
   std::vector<at::Tensor> parts;
   for (const auto& member : group.members) {
     if (member.role != MemberRole::produce || !is_inexact(source.network.state[member.state].tensor))
       continue;
-    const at::Tensor rows = member_rows(source.network, member, group.width).to(at::kDouble);
+    const at::Tensor rows = member_rows(source.network, member, group.width).to(at::kCPU, at::kDouble);
     const double variation = (rows - rows.mean(0, true)).norm().item<double>();
     if (variation > 0) parts.push_back(rows / variation);
   }

@@ -40,3 +40,9 @@ def test_a_model_there_is_resampled(source):
     made = inn.resample(model, X.cuda(), keep=0.5, calibration=[X.cuda()])
     assert type(made.model) is Residual and next(made.model.parameters()).is_cuda
     assert made.model(X.cuda()).shape == (4, 5)
+
+
+def test_batch_norm_is_recalibrated_there(source):
+    model = inn.elastic(source, (2, 3, 8, 8)).cuda()
+    inn.recalibrate(model, [X])
+    assert torch.isfinite(model.eval()(X.cuda())).all()
