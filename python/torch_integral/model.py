@@ -109,12 +109,14 @@ class IntegralGroup(nn.Module):
         """Draw the width of each training pass from this distribution."""
         if not hasattr(self.grid, "distribution"):
             raise ValueError(f"group {self.name!r}: a {type(self.grid).__name__} has no distribution of sizes")
+        self._model.clear_widths()
         self.grid.distribution = distribution
 
     def reset_grid(self, new_grid: IGrid) -> None:
         """Sample the dimension at other points. Parameters of the grid are parameters of the model."""
         if not isinstance(new_grid, nn.Module):
             raise TypeError(f"new_grid: must be an IGrid but got {type(new_grid).__name__}")
+        self._model.clear_widths()
         self.grid = new_grid
         new_grid.train(self.training)
         self._set()
@@ -170,7 +172,7 @@ class IntegralModel(nn.Module):
         self._held: list[torch.Tensor] = []  # what the library uses; those of this module from the first pass on
         self.groups = nn.ModuleList(IntegralGroup(self, index) for index in range(core.group_count()))
         self._source_size = sum(parameter.numel() for parameter in self._own_parameters())
-        self._draws_in_core = False
+        self._law: tuple[str, bool] | None = None  # of the fractions that training passes draw
 
     def _register(self, name: str, kind: str, tensor: torch.Tensor) -> None:
         *path, leaf = name.split(".")
@@ -215,7 +217,7 @@ class IntegralModel(nn.Module):
         """Run the network at the current widths; in training mode at widths that are drawn anew."""
         self._share()
         self._core.train(self.training)
-        if not (self.training and self._draws_in_core):
+        if not (self.training and self._law):
             for group in self.groups:
                 group.grid.generate_grid()
                 group._set()
@@ -260,7 +262,7 @@ class IntegralModel(nn.Module):
             group.grid.generate_grid()
 
     def set_widths(self, law: str = "uniform:0.25,1", own: bool = False) -> None:
-        """Draw fractions of all widths in training passes.
+        """Draw fractions of all widths in training passes, until a group gets a distribution or a grid of its own.
 
         Parameters
         ----------
@@ -270,7 +272,12 @@ class IntegralModel(nn.Module):
             Whether every group draws its own fraction, instead of one for all.
         """
         self._core.set_widths(law, own)
-        self._draws_in_core = True
+        self._law = (law, own)
+
+    def clear_widths(self) -> None:
+        """Draw no fractions any more: training passes use the grids of the groups."""
+        self._core.clear_distributions()
+        self._law = None
 
     @contextlib.contextmanager
     def at(self, width: float | str):
@@ -351,6 +358,8 @@ class IntegralModel(nn.Module):
         self._core = _core.IntegralCore.from_archive(archive)
         for index, width in enumerate(widths):
             self._core.resize_group(index, width)
+        if self._law:
+            self._core.set_widths(*self._law)
         for group in self.groups:
             object.__setattr__(group, "_model", self)
         self._places = self._find_places()

@@ -103,6 +103,26 @@ def test_copies_are_independent(model, copied):
     assert not torch.allclose(other(X), before)
 
 
+def test_a_copy_draws_widths_too(model):
+    other = pickle.loads(pickle.dumps(model)).train()
+    seen = set()
+    for _ in range(20):
+        other(X)
+        seen.add(other._core.width(1))
+    assert len(seen) > 3
+    with other.at(0.5):
+        other(X)
+    assert other._core.width(1) == 8
+
+
+def test_a_distribution_of_a_group_ends_the_fractions_of_all(model):
+    model.groups[1].reset_distribution(inn.UniformDistribution(5, 6))
+    model.train()
+    for _ in range(5):
+        model(X)
+        assert model._core.width(1) in (5, 6) and model._core.width(0) == 8
+
+
 def test_state_dicts_and_saves(source, model):
     other = inn.elastic(randomized(Residual(), 5), (2, 3, 8, 8), order="none").eval()
     buffer = io.BytesIO()
