@@ -152,7 +152,7 @@ class IntegralTracer:
             tensors = [example_of(arg)[0][0] for arg in args]
             example = tuple(tensors)
         source = _core.AnalysedNetwork(network_of(self.model, example))
-        names = set(_chosen(source, self.continuous_dims, self.discrete_dims))
+        names = set(_chosen(source, self.model, self.continuous_dims, self.discrete_dims))
         graph = _Graph(self.model, source)
         self.groups = [
             RelatedGroup(graph, index) for index, group in enumerate(source.groups) if group.name in names

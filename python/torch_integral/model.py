@@ -449,7 +449,7 @@ class IntegralWrapper:
         network = network_of(model, example_input)
         names = None
         if continuous_dims is not None or discrete_dims is not None:
-            names = _chosen(_core.AnalysedNetwork(network), continuous_dims, discrete_dims or {})
+            names = _chosen(_core.AnalysedNetwork(network), model, continuous_dims, discrete_dims or {})
         if self.fuse_bn:
             network = network.fold_batch_norm()
         options = _core.ConvertOptions()
@@ -466,17 +466,19 @@ class IntegralWrapper:
     wrap_model = __call__
 
 
-def _chosen(source: _core.AnalysedNetwork, continuous: Mapping[str, Sequence[int]] | None,
+def _chosen(source: _core.AnalysedNetwork, model: nn.Module, continuous: Mapping[str, Sequence[int]] | None,
             discrete: Mapping[str, Sequence[int]]) -> list[str]:
     """Return the names of the groups of these dimensions."""
-    known = {name for name, *_ in source.network.state}
+    known = set(dict(model.named_parameters(remove_duplicate=False))) | set(dict(model.named_buffers()))
     for dims in (continuous or {}, discrete):
         for name in dims:
-            if name not in known and not any(name in aliases for *_, aliases in source.network.state):
+            if name not in known:
                 raise ValueError(f"continuous_dims: the model has no tensor {name!r}")
 
+    names = {name: (name, *aliases) for name, _, _, aliases in source.network.state}  # tied tensors have several
+
     def has(group: _core.Group, dims: Mapping[str, Sequence[int]]) -> bool:
-        return any(member.axis in dims.get(member.tensor, ()) for member in group.members)
+        return any(member.axis in dims.get(name, ()) for member in group.members for name in names[member.tensor])
 
     resizable = [group for group in source.groups if group.pinned is None]
     chosen = [g.name for g in resizable if (continuous is None or has(g, continuous)) and not has(g, discrete)]

@@ -119,6 +119,60 @@ def test_the_nin_example():
         model(torch.randn(2, 1, 28, 28)).sum().backward()
 
 
+class Edsr(nn.Module):
+    """In the manner of EDSR: a shift of the means, residual blocks, upsampling."""
+
+    def __init__(self, width=16):
+        super().__init__()
+        self.sub_mean = nn.Conv2d(3, 3, 1)
+        self.head = nn.Sequential(nn.Conv2d(3, width, 3, padding=1))
+        self.body = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1))
+            for _ in range(2)
+        )
+        self.tail = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.Upsample(scale_factor=2),
+                                  nn.Conv2d(width, 3, 3, padding=1))
+        self.unused = nn.Linear(2, 2)
+
+    def forward(self, x):
+        x = self.head(self.sub_mean(x))
+        for block in self.body:
+            x = x + block(x) * 0.1
+        return self.tail(x)
+
+
+def test_the_edsr_example(tmp_path):
+    from torch_integral.permutation import NOptOutFiltersPermutation
+
+    torch.manual_seed(0)
+    source = Edsr().eval()
+    x = torch.randn(2, 3, 12, 12)
+    model = inn.IntegralWrapper(
+        init_from_discrete=True, permutation_config={"class": NOptOutFiltersPermutation}
+    )(source, (1, 3, 32, 32), inn.standard_continuous_dims(source), {"sub_mean.weight": [0, 1], "tail.0.weight": [0]})
+    assert torch.allclose(model.eval()(x), source(x), atol=1e-4)
+    sizes = {}
+    for group in model.groups:
+        size = 8 if "operator" not in group.operations else 14
+        sizes[group.name] = size
+        group.reset_distribution(inn.UniformDistribution(size, 16))
+        group.resize(size)
+    assert sorted(sizes.values()) == [8, 8, 14]
+    model.train()(x).sum().backward()
+    torch.save(model.state_dict(), tmp_path / "checkpoint.pt")
+    model.load_state_dict(torch.load(tmp_path / "checkpoint.pt"))
+    for group in model.groups:
+        group.reset_grid(inn.TrainableGrid1D(group.grid_size()))
+    model.grid_tuning(False, True, False)
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert sum("grid" in name for name in trained) == 3 and not any(name.endswith("weight") for name in trained)
+    assert 0.3 < model.eval().calculate_compression() < 0.9
+    plain = model.transform_to_discrete()
+    assert type(plain) is Edsr and plain.head[0].out_channels == 14
+    with torch.no_grad():
+        assert torch.allclose(plain(x), model(x), atol=1e-4)
+
+
 def test_permutations():
     from torch_integral.permutation import NOptPermutation, RandomPermutation, total_variance
 
