@@ -22,7 +22,8 @@ def example_of(example: Any) -> tuple[tuple, dict[str, Any]]:
     ----------
     example : Tensor, tuple, dict, or a shape
         A tensor is the only argument; a tuple or list of tensors are the arguments, a dict the keyword arguments.
-        Integers are the shape of one random tensor: with a batch, ``(1, 3, 224, 224)``, or without, ``(3, 28, 28)``.
+        Integers are the shape of one random tensor: with a batch, ``(1, 3, 224, 224)``, or without: one size, or three as
+        of an image, ``(3, 28, 28)``.
     """
     if isinstance(example, torch.Tensor):
         return (example,), {}

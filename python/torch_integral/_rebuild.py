@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,6 +14,9 @@ from . import _core
 from ._export import deep_copy, flat_inputs, graph_module
 
 _TOLERANCE = 1e-4  # of outputs, relative to the largest
+
+# A group's width in the source, its width now, and the names of its tensors.
+Cut = tuple[int, int, list[str]]
 
 
 def _of_convolution(layer: Any) -> None:
@@ -143,8 +147,28 @@ def _without_folded_norms(module: nn.Module, names: set[str]) -> None:
                 setattr(module.get_submodule(path), leaf, nn.Identity())
 
 
-def _with_tensors(module: nn.Module, network: _core.Network) -> nn.Module:
+# The names by which attention modules hold their number of heads.
+_HEADS = ("num_heads", "n_heads", "heads", "n_head", "num_attention_heads", "num_key_value_heads")
+
+
+def _update_heads(module: nn.Module, cuts: Sequence[Cut]) -> None:
+    """Set the numbers of heads of the modules whose tensors belong to a group that was as wide and is cut."""
+    done = set()
+    for before, now, tensors in cuts:
+        for tensor in tensors:
+            path = tensor
+            while path:
+                path = path.rpartition(".")[0]
+                owner = module.get_submodule(path)
+                for name in _HEADS:
+                    if owner.__dict__.get(name) == before and (path, name) not in done:
+                        setattr(owner, name, now)
+                        done.add((path, name))
+
+
+def _with_tensors(module: nn.Module, network: _core.Network, cuts: Sequence[Cut]) -> nn.Module:
     copy = deep_copy(module)
+    _update_heads(copy, cuts)
     _without_folded_norms(copy, {place for name, _, _, aliases in network.state for place in (name, *aliases)})
     known = dict(copy.named_parameters(remove_duplicate=False)) | dict(copy.named_buffers(remove_duplicate=False))
     for name, _, tensor, aliases in network.state:
@@ -191,14 +215,15 @@ def _doubled(args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]
 
 
 def rebuild(
-    module: nn.Module, network: _core.Network, args: tuple, kwargs: dict[str, Any], as_module: bool = False
+    module: nn.Module, network: _core.Network, args: tuple, kwargs: dict[str, Any], as_module: bool = False,
+    cuts: Sequence[Cut] = (),
 ) -> nn.Module:
     """Return a copy of `module` with the network's tensors, else the network as a GraphModule with a warning.
 
     The copy is accepted only if its outputs equal the network's on the example, at two batch sizes.
     """
     try:
-        copy = _with_tensors(module, network)
+        copy = _with_tensors(module, network, cuts)
         for given in ((args, kwargs), _doubled(args, kwargs)):
             difference = _difference(copy, network, *given)
             if not difference <= _TOLERANCE:

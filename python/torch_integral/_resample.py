@@ -164,7 +164,11 @@ def resample(
         made.notes,
     )
     if isinstance(model, nn.Module) and not isinstance(model, torch.jit.ScriptModule):
-        small = rebuild(model, made.network, *example_of(example), as_module)
+        cuts = [
+            (all_groups[index].width, width, [member.tensor for member in all_groups[index].members])
+            for index, width in made.widths
+        ]
+        small = rebuild(model, made.network, *example_of(example), as_module, cuts)
     elif isinstance(model, _core.Network):
         small = None
     else:

@@ -316,7 +316,11 @@ class IntegralModel(nn.Module):
         source, example = self._source
         if source is None or example is None:
             return graph_module(network)
-        return rebuild(source, network, *example)
+        cuts = [
+            (group.size, self._core.width(index), [member.tensor for member in self._core.members(index)])
+            for index, group in enumerate(self.groups)
+        ]
+        return rebuild(source, network, *example, cuts=cuts)
 
     tranform_to_discrete = transform_to_discrete  # as TorchIntegral's README spells it
     get_unparametrized_model = transform_to_discrete

@@ -49,6 +49,22 @@ class Named(nn.Module):
         return {"logits": x @ self.embedding.weight.t(), "hidden": x}
 
 
+class Attention(nn.Module):
+    """Attention whose code holds the number of its heads."""
+
+    def __init__(self, width=16, heads=4):
+        super().__init__()
+        self.num_heads, self.head_dim = heads, width // heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x):
+        n, t, _ = x.shape
+        q, k, v = self.qkv(x).reshape(n, t, 3, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4).unbind(0)
+        x = nn.functional.scaled_dot_product_attention(q, k, v)
+        return self.proj(x.transpose(1, 2).reshape(n, t, -1))
+
+
 def randomized(model: nn.Module, seed: int = 0) -> nn.Module:
     """Return the model in evaluation mode with random statistics of its norms too."""
     generator = torch.Generator().manual_seed(seed)

@@ -4,7 +4,7 @@ import warnings
 import pytest
 import torch
 import torch_integral as inn
-from networks import Fixed, Named, Residual, randomized
+from networks import Attention, Fixed, Named, Residual, randomized
 from torch import nn
 
 
@@ -88,6 +88,18 @@ def test_tied_tensors_stay_tied_and_structures_stay():
         warnings.simplefilter("error")
         small = inn.resample(model, example, widths={"mlp.0": 6}, method="l1").model
     assert small(**example)["logits"].shape == (2, 4, 11)
+
+
+def test_numbers_of_heads_follow():
+    torch.manual_seed(0)
+    model = Attention().eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made = inn.resample(model, torch.randn(2, 5, 16), keep=0.5, method="l1")
+    assert type(made.model) is Attention and made.model.num_heads == 2 and made.model.qkv.out_features == 24
+    assert model.num_heads == 4
+    x = torch.randn(3, 7, 16)
+    assert torch.allclose(made.model(x), made.network.run([x])[0], atol=1e-5)
 
 
 def test_results_can_be_copied_pickled_and_exported(model, tmp_path):
