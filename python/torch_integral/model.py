@@ -215,13 +215,17 @@ class IntegralModel(nn.Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the network at the current widths; in training mode at widths that are drawn anew."""
+        return structured(self._run(flat_inputs(args, kwargs)), self._out_spec)
+
+    @torch.compiler.disable  # one graph break, instead of one at each call of the library
+    def _run(self, inputs: list[torch.Tensor]) -> list[Any]:
         self._share()
         self._core.train(self.training)
         if not (self.training and self._law):
             for group in self.groups:
                 group.grid.generate_grid()
                 group._set()
-        return structured(self._core.run(flat_inputs(args, kwargs)), self._out_spec)
+        return self._core.run(inputs)
 
     def _apply(self, fn: Callable, recurse: bool = True) -> IntegralModel:
         super()._apply(fn, recurse)

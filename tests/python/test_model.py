@@ -263,3 +263,60 @@ def test_recalibration_measures_the_statistics_of_the_data(source, model):
     state = model.state_dict()
     assert torch.allclose(state["bn.running_mean"].sort().values, seen.mean(1).sort().values, atol=1e-5)
     assert torch.allclose(state["bn.running_var"].sort().values, seen.var(1).sort().values, atol=1e-4)
+
+
+def test_compiled_models(source, model):
+    x = torch.randn(2, 3, 8, 8)
+    model.eval().resize(0.5)
+    explained = torch._dynamo.explain(model)(x)
+    assert explained.graph_break_count <= 1
+    torch._dynamo.reset()
+    with torch.no_grad():
+        assert torch.allclose(torch.compile(model, backend="aot_eager")(x), model(x), atol=1e-5)
+        plain = model.transform_to_discrete()
+        assert torch.allclose(torch.compile(plain, fullgraph=True, backend="aot_eager")(x), model(x), atol=1e-5)
+        program = torch.export.export(plain, (x,))
+        assert torch.allclose(program.module()(x), model(x), atol=1e-5)
+    torch._dynamo.reset()
+
+
+def test_mixed_precision_checkpoints_hooks_and_clipping(source, model):
+    from torch.utils.checkpoint import checkpoint
+
+    x = torch.randn(2, 3, 8, 8)
+    model.train().clear_widths()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = model(x)
+    assert y.dtype == torch.bfloat16
+    y.float().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    assert torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0) > 0
+    model.eval()
+    model.zero_grad()
+    model(x).square().sum().backward()
+    expected = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    checkpoint(model, x, use_reentrant=False).square().sum().backward()
+    assert all(torch.allclose(p.grad, e, atol=1e-6) for p, e in zip(model.parameters(), expected))
+    seen = []
+    model.register_forward_pre_hook(lambda module, args: seen.append("before"))
+    model.register_forward_hook(lambda module, args, output: seen.append(tuple(output.shape)))
+    y = model(x)
+    assert seen == ["before", tuple(y.shape)]
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam", "LBFGS"])
+def test_every_optimizer(model, name):
+    model.train()
+    optimizer = getattr(torch.optim, name)(model.parameters(), lr=1e-3)
+    x = torch.randn(4, 3, 8, 8)
+    before = [p.detach().clone() for p in model.parameters()]
+
+    def step():
+        optimizer.zero_grad()
+        loss = model(x).square().mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(step)
+    assert any(not torch.equal(a, b) for a, b in zip(before, model.parameters()))
