@@ -1,6 +1,7 @@
 // The compiled part of torch_integral: `torch_integral._core`. Each folder of the library has its own bind_FOLDER.cpp.
 
 #include <c10/util/Exception.h>
+#include <torch/csrc/Exceptions.h>
 
 #include "bind.h"
 
@@ -11,6 +12,8 @@ NB_MODULE(_core, m) {
       std::rethrow_exception(thrown);
     } catch (const c10::Error& error) {
       PyErr_SetString(PyExc_RuntimeError, error.what_without_backtrace());
+    } catch (python_error& error) {  // of Python code that torch called
+      error.restore();
     }
   });
   inn::python::bind_network(m);

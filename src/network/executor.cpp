@@ -148,9 +148,11 @@ class Run {
       step.operation.run(stack);
     } catch (const c10::Error& error) {
       fail(call, step, error.what_without_backtrace());
-    } catch (const std::exception& error) {
+    } catch (const std::logic_error& error) {
       fail(call, step, error.what());
-    }
+    } catch (const std::runtime_error& error) {
+      fail(call, step, error.what());
+    }  // others pass as they are: exceptions of Python, which steer torch.utils.checkpoint
     for (size_t r = 0; r < call.results.size(); ++r) keep(call, call.results[r], std::move(stack[r]));
     release(plan_.liveness.released[index]);
   }
