@@ -2,6 +2,7 @@
 
 #include "bind.h"
 #include "inn/budget/resample_to_budget.h"
+#include "inn/core/ranks.h"
 #include "inn/methods/resample_by.h"
 #include "inn/model/batch_norm.h"
 
@@ -54,6 +55,11 @@ Resampled resample_network(const AnalysedNetwork& source, const PruneOptions& wi
 }  // namespace
 
 void bind_methods(nb::module_& m) {
+  m.def(
+      "set_ranks",
+      [](int64_t rank, int64_t count, const std::string& group) { set_ranks({rank, count, group}); },
+      nb::arg("rank"), nb::arg("count"), nb::arg("group"),
+      "Says that samples are shared by the ranks of a process group of torch.distributed.");
   m.def("resampling_methods", &resampling_methods);
   nb::enum_<PruningScope>(m, "PruningScope")
       .value("uniform", PruningScope::uniform)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from . import _core
 from ._analysis import Analysis
 from ._export import example_of, graph_module, network_of
 from ._rebuild import rebuild
-from ._samples import Samples
+from ._samples import Samples, samples_of_all_ranks
 
 
 @dataclasses.dataclass
@@ -107,7 +108,8 @@ def resample(
         Your own: gets a group's name and the pairs (tensor name, slices ``[width, …]``) of its members; returns a score for
         each channel, ``[width]``.
     calibration : iterable, optional
-        Batches of inputs, as the model takes them; labels behind them are used by methods that need gradients.
+        Batches of inputs, as the model takes them; labels behind them are used by methods that need gradients. In a run of
+        torch.distributed each rank gives its own batches, all ranks call, and all get the same network.
     loss : callable, optional
         The loss of each sample of outputs and labels; by default cross entropy.
     refit : bool, optional
@@ -142,18 +144,8 @@ def resample(
     limits.min_width = min_width
     wanted.limits = limits
     samples = Samples(calibration, network.input_count).calibration(loss) if calibration is not None else None
-    if budget is not None:
-        if samples is None:
-            raise ValueError("budget: choosing widths needs calibration data")
-        text = budget if isinstance(budget, str) else ",".join(f"{of}={amount}" for of, amount in budget.items())
-        chosen = _core.widths_for_budget(source, text, list(groups) or source.following(), limits, samples)
-        wanted.widths = {**chosen, **wanted.widths}
-    elif keep is None and not wanted.widths and not wanted.keep_of:
-        raise ValueError("one of keep, widths, keep_of and budget is needed")
-    made = _core.resample(
-        source, wanted, method, importance=importance, refit=refit, seed=seed, calibration=samples,
-        progress=_bar() if progress else None,
-    )
+    with samples_of_all_ranks() if samples is not None else contextlib.nullcontext():
+        made = _resampled(source, wanted, method, importance, budget, groups, samples, refit, seed, progress)
     all_groups = source.groups
     errors = {group.name: group.error for group in made.groups}
     report = Report(
@@ -174,6 +166,23 @@ def resample(
     else:
         small = graph_module(made.network)
     return Resampled(small, report, made.network)
+
+
+def _resampled(source: _core.AnalysedNetwork, wanted: _core.Widths, method: str, importance: Any, budget: Any,
+               groups: Sequence[str], samples: _core.Calibration | None, refit: bool | None, seed: int,
+               progress: bool) -> _core.Resampled:
+    if budget is not None:
+        if samples is None:
+            raise ValueError("budget: choosing widths needs calibration data")
+        text = budget if isinstance(budget, str) else ",".join(f"{of}={amount}" for of, amount in budget.items())
+        chosen = _core.widths_for_budget(source, text, list(groups) or source.following(), wanted.limits, samples)
+        wanted.widths = {**chosen, **wanted.widths}
+    elif wanted.keep is None and not wanted.widths and not wanted.keep_of:
+        raise ValueError("one of keep, widths, keep_of and budget is needed")
+    return _core.resample(
+        source, wanted, method, importance=importance, refit=refit, seed=seed, calibration=samples,
+        progress=_bar() if progress else None,
+    )
 
 
 def methods() -> list[str]:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
 
 from . import _core
+
+
+@contextlib.contextmanager
+def samples_of_all_ranks() -> Iterator[None]:
+    """In a run of torch.distributed, sum over its ranks what is measured in this context: each has samples of its own."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        yield
+        return
+    group = torch.distributed.group.WORLD
+    _core.set_ranks(torch.distributed.get_rank(), torch.distributed.get_world_size(), group.group_name)
+    try:
+        yield
+    finally:
+        _core.set_ranks(0, 1, "")
 
 
 class Samples:

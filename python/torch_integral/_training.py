@@ -10,7 +10,7 @@ from torch import nn
 
 from . import _core
 from ._export import example_of
-from ._samples import Samples
+from ._samples import Samples, samples_of_all_ranks
 from .model import IntegralModel
 
 
@@ -90,11 +90,14 @@ def recalibrate(model: IntegralModel, data: Iterable[Any], batches: int | None =
     ----------
     model : IntegralModel
     data : iterable
-        Batches of inputs; no labels are needed.
+        Batches of inputs; no labels are needed. In a run of torch.distributed each rank gives its own batches, and all
+        get the statistics of all.
     batches : int, optional
         At most this number of them.
     """
     model._share()
     network = model._core.network
     device = next(model.parameters()).device
-    _core.recalibrate(network, Samples(data, network.input_count, batches).calibration(device=device))
+    samples = Samples(data, network.input_count, batches).calibration(device=device)
+    with samples_of_all_ranks():
+        _core.recalibrate(network, samples)

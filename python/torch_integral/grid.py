@@ -8,11 +8,23 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 from . import _core
+
+
+_of_all_ranks = random.Random(0)
+
+
+def _random() -> Any:
+    """Return what draws widths and points: Python's own generator, or, in a run of torch.distributed, one that draws the
+    same on all ranks, whatever seeds these have."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return _of_all_ranks
+    return random
 
 
 class Distribution(nn.Module):
@@ -34,7 +46,7 @@ class UniformDistribution(Distribution):
     """Every width from `min_val` to `max_val` is as likely."""
 
     def sample(self) -> int:
-        return random.randint(self.min_val, self.max_val)
+        return _random().randint(self.min_val, self.max_val)
 
 
 class NormalDistribution(Distribution):
@@ -45,7 +57,7 @@ class NormalDistribution(Distribution):
 
     def sample(self) -> int:
         while True:
-            width = self.max_val - int(abs(random.normalvariate(0, 0.5 * (self.max_val - self.min_val))))
+            width = self.max_val - int(abs(_random().normalvariate(0, 0.5 * (self.max_val - self.min_val))))
             if width >= self.min_val:
                 return width
 
@@ -165,7 +177,8 @@ class RandomLinspace(IGrid):
         size = self.draw_size()
         points = torch.linspace(-1, 1, size) if size > 1 else torch.zeros(1)
         if self.training and self.noise_std > 0 and size > 2:
-            points[1:-1] += self.noise_std * torch.randn(size - 2)
+            generator = torch.Generator().manual_seed(_random().getrandbits(63))
+            points[1:-1] += self.noise_std * torch.randn(size - 2, generator=generator)
             points = points.clamp(-1, 1).sort().values
         self.curr_grid = points
         return points

@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "inn/core/error.h"
+#include "inn/core/ranks.h"
 #include "inn/data_quadrature/head_maps.h"
 
 namespace inn {
@@ -60,6 +61,7 @@ double relative_error(const std::vector<std::vector<at::Tensor>>& a,
       sum += b[i][k].sum().item<double>();
       count += static_cast<double>(b[i][k].numel());
     }
+    for (auto* number : {&difference, &square, &sum, &count}) sum_over_ranks(*number);
     result += difference / std::max(square - sum * sum / count, kLeastOutputVariation);
   }
   return result;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "inn/core/error.h"
+#include "inn/core/ranks.h"
 #include "inn/network/functionalize.h"
 #include "inn/network/subgraph.h"
 
@@ -27,6 +28,9 @@ ActivationCache::ActivationCache(const Network& given, const Calibration& calibr
     samples_.push_back(batch->inputs[0].toTensor().size(0));
   }
   require(!symbols_.empty(), "calibration", "Calibration: at least one batch is required but there is none.");
+  all_samples_ = std::accumulate(samples_.begin(), samples_.end(), int64_t{0});
+  samples_before_ = sum_of_ranks_before(all_samples_);
+  sum_over_ranks(all_samples_);
 }
 
 std::vector<c10::IValue> ActivationCache::run_part(const Network& part, int64_t batch,

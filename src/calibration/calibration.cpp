@@ -8,6 +8,7 @@
 
 #include "inn/calibration/calibration_run.h"
 #include "inn/core/error.h"
+#include "inn/core/ranks.h"
 #include "inn/dimension/channel_places.h"
 #include "inn/dimension/producer_outputs.h"
 
@@ -40,6 +41,14 @@ class ActivationMeter {
         for (const auto& place : places_of(now, id))
           add(rows_at(tensor, axis, place, source_.groups.groups[id].width), sums);
       }
+    }
+  }
+
+  void sum_over_ranks() {
+    for (auto& [key, sums] : sums_) {
+      inn::sum_over_ranks(sums.magnitude);
+      inn::sum_over_ranks(sums.square);
+      inn::sum_over_ranks(sums.count);
     }
   }
 
@@ -107,6 +116,11 @@ class GradientMeter {
     count_ += samples;
   }
 
+  void sum_over_ranks() {
+    for (auto& sum : sums_) inn::sum_over_ranks(sum);
+    inn::sum_over_ranks(count_);
+  }
+
   /// The means over the samples, by state.
   std::vector<at::Tensor> means() const {
     std::vector<at::Tensor> result(network_.state.size());
@@ -146,12 +160,14 @@ Measurements measure_groups(const AnalysedNetwork& source, const std::vector<Gro
           batch.inputs, network.tensors(),
           {.observe = [&](ValueId value, const at::Tensor& tensor) { meter.observe(value, tensor); }});
     });
+    meter.sum_over_ranks();
     result.activations = meter.statistics();
     return result;
   }
   require(calibration.loss != nullptr, "calibration", "Calibration: a loss is required but not given.");
   GradientMeter meter(network, source.groups, groups);
   for_each_batch(calibration, [&](const CalibrationBatch& batch) { meter.add(batch, calibration, what); });
+  meter.sum_over_ranks();
   (what == Measured::gradients ? result.gradients : result.squared_gradients) = meter.means();
   return result;
 }

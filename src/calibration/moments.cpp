@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "inn/core/ranks.h"
+
 namespace inn {
 
 void Moments::add(const at::Tensor& rows) {
@@ -10,6 +12,12 @@ void Moments::add(const at::Tensor& rows) {
   square_ = square_.defined() ? square_ + product : product;
   sum_ = sum_.defined() ? sum_ + sum : sum;
   count_ += a.size(1);
+}
+
+void Moments::sum_over_ranks() {
+  inn::sum_over_ranks(square_);
+  inn::sum_over_ranks(sum_);
+  inn::sum_over_ranks(count_);
 }
 
 at::Tensor Moments::second() const { return square_ / static_cast<double>(count_); }

@@ -71,6 +71,11 @@ class HeadMeter {
     }
   }
 
+  void sum_over_ranks() {
+    for (auto& [value, entries] : watched_)
+      for (auto& entry : entries) entry.moments.sum_over_ranks();
+  }
+
   const Moments& of(ValueId value, const at::Tensor& rows, Mean mean) const {
     for (const auto& entry : watched_.at(value))
       if (entry.mean == mean && at::equal(entry.rows, rows)) return entry.moments;
@@ -118,6 +123,7 @@ class HeadMapping {
                    [&](ValueId value, const at::Tensor& tensor, int64_t samples) {
                      meter_.observe(value, tensor, samples);
                    });
+    meter_.sum_over_ranks();
     for (const auto& [id, sites] : sites_) mix(id, sites);
     for (const auto& [axis, reader] : readers_) update_weight_of(axis, reader);
     for (auto& [axis, matrix] : mixed_) maps_.at(owner_.at(axis)).whole.emplace(axis, AxisMap::dense(matrix));

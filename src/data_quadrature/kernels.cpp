@@ -216,6 +216,12 @@ class KernelMeter {
     for (const auto& each : found->second) meter_.add(each, tensor, samples, moments_[each]);
   }
 
+  void sum_over_ranks() {
+    for (auto& [watch, list] : moments_)
+      for (auto& moments : list)
+        if (moments.any()) moments.sum_over_ranks();
+  }
+
   std::map<GroupId, std::vector<ConsumerKernel>> kernels() const {
     std::map<GroupId, std::vector<ConsumerKernel>> result;
     for (const auto& [group, list] : consumers_)
@@ -302,6 +308,7 @@ std::map<GroupId, std::vector<ConsumerKernel>> measure_kernels(const AnalysedNet
   observe_values(source.network, calibration, [&](ValueId value, const at::Tensor& tensor, int64_t samples) {
     meter.observe(value, tensor, samples);
   });
+  meter.sum_over_ranks();
   return meter.kernels();
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "inn/core/error.h"
+#include "inn/core/ranks.h"
 #include "inn/model/batch_norm.h"
 #include "inn/network/batch_norm.h"
 #include "inn/network/value_uses.h"
@@ -75,6 +76,19 @@ class Recalibration {
                                                  measured_.state[norm.of_batch + 1].tensor);
   }
 
+  void sum_over_ranks() {
+    if (ranks().count == 1) return;
+    for (auto& [states, spread] : spreads_) {
+      const at::Tensor counts = of_every_rank(at::full({1}, spread.count, at::kLong)),
+                       means = of_every_rank(spread.mean), squares = of_every_rank(spread.squares);
+      spread = {};
+      for (int64_t r = 0; r < ranks().count; ++r) {
+        const auto count = counts[r].item<int64_t>();
+        spread.add(count, means[r], squares[r] / static_cast<double>(std::max<int64_t>(1, count - 1)));
+      }
+    }
+  }
+
   void write() {
     for (const auto& [states, spread] : spreads_) {
       const auto& name = network_.state[states.second].name;
@@ -142,6 +156,7 @@ void recalibrate_batch_norm(Network& network,
   int64_t count = 0;
   for (auto batch = next_batch(); batch; batch = next_batch(), ++count) recalibration.add(*batch);
   require(count > 0, "model", "Recalibration: at least one batch is required but there is none.");
+  recalibration.sum_over_ranks();
   recalibration.write();
 }
 

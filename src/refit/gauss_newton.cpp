@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "held_out.h"
+#include "inn/core/ranks.h"
 #include "layer_curvature.h"
 #include "plain_attention.h"
 
@@ -51,6 +52,12 @@ at::Tensor noise_like(const at::Tensor& value, int64_t samples, at::Generator& g
   return noise;
 }
 
+/// Draws what `noise_like` draws for `skipped` samples of the value's form: those of the ranks before.
+void skip_noise(const at::Tensor& value, int64_t samples, int64_t skipped, at::Generator& generator) {
+  if (value.dim() == 0 || value.size(0) % samples != 0) return;
+  for (int64_t k = 0; k < skipped; ++k) at::randn({value.numel() / samples}, generator);
+}
+
 /// Some layers and the values that they are to give.
 class JointProblem {
  public:
@@ -85,14 +92,14 @@ class JointProblem {
 
   /// The batches of the samples that are looked at.
   int64_t batches() const {
-    int64_t samples = 0, count = 0;
+    int64_t samples = present_.samples_of_ranks_before(), count = 0;
     while (count < present_.batches() && samples < options_.samples) samples += present_.samples(count++);
     return count;
   }
 
-  /// The samples in the batches before.
+  /// The samples in the batches before, those of other ranks too.
   int64_t samples_before(int64_t batch) const {
-    int64_t before = 0;
+    int64_t before = present_.samples_of_ranks_before();
     for (int64_t b = 0; b < batch; ++b) before += present_.samples(b);
     return before;
   }
@@ -162,6 +169,9 @@ class JointProblem {
       }
       samples_ += static_cast<double>(samples_of(b));
     }
+    for (auto* numbers : {&sums, &squares, &counts})
+      for (auto& number : *numbers) sum_over_ranks(number);
+    sum_over_ranks(samples_);
     weights_.clear();
     for (size_t t = 0; t < wanted_.size(); ++t) {
       const double variation = squares[t] - sums[t] * sums[t] / std::max(1.0, counts[t]);
@@ -190,6 +200,7 @@ class JointProblem {
         const at::Tensor now = run[2 * outputs.size() + t].toTensor();
         if (!now.requires_grad()) continue;
         reached.push_back(now);
+        if (b == 0) skip_noise(now, present_.samples(b), present_.samples_of_ranks_before(), noise[t]);
         vectors.push_back(std::sqrt(weights_[t]) * noise_like(now.detach(), present_.samples(b), noise[t]));
       }
       if (!reached.empty())
@@ -200,6 +211,7 @@ class JointProblem {
                     found.empty() || !found[k].defined() ? at::Tensor() : looked_at(b, found[k]),
                     samples_of(b));
     }
+    layers_.sum_over_ranks();
     layers_.finish(options_.damping);
   }
 
@@ -250,12 +262,13 @@ class JointProblem {
                    return left;
                  }));
     }
+    for (auto& part : sum) sum_over_ranks(part);
     return sum;
   }
 
   /// (JᵀJ + damping)·direction, a sample.
   Direction curvature(const Direction& direction) {
-    Direction sum = layers_.damped(direction);
+    Direction sum = layers_.zero();
     for (int64_t b = 0; b < batches(); ++b) {
       Tensors pushed = push_forward(b, direction);
       for (size_t t = 0; t < pushed.size(); ++t) {
@@ -266,6 +279,8 @@ class JointProblem {
       }
       add_scaled(sum, 1 / samples_, pull_back(b, [&](const Tensors&) { return pushed; }));
     }
+    for (auto& part : sum) sum_over_ranks(part);
+    add_scaled(sum, 1, layers_.damped(direction));
     return sum;
   }
 
@@ -306,6 +321,7 @@ class JointProblem {
         }
       }
     }
+    for (auto& error : errors) sum_over_ranks(error);
     for (auto& error : errors)
       if (!std::isfinite(error)) error = std::numeric_limits<double>::infinity();
     return errors;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "inn/core/ranks.h"
 #include "inn/network/channel_norm.h"
 
 namespace inn {
@@ -171,6 +172,27 @@ void LayerCurvatures::add(size_t index, const at::Tensor& input, const at::Tenso
   const PositionSample all{.most = std::numeric_limits<int64_t>::max(), .seed = 0};
   const at::Tensor g = targets_of(network_, layer.linear, back, divided, all).flatten(1, 2);
   sum(layer.outputs, at::bmm(g.transpose(1, 2), g));
+}
+
+void LayerCurvatures::sum_over_ranks() {
+  if (ranks().count == 1) return;
+  const Direction sizes = zero();
+  for (size_t k = 0; k < layers_.size(); ++k) {
+    auto& layer = layers_[k];
+    const int64_t groups = sizes[k].size(0), outputs = sizes[k].size(1), features = sizes[k].size(2);
+    // A rank whose samples are not looked at has no sums.
+    if (!layer.inputs.defined())
+      layer.inputs = features > kMostFeatures ? at::zeros({groups, features}, sizes[k].options())
+                                              : at::zeros({groups, features, features}, sizes[k].options());
+    int64_t have = layer.outputs.defined();
+    inn::sum_over_ranks(have);
+    if (have > 0 && !layer.outputs.defined())
+      layer.outputs = at::zeros({groups, outputs, outputs}, sizes[k].options());
+    inn::sum_over_ranks(layer.inputs);
+    if (have > 0) inn::sum_over_ranks(layer.outputs);
+    inn::sum_over_ranks(layer.rows);
+    inn::sum_over_ranks(layer.samples);
+  }
 }
 
 void LayerCurvatures::finish(double damping) {

@@ -45,6 +45,7 @@ class LayerCurvatures {
   /// positions are looked at.
   void forget();
   void add(size_t layer, const at::Tensor& input, const at::Tensor& back, int64_t samples);
+  void sum_over_ranks();
   void finish(double damping);
 
   /// G⁻¹·V·A⁻¹, both damped, and damping·V.

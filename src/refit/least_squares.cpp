@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "inn/core/error.h"
+#include "inn/core/ranks.h"
 
 namespace inn {
 namespace {
@@ -52,6 +53,11 @@ void NormalEquations::add(const NormalEquations& other) {
   add_to(y_, other.y_);
   add_to(yy_, other.yy_);
   rows_ += other.rows_;
+}
+
+void NormalEquations::sum_over_ranks() {
+  for (auto* sum : {&xx_, &xy_, &x_, &y_, &yy_}) inn::sum_over_ranks(*sum);
+  inn::sum_over_ranks(rows_);
 }
 
 at::Tensor NormalEquations::error(const at::Tensor& weight, const at::Tensor& bias) const {

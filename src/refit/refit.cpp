@@ -143,7 +143,7 @@ class Sweep {
       of_present.push_back(fit.residual->partner);
     }
     const PositionSample positions{options_.positions, options_.seed};
-    int64_t first = 0;  // sample of the batch
+    int64_t first = present_.samples_of_ranks_before();  // sample of the batch
     for (int64_t b = 0; b < present_.batches(); ++b) {
       const auto y = source_.run(b, of_source), x = present_.run(b, of_present);
       const at::Tensor input = x[0].toTensor();
@@ -162,6 +162,8 @@ class Sweep {
       add(features, target, first, kept_in, held_out);
       first += samples;
     }
+    kept_in.sum_over_ranks();
+    held_out.sum_over_ranks();
   }
 
   at::Tensor behind_norm(size_t norm, const at::Tensor& wanted, const at::Tensor& own) const {
@@ -178,7 +180,6 @@ class Sweep {
         HeldOut(options_.held_out_every, present_.samples()).of(first, features.size(1));
     for (const bool held : {false, true}) {
       const auto chosen = (held ? is_held : is_held.logical_not()).nonzero().flatten();
-      if (chosen.numel() == 0) continue;
       const auto part = [&](const at::Tensor& rows) {
         return rows.index_select(1, chosen.to(rows.device())).flatten(1, 2);
       };

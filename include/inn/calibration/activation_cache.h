@@ -24,7 +24,9 @@ class ActivationCache {
   ActivationCache(const Network& network, const Calibration& calibration, int64_t memory);
 
   int64_t batches() const { return static_cast<int64_t>(symbols_.size()); }
-  int64_t samples() const { return std::accumulate(samples_.begin(), samples_.end(), int64_t{0}); }
+  /// Of all ranks, and of those before this one, whose samples come first.
+  int64_t samples() const { return all_samples_; }
+  int64_t samples_of_ranks_before() const { return samples_before_; }
   int64_t samples(int64_t batch) const { return samples_.at(static_cast<size_t>(batch)); }
 
   /// Returns the values `wanted` for one batch. What they need from calls before the position is taken from
@@ -53,7 +55,8 @@ class ActivationCache {
   std::vector<std::vector<c10::IValue>> held_;  // by batch
   std::vector<std::vector<int64_t>> symbols_;   // by batch
   std::vector<int64_t> samples_;                // by batch
-  Network part_;                                // the last one made
+  int64_t all_samples_ = 0, samples_before_ = 0;
+  Network part_;  // the last one made
   std::vector<ValueId> part_wanted_;
   bool has_part_ = false;
 };

@@ -12,6 +12,8 @@ class Moments {
  public:
   /// rows: [n, columns], one column per observation.
   void add(const at::Tensor& rows);
+  /// Adds what the other ranks have seen; all ranks must have seen something.
+  void sum_over_ranks();
 
   int64_t count() const { return count_; }
   bool any() const { return count_ > 0; }

@@ -17,6 +17,8 @@ class NormalEquations {
   /// Adds rows. Throws std::invalid_argument if their sizes differ from previous ones.
   void add(const at::Tensor& x, const at::Tensor& y);
   void add(const NormalEquations& other);
+  /// Adds the rows of the other ranks; all ranks must have added rows, or none of the right sizes.
+  void sum_over_ranks();
 
   int64_t rows() const { return rows_; }
   /// Returns Σ ‖y − W·x − b‖², [g]. W: [g, O, F]; b: [g, O], or undefined for none.

@@ -1,0 +1,84 @@
+"""What every rank of test_distributed.py runs: python ranks.py OUTPUT, also without torchrun."""
+
+import os
+import random
+import sys
+
+import torch
+import torch.distributed as dist
+import torch_integral as inn
+from torch import nn
+
+SAMPLES = 24
+
+
+class Small(nn.Module):
+    """With batch norms, whose statistics are measured."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 12, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(12)
+        self.conv2 = nn.Conv2d(12, 16, 3, padding=1)
+        self.conv3 = nn.Conv2d(16, 12, 3, padding=1)
+        self.head = nn.Linear(12, 5)
+
+    def forward(self, x):
+        x = torch.relu(self.bn(self.conv1(x)))
+        x = x + torch.relu(self.conv3(torch.relu(self.conv2(x))))
+        return self.head(x.mean((2, 3)))
+
+
+def main():
+    is_distributed = "RANK" in os.environ
+    if is_distributed:
+        dist.init_process_group("gloo")
+    rank, count = (dist.get_rank(), dist.get_world_size()) if is_distributed else (0, 1)
+    torch.manual_seed(0)
+    model = Small().eval()
+    images, labels = torch.randn(SAMPLES, 3, 8, 8), torch.randint(0, 5, (SAMPLES,))
+    torch.manual_seed(100 + rank)  # from here on ranks have different seeds, as in users' scripts
+    random.seed(rank)
+    own = slice(rank * SAMPLES // count, (rank + 1) * SAMPLES // count)
+    x, y = images[own], labels[own]
+    made = {}
+
+    plain = nn.Sequential(nn.Flatten(), nn.Linear(192, 24), nn.ReLU(), nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 5))
+    torch.manual_seed(1)
+    for parameter in plain.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    mlp = inn.elastic(plain, (2, 3, 8, 8)).train()
+    wrapped = nn.parallel.DistributedDataParallel(mlp) if is_distributed else mlp
+    optimizer = torch.optim.SGD(mlp.parameters(), 0.1)
+    made["widths"] = []
+    for _ in range(3):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(wrapped(x), y).backward()
+        made["widths"].append([mlp._core.width(g) for g in range(len(mlp.groups))])
+        optimizer.step()
+    made["gradients"] = [p.grad.clone() for p in mlp.parameters()]
+    made["trained"] = [p.detach().clone() for p in mlp.parameters()]
+
+    drawn = inn.IntegralWrapper()(plain, (2, 3, 8, 8)).train()
+    drawn.reset_distributions([inn.UniformDistribution(4, 16) for _ in drawn.groups])
+    made["own widths"] = []
+    for _ in range(5):
+        drawn(x)
+        made["own widths"].append([drawn._core.width(g) for g in range(len(drawn.groups))])
+
+    measured = inn.elastic(model, (2, 3, 8, 8))
+    inn.recalibrate(measured, x.split(4))
+    made["statistics"] = [b.clone() for b in measured.buffers()]
+
+    small = inn.resample(model, (2, 3, 8, 8), keep=0.5, method="quadrature", calibration=x.split(4))
+    made["refit"] = [p.detach().clone() for p in small.model.parameters()]
+    scored = inn.resample(model, (2, 3, 8, 8), keep=0.5, method="taylor",
+                          calibration=list(zip(x.split(4), y.split(4))), refit=True)
+    made["scored"] = [p.detach().clone() for p in scored.model.parameters()]
+    torch.save(made, f"{sys.argv[1]}/{count}-{rank}.pt")
+    if is_distributed:
+        dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
