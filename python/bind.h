@@ -18,6 +18,7 @@
 
 #include "caster.h"
 #include "inn/dimension/groups.h"
+#include "inn/dimension/rule.h"
 
 namespace nb = nanobind;
 
@@ -34,7 +35,11 @@ nb::list to_list(const std::vector<c10::IValue>& values);
 /// Returns the names of the operators whose results have the group's channels.
 std::vector<std::string> operators_of(const Network& network, const Groups& groups, GroupId group);
 
+/// Returns the library's operator rules and those of Python.
+RuleTable rules();
+
 void bind_network(nb::module_& m);
+void bind_rules(nb::module_& m);
 void bind_dimension(nb::module_& m);
 void bind_data(nb::module_& m);
 void bind_quadrature(nb::module_& m);

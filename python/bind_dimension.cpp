@@ -77,7 +77,7 @@ void bind_dimension(nb::module_& m) {
   nb::class_<AnalysedNetwork>(m, "AnalysedNetwork", "A network with its groups.")
       .def(
           "__init__",
-          [](AnalysedNetwork* self, const Network& network) { new (self) AnalysedNetwork(analyse(network)); },
+          [](AnalysedNetwork* self, const Network& network) { new (self) AnalysedNetwork(analyse(network, rules())); },
           nb::arg("network"), Unlocked())
       .def_ro("network", &AnalysedNetwork::network)
       .def_prop_ro("groups", [](const AnalysedNetwork& source) { return source.groups.groups; })

@@ -41,7 +41,7 @@ class PythonGrid : public Grid {
 std::shared_ptr<IntegralModelImpl> from_archive(const nb::bytes& archive) {
   std::istringstream stream(std::string(archive.c_str(), archive.size()));
   const nb::gil_scoped_release unlocked;
-  return load_integral(read_pt2(stream, "the integral model")).ptr();
+  return load_integral(read_pt2(stream, "the integral model"), rules()).ptr();
 }
 
 nb::bytes archive_of_model(const IntegralModelImpl& model) {
@@ -167,7 +167,8 @@ void bind_model(nb::module_& m) {
            nb::arg("group"), nb::arg("grid"));
   m.def(
       "convert",
-      [](const Network& network, const ConvertOptions& options, const Calibration* calibration) {
+      [](const Network& network, ConvertOptions options, const Calibration* calibration) {
+        options.rules = rules();
         return (calibration ? convert_on(network, options, *calibration)
                             : convert_on(network, options, std::optional<CalibrationData>()))
             .ptr();

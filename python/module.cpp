@@ -16,7 +16,9 @@ NB_MODULE(_core, m) {
       error.restore();
     }
   });
+  nb::set_leak_warnings(false);  // of what modules of users hold when the interpreter ends
   inn::python::bind_network(m);
+  inn::python::bind_rules(m);
   inn::python::bind_dimension(m);
   inn::python::bind_data(m);
   inn::python::bind_quadrature(m);
