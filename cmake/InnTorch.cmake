@@ -17,7 +17,27 @@ if(NOT Torch_DIR OR NOT INN_FOUND_PYTHON)
     endif()
   endforeach()
 endif()
-find_package(Torch 2.11 REQUIRED)
+
+# A torch with CUDA, as PyPI has it for Linux, is not found by CMake where there is no CUDA toolkit. Its libraries are all
+# that is needed where no kernels of ours are compiled for CUDA.
+find_package(CUDAToolkit QUIET)
+get_filename_component(torch_root "${prefix}/../.." ABSOLUTE)
+if(prefix AND NOT CUDAToolkit_FOUND AND EXISTS "${torch_root}/lib/libtorch_cuda.so")
+  message(STATUS "No CUDA toolkit: building against the libraries of ${torch_root}")
+  file(STRINGS "${torch_root}/version.py" version REGEX "^__version__ =")
+  string(REGEX MATCH "[0-9]+[.][0-9]+[.][0-9]+" Torch_VERSION "${version}")
+  if(Torch_VERSION VERSION_LESS 2.11)
+    message(FATAL_ERROR "torch 2.11 or later is required but ${torch_root} is ${Torch_VERSION}")
+  endif()
+  set(Torch_DIR "${prefix}/Torch")
+  set(TORCH_INSTALL_PREFIX "${torch_root}")
+  set(TORCH_INCLUDE_DIRS "${torch_root}/include" "${torch_root}/include/torch/csrc/api/include")
+  # Libraries of CUDA that these need are found when they are loaded.
+  set(TORCH_LIBRARIES -Wl,--allow-shlib-undefined "${torch_root}/lib/libtorch.so" "${torch_root}/lib/libtorch_cpu.so"
+                      "${torch_root}/lib/libc10.so")
+else()
+  find_package(Torch 2.11 REQUIRED)
+endif()
 
 # Kernels of ours for CUDA: where torch has it and there is a compiler. Elsewhere torch's operators do their work.
 set(INN_HAS_CUDA_KERNELS OFF)
