@@ -20,9 +20,17 @@ endif()
 
 # A torch with CUDA, as PyPI has it for Linux, is not found by CMake where there is no CUDA toolkit. Its libraries are all
 # that is needed where no kernels of ours are compiled for CUDA.
-find_package(CUDAToolkit QUIET)
 get_filename_component(torch_root "${prefix}/../.." ABSOLUTE)
-if(prefix AND NOT CUDAToolkit_FOUND AND EXISTS "${torch_root}/lib/libtorch_cuda.so")
+set(torch_lacks_cuda OFF)
+if(prefix AND EXISTS "${torch_root}/lib/libtorch_cuda.so")
+  list(APPEND CMAKE_MODULE_PATH "${prefix}/Caffe2/Modules_CUDA_fix")  # it asks for CUDA by a module of its own
+  set(CUDA_USE_STATIC_CUDA_RUNTIME OFF CACHE INTERNAL "")
+  find_package(CUDA QUIET)
+  if(NOT CUDA_FOUND)
+    set(torch_lacks_cuda ON)
+  endif()
+endif()
+if(torch_lacks_cuda)
   message(STATUS "No CUDA toolkit: building against the libraries of ${torch_root}")
   file(STRINGS "${torch_root}/version.py" version REGEX "^__version__ =")
   string(REGEX MATCH "[0-9]+[.][0-9]+[.][0-9]+" Torch_VERSION "${version}")

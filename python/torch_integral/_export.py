@@ -125,9 +125,27 @@ def network_of(model: Any, example: Any = None) -> _core.Network:
         raise TypeError(
             f"model: must be a torch.nn.Module, an ExportedProgram or a path but got {type(model).__name__}"
         )
+    return _core.Network.from_archive(_archive_of(program))
+
+
+def _archive_of(program: torch.export.ExportedProgram) -> bytes:
+    """Return a program as the bytes of a .pt2 archive."""
     archive = io.BytesIO()
-    torch.export.save(program, archive)
-    return _core.Network.from_archive(archive.getvalue())
+    try:
+        torch.export.save(program, archive)
+    except Exception as error:  # of any kind: torch's serializer has several
+        # Functions of torch in the graph (torch.vmap, by which transformers makes masks) go where it is traced again.
+        try:
+            traced = program.run_decompositions({})
+            for node in traced.graph.nodes:  # a view is one for the strides of this dtype and device only
+                if node.target is torch.ops.aten.view.default:
+                    node.target = torch.ops.aten.reshape.default
+            archive = io.BytesIO()
+            torch.export.save(traced, archive)
+        except Exception:
+            first = str(error).strip().splitlines()[0]
+            raise ValueError(f"torch.export can't write the exported program: {first}") from error
+    return archive.getvalue()
 
 
 def _placed(model: torch.nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:

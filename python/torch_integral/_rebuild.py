@@ -101,6 +101,9 @@ _ATTRIBUTES = [
 
 def update_attributes(layer: nn.Module) -> None:
     """Set the attributes of one of torch's layers to what its tensors are."""
+    if type(layer).__name__ == "Conv1D" and {"nf", "nx"} <= layer.__dict__.keys():  # transformers' linear layer of GPT-2
+        layer.nx, layer.nf = layer.weight.shape
+        return
     for kind, update in _ATTRIBUTES:
         if isinstance(layer, kind):
             update(layer)
@@ -147,12 +150,14 @@ def _without_folded_norms(module: nn.Module, names: set[str]) -> None:
                 setattr(module.get_submodule(path), leaf, nn.Identity())
 
 
-# The names by which attention modules hold their number of heads.
-_HEADS = ("num_heads", "n_heads", "heads", "n_head", "num_attention_heads", "num_key_value_heads")
+# The names by which attention modules hold their number of heads or channels of a head, and the products of both.
+_HEADS = ("num_heads", "n_heads", "heads", "n_head", "num_attention_heads", "num_key_value_heads",
+          "attention_head_size", "head_dim", "head_size", "dim_head")  # fmt: skip
+_PRODUCTS = ("all_head_size", "inner_dim", "attn_dim", "split_size")
 
 
 def _update_heads(module: nn.Module, cuts: Sequence[Cut]) -> None:
-    """Set the numbers of heads of the modules whose tensors belong to a group that was as wide and is cut."""
+    """Set the sizes of attention modules whose tensors belong to a group that was as wide and is cut."""
     done = set()
     for before, now, tensors in cuts:
         for tensor in tensors:
@@ -164,6 +169,9 @@ def _update_heads(module: nn.Module, cuts: Sequence[Cut]) -> None:
                     if owner.__dict__.get(name) == before and (path, name) not in done:
                         setattr(owner, name, now)
                         done.add((path, name))
+                        for product in _PRODUCTS:
+                            if isinstance(owner.__dict__.get(product), int) and name != "num_key_value_heads":
+                                setattr(owner, product, getattr(owner, product) * now // before)
 
 
 def _with_tensors(module: nn.Module, network: _core.Network, cuts: Sequence[Cut]) -> nn.Module:
@@ -171,8 +179,10 @@ def _with_tensors(module: nn.Module, network: _core.Network, cuts: Sequence[Cut]
     _update_heads(copy, cuts)
     _without_folded_norms(copy, {place for name, _, _, aliases in network.state for place in (name, *aliases)})
     known = dict(copy.named_parameters(remove_duplicate=False)) | dict(copy.named_buffers(remove_duplicate=False))
-    for name, _, tensor, aliases in network.state:
+    for name, kind, tensor, aliases in network.state:
         if name not in known:
+            if kind == "constant":  # of the code, not of the module
+                continue
             _add_bias(copy, name, tensor)
             continue
         if known[name].shape == tensor.shape and torch.equal(known[name].cpu(), tensor.cpu()):
