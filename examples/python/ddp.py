@@ -5,28 +5,24 @@
 Each rank reads its share of the images. Without torchrun it is one process.
 """
 
-import argparse
 import os
 
 import torch
 import torch.distributed as dist
 import torch_integral as inn
-from mnist import MnistNet, accuracy
+from common import accuracy, open_data, parser_of
+from mnist import MnistNet
 from torch import nn
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="fashion-mnist")
-    parser.add_argument("--images", type=int, default=12800)
-    options = parser.parse_args()
+    options = parser_of(__doc__).parse_args()
     is_distributed = "RANK" in os.environ
     if is_distributed:
         dist.init_process_group("gloo")
     rank, count = (dist.get_rank(), dist.get_world_size()) if is_distributed else (0, 1)
     torch.manual_seed(0)
-    data = inn.open_dataset(options.data, "train", mean=0.5, std=0.5).first(options.images)
-    test = inn.open_dataset(options.data, "test", mean=0.5, std=0.5).first(options.images)
+    data, test = open_data(options)
     own = torch.utils.data.Subset(data, range(rank, len(data), count))
     loader = torch.utils.data.DataLoader(own, 128 // count, shuffle=True, drop_last=True)
 

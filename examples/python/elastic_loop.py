@@ -3,23 +3,18 @@
     python elastic_loop.py [--data FOLDER] [--images N]
 """
 
-import argparse
-
 import torch
 import torch_integral as inn
-from mnist import MnistNet, accuracy, train
+from common import accuracy, loader_of, open_data, parser_of, train
+from mnist import MnistNet
 from torch import nn
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="fashion-mnist")
-    parser.add_argument("--images", type=int, default=12800)
-    options = parser.parse_args()
+    options = parser_of(__doc__).parse_args()
     torch.manual_seed(0)
-    data = inn.open_dataset(options.data, "train", mean=0.5, std=0.5).first(options.images)
-    test = inn.open_dataset(options.data, "test", mean=0.5, std=0.5).first(options.images)
-    loader = torch.utils.data.DataLoader(data, 128, shuffle=True)
+    data, test = open_data(options)
+    loader = loader_of(data)
 
     model = MnistNet()
     train(model, loader)

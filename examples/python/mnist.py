@@ -1,14 +1,10 @@
 """A small CNN as an integral model, by TorchIntegral's names: converted, trained at random widths, resized.
 
     python mnist.py [--data FOLDER] [--images N]
-
-DATA is a folder of IDX files; by default Fashion-MNIST as Debian installs it.
 """
 
-import argparse
-
 import torch
-import torch_integral as inn
+from common import accuracy, loader_of, open_data, parser_of, train
 from torch import nn
 from torch_integral import IntegralWrapper, UniformDistribution, standard_continuous_dims
 
@@ -29,30 +25,11 @@ class MnistNet(nn.Module):
         return self.linear(x.mean((2, 3)))
 
 
-def train(model, loader):
-    model.train()
-    optimizer = torch.optim.Adam(model.parameters(), 2e-3)
-    for images, labels in loader:
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(model(images), labels).backward()
-        optimizer.step()
-
-
-def accuracy(model, data):
-    model.eval()
-    with torch.no_grad():
-        return (model(data.inputs).argmax(1) == data.labels).float().mean().item()
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="fashion-mnist")
-    parser.add_argument("--images", type=int, default=12800)
-    options = parser.parse_args()
+    options = parser_of(__doc__).parse_args()
     torch.manual_seed(0)
-    data = inn.open_dataset(options.data, "train", mean=0.5, std=0.5).first(options.images)
-    test = inn.open_dataset(options.data, "test", mean=0.5, std=0.5).first(options.images)
-    loader = torch.utils.data.DataLoader(data, 128, shuffle=True)
+    data, test = open_data(options)
+    loader = loader_of(data)
 
     model = MnistNet()
     train(model, loader)
