@@ -34,7 +34,7 @@ def main():
     options = parser.parse_args()
     torch.manual_seed(0)
     data, test = open_data(options)
-    classes = int(data.labels.max()) + 1
+    classes = len(data.class_names)
     data, test = AsImages(data, options.size), AsImages(test, options.size)
     loader = loader_of(data, 32)
 

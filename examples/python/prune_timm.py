@@ -19,7 +19,7 @@ def main():
     data, test = open_data(options)
     example = data.inputs[:2]
 
-    model = timm.create_model(options.model, num_classes=int(data.labels.max()) + 1, in_chans=example.shape[1])
+    model = timm.create_model(options.model, num_classes=len(data.class_names), in_chans=example.shape[1])
     train(model, loader_of(data, 64))
     found = inn.analyze(model.eval(), example)
     found.check()

@@ -55,7 +55,7 @@ class Resampled:
         The same network, which `network.write(path)` writes as a .pt2 file.
     """
 
-    model: nn.Module | None
+    model: Any
     report: Report
     network: Any
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -170,7 +170,8 @@ class IntegralModel(nn.Module):
             self._register(name, kind, tensor)
         self._places = self._find_places()
         self._held: list[torch.Tensor] = []  # what the library uses; those of this module from the first pass on
-        self.groups = nn.ModuleList(IntegralGroup(self, index) for index in range(core.group_count()))
+        groups = nn.ModuleList(IntegralGroup(self, index) for index in range(core.group_count()))
+        self.groups = cast("Sequence[IntegralGroup]", groups)
         self._source_size = sum(parameter.numel() for parameter in self._own_parameters())
         self._law: tuple[str, bool] | None = None  # of the fractions that training passes draw
 
@@ -314,7 +315,7 @@ class IntegralModel(nn.Module):
             group._set()
         return self._core.discretize()
 
-    def transform_to_discrete(self) -> nn.Module:
+    def transform_to_discrete(self) -> Any:
         """Return the plain model at the current widths: the source's class where it can have them, else a GraphModule."""
         network = self.discretize()
         source, example = self._source
@@ -478,9 +479,11 @@ def _chosen(source: _core.AnalysedNetwork, model: nn.Module, continuous: Mapping
             discrete: Mapping[str, Sequence[int]]) -> list[str]:
     """Return the names of the groups of these dimensions."""
     known = set(dict(model.named_parameters(remove_duplicate=False))) | set(dict(model.named_buffers()))
+    absent = {f"{path}.{leaf}" for path, layer in model.named_modules() for leaf, tensor in layer._parameters.items()
+              if tensor is None}  # a convolution without bias has bias None
     for dims in (continuous or {}, discrete):
         for name in dims:
-            if name not in known:
+            if name not in known and name not in absent:
                 raise ValueError(f"continuous_dims: the model has no tensor {name!r}")
 
     names = {name: (name, *aliases) for name, _, _, aliases in source.network.state}  # tied tensors have several

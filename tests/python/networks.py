@@ -69,7 +69,7 @@ def randomized(model: nn.Module, seed: int = 0) -> nn.Module:
     """Return the model in evaluation mode with random statistics of its norms too."""
     generator = torch.Generator().manual_seed(seed)
     for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm2d):
+        if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None and layer.running_var is not None:
             layer.running_mean.normal_(generator=generator)
             layer.running_var.uniform_(0.5, 2, generator=generator)
             layer.weight.data.uniform_(0.5, 2, generator=generator)

@@ -56,7 +56,7 @@ def main():
         nn.functional.cross_entropy(wrapped(x), y).backward()
         made["widths"].append([mlp._core.width(g) for g in range(len(mlp.groups))])
         optimizer.step()
-    made["gradients"] = [p.grad.clone() for p in mlp.parameters()]
+    made["gradients"] = [p.grad.clone() for p in mlp.parameters() if p.grad is not None]
     made["trained"] = [p.detach().clone() for p in mlp.parameters()]
 
     drawn = inn.IntegralWrapper()(plain, (2, 3, 8, 8)).train()

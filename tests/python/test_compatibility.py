@@ -101,7 +101,7 @@ def test_the_mnist_example():
         optimizer.step()
     model.resize([16, 32, 16])
     plain = model.transform_to_discrete()
-    assert [layer.out_channels for layer in (plain.conv_1, plain.conv_2, plain.conv_3)] == [16, 32, 16]
+    assert [plain.conv_1.out_channels, plain.conv_2.out_channels, plain.conv_3.out_channels] == [16, 32, 16]
     assert plain(torch.randn(2, 1, 28, 28)).shape == (2, 10)
 
 

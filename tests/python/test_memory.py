@@ -22,7 +22,7 @@ def test_converting_training_and_resampling_leaks_nothing():
     source = randomized(Residual())
     network = network_of(source, (2, 3, 8, 8))
     x, labels = torch.randn(4, 3, 8, 8), torch.arange(4)
-    first = 0
+    first, model = 0, None
     for time in range(TIMES):
         model = inn.IntegralModel(_core.convert(network, _core.ConvertOptions()), source, ((x,), {})).train()
         model.groups[0].reset_grid(inn.TrainableGrid1D(5))

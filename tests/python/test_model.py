@@ -56,7 +56,7 @@ def test_gradients_are_those_of_finite_differences(source):
                 weight[index] += sign * step
                 values.append(model(x).pow(2).sum())
                 weight[index] -= sign * step
-        assert weight.grad[index].item() == pytest.approx((values[0] - values[1]).item() / (2 * step), rel=1e-4, abs=1e-6)
+        assert weight.grad is not None and weight.grad[index].item() == pytest.approx((values[0] - values[1]).item() / (2 * step), rel=1e-4, abs=1e-6)
 
 
 def test_it_trains_at_random_widths_with_any_optimizer(model):

@@ -14,7 +14,8 @@ VALUES = [
     None, 3, -1, 10**30, 0.5, float("nan"), "x", b"x", object(), [], {}, [1, 2], {"conv1": 4}, ("conv1",), lambda *_: None,
     torch.zeros(0), torch.randn(2, 3), torch.randn(3, 3, dtype=torch.double), torch.randn(2, 2, dtype=torch.cfloat),
     torch.arange(4), torch.tensor([True]), torch.empty(2, 3, device="meta"), torch.tensor(float("inf")),
-    torch.linspace(1, 0, 5), torch.randn(2, 3).to_sparse(),
+    torch.linspace(1, 0, 5), torch.randn(2, 3).to_sparse(), [torch.tensor([0, 1, 2])], [torch.tensor([0, 9])], [None],
+    [0, 1, 1, 2, 3], torch.tensor([[0, 1], [2, 7]]),
 ]  # fmt: skip
 CALLS = 60  # of each function
 
@@ -36,6 +37,8 @@ def _functions():
         for name, thing in vars(module).items():
             if callable(thing) and getattr(thing, "__module__", "").startswith("torch_integral"):
                 yield f"{module.__name__}.{name}", thing
+    for name in ("sample_sparse", "sample_sparse_gradient", "transposed_entries", "sample_taps"):
+        yield f"torch.ops.inn.{name}", getattr(torch.ops.inn, name)
     for name, thing in vars(_core).items():
         if not name.startswith("__") and callable(thing):
             yield f"_core.{name}", thing
