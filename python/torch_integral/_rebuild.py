@@ -150,14 +150,14 @@ def _without_folded_norms(module: nn.Module, names: set[str]) -> None:
                 setattr(module.get_submodule(path), leaf, nn.Identity())
 
 
-# The names by which attention modules hold their number of heads or channels of a head, and the products of both.
-_HEADS = ("num_heads", "n_heads", "heads", "n_head", "num_attention_heads", "num_key_value_heads",
-          "attention_head_size", "head_dim", "head_size", "dim_head")  # fmt: skip
+# The names by which attention modules hold their number of heads, the channels of a head, and the products of both.
+_HEADS = ("num_heads", "n_heads", "heads", "n_head", "num_attention_heads", "num_key_value_heads")
+_HEAD_SIZES = ("attention_head_size", "head_dim", "head_size", "dim_head")
 _PRODUCTS = ("all_head_size", "inner_dim", "attn_dim", "split_size")
 
 
-def _update_heads(module: nn.Module, cuts: Sequence[Cut]) -> None:
-    """Set the sizes of attention modules whose tensors belong to a group that was as wide and is cut."""
+def _update_heads(module: nn.Module, cuts: Sequence[Cut], names: Sequence[str]) -> None:
+    """Set these attributes of the modules whose tensors belong to a group that was as wide and is cut."""
     done = set()
     for before, now, tensors in cuts:
         for tensor in tensors:
@@ -165,7 +165,7 @@ def _update_heads(module: nn.Module, cuts: Sequence[Cut]) -> None:
             while path:
                 path = path.rpartition(".")[0]
                 owner = module.get_submodule(path)
-                for name in _HEADS:
+                for name in names:
                     if owner.__dict__.get(name) == before and (path, name) not in done:
                         setattr(owner, name, now)
                         done.add((path, name))
@@ -174,9 +174,9 @@ def _update_heads(module: nn.Module, cuts: Sequence[Cut]) -> None:
                                 setattr(owner, product, getattr(owner, product) * now // before)
 
 
-def _with_tensors(module: nn.Module, network: _core.Network, cuts: Sequence[Cut]) -> nn.Module:
+def _with_tensors(module: nn.Module, network: _core.Network, cuts: Sequence[Cut], names: Sequence[str]) -> nn.Module:
     copy = deep_copy(module)
-    _update_heads(copy, cuts)
+    _update_heads(copy, cuts, names)
     _without_folded_norms(copy, {place for name, _, _, aliases in network.state for place in (name, *aliases)})
     known = dict(copy.named_parameters(remove_duplicate=False)) | dict(copy.named_buffers(remove_duplicate=False))
     for name, kind, tensor, aliases in network.state:
@@ -232,22 +232,24 @@ def rebuild(
 
     The copy is accepted only if its outputs equal the network's on the example, at two batch sizes.
     """
-    try:
-        copy = _with_tensors(module, network, cuts)
-        for given in ((args, kwargs), _doubled(args, kwargs)):
-            difference = _difference(copy, network, *given)
-            if not difference <= _TOLERANCE:
-                raise ValueError(f"its outputs would differ by {difference:.1e}: its code holds sizes of its own")
-        return copy
-    except Exception as error:
-        reason = _place_of(error)
-        if as_module:
-            raise ValueError(f"{type(module).__name__} can't have the new widths: {reason}") from error
-        warnings.warn(
-            f"a GraphModule is returned, since {type(module).__name__} can't have the new widths: {reason}",
-            stacklevel=3,
-        )
-        return graph_module(network)
+    errors: list[Exception] = []
+    for names in ((*_HEADS, *_HEAD_SIZES), _HEADS, _HEAD_SIZES):  # where both are equal, only one may have been cut
+        try:
+            copy = _with_tensors(module, network, cuts, names)
+            for given in ((args, kwargs), _doubled(args, kwargs)):
+                difference = _difference(copy, network, *given)
+                if not difference <= _TOLERANCE:
+                    raise ValueError(f"its outputs would differ by {difference:.1e}: its code holds sizes of its own")
+            return copy
+        except Exception as error:
+            errors.append(error)
+    reason = _place_of(errors[0])
+    if as_module:
+        raise ValueError(f"{type(module).__name__} can't have the new widths: {reason}") from errors[0]
+    warnings.warn(
+        f"a GraphModule is returned, since {type(module).__name__} can't have the new widths: {reason}", stacklevel=3
+    )
+    return graph_module(network)
 
 
 def _place_of(error: Exception) -> str:

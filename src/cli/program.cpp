@@ -10,6 +10,7 @@
 #include "commands/command.h"
 #include "inn/core/error.h"
 #include "options/usage_error.h"
+#include "process_group.h"
 
 namespace inn::cli {
 namespace {
@@ -53,10 +54,14 @@ int parse_and_run(int argc, const char* const* argv) {
       "MODEL is a .pt2 (network or integral model), a TorchScript .pt, zoo:NAME, or zoo:NAME:WIDTH with a "
       "fraction of its widths.\n'inn COMMAND --help' shows the options and examples of a command.");
   std::function<int()> chosen;
+  bool joins = false;
   for (const auto& command : commands()) {
     CLI::App* declared = app.add_subcommand(command.name, command.summary);
     declared->footer("Examples:\n" + command.examples);
-    declared->callback([&chosen, run = command.declare(*declared)] { chosen = run; });
+    declared->callback([&chosen, &joins, &command, run = command.declare(*declared)] {
+      chosen = run;
+      joins = command.distributed;
+    });
   }
   try {
     refuse_unknown_command(argc, argv);
@@ -66,6 +71,7 @@ int parse_and_run(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return fail(kWrongUsage, fmt::format("[cli] {} (see 'inn --help')", error.what()));
   }
+  const std::optional<ProcessGroup> group = joins ? join_process_group() : std::nullopt;
   const int code = chosen();
   std::cout.flush();
   require<std::runtime_error>(std::cout.good(), "cli", "Cannot write to stdout.");

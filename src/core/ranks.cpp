@@ -33,9 +33,9 @@ void sum_over_ranks(at::Tensor& tensor) {
     c10::Dispatcher::singleton().findSchemaOrThrow(name, "").callBoxed(stack);
     return stack.at(0).toTensor();
   };
-  const at::Tensor whole = tensor.contiguous();
+  const at::Tensor whole = tensor.cpu().contiguous();
   const at::Tensor sum = call("_c10d_functional::all_reduce", {whole, "sum", ranks().group});
-  tensor = call("_c10d_functional::wait_tensor", {sum});
+  tensor = call("_c10d_functional::wait_tensor", {sum}).to(tensor.device());
 }
 
 void sum_over_ranks(double& number) {

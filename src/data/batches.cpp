@@ -71,6 +71,8 @@ Batches::Batches(Dataset dataset, BatchOptions options)
           dataset_.size());
   require(options_.batch_size >= 1, "data", "Batches: batch_size must be at least 1 but got {}.",
           options_.batch_size);
+  require(options_.ranks >= 1 && options_.rank >= 0 && options_.rank < options_.ranks, "data",
+          "Batches: the rank must be in [0, {}) but is {}.", options_.ranks, options_.rank);
   constexpr int64_t kLargestPadding = 1 << 20;
   require(options_.augmentation.crop_padding >= 0 && options_.augmentation.crop_padding <= kLargestPadding,
           "data", "Batches: crop_padding must be in [0, {}] but got {}.", kLargestPadding,

@@ -66,13 +66,18 @@ BatchDraft EpochSource::draft(int64_t index) const {
                       .at(static_cast<uint64_t>(epoch_))
                       .at(static_cast<uint64_t>(index));
   BatchDraft draft;
-  for (int64_t place = first; place < first + count; ++place) {
-    draft.indices.push_back(order_.empty() ? place : order_[static_cast<size_t>(place)]);
-    draft.drawn.push_back(draw(options_.augmentation, random));
+  const int64_t from = options_.rank * count / options_.ranks,
+                to = (options_.rank + 1) * count / options_.ranks;
+  for (int64_t place = 0; place < count; ++place) {
+    const auto drawn =
+        draw(options_.augmentation, random);  // also of others' samples, so that all get the same
+    if (place < from || place >= to) continue;
+    draft.indices.push_back(order_.empty() ? first + place : order_[static_cast<size_t>(first + place)]);
+    draft.drawn.push_back(drawn);
   }
   draft.errors.resize(draft.indices.size());
   auto sizes = sizes_;
-  sizes[0] = count;
+  sizes[0] = to - from;
   draft.inputs = at::empty(sizes, writer_ ? at::kFloat : dataset_.inputs.scalar_type());
   return draft;
 }

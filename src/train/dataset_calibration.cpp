@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "inn/core/error.h"
+#include "inn/core/ranks.h"
 #include "inn/train/scores.h"
 
 namespace inn {
@@ -23,11 +24,17 @@ Calibration calibration_of(const CalibrationData& data, const Network& network, 
       data.samples,
       {.batch_size = size, .augmentation = data.augmentation, .normalization = data.normalization});
   const auto epoch = std::make_shared<const Epoch>(batches.epoch(0));
+  // Ranks take their batches one after another, so that samples keep their order.
+  const int64_t first = ranks().rank * epoch->size() / ranks().count,
+                end = (ranks().rank + 1) * epoch->size() / ranks().count;
+  require(end > first, "train",
+          "Calibration '{}': {} processes require as many batches of {} samples but there are {}.",
+          data.samples.source, ranks().count, size, epoch->size());
   const auto source = data.samples.source;
   const auto place = input_options(network).device(data.device);
   return {.batch = [=](int64_t index) -> std::optional<CalibrationBatch> {
-            if (index >= epoch->size()) return std::nullopt;
-            const Batch batch = (*epoch)[index];
+            if (first + index >= end) return std::nullopt;
+            const Batch batch = (*epoch)[first + index];
             require<std::runtime_error>(!batch.empty(), "train",
                                         "Calibration '{}': all images of batch {} are corrupt.", source,
                                         index);

@@ -9,6 +9,7 @@
 
 #include "inn/core/error.h"
 #include "inn/core/progress.h"
+#include "inn/core/ranks.h"
 #include "inn/model/batch_norm.h"
 #include "inn/train/scores.h"
 
@@ -164,7 +165,10 @@ std::function<double(NetworkModuleImpl&)> worst_width(Dataset held_out, Normaliz
 
 void recalibrate(Network& network, const Dataset& data, const BatchOptions& options, int64_t max_batches) {
   const auto place = input_options(network);
-  const Epoch epoch = Batches(data, options).epoch(0);
+  BatchOptions own = options;
+  own.rank = ranks().rank;
+  own.ranks = ranks().count;
+  const Epoch epoch = Batches(data, own).epoch(0);
   const int64_t count = max_batches > 0 ? std::min(max_batches, epoch.size()) : epoch.size();
   int64_t next = 0;
   recalibrate_batch_norm(network, [&]() -> std::optional<std::vector<c10::IValue>> {

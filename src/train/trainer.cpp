@@ -10,6 +10,7 @@
 #include "inn/core/error.h"
 #include "inn/core/interrupt.h"
 #include "inn/core/progress.h"
+#include "inn/core/ranks.h"
 #include "inn/pruning/importance.h"
 #include "inn/pruning/regularization.h"
 #include "inn/train/evaluate.h"
@@ -30,7 +31,16 @@ BatchOptions batch_options(const TrainOptions& options, const Normalization& nor
           .seed = options.seed,
           .augmentation = options.augmentation,
           .drop_last = options.drop_last,
-          .normalization = normalization};
+          .normalization = normalization,
+          .rank = ranks().rank,
+          .ranks = ranks().count};
+}
+
+/// Whether any rank was interrupted: all stop at the same step.
+bool any_interrupted() {
+  int64_t count = interrupted();
+  sum_over_ranks(count);
+  return count > 0;
 }
 
 }  // namespace
@@ -78,7 +88,7 @@ TrainResult Trainer::run() {
   save();
   TrainResult result;
   while (!result.interrupted && state_.epoch < options_.epochs && !out_of_patience())
-    result.interrupted = !run_epoch() || interrupted();
+    result.interrupted = !run_epoch() || any_interrupted();
   if (!result.interrupted) {
     take_result();
     recalibrate_source();
@@ -98,13 +108,13 @@ bool Trainer::run_epoch() {
                      .total = batches_.dataset().size(),
                      .unit = "samples",
                      .done = std::min(state_.batch * options_.batch_size, batches_.dataset().size()),
-                     .descriptor = options_.progress ? 2 : -1});
+                     .descriptor = options_.progress && ranks().rank == 0 ? 2 : -1});
   while (state_.batch < epoch.size()) {
     const Batch batch = epoch[state_.batch];
-    if (!batch.empty()) step(batch);
+    step(batch);
     ++state_.batch;
     state_.seconds = before + seconds_since(start);
-    const int64_t count = batch.inputs.size(0);
+    const int64_t count = batch.inputs.size(0) * ranks().count;
     if (progress.due()) {
       auto text = fmt::format("loss {:.4f}",
                               state_.loss_sum / static_cast<double>(std::max<int64_t>(1, state_.seen)));
@@ -114,7 +124,7 @@ bool Trainer::run_epoch() {
       progress.advance(count);
     }
     if (state_.batch == epoch.size()) break;
-    const bool stopping = interrupted();
+    const bool stopping = any_interrupted();
     if (stopping || (options_.checkpoint_interval > 0 && state_.batch % options_.checkpoint_interval == 0)) {
       require_finite_weights();
       save();
@@ -131,7 +141,10 @@ void Trainer::step(const Batch& batch) {
   for (auto& group : optimizer_->param_groups()) group.options().set_lr(rate);
 
   optimizer_->zero_grad();
-  const auto value = objective_.backward(batch);
+  Objective::Value value{};
+  if (!batch.empty()) value = objective_.backward(batch);
+  sum_over_all_ranks(value);
+  if (value.count == 0) return;
   if (!std::isfinite(value.loss)) stop(fmt::format("the loss is {}", value.loss), state_.batch);
   regularize();
   if (options_.clip_norm > 0) {
@@ -146,6 +159,49 @@ void Trainer::step(const Batch& batch) {
   state_.correct += value.correct;
   state_.seen += value.count;
   if (options_.on_step) options_.on_step({state_.epoch, state_.batch, value.loss, rate});
+}
+
+void Trainer::sum_over_all_ranks(Objective::Value& value) {
+  if (ranks().count == 1) return;
+  const at::NoGradGuard no_grad;
+  const auto own = static_cast<double>(value.count);
+  std::vector<at::Tensor> parameters, gradients;
+  std::vector<double> numbers{value.loss * own, static_cast<double>(value.correct), own};
+  for (const auto& [name, parameter] : learning_) {
+    const at::Tensor gradient = parameter.grad();
+    parameters.push_back(parameter);
+    gradients.push_back(gradient.defined()
+                            ? own * gradient.flatten()
+                            : at::zeros({parameter.numel()}, parameter.options().requires_grad(false)));
+    numbers.push_back(gradient.defined());
+  }
+  at::Tensor sums = at::tensor(numbers, at::kDouble), all = at::cat(gradients);
+  sum_over_ranks(sums);
+  const auto count = sums[2].item<double>();
+  value = {sums[0].item<double>() / std::max(count, 1.0), static_cast<int64_t>(sums[1].item<double>()),
+           static_cast<int64_t>(count)};
+  if (count == 0) return;
+  sum_over_ranks(all);
+  all = all / count;
+  int64_t place = 0;
+  for (size_t p = 0; p < parameters.size(); ++p) {
+    const auto part = all.narrow(0, place, parameters[p].numel());
+    place += parameters[p].numel();
+    // Undefined on all ranks: the optimizer passes it over.
+    if (sums[3 + static_cast<int64_t>(p)].item<double>() == 0) continue;
+    parameters[p].mutable_grad() = part.view_as(parameters[p]).to(parameters[p].scalar_type()).clone();
+  }
+}
+
+void Trainer::average_buffers() {
+  if (ranks().count == 1) return;
+  const at::NoGradGuard no_grad;
+  for (const auto& buffer : model_.named_buffers()) {
+    if (!buffer.value().is_floating_point()) continue;
+    at::Tensor sum = buffer.value().to(at::kDouble);
+    sum_over_ranks(sum);
+    at::Tensor(buffer.value()).copy_(sum / static_cast<double>(ranks().count));
+  }
 }
 
 void Trainer::grow_penalty() {
@@ -174,6 +230,7 @@ void Trainer::finish_epoch() {
   require<std::runtime_error>(state_.seen > 0, "train", "Data set '{}': all its samples are corrupt.",
                               batches_.dataset().source);
   require_finite_weights();
+  average_buffers();
   const int64_t last = (state_.epoch + 1) * batches_.size() - 1;
   const auto seen = static_cast<double>(state_.seen);
   EpochRecord record{.epoch = state_.epoch,

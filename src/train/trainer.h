@@ -31,6 +31,10 @@ class Trainer {
   /// Runs the rest of the current epoch. Returns false if interrupted by Ctrl-C.
   bool run_epoch();
   void step(const Batch& batch);
+  /// Makes the gradients and the value of a step those of all ranks' samples.
+  void sum_over_all_ranks(Objective::Value& value);
+  /// Makes buffers (running statistics) the means of those of all ranks.
+  void average_buffers();
   /// Increases the coefficients of the growing penalty, by the current weights.
   void grow_penalty();
   /// Adds the gradients of the regularizer and of the growing penalty, if any.

@@ -12,6 +12,7 @@
 #include "generators.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
+#include "inn/core/ranks.h"
 #include "trainer.h"
 
 namespace inn {
@@ -23,7 +24,7 @@ NamedTensors Trainer::model_tensors() const {
 }
 
 void Trainer::save() const {
-  if (options_.checkpoint.empty()) return;
+  if (options_.checkpoint.empty() || ranks().rank != 0) return;
   Checkpoint written = state_;
   written.model = model_tensors();
   if (average_) written.average = average_->averages();
@@ -153,6 +154,7 @@ void Trainer::resume() {
 }
 
 void Trainer::begin_logs() const {
+  if (ranks().rank != 0) return;
   if (!options_.log.empty()) {
     std::string lines;
     for (const auto& record : state_.records) lines += to_json(record) + "\n";
@@ -168,6 +170,7 @@ void Trainer::begin_logs() const {
 }
 
 void Trainer::append_logs(const EpochRecord& record) const {
+  if (ranks().rank != 0) return;
   const auto append = [](const std::filesystem::path& path, const std::string& text) {
     std::ofstream file(path, std::ios::app | std::ios::binary);
     file << text << std::flush;

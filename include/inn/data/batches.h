@@ -35,6 +35,9 @@ struct BatchOptions {
   /// Drops the last batch of an epoch if it is smaller than the others.
   bool drop_last = false;
   Normalization normalization = {};
+  /// Of each batch of n samples only those from rank·n/ranks to (rank + 1)·n/ranks, for runs in several processes. It may
+  /// be none.
+  int64_t rank = 0, ranks = 1;
 };
 
 /// Network inputs on the CPU. B = 0 if all images of a batch are corrupt and the data set skips those.

@@ -19,6 +19,8 @@ struct Command {
   /// Declares its options on the parser and returns the function to run after parsing, which returns the exit
   /// code.
   std::function<std::function<int()>(CLI::App&)> declare;
+  /// Whether processes that torchrun starts share its work.
+  bool distributed = false;
 };
 
 /// The commands in the order in which --help lists them.

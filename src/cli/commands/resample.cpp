@@ -6,6 +6,7 @@
 #include "commands/command.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
+#include "inn/core/ranks.h"
 #include "inn/methods/model_budget.h"
 #include "inn/methods/resample_by.h"
 #include "inn/model/batch_norm.h"
@@ -199,6 +200,7 @@ int run(const ResampleArguments& options) {
   Resampled made = resample_by(model, widths, how, images);
   if (options.fold_batch_norm) made.network = fold_batch_norm(made.network);
   if (options.channels_last) made.network.to_channels_last();
+  if (ranks().rank != 0) return 0;
   write_network(made.network, options.output, options.dynamic_batch);
   if (!options.report.empty()) write_report(made, options.report);
   const int64_t after = count_parameters(made.network);
@@ -259,7 +261,8 @@ Command resample_command() {
         add_dynamic_batch_option(app, options->dynamic_batch);
         options->context.add_options(app, {.data = true, .device = true});
         return [options] { return run(*options); };
-      }};
+      },
+      .distributed = true};
 }
 
 }  // namespace inn::cli

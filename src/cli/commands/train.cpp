@@ -3,6 +3,7 @@
 
 #include "commands/command.h"
 #include "inn/core/error.h"
+#include "inn/core/ranks.h"
 #include "inn/methods/convert_on.h"
 #include "inn/network/files.h"
 #include "options/conversion.h"
@@ -36,6 +37,7 @@ TrainResult train_integral(IntegralModel& model, const TrainArguments& options, 
   check_finished(recipe, result);
   model->clear_distributions();
   model->to(c10::Device(c10::kCPU));
+  if (ranks().rank != 0) return result;
   save_integral(*model, options.output);
   drop_checkpoint(options.training, recipe);
   return result;
@@ -49,6 +51,7 @@ TrainResult train_plain(Network network, const TrainArguments& options, const Da
   const auto result = train(*module, data, normalization, recipe);
   check_finished(recipe, result);
   module->to(c10::Device(c10::kCPU));
+  if (ranks().rank != 0) return result;
   Network trained = module->network();
   trained.set_training(false);
   write_pt2(trained, options.output);
@@ -83,7 +86,7 @@ int run(TrainArguments options) {
       model.is_integral()
           ? train_integral(model.integral, options, data, normalization, recipe, device)
           : train_plain(std::move(model.plain.network), options, data, normalization, recipe, device);
-  report_training(result, options.output, options.context);
+  if (ranks().rank == 0) report_training(result, options.output, options.context);
   return 0;
 }
 
@@ -119,7 +122,8 @@ Command train_command() {
         add_conversion_options(app, options->conversion);
         options->context.add_options(app, {.data = true, .dynamic_batch = true, .device = true});
         return [options] { return run(*options); };
-      }};
+      },
+      .distributed = true};
 }
 
 }  // namespace inn::cli
