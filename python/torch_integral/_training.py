@@ -35,7 +35,7 @@ def _passes(rule: str) -> list[float | str]:
     )
 
 
-def elastic_step(model: IntegralModel, inputs: Any, targets: Any, loss_function: Callable[[Any, Any], torch.Tensor],
+def elastic_step(model: IntegralModel | nn.parallel.DistributedDataParallel, inputs: Any, targets: Any, loss_function: Callable[[Any, Any], torch.Tensor],
                  rule: str = "sandwich:1", distill: str | None = None, weight: float = 0.5) -> torch.Tensor:
     """Run the forward and backward passes of one step at several widths.
 
@@ -44,7 +44,7 @@ def elastic_step(model: IntegralModel, inputs: Any, targets: Any, loss_function:
     Parameters
     ----------
     model : IntegralModel
-        In training mode, with widths (`set_widths`, which `elastic` calls).
+        In training mode, with widths (`set_widths`, which `elastic` calls); or that in DistributedDataParallel.
     inputs : Tensor, tuple or dict
         The model's arguments.
     targets
@@ -67,10 +67,11 @@ def elastic_step(model: IntegralModel, inputs: Any, targets: Any, loss_function:
     if distill not in (None, "in-place"):
         raise ValueError(f"distill: must be None or 'in-place' but got {distill!r}")
     args, kwargs = example_of(inputs)
+    elastic = model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
     widths = _passes(rule)
     total, teacher = 0.0, None
     for width in widths:
-        with model.at(width):
+        with elastic.at(width):
             outputs = model(*args, **kwargs)
         loss = loss_function(outputs, targets)
         if distill and teacher is not None:

@@ -124,6 +124,29 @@ bool is_cut_of(const at::Tensor& image, const at::Tensor& source, int64_t paddin
   return false;
 }
 
+TEST(Batches, RanksShareEveryBatch) {
+  const Dataset dataset = random_dataset(11);
+  BatchOptions options{
+      .batch_size = 4, .shuffle = true, .seed = 5, .augmentation = {.crop_padding = 1, .flip = true}};
+  const Epoch whole = Batches(dataset, options).epoch(2);
+  options.ranks = 3;
+  std::vector<Epoch> shares;
+  for (options.rank = 0; options.rank < options.ranks; ++options.rank)
+    shares.push_back(Batches(dataset, options).epoch(2));
+  for (int64_t b = 0; b < whole.size(); ++b) {
+    std::vector<at::Tensor> images, labels;
+    for (const auto& share : shares) {
+      images.push_back(share[b].inputs);
+      labels.push_back(share[b].labels);
+      EXPECT_LE(images.back().size(0), 2);
+    }
+    EXPECT_TRUE(at::equal(at::cat(images), whole[b].inputs));
+    EXPECT_TRUE(at::equal(at::cat(labels), whole[b].labels));
+  }
+  options.rank = 3;
+  EXPECT_THROW(Batches(dataset, options), std::invalid_argument);
+}
+
 TEST(Batches, AugmentedImagesAreCutsAndMirrorsOfTheSource) {
   const Dataset dataset = random_dataset(200, 2, 6, 5);
   for (const int64_t padding : {0, 1, 3, 9}) {

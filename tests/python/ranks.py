@@ -59,6 +59,14 @@ def main():
     made["gradients"] = [p.grad.clone() for p in mlp.parameters() if p.grad is not None]
     made["trained"] = [p.detach().clone() for p in mlp.parameters()]
 
+    torch.manual_seed(1)
+    for parameter in plain.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    mlp = inn.elastic(plain, (2, 3, 8, 8)).train()
+    wrapped = nn.parallel.DistributedDataParallel(mlp) if is_distributed else mlp
+    inn.elastic_step(wrapped, x, y, nn.functional.cross_entropy, rule="sandwich:2", distill="in-place")
+    made["gradients of a step"] = [p.grad.clone() for p in mlp.parameters() if p.grad is not None]
+
     drawn = inn.IntegralWrapper()(plain, (2, 3, 8, 8)).train()
     drawn.reset_distributions([inn.UniformDistribution(4, 16) for _ in drawn.groups])
     made["own widths"] = []
