@@ -33,8 +33,12 @@ class Block(nn.Module):
         return torch.relu(self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x))))) + self.shortcut(x))
 
 
-def resnet(widths, blocks, classes):
-    layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
+def resnet(widths, blocks, classes, stem=False):
+    """With the stem of ImageNet's networks, a convolution of 7×7 and pooling, or with that of CIFAR's."""
+    first = nn.Conv2d(3, widths[0], 7, 2, 3, bias=False) if stem else nn.Conv2d(3, widths[0], 3, 1, 1, bias=False)
+    layers: list[nn.Module] = [first, nn.BatchNorm2d(widths[0]), nn.ReLU()]
+    if stem:
+        layers.append(nn.MaxPool2d(3, 2, 1))
     before = widths[0]
     for stage, width in enumerate(widths):
         for block in range(blocks):
@@ -45,7 +49,7 @@ def resnet(widths, blocks, classes):
 
 CASES = {
     "ResNet-20, batch 128 of 32": (lambda: resnet([16, 32, 64], 3, 10), (128, 3, 32, 32)),
-    "ResNet-18's widths, batch 8 of 56": (lambda: resnet([64, 128, 256, 512], 2, 1000), (8, 3, 56, 56)),
+    "ResNet-18, batch 8 of 224": (lambda: resnet([64, 128, 256, 512], 2, 1000, stem=True), (8, 3, 224, 224)),
 }
 
 
