@@ -32,6 +32,11 @@ std::vector<c10::IValue> to_values(const nb::sequence& objects);
 /// Returns the outputs of a network.
 nb::list to_list(const std::vector<c10::IValue>& values);
 
+/// Reads a .pt2 archive from bytes, named so in errors.
+Network read_archive(const nb::bytes& archive, const std::string& name);
+/// Returns a network as the bytes of a .pt2 archive.
+nb::bytes archive_of(const Network& network);
+
 /// Returns the names of the operators whose results have the group's channels.
 std::vector<std::string> operators_of(const Network& network, const Groups& groups, GroupId group);
 

@@ -4,7 +4,7 @@
 #include "inn/budget/resample_to_budget.h"
 #include "inn/core/ranks.h"
 #include "inn/methods/resample_by.h"
-#include "inn/model/batch_norm.h"
+#include "inn/train/evaluate.h"
 
 namespace inn::python {
 namespace {
@@ -127,13 +127,7 @@ void bind_methods(nb::module_& m) {
       nb::arg("calibration").none() = nb::none(), nb::arg("progress").none() = nb::none(), Unlocked());
   m.def(
       "recalibrate",
-      [](Network network, const Calibration& calibration) {
-        int64_t next = 0;
-        recalibrate_batch_norm(network, [&]() -> std::optional<std::vector<c10::IValue>> {
-          auto batch = calibration.batch(next++);
-          return batch ? std::optional(std::move(batch->inputs)) : std::nullopt;
-        });
-      },
+      [](Network network, const Calibration& calibration) { recalibrate(network, calibration); },
       nb::arg("network"), nb::arg("calibration"), Unlocked(),
       "Measures the running statistics of batch norms, and writes them into the network's tensors.");
   m.def(

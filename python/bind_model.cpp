@@ -1,7 +1,5 @@
 // Integral models.
 
-#include <sstream>
-
 #include "bind.h"
 #include "inn/grid/family.h"
 #include "inn/methods/convert_on.h"
@@ -39,19 +37,9 @@ class PythonGrid : public Grid {
 };
 
 std::shared_ptr<IntegralModelImpl> from_archive(const nb::bytes& archive) {
-  std::istringstream stream(std::string(archive.c_str(), archive.size()));
+  Network network = read_archive(archive, "the integral model");
   const nb::gil_scoped_release unlocked;
-  return load_integral(read_pt2(stream, "the integral model"), rules()).ptr();
-}
-
-nb::bytes archive_of_model(const IntegralModelImpl& model) {
-  std::ostringstream stream;
-  {
-    const nb::gil_scoped_release unlocked;
-    write_pt2(integral_archive(model), stream, "the integral model");
-  }
-  const auto text = stream.str();
-  return nb::bytes(text.data(), text.size());
+  return load_integral(std::move(network), rules()).ptr();
 }
 
 IntegralGroup& group_at(IntegralModelImpl& model, size_t index) {
@@ -97,7 +85,7 @@ void bind_model(nb::module_& m) {
            nb::arg("points"), nb::arg("size"), nb::arg("parameters"), nb::arg("draw").none() = nb::none());
   nb::class_<Model>(m, "IntegralCore", "The integral model; torch_integral.IntegralModel is the nn.Module of it.")
       .def_static("from_archive", &from_archive, nb::arg("archive"))
-      .def("archive", &archive_of_model, "Returns the model as the bytes of a .pt2 archive.")
+      .def("archive", [](const Model& model) { return archive_of(integral_archive(model)); }, "Returns the model as the bytes of a .pt2 archive.")
       .def(
           "save", [](const Model& model, const std::filesystem::path& path) { save_integral(model, path); },
           nb::arg("path"), Unlocked())

@@ -1,6 +1,5 @@
 // Networks: reading, writing, running.
 
-#include <algorithm>
 #include <sstream>
 
 #include "bind.h"
@@ -49,13 +48,15 @@ const char* kind_name(StateEntry::Kind kind) {
   }
 }
 
+}  // namespace
+
 Network read_archive(const nb::bytes& archive, const std::string& name) {
   std::istringstream stream(std::string(archive.c_str(), archive.size()));
   const nb::gil_scoped_release unlocked;
   return read_pt2(stream, name);
 }
 
-nb::bytes archive_of_network(const Network& network) {
+nb::bytes archive_of(const Network& network) {
   std::ostringstream stream;
   {
     const nb::gil_scoped_release unlocked;
@@ -64,8 +65,6 @@ nb::bytes archive_of_network(const Network& network) {
   const auto text = stream.str();
   return nb::bytes(text.data(), text.size());
 }
-
-}  // namespace
 
 std::vector<c10::IValue> to_values(const nb::sequence& objects) {
   std::vector<c10::IValue> values;
@@ -90,7 +89,7 @@ void bind_network(nb::module_& m) {
           },
           nb::arg("path"), nb::arg("examples") = std::vector<at::Tensor>{}, Unlocked(),
           "Reads a .pt2 archive, or a TorchScript file with one example for each input.")
-      .def("archive", &archive_of_network, "Returns the network as the bytes of a .pt2 archive.")
+      .def("archive", &archive_of, "Returns the network as the bytes of a .pt2 archive.")
       .def(
           "write", [](const Network& network, const std::filesystem::path& path) { write_pt2(network, path); },
           nb::arg("path"), Unlocked(), "Writes a .pt2 archive that torch.export.load reads.")

@@ -40,14 +40,7 @@ Samples samples_of(const CalibrationData& data) {
 
 Samples samples_of(const Calibration& data, c10::Device device) {
   return {[&data](const Network&, Measured) { return data; },
-          [&data](Network& network) {
-            int64_t next = 0;
-            recalibrate_batch_norm(network, [&]() -> std::optional<std::vector<c10::IValue>> {
-              auto batch = data.batch(next++);
-              return batch ? std::optional(std::move(batch->inputs)) : std::nullopt;
-            });
-          },
-          device};
+          [&data](Network& network) { inn::recalibrate(network, data); }, device};
 }
 
 /// What a method makes of a model: a source and the maps from it.

@@ -179,4 +179,12 @@ void recalibrate(Network& network, const Dataset& data, const BatchOptions& opti
   });
 }
 
+void recalibrate(Network& network, const Calibration& data) {
+  int64_t next = 0;
+  recalibrate_batch_norm(network, [&]() -> std::optional<std::vector<c10::IValue>> {
+    auto batch = data.batch(next++);
+    return batch ? std::optional(std::move(batch->inputs)) : std::nullopt;
+  });
+}
+
 }  // namespace inn

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "inn/calibration/calibration.h"
 #include "inn/data/batches.h"
 #include "inn/data/dataset.h"
 #include "inn/model/integral_model.h"
@@ -78,5 +79,8 @@ std::function<double(NetworkModuleImpl&)> worst_width(Dataset held_out, Normaliz
 /// Replaces the running statistics of every batch norm by those of `data` in its batches (epoch 0). The
 /// network's tensors are written in place. max_batches: 0 takes all samples.
 void recalibrate(Network& network, const Dataset& data, const BatchOptions& options, int64_t max_batches = 0);
+
+/// The same on batches of inputs, without their labels.
+void recalibrate(Network& network, const Calibration& data);
 
 }  // namespace inn

@@ -186,6 +186,8 @@ int run(const ResampleArguments& options) {
   std::optional<CalibrationData> images;
   if (calibration)
     images.emplace(CalibrationData{*calibration, normalization, device, options.calibration.augmentation});
+  require<UsageError>(ranks().count == 1 || options.budget.text.find("latency") == std::string::npos, "cli",
+                      "A budget of latency is measured by one process but there are {}.", ranks().count);
   PruneOptions widths = prune_options(options.widths);
   widths.scope = scope_of(options.pruning);
   if (!options.budget.text.empty()) {
