@@ -21,9 +21,8 @@ CostReport cost_at(const AnalysedNetwork& source, int64_t batch) {
 bool contains(const std::vector<AxisStructure>& axes, GroupId group) {
   bool found = false;
   for (const auto& axis : axes)
-    axis.for_each_variable([&](const AxisStructure& leaf) {
-      found = found || leaf.variable == static_cast<VariableId>(group);
-    });
+    axis.for_each_variable(
+        [&](const AxisStructure& leaf) { found = found || leaf.variable == static_cast<VariableId>(group); });
   return found;
 }
 
@@ -42,10 +41,9 @@ void bind_dimension(nb::module_& m) {
   nb::class_<Member>(m, "Member", "A dimension of a tensor that belongs to a group.")
       .def_ro("tensor", &Member::tensor, "The tensor's name.")
       .def_ro("axis", &Member::axis)
-      .def_prop_ro("role",
-                   [](const Member& member) {
-                     return member.role == MemberRole::produce ? "produce" : "consume";
-                   })
+      .def_prop_ro(
+          "role",
+          [](const Member& member) { return member.role == MemberRole::produce ? "produce" : "consume"; })
       .def_ro("offset", &Member::offset)
       .def_ro("outer", &Member::outer)
       .def_ro("outer_stride", &Member::outer_stride)
@@ -77,7 +75,9 @@ void bind_dimension(nb::module_& m) {
   nb::class_<AnalysedNetwork>(m, "AnalysedNetwork", "A network with its groups.")
       .def(
           "__init__",
-          [](AnalysedNetwork* self, const Network& network) { new (self) AnalysedNetwork(analyse(network, rules())); },
+          [](AnalysedNetwork* self, const Network& network) {
+            new (self) AnalysedNetwork(analyse(network, rules()));
+          },
           nb::arg("network"), Unlocked())
       .def_ro("network", &AnalysedNetwork::network)
       .def_prop_ro("groups", [](const AnalysedNetwork& source) { return source.groups.groups; })
@@ -121,7 +121,9 @@ void bind_dimension(nb::module_& m) {
       .def("cost", &cost_at, nb::arg("batch") = 1, Unlocked())
       .def(
           "draw",
-          [](const AnalysedNetwork& source, const std::filesystem::path& path) { draw_network(path, source); },
+          [](const AnalysedNetwork& source, const std::filesystem::path& path) {
+            draw_network(path, source);
+          },
           nb::arg("path"), Unlocked());
 }
 

@@ -10,14 +10,15 @@ namespace inn::python {
 namespace {
 
 /// Of Python: batch number `index` as inputs and labels, or None after the last.
-using PythonBatch = std::function<
-    std::optional<std::pair<std::vector<at::Tensor>, std::optional<at::Tensor>>>(int64_t index)>;
+using PythonBatch =
+    std::function<std::optional<std::pair<std::vector<at::Tensor>, std::optional<at::Tensor>>>(
+        int64_t index)>;
 /// Of Python: the loss of each sample of outputs and labels.
 using PythonLoss =
     std::function<at::Tensor(const std::vector<at::Tensor>& outputs, std::optional<at::Tensor> labels)>;
 /// Of Python: the score of each channel of a group, from the slices of its members, by tensor.
-using PythonImportance =
-    std::function<at::Tensor(const std::string& group, const std::vector<std::pair<std::string, at::Tensor>>&)>;
+using PythonImportance = std::function<at::Tensor(const std::string& group,
+                                                  const std::vector<std::pair<std::string, at::Tensor>>&)>;
 
 Calibration calibration_of(const PythonBatch& batch, const PythonLoss& loss) {
   Calibration calibration;
@@ -37,8 +38,7 @@ Calibration calibration_of(const PythonBatch& batch, const PythonLoss& loss) {
 }
 
 Importance importance_of(const PythonImportance& score) {
-  return {.name = "given",
-          .scores = [score](const ScoredGroup& group) -> std::vector<at::Tensor> {
+  return {.name = "given", .scores = [score](const ScoredGroup& group) -> std::vector<at::Tensor> {
             std::vector<std::pair<std::string, at::Tensor>> rows;
             for (const auto& member : group.members) rows.emplace_back(member.tensor, group.rows(member));
             return {score(group.group().name, rows).to(at::kDouble)};
@@ -57,7 +57,9 @@ Resampled resample_network(const AnalysedNetwork& source, const PruneOptions& wi
 void bind_methods(nb::module_& m) {
   m.def(
       "set_ranks",
-      [](int64_t rank, int64_t count, const std::string& group) { set_ranks({rank, count, group}); },
+      [](int64_t rank, int64_t count, const std::string& group) {
+        set_ranks({rank, count, group});
+      },
       nb::arg("rank"), nb::arg("count"), nb::arg("group"),
       "Says that samples are shared by the ranks of a process group of torch.distributed.");
   m.def("resampling_methods", &resampling_methods);

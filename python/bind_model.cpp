@@ -42,6 +42,14 @@ std::shared_ptr<IntegralModelImpl> from_archive(const nb::bytes& archive) {
   return load_integral(std::move(network), rules()).ptr();
 }
 
+nb::bytes archive_of_model(const IntegralModelImpl& model) {
+  const auto archive = [&] {
+    const nb::gil_scoped_release unlocked;
+    return integral_archive(model);
+  }();
+  return archive_of(archive);
+}
+
 IntegralGroup& group_at(IntegralModelImpl& model, size_t index) {
   if (index >= model.groups().size())
     throw nb::index_error(("group " + std::to_string(index) + ": the model has " +
@@ -83,9 +91,10 @@ void bind_model(nb::module_& m) {
       .def(nb::init<std::function<at::Tensor()>, std::function<int64_t()>, std::vector<at::Tensor>,
                     std::function<void()>>(),
            nb::arg("points"), nb::arg("size"), nb::arg("parameters"), nb::arg("draw").none() = nb::none());
-  nb::class_<Model>(m, "IntegralCore", "The integral model; torch_integral.IntegralModel is the nn.Module of it.")
+  nb::class_<Model>(m, "IntegralCore",
+                    "The integral model; torch_integral.IntegralModel is the nn.Module of it.")
       .def_static("from_archive", &from_archive, nb::arg("archive"))
-      .def("archive", [](const Model& model) { return archive_of(integral_archive(model)); }, "Returns the model as the bytes of a .pt2 archive.")
+      .def("archive", &archive_of_model, "Returns the model as the bytes of a .pt2 archive.")
       .def(
           "save", [](const Model& model, const std::filesystem::path& path) { save_integral(model, path); },
           nb::arg("path"), Unlocked())
@@ -134,25 +143,35 @@ void bind_model(nb::module_& m) {
           },
           nb::arg("width"))
       .def("group_count", [](const Model& model) { return model.groups().size(); })
-      .def("group_name", [](Model& model, size_t g) { return group_at(model, g).name(); }, nb::arg("group"))
-      .def("source_width", [](Model& model, size_t g) { return group_at(model, g).source_width(); },
-           nb::arg("group"))
-      .def("width", [](Model& model, size_t g) { return group_at(model, g).width(); }, nb::arg("group"))
-      .def("points", [](Model& model, size_t g) { return group_at(model, g).grid().points(); },
-           nb::arg("group"))
-      .def("members",
-           [](Model& model, size_t g) { return model.structure().groups[group_at(model, g).id()].members; },
-           nb::arg("group"))
-      .def("operators",
-           [](Model& model, size_t g) {
-             return operators_of(model.network(), model.structure(), group_at(model, g).id());
-           },
-           nb::arg("group"))
-      .def("resize_group", [](Model& model, size_t g, int64_t width) { group_at(model, g).resize(width); },
-           nb::arg("group"), nb::arg("width"))
-      .def("set_grid",
-           [](Model& model, size_t g, std::shared_ptr<Grid> grid) { group_at(model, g).set_grid(std::move(grid)); },
-           nb::arg("group"), nb::arg("grid"));
+      .def(
+          "group_name", [](Model& model, size_t g) { return group_at(model, g).name(); }, nb::arg("group"))
+      .def(
+          "source_width", [](Model& model, size_t g) { return group_at(model, g).source_width(); },
+          nb::arg("group"))
+      .def(
+          "width", [](Model& model, size_t g) { return group_at(model, g).width(); }, nb::arg("group"))
+      .def(
+          "points", [](Model& model, size_t g) { return group_at(model, g).grid().points(); },
+          nb::arg("group"))
+      .def(
+          "members",
+          [](Model& model, size_t g) { return model.structure().groups[group_at(model, g).id()].members; },
+          nb::arg("group"))
+      .def(
+          "operators",
+          [](Model& model, size_t g) {
+            return operators_of(model.network(), model.structure(), group_at(model, g).id());
+          },
+          nb::arg("group"))
+      .def(
+          "resize_group", [](Model& model, size_t g, int64_t width) { group_at(model, g).resize(width); },
+          nb::arg("group"), nb::arg("width"))
+      .def(
+          "set_grid",
+          [](Model& model, size_t g, std::shared_ptr<Grid> grid) {
+            group_at(model, g).set_grid(std::move(grid));
+          },
+          nb::arg("group"), nb::arg("grid"));
   m.def(
       "convert",
       [](const Network& network, ConvertOptions options, const Calibration* calibration) {

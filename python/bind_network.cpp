@@ -91,7 +91,8 @@ void bind_network(nb::module_& m) {
           "Reads a .pt2 archive, or a TorchScript file with one example for each input.")
       .def("archive", &archive_of, "Returns the network as the bytes of a .pt2 archive.")
       .def(
-          "write", [](const Network& network, const std::filesystem::path& path) { write_pt2(network, path); },
+          "write",
+          [](const Network& network, const std::filesystem::path& path) { write_pt2(network, path); },
           nb::arg("path"), Unlocked(), "Writes a .pt2 archive that torch.export.load reads.")
       .def(
           "run",

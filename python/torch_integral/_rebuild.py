@@ -156,8 +156,8 @@ _HEAD_SIZES = ("attention_head_size", "head_dim", "head_size", "dim_head")
 _PRODUCTS = ("all_head_size", "inner_dim", "attn_dim", "split_size")
 
 
-def _update_heads(module: nn.Module, cuts: Sequence[Cut], names: Sequence[str]) -> None:
-    """Set these attributes of the modules whose tensors belong to a group that was as wide and is cut."""
+def _update_heads(module: nn.Module, cuts: Sequence[Cut], names: Sequence[str]) -> set[str]:
+    """Set these attributes of the modules whose tensors belong to a group that was as wide and is cut; return those set."""
     done = set()
     for before, now, tensors in cuts:
         for tensor in tensors:
@@ -172,11 +172,11 @@ def _update_heads(module: nn.Module, cuts: Sequence[Cut], names: Sequence[str]) 
                         for product in _PRODUCTS:
                             if isinstance(owner.__dict__.get(product), int) and name != "num_key_value_heads":
                                 setattr(owner, product, getattr(owner, product) * now // before)
+    return {name for _, name in done}
 
 
-def _with_tensors(module: nn.Module, network: _core.Network, cuts: Sequence[Cut], names: Sequence[str]) -> nn.Module:
-    copy = deep_copy(module)
-    _update_heads(copy, cuts, names)
+def _put_tensors(copy: nn.Module, network: _core.Network) -> None:
+    """Give a copy of the source the network's tensors, and its layers the attributes for them."""
     _without_folded_norms(copy, {place for name, _, _, aliases in network.state for place in (name, *aliases)})
     known = dict(copy.named_parameters(remove_duplicate=False)) | dict(copy.named_buffers(remove_duplicate=False))
     for name, kind, tensor, aliases in network.state:
@@ -190,7 +190,6 @@ def _with_tensors(module: nn.Module, network: _core.Network, cuts: Sequence[Cut]
         put_tensor(copy, [place for place in (name, *aliases) if place in known], tensor)
     for layer in copy.modules():
         update_attributes(layer)
-    return copy
 
 
 def _difference(module: nn.Module, network: _core.Network, args: tuple, kwargs: dict[str, Any]) -> float:
@@ -233,9 +232,13 @@ def rebuild(
     The copy is accepted only if its outputs equal the network's on the example, at two batch sizes.
     """
     errors: list[Exception] = []
+    # All names first, the largest set: where it updates nothing, the others do not either.
     for names in ((*_HEADS, *_HEAD_SIZES), _HEADS, _HEAD_SIZES):  # where both are equal, only one may have been cut
+        updated: set[str] = set()
         try:
-            copy = _with_tensors(module, network, cuts, names)
+            copy = deep_copy(module)
+            updated = _update_heads(copy, cuts, names)
+            _put_tensors(copy, network)
             for given in ((args, kwargs), _doubled(args, kwargs)):
                 difference = _difference(copy, network, *given)
                 if not difference <= _TOLERANCE:
@@ -243,6 +246,8 @@ def rebuild(
             return copy
         except Exception as error:
             errors.append(error)
+        if not updated:
+            break  # the other attempts would be the same
     reason = _place_of(errors[0])
     if as_module:
         raise ValueError(f"{type(module).__name__} can't have the new widths: {reason}") from errors[0]

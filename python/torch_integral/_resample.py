@@ -145,7 +145,18 @@ def resample(
     wanted.limits = limits
     samples = Samples(calibration, network.input_count).calibration(loss) if calibration is not None else None
     with samples_of_all_ranks() if samples is not None else contextlib.nullcontext():
-        made = _resampled(source, wanted, method, importance, budget, groups, samples, refit, seed, progress)
+        if budget is not None:
+            if samples is None:
+                raise ValueError("budget: choosing widths needs calibration data")
+            text = budget if isinstance(budget, str) else ",".join(f"{of}={amount}" for of, amount in budget.items())
+            chosen = _core.widths_for_budget(source, text, list(groups) or source.following(), limits, samples)
+            wanted.widths = {**chosen, **wanted.widths}
+        elif keep is None and not wanted.widths and not wanted.keep_of:
+            raise ValueError("one of keep, widths, keep_of and budget is needed")
+        made = _core.resample(
+            source, wanted, method, importance=importance, refit=refit, seed=seed, calibration=samples,
+            progress=_bar() if progress else None,
+        )
     all_groups = source.groups
     errors = {group.name: group.error for group in made.groups}
     report = Report(
@@ -166,23 +177,6 @@ def resample(
     else:
         small = graph_module(made.network)
     return Resampled(small, report, made.network)
-
-
-def _resampled(source: _core.AnalysedNetwork, wanted: _core.Widths, method: str, importance: Any, budget: Any,
-               groups: Sequence[str], samples: _core.Calibration | None, refit: bool | None, seed: int,
-               progress: bool) -> _core.Resampled:
-    if budget is not None:
-        if samples is None:
-            raise ValueError("budget: choosing widths needs calibration data")
-        text = budget if isinstance(budget, str) else ",".join(f"{of}={amount}" for of, amount in budget.items())
-        chosen = _core.widths_for_budget(source, text, list(groups) or source.following(), wanted.limits, samples)
-        wanted.widths = {**chosen, **wanted.widths}
-    elif wanted.keep is None and not wanted.widths and not wanted.keep_of:
-        raise ValueError("one of keep, widths, keep_of and budget is needed")
-    return _core.resample(
-        source, wanted, method, importance=importance, refit=refit, seed=seed, calibration=samples,
-        progress=_bar() if progress else None,
-    )
 
 
 def methods() -> list[str]:

@@ -35,8 +35,9 @@ def _passes(rule: str) -> list[float | str]:
     )
 
 
-def elastic_step(model: IntegralModel | nn.parallel.DistributedDataParallel, inputs: Any, targets: Any, loss_function: Callable[[Any, Any], torch.Tensor],
-                 rule: str = "sandwich:1", distill: str | None = None, weight: float = 0.5) -> torch.Tensor:
+def elastic_step(model: IntegralModel | nn.parallel.DistributedDataParallel, inputs: Any, targets: Any,
+                 loss_function: Callable[[Any, Any], torch.Tensor], rule: str = "sandwich:1",
+                 distill: str | None = None, weight: float = 0.5) -> torch.Tensor:
     """Run the forward and backward passes of one step at several widths.
 
     Zero the gradients before, and call the optimizer's step after it.

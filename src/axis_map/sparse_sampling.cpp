@@ -146,8 +146,8 @@ at::Tensor sampled(const at::Tensor& x, const std::vector<SparseAxis>& axes) {
 }
 
 /// The row of each entry.
-at::Tensor rows_of_entries(const SparseAxis& map) {
-  return at::repeat_interleave(map.begin.diff(), std::optional<int64_t>(map.column.size(0)));
+at::Tensor rows_of_entries(const at::Tensor& begin, const at::Tensor& column) {
+  return at::repeat_interleave(begin.diff(), std::optional<int64_t>(column.size(0)));
 }
 
 /// The gradient of the values of a map of one axis: back is the gradient of the mapped x.
@@ -174,7 +174,7 @@ at::Tensor value_gradient(const at::Tensor& x, const at::Tensor& back, const Spa
 
 /// The same by torch's operators, for gradients of gradients.
 at::Tensor differentiable_value_gradient(const at::Tensor& x, const at::Tensor& back, const SparseAxis& map) {
-  const at::Tensor rows = rows_of_entries(map);
+  const at::Tensor rows = rows_of_entries(map.begin, map.column);
   const auto entries = [&](const at::Tensor& tensor, const at::Tensor& index) {
     const int64_t n = tensor.size(map.axis) / (map.outer * map.inner);
     return tensor.unflatten(map.axis, {map.outer, n, map.inner}).index_select(map.axis + 1, index);
@@ -187,7 +187,21 @@ at::Tensor differentiable_value_gradient(const at::Tensor& x, const at::Tensor& 
 
 using OptionalTensors = c10::List<std::optional<at::Tensor>>;
 
-constexpr int64_t kNumbers = 5;  // axis, outer, inner, rows, cols of each axis
+constexpr size_t kNumbers = 5;  // of each axis
+
+/// The numbers of axes, one after another, as the operators take them.
+std::vector<int64_t> numbers_of(const std::vector<SparseAxis>& axes) {
+  std::vector<int64_t> numbers;
+  for (const auto& map : axes)
+    numbers.insert(numbers.end(), {map.axis, map.outer, map.inner, map.rows, map.cols});
+  return numbers;
+}
+
+/// Axis number `a` of these.
+SparseAxis axis_of(at::IntArrayRef numbers, size_t a, at::Tensor begin, at::Tensor column, at::Tensor value) {
+  const auto of = numbers.slice(a * kNumbers, kNumbers);
+  return {of[0], of[1], of[2], of[3], of[4], std::move(begin), std::move(column), std::move(value)};
+}
 
 std::vector<SparseAxis> to_axes(at::TensorList begin, at::TensorList column, const OptionalTensors& value,
                                 at::IntArrayRef axes) {
@@ -197,39 +211,48 @@ std::vector<SparseAxis> to_axes(at::TensorList begin, at::TensorList column, con
           "inn::sample_sparse: one or two axes are required, each with begin, column, value and 5 numbers.");
   std::vector<SparseAxis> result;
   for (size_t a = 0; a < begin.size(); ++a) {
-    const auto numbers = axes.slice(a * kNumbers, kNumbers);
     const std::optional<at::Tensor> values = value.get(a);
-    result.push_back({numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], begin[a], column[a],
-                      values.value_or(at::Tensor())});
+    result.push_back(axis_of(axes, a, begin[a], column[a], values.value_or(at::Tensor())));
   }
   return result;
 }
 
+void require_of_operator(bool holds, const char* what) {
+  require(holds, "axis_map", "inn::sample_sparse: {}.", what);
+}
+
+/// Checks the entries of a map from width `cols`, on the device of the tensor that it is for.
+void check_entries(const at::Tensor& begin, const at::Tensor& column, int64_t cols, c10::Device device) {
+  for (const auto& index : {begin, column})
+    require_of_operator(index.dim() == 1 && index.scalar_type() == at::kLong && index.is_contiguous() &&
+                            index.device() == device,
+                        "begin and column must be contiguous int64 vectors on the tensor's device");
+  require_of_operator(begin.size(0) > 0 && cols > 0,
+                      "begin must have one number a row and one more, and cols be at least 1");
+  if (!device.is_cpu()) return;  // elsewhere reading them would wait for the device
+  const auto* first = begin.const_data_ptr<int64_t>();
+  const auto* last = first + begin.size(0) - 1;
+  require_of_operator(*first == 0 && std::is_sorted(first, last + 1) && *last == column.size(0),
+                      "begin must increase from 0 to the number of entries");
+  const auto* named = column.const_data_ptr<int64_t>();
+  require_of_operator(
+      std::all_of(named, named + column.size(0), [&](int64_t c) { return c >= 0 && c < cols; }),
+      "every column must be in [0, cols)");
+}
+
 void check(const at::Tensor& x, const SparseAxis& map) {
-  const auto is = [&](bool holds, const char* what) {
-    require(holds, "axis_map", "inn::sample_sparse: {}.", what);
-  };
-  is(x.is_floating_point(), "the tensor must be of floating point");
-  is(map.axis >= 0 && map.axis < x.dim() && map.outer > 0 && map.inner > 0 && map.rows >= 0 && map.cols > 0 &&
-         x.size(map.axis) == map.outer * map.cols * map.inner,
-     "the axis must be one of the tensor's, of size outer·cols·inner");
-  for (const auto& index : {map.begin, map.column})
-    is(index.dim() == 1 && index.scalar_type() == at::kLong && index.is_contiguous() &&
-           index.device() == x.device(),
-       "begin and column must be contiguous int64 vectors on the tensor's device");
-  is(map.begin.size(0) == map.rows + 1, "begin must have one number a row and one more");
+  require_of_operator(x.is_floating_point(), "the tensor must be of floating point");
+  require_of_operator(map.axis >= 0 && map.axis < x.dim() && map.outer > 0 && map.inner > 0 && map.cols > 0 &&
+                          x.size(map.axis) == map.outer * map.cols * map.inner,
+                      "the axis must be one of the tensor's, of size outer·cols·inner");
+  check_entries(map.begin, map.column, map.cols, x.device());
+  require_of_operator(map.begin.size(0) == map.rows + 1, "begin must have one number a row and one more");
   const auto sums = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   if (map.value.defined())
-    is(map.value.dim() == 1 && map.value.size(0) == map.column.size(0) && map.value.is_contiguous() &&
-           map.value.scalar_type() == sums && map.value.device() == x.device(),
-       "value must have one number an entry: float64 for a float64 tensor, else float32");
-  if (!x.is_cpu()) return;  // elsewhere reading them would wait for the device
-  const auto* begin = map.begin.const_data_ptr<int64_t>();
-  is(begin[0] == 0 && std::is_sorted(begin, begin + map.rows + 1) && begin[map.rows] == map.column.size(0),
-     "begin must increase from 0 to the number of entries");
-  const auto* column = map.column.const_data_ptr<int64_t>();
-  is(std::all_of(column, column + map.column.size(0), [&](int64_t c) { return c >= 0 && c < map.cols; }),
-     "every column must be in [0, cols)");
+    require_of_operator(map.value.dim() == 1 && map.value.size(0) == map.column.size(0) &&
+                            map.value.is_contiguous() && map.value.scalar_type() == sums &&
+                            map.value.device() == x.device(),
+                        "value must have one number an entry: float64 for a float64 tensor, else float32");
 }
 
 at::Tensor sample_sparse_kernel(const at::Tensor& x, at::TensorList begin, at::TensorList column,
@@ -266,8 +289,8 @@ at::Tensor value_gradient_meta(const at::Tensor&, const at::Tensor&, const at::T
 using Transposed = std::tuple<at::Tensor, at::Tensor, at::Tensor>;  // begin, column, places of the entries
 
 Transposed transposed_entries(const at::Tensor& begin, const at::Tensor& column, int64_t cols) {
+  check_entries(begin, column, cols, c10::kCPU);
   const int64_t rows = begin.size(0) - 1, entries = column.size(0);
-  check(at::empty({cols}), {0, 1, 1, rows, cols, begin, column, at::Tensor()});
   at::Tensor begins = at::zeros({cols + 1}, at::kLong), columns = at::empty({entries}, at::kLong),
              places = at::empty({entries}, at::kLong);
   const auto* first = begin.const_data_ptr<int64_t>();
@@ -291,7 +314,7 @@ Transposed transposed_entries(const at::Tensor& begin, const at::Tensor& column,
 /// The same by torch's operators.
 Transposed transposed_entries_by_sorting(const at::Tensor& begin, const at::Tensor& column, int64_t cols) {
   const auto [sorted, places] = column.sort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
-  const at::Tensor rows = at::repeat_interleave(begin.diff(), std::optional<int64_t>(column.size(0)));
+  const at::Tensor rows = rows_of_entries(begin, column);
   return {at::searchsorted(sorted, at::arange(cols + 1, column.options())), rows.index_select(0, places),
           places};
 }
@@ -306,22 +329,19 @@ at::Tensor call_sample_sparse(const at::Tensor& x, const std::vector<SparseAxis>
                              .typed<decltype(sample_sparse_kernel)>();
   std::vector<at::Tensor> begin, column;
   OptionalTensors value;
-  std::vector<int64_t> numbers;
   for (const auto& map : axes) {
     begin.push_back(map.begin);
     column.push_back(map.column);
     value.push_back(map.value.defined() ? std::optional(map.value) : std::nullopt);
-    numbers.insert(numbers.end(), {map.axis, map.outer, map.inner, map.rows, map.cols});
   }
-  return op.call(x, begin, column, value, numbers);
+  return op.call(x, begin, column, value, numbers_of(axes));
 }
 
 at::Tensor call_value_gradient(const at::Tensor& x, const at::Tensor& back, const SparseAxis& map) {
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("inn::sample_sparse_gradient", "")
                              .typed<decltype(value_gradient_kernel)>();
-  return op.call(x, back, map.begin, map.column, map.value,
-                 {map.axis, map.outer, map.inner, map.rows, map.cols});
+  return op.call(x, back, map.begin, map.column, map.value, numbers_of({map}));
 }
 
 class SampleSparse : public torch::autograd::Function<SampleSparse> {
@@ -334,13 +354,9 @@ class SampleSparse : public torch::autograd::Function<SampleSparse> {
     };
     variable_list saved{learns(first) || learns(second) ? x : at::Tensor(), first.value_or(at::Tensor()),
                         second.value_or(at::Tensor())};
-    std::vector<int64_t> numbers;
-    for (const auto& map : axes) {
-      saved.insert(saved.end(), {map.begin, map.column});
-      numbers.insert(numbers.end(), {map.axis, map.outer, map.inner, map.rows, map.cols});
-    }
+    for (const auto& map : axes) saved.insert(saved.end(), {map.begin, map.column});
     ctx->save_for_backward(std::move(saved));
-    ctx->saved_data["axes"] = numbers;
+    ctx->saved_data["axes"] = numbers_of(axes);
     const at::AutoDispatchBelowADInplaceOrView below;
     return call_sample_sparse(x, axes);
   }
@@ -351,8 +367,7 @@ class SampleSparse : public torch::autograd::Function<SampleSparse> {
     const at::Tensor& x = saved[0];
     std::vector<SparseAxis> axes, back;
     for (size_t a = 0; a < numbers.size() / kNumbers; ++a) {
-      const auto* of = &numbers[a * kNumbers];
-      axes.push_back({of[0], of[1], of[2], of[3], of[4], saved[3 + 2 * a], saved[4 + 2 * a], saved[1 + a]});
+      axes.push_back(axis_of(numbers, a, saved[3 + 2 * a], saved[4 + 2 * a], saved[1 + a]));
       back.push_back(transposed(axes.back()));
     }
     variable_list result(4);

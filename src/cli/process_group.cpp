@@ -36,25 +36,9 @@ int number_of(const char* name) {
   return number;
 }
 
-}  // namespace
-
 #ifdef INN_HAS_GLOO
 
-struct ProcessGroup::Held {
-  c10::intrusive_ptr<c10d::ProcessGroup> group;
-};
-
-ProcessGroup::ProcessGroup(std::shared_ptr<Held> held) : held_(std::move(held)) {}
-
-ProcessGroup::~ProcessGroup() {
-  if (!held_) return;
-  set_ranks({});
-  c10d::unregister_process_group(kGroup);
-}
-
-std::optional<ProcessGroup> join_process_group() {
-  if (std::getenv("WORLD_SIZE") == nullptr || number_of("WORLD_SIZE") <= 1) return std::nullopt;
-  const int rank = number_of("RANK"), size = number_of("WORLD_SIZE");
+std::shared_ptr<void> join(int rank, int size) {
   // torchrun's agent may have the store already, one for all restarts.
   const char* of_agent = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
   const bool has_store = of_agent != nullptr && std::string(of_agent) == "True";
@@ -68,30 +52,43 @@ std::optional<ProcessGroup> join_process_group() {
       c10::make_intrusive<c10d::TCPStore>(environment("MASTER_ADDR"), options));
   const auto gloo = c10d::ProcessGroupGloo::Options::create();
   gloo->devices.push_back(c10d::ProcessGroupGloo::createDefaultDevice());
-  auto held = std::make_shared<ProcessGroup::Held>();
-  held->group = c10::make_intrusive<c10d::ProcessGroup>(store, rank, size);
-  held->group->setDefaultBackend(c10d::ProcessGroup::BackendType::GLOO);
-  held->group->setBackend(c10::DeviceType::CPU, c10d::ProcessGroup::BackendType::GLOO,
-                          c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, gloo));
-  held->group->setGroupName(kGroup);
-  c10d::register_process_group(kGroup, held->group);
-  set_ranks({rank, size, kGroup});
-  return ProcessGroup(std::move(held));
+  auto group = c10::make_intrusive<c10d::ProcessGroup>(store, rank, size);
+  group->setDefaultBackend(c10d::ProcessGroup::BackendType::GLOO);
+  group->setBackend(c10::DeviceType::CPU, c10d::ProcessGroup::BackendType::GLOO,
+                    c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, gloo));
+  group->setGroupName(kGroup);
+  c10d::register_process_group(kGroup, group);
+  return std::make_shared<decltype(group)>(std::move(group));
 }
+
+void leave() { c10d::unregister_process_group(kGroup); }
 
 #else
 
-struct ProcessGroup::Held {};
-ProcessGroup::ProcessGroup(std::shared_ptr<Held> held) : held_(std::move(held)) {}
-ProcessGroup::~ProcessGroup() = default;
-
-std::optional<ProcessGroup> join_process_group() {
-  if (std::getenv("WORLD_SIZE") == nullptr || number_of("WORLD_SIZE") <= 1) return std::nullopt;
+std::shared_ptr<void> join(int, int size) {
   raise<std::runtime_error>(
-      "cli", "WORLD_SIZE is {}, but this program was built without Gloo (Debian: libgloo-dev).",
-      number_of("WORLD_SIZE"));
+      "cli", "WORLD_SIZE is {}, but this program was built without Gloo (Debian: libgloo-dev).", size);
 }
 
+void leave() {}
+
 #endif
+
+}  // namespace
+
+ProcessGroup::ProcessGroup() {
+  if (std::getenv("WORLD_SIZE") == nullptr) return;
+  const int size = number_of("WORLD_SIZE");
+  if (size <= 1) return;
+  const int rank = number_of("RANK");
+  group_ = join(rank, size);
+  set_ranks({rank, size, kGroup});
+}
+
+ProcessGroup::~ProcessGroup() {
+  if (!group_) return;
+  set_ranks({});
+  leave();
+}
 
 }  // namespace inn::cli

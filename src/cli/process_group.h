@@ -2,26 +2,22 @@
 // The processes that torchrun started, which share the work of a command.
 
 #include <memory>
-#include <optional>
 
 namespace inn::cli {
 
-/// The process group of this process, for as long as it lives.
+/// The process group of this process, for as long as it lives; none where there is one process only.
 class ProcessGroup {
  public:
-  struct Held;
-  explicit ProcessGroup(std::shared_ptr<Held> held);
+  /// Joins the processes that the environment names as torchrun sets it (WORLD_SIZE, RANK, MASTER_ADDR,
+  /// MASTER_PORT), and sets `ranks()`. Throws std::runtime_error if the environment is incomplete, or the
+  /// others cannot be reached.
+  ProcessGroup();
   ~ProcessGroup();
-  ProcessGroup(ProcessGroup&&) noexcept = default;
-  ProcessGroup& operator=(ProcessGroup&&) = delete;
+  ProcessGroup(const ProcessGroup&) = delete;
+  ProcessGroup& operator=(const ProcessGroup&) = delete;
 
  private:
-  std::shared_ptr<Held> held_;
+  std::shared_ptr<void> group_;  // c10d's registry does not keep it
 };
-
-/// Joins the processes that the environment names as torchrun sets it (WORLD_SIZE, RANK, MASTER_ADDR, MASTER_PORT), and
-/// sets `ranks()`; nothing with one process. Throws std::runtime_error if the environment is incomplete, or the others
-/// cannot be reached.
-std::optional<ProcessGroup> join_process_group();
 
 }  // namespace inn::cli

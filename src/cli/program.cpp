@@ -71,7 +71,8 @@ int parse_and_run(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return fail(kWrongUsage, fmt::format("[cli] {} (see 'inn --help')", error.what()));
   }
-  const std::optional<ProcessGroup> group = joins ? join_process_group() : std::nullopt;
+  std::optional<ProcessGroup> group;
+  if (joins) group.emplace();
   const int code = chosen();
   std::cout.flush();
   require<std::runtime_error>(std::cout.good(), "cli", "Cannot write to stdout.");

@@ -61,6 +61,10 @@ at::Tensor of_every_rank(const at::Tensor& tensor) {
   return all;
 }
 
+std::pair<int64_t, int64_t> share_of(int64_t count, int64_t rank, int64_t ranks) {
+  return {rank * count / ranks, (rank + 1) * count / ranks};
+}
+
 int64_t sum_of_ranks_before(int64_t number) {
   const at::Tensor all = of_every_rank(at::full({1}, number, at::kLong));
   return all.narrow(0, 0, ranks().rank).sum().item<int64_t>();

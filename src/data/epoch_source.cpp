@@ -10,6 +10,7 @@
 
 #include "decoders.h"
 #include "inn/core/error.h"
+#include "inn/core/ranks.h"
 #include "inn/data/image.h"
 
 namespace inn {
@@ -66,11 +67,10 @@ BatchDraft EpochSource::draft(int64_t index) const {
                       .at(static_cast<uint64_t>(epoch_))
                       .at(static_cast<uint64_t>(index));
   BatchDraft draft;
-  const int64_t from = options_.rank * count / options_.ranks,
-                to = (options_.rank + 1) * count / options_.ranks;
+  const auto [from, to] = share_of(count, options_.rank, options_.ranks);
   for (int64_t place = 0; place < count; ++place) {
-    const auto drawn =
-        draw(options_.augmentation, random);  // also of others' samples, so that all get the same
+    // Drawn for the samples of other ranks too, so that all get the same.
+    const auto drawn = draw(options_.augmentation, random);
     if (place < from || place >= to) continue;
     draft.indices.push_back(order_.empty() ? first + place : order_[static_cast<size_t>(first + place)]);
     draft.drawn.push_back(drawn);

@@ -25,8 +25,8 @@ Calibration calibration_of(const CalibrationData& data, const Network& network, 
       {.batch_size = size, .augmentation = data.augmentation, .normalization = data.normalization});
   const auto epoch = std::make_shared<const Epoch>(batches.epoch(0));
   // Ranks take their batches one after another, so that samples keep their order.
-  const int64_t first = ranks().rank * epoch->size() / ranks().count,
-                end = (ranks().rank + 1) * epoch->size() / ranks().count;
+  const auto share = share_of(epoch->size(), ranks().rank, ranks().count);
+  const int64_t first = share.first, end = share.second;
   require(end > first, "train",
           "Calibration '{}': {} processes require as many batches of {} samples but there are {}.",
           data.samples.source, ranks().count, size, epoch->size());

@@ -7,26 +7,10 @@ import sys
 import torch
 import torch.distributed as dist
 import torch_integral as inn
+from networks import Residual
 from torch import nn
 
 SAMPLES = 24
-
-
-class Small(nn.Module):
-    """With batch norms, whose statistics are measured."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 12, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(12)
-        self.conv2 = nn.Conv2d(12, 16, 3, padding=1)
-        self.conv3 = nn.Conv2d(16, 12, 3, padding=1)
-        self.head = nn.Linear(12, 5)
-
-    def forward(self, x):
-        x = torch.relu(self.bn(self.conv1(x)))
-        x = x + torch.relu(self.conv3(torch.relu(self.conv2(x))))
-        return self.head(x.mean((2, 3)))
 
 
 def main():
@@ -35,7 +19,7 @@ def main():
         dist.init_process_group("gloo")
     rank, count = (dist.get_rank(), dist.get_world_size()) if is_distributed else (0, 1)
     torch.manual_seed(0)
-    model = Small().eval()
+    model = Residual().eval()
     images, labels = torch.randn(SAMPLES, 3, 8, 8), torch.randint(0, 5, (SAMPLES,))
     torch.manual_seed(100 + rank)  # from here on ranks have different seeds, as in users' scripts
     random.seed(rank)

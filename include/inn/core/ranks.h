@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace inn {
 
@@ -27,6 +28,10 @@ void sum_over_ranks(int64_t& number);  // below 2⁵³
 
 /// Returns the tensors of all ranks, [count, …], in their order.
 at::Tensor of_every_rank(const at::Tensor& tensor);
+
+/// Returns the share of one of `ranks` in `count` things in order: from the first number to before the second. It may be
+/// empty.
+std::pair<int64_t, int64_t> share_of(int64_t count, int64_t rank, int64_t ranks);
 
 /// Returns the sum of the numbers of the ranks before this one.
 int64_t sum_of_ranks_before(int64_t number);
