@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 
@@ -16,130 +17,119 @@ namespace {
 
 // A channel whose residual variance is below this fraction of its variance is a combination of the nodes.
 constexpr double kExplained = 1e-9;
-constexpr int64_t kWideGroup = 256;
+constexpr int64_t kWideGroup = 256, kVeryWideGroup = 1024;
 // Number of nodes that an exchange tries to drop: those that reduce the error least.
 constexpr int64_t kTried = 4;
 // Smallest relative decrease of the error for which an exchange is made.
 constexpr double kWorthwhile = 1e-6;
 
-/// Forward: residual kernels after the nodes taken so far.
-class GreedyRun {
+// Eliminations that are applied to the matrices at once, as one product: one by one they would be bound by memory.
+constexpr int64_t kBlock = 64;
+// Share of the channels left at which the matrices are made smaller.
+constexpr double kShrink = 0.75;
+
+/// Elimination of channels one by one, by what each is worth: E_cc/A_cc, summed over the consumers. With a = A_:c
+/// and e = E_:c, eliminating c leaves
+///   A − a·aᵀ/A_cc  and  E − (a·eᵀ + e·aᵀ)/A_cc + E_cc/A_cc²·a·aᵀ.
+///
+/// Forward, A is the residual kernel R given the nodes eliminated so far and E = R·M·R: the worth is what a node
+/// takes of the error. Backward, A = K_SS⁻¹ of the nodes S that are left and E = Bᵀ·M·B, B = K_:S·K_SS⁻¹ their
+/// weights for everything: the worth is what taking the node away adds to the error.
+class Elimination {
  public:
-  explicit GreedyRun(const std::vector<ScaledKernel>& consumers) {
-    const int64_t n = consumers[0].kernel.size(0);
-    taken_ = at::zeros({n}, at::kBool);
+  static Elimination forward(const std::vector<ScaledKernel>& consumers) {
+    Elimination run(consumers[0].kernel.size(0));
     for (const auto& [kernel, gram, block] : consumers)
-      parts_.push_back(
-          {kernel.clone(), gram, (at::mm(kernel, gram) * kernel).sum(1), kernel.diagonal().clone()});
+      run.add(kernel.clone(), at::mm(at::mm(kernel, gram), kernel), kernel.diagonal() * kExplained);
+    return run;
   }
 
-  /// Takes the channel that lowers the error most, and returns it.
-  int64_t take() {
-    const int64_t best = gains().masked_fill(taken_, -1).argmax().item<int64_t>();
-    take(best);
-    return best;
+  static Elimination backward(const std::vector<ScaledKernel>& consumers) {
+    Elimination run(consumers[0].kernel.size(0));
+    for (const auto& [kernel, gram, block] : consumers)
+      run.add(inverse_of(kernel), gram.clone(), at::zeros({kernel.size(0)}, at::kDouble));
+    return run;
   }
 
-  void take(int64_t channel) {
-    taken_[channel] = true;
-    for (auto& part : parts_) {
-      const at::Tensor r = part.residual.select(1, channel).clone();
-      const double pivot = r[channel].item<double>();
-      if (pivot <= kExplained * part.own[channel].item<double>()) continue;
-      const at::Tensor mr = at::mv(part.gram, r), rmr = at::mv(part.residual, mr);
-      const double energy = at::dot(r, mr).item<double>();
-      part.gain.sub_(2 / pivot * r * rmr - energy / (pivot * pivot) * r.square());
-      part.residual.addr_(r, r, 1, -1 / pivot);
-    }
-  }
-
-  /// What each channel would take of the error.
-  at::Tensor gains() const {
-    at::Tensor sum = at::zeros_like(parts_[0].own);
-    for (const auto& part : parts_) {
-      const auto pivots = part.residual.diagonal();
-      const auto open = pivots > kExplained * part.own;
-      sum += at::where(open, part.gain / at::where(open, pivots, at::ones_like(pivots)), at::zeros_like(sum));
-    }
-    return sum;
-  }
-
-  double error() const {
-    double sum = 0;
-    for (const auto& part : parts_) sum += (part.gram * part.residual).sum().item<double>();
-    return std::max(0., sum);
+  struct Eliminated {
+    int64_t channel;
+    double worth;
+  };
+  Eliminated most() { return eliminate(worths().masked_fill_(gone_, -1).argmax().item<int64_t>()); }
+  Eliminated least() {
+    return eliminate(
+        worths().masked_fill_(gone_, std::numeric_limits<double>::infinity()).argmin().item<int64_t>());
   }
 
  private:
+  /// A = pivots − Uᵀ·U and E = energies − Uᵀ·Z − Zᵀ·U, with the first `pending` rows of U and Z.
   struct Part {
-    at::Tensor residual, gram, gain /* diag(R·M·R) */, own /* diag(K) */;
+    at::Tensor pivots, energies, pivot /* diag(A) */, energy /* diag(E) */, floor /* of the pivots */, u, z;
+    int64_t pending = 0;
   };
-  std::vector<Part> parts_;
-  at::Tensor taken_;
-};
 
-/// Backward: what each node that is left is worth. With P = K_SS⁻¹ and B = K_:S·P, the weights of S for
-/// everything, taking j away costs (BᵀMB)_jj/P_jj.
-class BackwardRun {
- public:
-  BackwardRun(const std::vector<ScaledKernel>& consumers, const std::vector<int64_t>& nodes) {
-    const int64_t n = consumers[0].kernel.size(0);
-    gone_ = at::ones({n}, at::kBool);
-    const at::Tensor index = at::tensor(nodes);
-    gone_.index_fill_(0, index, false);
-    for (const auto& [kernel, gram, block] : consumers) {
-      at::Tensor inverse = at::zeros({n, n}, at::kDouble), weights = at::zeros({n, n}, at::kDouble);
-      const at::Tensor of_nodes = kernel.index_select(0, index);
-      const at::Tensor known = inverse_of(of_nodes.index_select(1, index));
-      inverse.index_put_({index.unsqueeze(1), index.unsqueeze(0)}, known);
-      weights.index_copy_(1, index, at::mm(of_nodes.t(), known));
-      parts_.push_back({inverse, weights, gram, (at::mm(gram, weights) * weights).sum(0)});
-    }
+  explicit Elimination(int64_t n)
+      : channels_(at::arange(n, at::kLong)), gone_(at::zeros({n}, at::kBool)), left_(n) {}
+
+  void add(at::Tensor pivots, at::Tensor energies, at::Tensor floor) {
+    const at::Tensor rows = at::zeros({kBlock, pivots.size(0)}, at::kDouble);
+    parts_.push_back({pivots, energies, pivots.diagonal().clone(), energies.diagonal().clone(),
+                      std::move(floor), rows, rows.clone()});
   }
 
-  int64_t drop() {
-    const int64_t least =
-        costs().masked_fill(gone_, std::numeric_limits<double>::infinity()).argmin().item<int64_t>();
-    drop(least);
-    return least;
-  }
-
-  void drop(int64_t node) {
-    error_ += costs()[node].item<double>();
-    gone_[node] = true;
-    for (auto& part : parts_) {
-      const at::Tensor p = part.inverse.select(1, node).clone(), b = part.weights.select(1, node).clone();
-      const double pivot = p[node].item<double>();
-      if (pivot <= 0) continue;
-      // The diagonal of BᵀMB for B − b·pᵀ/p_jj.
-      const at::Tensor mb = at::mv(part.gram, b), bmb = at::mv(part.weights.t(), mb);
-      const double energy = at::dot(b, mb).item<double>();
-      part.energy.sub_(2 / pivot * p * bmb - energy / (pivot * pivot) * p.square());
-      part.inverse.addr_(p, p, 1, -1 / pivot);
-      part.weights.addr_(b, p, 1, -1 / pivot);
-    }
-  }
-
-  at::Tensor costs() const {
-    at::Tensor sum = at::zeros_like(parts_[0].energy);
-    for (const auto& part : parts_) {
-      const auto pivots = part.inverse.diagonal();
-      const auto open = pivots > 0;
-      sum += at::where(open, part.energy.clamp_min(0) / at::where(open, pivots, at::ones_like(pivots)),
-                       at::zeros_like(sum));
-    }
+  at::Tensor worths() const {
+    at::Tensor sum = at::zeros_like(parts_[0].pivot);
+    for (const auto& part : parts_)
+      sum += at::where(part.pivot > part.floor, part.energy.clamp_min(0) / part.pivot, at::zeros_like(sum));
     return sum;
   }
 
-  double added_error() const { return error_; }
+  Eliminated eliminate(int64_t at) {
+    const Eliminated result{channels_[at].item<int64_t>(), worths()[at].item<double>()};
+    gone_[at] = true;
+    --left_;
+    for (auto& part : parts_) {
+      const double pivot = part.pivot[at].item<double>();
+      if (pivot <= part.floor[at].item<double>()) continue;
+      const auto u = part.u.narrow(0, 0, part.pending), z = part.z.narrow(0, 0, part.pending);
+      const at::Tensor u_at = u.select(1, at).contiguous(), z_at = z.select(1, at).contiguous();
+      const double root = std::sqrt(pivot);
+      const at::Tensor a = (part.pivots[at] - at::mv(u.t(), u_at)).div_(root);
+      at::Tensor e = (part.energies[at] - at::mv(u.t(), z_at) - at::mv(z.t(), u_at)).div_(root);
+      e.sub_(a, e[at].item<double>() / (2 * root));
+      part.pivot.addcmul_(a, a, -1);
+      part.energy.addcmul_(a, e, -2);
+      part.u[part.pending].copy_(a);
+      part.z[part.pending++].copy_(e);
+      if (part.pending == kBlock) apply(part);
+    }
+    if (left_ > 0 && static_cast<double>(left_) <= kShrink * static_cast<double>(gone_.numel())) shrink();
+    return result;
+  }
 
- private:
-  struct Part {
-    at::Tensor inverse, weights, gram, energy /* diag(Bᵀ·M·B) */;
-  };
+  static void apply(Part& part) {
+    const auto u = part.u.narrow(0, 0, part.pending), z = part.z.narrow(0, 0, part.pending);
+    part.pivots.addmm_(u.t(), u, 1, -1);
+    part.energies.addmm_(at::cat({u, z}).t(), at::cat({z, u}), 1, -1);
+    part.pending = 0;
+  }
+
+  void shrink() {
+    const at::Tensor kept = gone_.logical_not().nonzero().squeeze(1);
+    for (auto& part : parts_) {
+      apply(part);
+      for (auto* matrix : {&part.pivots, &part.energies})
+        *matrix = matrix->index_select(0, kept).index_select(1, kept);
+      for (auto* vector : {&part.pivot, &part.energy, &part.floor}) *vector = vector->index_select(0, kept);
+      for (auto* rows : {&part.u, &part.z}) *rows = rows->narrow(1, 0, left_).contiguous();
+    }
+    channels_ = channels_.index_select(0, kept);
+    gone_ = at::zeros({left_}, at::kBool);
+  }
+
   std::vector<Part> parts_;
-  at::Tensor gone_;
-  double error_ = 0;
+  at::Tensor channels_, gone_;
+  int64_t left_;
 };
 
 std::vector<int64_t> all_channels(int64_t n) {
@@ -149,34 +139,77 @@ std::vector<int64_t> all_channels(int64_t n) {
 }
 
 std::vector<int64_t> forward_nodes(const std::vector<ScaledKernel>& consumers, int64_t count) {
-  GreedyRun run(consumers);
+  auto run = Elimination::forward(consumers);
   std::vector<int64_t> nodes;
-  for (int64_t k = 0; k < count; ++k) nodes.push_back(run.take());
+  for (int64_t k = 0; k < count; ++k) nodes.push_back(run.most().channel);
   return nodes;
 }
 
 std::vector<int64_t> backward_nodes(const std::vector<ScaledKernel>& consumers, int64_t count) {
   const int64_t n = consumers[0].kernel.size(0);
   std::vector<int64_t> nodes = all_channels(n);
-  BackwardRun run(consumers, nodes);
-  for (int64_t k = n; k > count; --k) std::erase(nodes, run.drop());
+  auto run = Elimination::backward(consumers);
+  for (int64_t k = n; k > count; --k) std::erase(nodes, run.least().channel);
   return nodes;
 }
+
+/// What an exchange has to know of the nodes S and one consumer.
+struct AtNodes {
+  at::Tensor pivot;    // diag(K_SS⁻¹)
+  at::Tensor energy;   // diag(Bᵀ·M·B)
+  at::Tensor weights;  // B = K_:S·K_SS⁻¹
+  at::Tensor left;     // R = K − B·K_S:
+  at::Tensor carried;  // R·M
+  at::Tensor gain;     // diag(R·M·R)
+  at::Tensor floor;    // of R's diagonal
+
+  AtNodes(const ScaledKernel& scaled, const at::Tensor& index) {
+    const at::Tensor of_nodes = scaled.kernel.index_select(0, index);
+    const at::Tensor inverse = inverse_of(of_nodes.index_select(1, index));
+    pivot = inverse.diagonal().clone();
+    weights = at::mm(of_nodes.t(), inverse);
+    energy = (at::mm(scaled.gram, weights) * weights).sum(0);
+    left = scaled.kernel - at::mm(weights, of_nodes);
+    carried = at::mm(left, scaled.gram);
+    gain = (carried * left).sum(1);
+    floor = scaled.kernel.diagonal() * kExplained;
+  }
+
+  /// What each channel would take of the error once the node at this position is dropped: R grows by b·bᵀ/p.
+  at::Tensor gains_without(int64_t position) const {
+    const at::Tensor b = weights.select(1, position);
+    const double p = pivot[position].item<double>();
+    const at::Tensor diagonal = left.diagonal() + b.square() / p;
+    const at::Tensor sum =
+        gain + 2 / p * b * at::mv(carried, b) + energy[position].item<double>() / (p * p) * b.square();
+    return at::where(diagonal > floor, sum / diagonal, at::zeros_like(sum));
+  }
+};
 
 /// Drops one of the nodes that are worth least and takes the channel that gives most, while that lowers the
 /// error.
 void exchange(const std::vector<ScaledKernel>& consumers, int64_t times, std::vector<int64_t>& nodes) {
+  if (times == 0) return;
   double error = error_left(consumers, nodes);
   for (int64_t t = 0; t < times; ++t) {
-    const at::Tensor costs = BackwardRun(consumers, nodes).costs().index_select(0, at::tensor(nodes));
+    const at::Tensor index = at::tensor(nodes);
+    std::vector<AtNodes> parts;
+    at::Tensor costs = at::zeros({index.numel()}, at::kDouble);
+    for (const auto& consumer : consumers) {
+      const auto& part = parts.emplace_back(consumer, index);
+      costs += part.energy / part.pivot;
+    }
     const at::Tensor cheapest = costs.argsort();
     bool found = false;
     for (int64_t k = 0; k < std::min(kTried, cheapest.numel()) && !found; ++k) {
+      const auto dropped = cheapest[k].item<int64_t>();
+      at::Tensor gains = at::zeros({consumers[0].kernel.size(0)}, at::kDouble);
+      for (const auto& part : parts) gains += part.gains_without(dropped);
+      gains.index_fill_(0, index, -1);
       std::vector<int64_t> tried = nodes;
-      tried.erase(tried.begin() + cheapest[k].item<int64_t>());
-      GreedyRun forward(consumers);
-      for (const auto node : tried) forward.take(node);
-      tried.push_back(forward.take());
+      tried[static_cast<size_t>(dropped)] = gains.argmax().item<int64_t>();
+      const double gained = gains.max().item<double>() - costs[dropped].item<double>();
+      if (gained <= error * kWorthwhile) continue;
       const double now = error_left(consumers, tried);
       if (!(now < error * (1 - kWorthwhile))) continue;
       error = now;
@@ -203,15 +236,23 @@ std::vector<int64_t> choose_nodes(const std::vector<ConsumerKernel>& consumers, 
   if (count == n) return all_channels(n);
   if (in_blocks(consumers)) return choose_blocks(consumers, count, options);
   const auto parts = scaled_kernels(consumers, options.ridge, options.choice == NodeChoice::cholesky);
-  std::vector<int64_t> nodes;
-  if (options.choice != NodeChoice::backward) nodes = forward_nodes(parts, count);
-  if (options.choice == NodeChoice::backward || options.choice == NodeChoice::best) {
-    auto backward = backward_nodes(parts, count);
-    if (nodes.empty() || error_left(parts, backward) < error_left(parts, nodes)) nodes = std::move(backward);
+  // "best" of a very wide group is the run of the fewer steps: the two differ less the wider a group is.
+  bool forward = options.choice != NodeChoice::backward, backward = !forward;
+  if (options.choice == NodeChoice::best) {
+    backward = n <= kVeryWideGroup || 2 * count >= n;
+    forward = n <= kVeryWideGroup || !backward;
   }
-  // Each exchange is Θ(n³): wide groups get fewer, so that the choice stays a matter of seconds.
+  std::vector<int64_t> nodes;
+  if (forward) nodes = forward_nodes(parts, count);
+  if (backward) {
+    auto others = backward_nodes(parts, count);
+    if (nodes.empty() || error_left(parts, others) < error_left(parts, nodes)) nodes = std::move(others);
+  }
+  // Each exchange is Θ(n³): wide groups get fewer and very wide ones none, so that the choice stays a matter of
+  // seconds.
   const int64_t wide = std::max<int64_t>(n, kWideGroup);
-  exchange(parts, options.exchanges * kWideGroup * kWideGroup / (wide * wide), nodes);
+  if (n <= kVeryWideGroup)
+    exchange(parts, options.exchanges * kWideGroup * kWideGroup / (wide * wide), nodes);
   std::sort(nodes.begin(), nodes.end());
   return nodes;
 }
@@ -222,20 +263,30 @@ NodeRanking rank_nodes(const std::vector<ConsumerKernel>& consumers, const NodeO
   const auto parts = scaled_kernels(consumers, options.ridge, options.choice == NodeChoice::cholesky);
   const int64_t n = parts[0].kernel.size(0);
   NodeRanking ranking;
+  double error = 0;
   if (options.choice == NodeChoice::greedy || options.choice == NodeChoice::cholesky) {
-    GreedyRun run(parts);
+    auto run = Elimination::forward(parts);
+    std::vector<double> taken;
     for (int64_t k = 0; k < n; ++k) {
-      ranking.nodes.push_back(run.take());
-      ranking.errors.push_back(run.error());
+      const auto [channel, worth] = run.most();
+      ranking.nodes.push_back(channel);
+      taken.push_back(worth);
     }
-    return ranking;
+    // The error of some nodes is what those after them take.
+    for (int64_t k = n; k >= 1; --k) {
+      ranking.errors.push_back(error);
+      error += taken[static_cast<size_t>(k - 1)];
+    }
+  } else {
+    auto run = Elimination::backward(parts);
+    for (int64_t k = n; k >= 1; --k) {
+      ranking.errors.push_back(error);
+      const auto [channel, worth] = run.least();
+      ranking.nodes.push_back(channel);
+      error += worth;
+    }
+    std::reverse(ranking.nodes.begin(), ranking.nodes.end());
   }
-  BackwardRun run(parts, all_channels(n));
-  for (int64_t k = n; k >= 1; --k) {
-    ranking.errors.push_back(run.added_error());
-    ranking.nodes.push_back(run.drop());
-  }
-  std::reverse(ranking.nodes.begin(), ranking.nodes.end());
   std::reverse(ranking.errors.begin(), ranking.errors.end());
   return ranking;
 }
