@@ -48,8 +48,13 @@ class FitPlanner {
   FitPlan make() {
     find_changes();
     for (size_t c = 0; c < network_.calls.size(); ++c) plan(c);
+    std::set<size_t> inner;  // layers that a block goes through
     for (size_t c = 0; c < network_.calls.size(); ++c)
-      if (auto block = block_from(c)) plan_.blocks.push_back(std::move(*block));
+      if (auto block = inner.contains(c) ? std::nullopt : block_from(c)) {
+        for (const auto& layer : block->layers) inner.insert(layer.linear.call);
+        inner.erase(block->layers.back().linear.call);
+        plan_.blocks.push_back(std::move(*block));
+      }
     std::stable_sort(plan_.blocks.begin(), plan_.blocks.end(), [](const JointFit& a, const JointFit& b) {
       return a.layers.back().linear.call < b.layers.back().linear.call;
     });
@@ -122,10 +127,24 @@ class FitPlanner {
   std::optional<JointFit> block_from(size_t c) const {
     const auto* first = std::get_if<LinearCall>(&linear_[c]);
     if (!first || axis_map(groups_, first->weight, first->output_axis(), maps_).is_identity()) return {};
-    const auto* second = only_layer_behind(first->output);
-    if (!second) return {};
-    const Fit last = fit_of_any(*second);
-    return JointFit{{fit_of_any(*first), last}, {target_of(last)}};
+    JointFit block{{fit_of_any(*first)}, {}};
+    const LinearCall* last = first;
+    while (last == first || passes_on_cut_channels(*last)) {
+      const auto* next = only_layer_behind(last->output);
+      if (!next) break;
+      block.layers.push_back(fit_of_any(*next));
+      last = next;
+    }
+    if (last == first) return {};
+    block.targets.push_back(target_of(block.layers.back()));
+    return block;
+  }
+
+  /// A depthwise convolution of channels that were cut: what they are for is seen behind it.
+  bool passes_on_cut_channels(const LinearCall& linear) const {
+    return linear.kind == LinearCall::Kind::convolution &&
+           network_.state[linear.weight].tensor.size(1) == 1 &&
+           !axis_map(groups_, linear.weight, linear.output_axis(), maps_).is_identity();
   }
 
   /// What a layer is to give: behind its norm, and added to the other summand.

@@ -51,7 +51,8 @@ struct JointFit {
 struct FitPlan {
   std::vector<Fit> fits;  // in network order
   /// Each layer whose outputs were cut, where all that depends on them goes through one other layer: with
-  /// that one, by which they are ordered, towards its output (that of its norm, or the sum that it ends in).
+  /// that one, and through depthwise convolutions to the layer behind them, by which they are ordered, towards
+  /// its output (that of its norm, or the sum that it ends in).
   std::vector<JointFit> blocks;
   /// All affected layers, towards the network's outputs and those of the blocks.
   JointFit whole;

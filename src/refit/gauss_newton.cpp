@@ -75,8 +75,10 @@ class JointProblem {
 
   /// Makes one step, and returns the factor by which the error on the samples held out fell.
   double step() {
-    measure_variations();
-    measure_layers();
+    if (weights_.empty()) {
+      measure_variations();
+      measure_layers();
+    }
     const Direction solution = conjugate_gradients();
     std::vector<double> parts{0};
     parts.insert(parts.end(), std::begin(kSteps), std::end(kSteps));
@@ -130,6 +132,18 @@ class JointProblem {
   }
 
   Tensors targets_of(int64_t batch) {
+    const auto index = static_cast<size_t>(batch);
+    if (index < targets_.size() && !targets_[index].empty()) return targets_[index];
+    Tensors result = measured_targets(batch);
+    for (const auto& tensor : result) held_bytes_ += static_cast<int64_t>(tensor.nbytes());
+    if (held_bytes_ <= options_.memory) {
+      targets_.resize(std::max(targets_.size(), index + 1));
+      targets_[index] = result;
+    }
+    return result;
+  }
+
+  Tensors measured_targets(int64_t batch) {
     const auto whole = source_.run(batch, wanted_);
     Tensors result;
     for (size_t t = 0; t < whole.size(); ++t) {
@@ -342,8 +356,10 @@ class JointProblem {
   LayerCurvatures layers_;
   std::vector<at::Tensor> tensors_;  // the state
   std::vector<ValueId> wanted_;
-  std::vector<double> weights_;  // by target
-  std::vector<Tensors> seen_;    // by batch; undefined where all is seen
+  std::vector<double> weights_;   // by target
+  std::vector<Tensors> seen_;     // by batch; undefined where all is seen
+  std::vector<Tensors> targets_;  // by batch; empty where there was no memory
+  int64_t held_bytes_ = 0;
   double samples_ = 0;
 };
 
@@ -353,13 +369,15 @@ double gauss_newton(ActivationCache& source, ActivationCache& present, const Joi
                     const GaussNewtonOptions& options) {
   const PlainAttention plain;
   double factor = 1;
-  for (int64_t s = 0; s < options.steps; ++s) {
-    GaussNewtonOptions own = options;
-    if (options.progress)
-      own.progress = [&](int64_t done, int64_t of, const std::string&) {
-        options.progress(s * of + done, options.steps * of, fmt::format("step {}", s + 1));
-      };
-    const double now = JointProblem(source, present, joint, own).step();
+  int64_t s = 0;
+  GaussNewtonOptions own = options;
+  if (options.progress)
+    own.progress = [&](int64_t done, int64_t of, const std::string&) {
+      options.progress(s * of + done, options.steps * of, fmt::format("step {}", s + 1));
+    };
+  JointProblem problem(source, present, joint, own);
+  for (; s < options.steps; ++s) {
+    const double now = problem.step();
     factor *= now;
     if (now == 1) break;
   }

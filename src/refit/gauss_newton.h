@@ -17,6 +17,7 @@ struct GaussNewtonOptions {
   /// Relative to the mean of the curvature's diagonal.
   double damping = 1e-3;
   uint64_t seed = 0;
+  int64_t memory = int64_t{256} << 20;  // bytes for the targets; the rest is computed again
   /// By iterations.
   std::function<void(int64_t done, int64_t all, const std::string& step)> progress = nullptr;
 };

@@ -19,6 +19,8 @@ namespace {
 // Of a joint fit of two layers.
 constexpr int64_t kRowsPerFeature = 64;
 constexpr int64_t kLeastSamples = 64;
+// Of a fit of one layer: beyond, more rows change nothing.
+constexpr int64_t kRowsPerFeatureAlone = 256;
 /// For all layers: more, since a network has few outputs for the number of unknowns.
 constexpr double kTogetherDamping = 1e-2;
 
@@ -99,21 +101,37 @@ class Sweep {
             .iterations = options_.gauss_newton_iterations,
             .samples = samples_for(block),
             .held_out_every = options_.held_out_every,
-            .seed = options_.seed};
+            .seed = options_.seed,
+            .memory = options_.memory};
   }
 
   /// So many samples that there are rows for the unknowns, where a sample has many positions: fewer.
   int64_t samples_for(const JointFit& block) const {
     const auto& target = block.targets[0];
-    const auto& sizes = present_.network.values[static_cast<size_t>(target.value)].sizes;
-    const auto channels = target.axis < 0 ? sizes.size() - 1 : static_cast<size_t>(target.axis);
-    int64_t positions = 1;  // of one sample, as in the example
-    for (size_t d = 1; d < sizes.size(); ++d)
-      if (d != channels) positions *= std::max<int64_t>(1, sizes[d]);
     int64_t features = 0;
     for (const auto& layer : block.layers) features += weight_matrix(present_.network, layer.linear).size(2);
     const int64_t most = options_.gauss_newton_samples;
-    return std::clamp(kRowsPerFeature * features / positions, std::min(kLeastSamples, most), most);
+    return std::clamp(kRowsPerFeature * features / positions_of(target.value, target.axis),
+                      std::min(kLeastSamples, most), most);
+  }
+
+  /// The same for the fit of one layer, which looks at some positions only.
+  int64_t samples_for(const Fit& fit) const {
+    const int64_t features = weight_matrix(present_.network, fit.linear).size(2), most = present_.samples();
+    const int64_t positions =
+        std::min(options_.positions,
+                 positions_of(fit.linear.output, fit.linear.kind == LinearCall::Kind::linear ? -1 : 1));
+    return std::clamp(kRowsPerFeatureAlone * features / positions, std::min(kLeastSamples, most), most);
+  }
+
+  /// Of one sample, as in the example.
+  int64_t positions_of(ValueId value, int64_t axis) const {
+    const auto& sizes = present_.network.values[static_cast<size_t>(value)].sizes;
+    const auto channels = axis < 0 ? sizes.size() - 1 : static_cast<size_t>(axis);
+    int64_t positions = 1;
+    for (size_t d = 1; d < sizes.size(); ++d)
+      if (d != channels) positions *= std::max<int64_t>(1, sizes[d]);
+    return positions;
   }
 
   /// Where the activation caches may stand: before this call, and before every block that is still to be fit.
@@ -132,7 +150,8 @@ class Sweep {
     if (fit.linear.bias) states.push_back(*fit.linear.bias);
     if (fit.norm) states.push_back(fit.norm->mean);
     if (fit.norm && fit.norm->shift) states.push_back(*fit.norm->shift);
-    for (const auto state : states) resampled_.state[state].tensor = present_.network.state[state].tensor;
+    for (const auto state : states)
+      resampled_.state[state].tensor = present_.network.state[state].tensor.contiguous();
   }
 
   void accumulate(const Fit& fit, NormalEquations& kept_in, NormalEquations& held_out) {
@@ -143,8 +162,9 @@ class Sweep {
       of_present.push_back(fit.residual->partner);
     }
     const PositionSample positions{options_.positions, options_.seed};
+    const int64_t used = samples_for(fit);
     int64_t first = present_.samples_of_ranks_before();  // sample of the batch
-    for (int64_t b = 0; b < present_.batches(); ++b) {
+    for (int64_t b = 0; b < present_.batches() && (b == 0 || first < used); ++b) {
       const auto y = source_.run(b, of_source), x = present_.run(b, of_present);
       const at::Tensor input = x[0].toTensor();
       const int64_t samples = input.size(0) % present_.samples(b) == 0 ? present_.samples(b) : 1;
@@ -159,7 +179,7 @@ class Sweep {
         target = fit.norm ? behind_norm(fit.norm->call, wanted, target) : wanted;
       }
       const at::Tensor features = features_of(present_.network, linear, input, samples, positions);
-      add(features, target, first, kept_in, held_out);
+      add(features, target, first, used, kept_in, held_out);
       first += samples;
     }
     kept_in.sum_over_ranks();
@@ -174,12 +194,13 @@ class Sweep {
     return result.unflatten(2, {own.size(0), own.size(3)}).movedim(2, 0);
   }
 
-  void add(const at::Tensor& features, const at::Tensor& targets, int64_t first, NormalEquations& kept_in,
-           NormalEquations& held_out) const {
-    const at::Tensor is_held =
-        HeldOut(options_.held_out_every, present_.samples()).of(first, features.size(1));
+  /// Adds the samples of a batch that begins with sample `first`; only those before `used`.
+  void add(const at::Tensor& features, const at::Tensor& targets, int64_t first, int64_t used,
+           NormalEquations& kept_in, NormalEquations& held_out) const {
+    const at::Tensor is_held = HeldOut(options_.held_out_every, used).of(first, features.size(1)),
+                     is_used = at::arange(first, first + features.size(1)) < used;
     for (const bool held : {false, true}) {
-      const auto chosen = (held ? is_held : is_held.logical_not()).nonzero().flatten();
+      const auto chosen = (held ? is_held : is_held.logical_not()).logical_and(is_used).nonzero().flatten();
       const auto part = [&](const at::Tensor& rows) {
         return rows.index_select(1, chosen.to(rows.device())).flatten(1, 2);
       };
@@ -204,7 +225,8 @@ class Sweep {
     auto& old = resampled_.state[state].tensor;
     const bool requires_grad = old.requires_grad();
     old = tensor.to(old.options()).contiguous().detach().requires_grad_(requires_grad);
-    present_.network.state[state].tensor = old;
+    auto& present = present_.network.state[state].tensor;
+    present = old.detach().contiguous(present.suggest_memory_format()).requires_grad_(requires_grad);
   }
 
   Network& resampled_;
@@ -247,8 +269,10 @@ double refit_together(Network& resampled, const AnalysedNetwork& source,
                                     .held_out_every = options.held_out_every,
                                     .damping = kTogetherDamping,
                                     .seed = options.seed,
+                                    .memory = options.memory,
                                     .progress = options.progress});
-  for (size_t s = 0; s < resampled.state.size(); ++s) resampled.state[s].tensor = now.network.state[s].tensor;
+  for (size_t s = 0; s < resampled.state.size(); ++s)
+    resampled.state[s].tensor = now.network.state[s].tensor.contiguous();
   return gain;
 }
 

@@ -8,10 +8,26 @@
 #include "inn/core/ranks.h"
 #include "inn/train/scores.h"
 
+#include <algorithm>
+
 namespace inn {
 namespace {
 
-constexpr int64_t kCalibrationBatch = 64;
+// A batch has so many samples at most, and so few that its largest activation stays in this many bytes: small
+// batches stay in the processor's caches, and several activations are held at a time.
+constexpr int64_t kMostSamples = 64, kLeastSamples = 8;
+constexpr int64_t kActivationBytes = int64_t{64} << 20;
+
+int64_t calibration_batch(const Network& network) {
+  int64_t largest = 1;
+  for (const auto& value : network.values) {
+    if (value.kind != Value::Kind::tensor || value.sizes.empty()) continue;
+    int64_t bytes = static_cast<int64_t>(c10::elementSize(value.dtype));
+    for (size_t d = 1; d < value.sizes.size(); ++d) bytes *= std::max<int64_t>(1, value.sizes[d]);
+    largest = std::max(largest, bytes);
+  }
+  return std::clamp(kActivationBytes / largest, kLeastSamples, kMostSamples);
+}
 
 }  // namespace
 
@@ -19,7 +35,7 @@ Calibration calibration_of(const CalibrationData& data, const Network& network, 
   require(needs == Measured::activations || data.samples.has_classes(), "train",
           "Calibration '{}': this method requires class labels, but the data has none.", data.samples.source);
   // A sample's own gradient costs a pass over its whole batch.
-  const int64_t size = needs == Measured::squared_gradients ? 1 : kCalibrationBatch;
+  const int64_t size = needs == Measured::squared_gradients ? 1 : calibration_batch(network);
   const Batches batches(
       data.samples,
       {.batch_size = size, .augmentation = data.augmentation, .normalization = data.normalization});
