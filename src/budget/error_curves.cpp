@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
+#include "inn/data_quadrature/kernels.h"
 #include "output_errors.h"
 
 namespace inn {
@@ -55,23 +57,38 @@ void correct(std::map<GroupId, ErrorCurve>& curves, const std::map<GroupId, int6
   }
 }
 
+/// Of a group whose consumers are not seen: the errors of networks in which only that group is cut.
+ErrorCurve measured_curve(OutputErrors& errors, GroupId id, int64_t source_width,
+                          const CurveOptions& options) {
+  ErrorCurve measured;
+  for (const double fraction : options.fractions) {
+    const int64_t width =
+        std::clamp<int64_t>(std::llround(fraction * static_cast<double>(source_width)), 1, source_width);
+    if (width == source_width || measured.contains(width)) continue;
+    measured[width] = errors.at({{id, width}}, /*only_readers=*/true);
+  }
+  return filled(measured, source_width);
+}
+
 }  // namespace
 
 std::map<GroupId, ErrorCurve> error_curves(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
                                            const Calibration& calibration, const CurveOptions& options) {
-  OutputErrors errors(source, groups, calibration, options);
+  const auto kernels = measure_output_kernels(source, groups, first_samples(calibration, options.samples),
+                                              {.positions = options.positions, .seed = options.seed});
   std::map<GroupId, ErrorCurve> curves;
+  std::optional<OutputErrors> measured;
   int64_t done = 0;
   for (const auto id : groups) {
     const auto& group = source.groups.groups.at(id);
-    ErrorCurve measured;
-    for (const double fraction : options.fractions) {
-      const int64_t width =
-          std::clamp<int64_t>(std::llround(fraction * static_cast<double>(group.width)), 1, group.width);
-      if (width == group.width || measured.contains(width)) continue;
-      measured[width] = errors.at({{id, width}}, /*only_readers=*/true);
+    if (const auto found = kernels.find(id); found != kernels.end()) {
+      const auto errors = rank_nodes(found->second, options.nodes).errors;
+      for (int64_t width = 1; width <= group.width; ++width)
+        curves[id][width] = errors[static_cast<size_t>(width - 1)];
+    } else {
+      if (!measured) measured.emplace(source, groups, calibration, options);
+      curves[id] = measured_curve(*measured, id, group.width, options);
     }
-    curves[id] = filled(measured, group.width);
     if (options.progress) options.progress(++done, static_cast<int64_t>(groups.size()), group.name);
   }
   return curves;

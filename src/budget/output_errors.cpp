@@ -69,6 +69,10 @@ double relative_error(const std::vector<std::vector<at::Tensor>>& a,
 
 }  // namespace
 
+Calibration first_samples(const Calibration& calibration, int64_t samples) {
+  return batches_from(calibration, 0, samples).calibration;
+}
+
 OutputErrors::OutputErrors(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
                            const Calibration& calibration, const CurveOptions& options)
     : source_(source), options_(options) {

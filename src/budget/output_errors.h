@@ -9,6 +9,9 @@
 
 namespace inn {
 
+/// The first batches with `samples` samples in total, or all if there are fewer.
+Calibration first_samples(const Calibration& calibration, int64_t samples);
+
 /// Resamples groups by data-aware quadrature and compares the outputs with the source's. The calibration's
 /// first samples are used for the fits; if there are as many others, outputs are compared on those.
 class OutputErrors {

@@ -1,17 +1,23 @@
 #include "inn/data_quadrature/kernels.h"
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/grad_mode.h>
+
+#include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 #include <compare>
+#include <limits>
 
 #include "block_nodes.h"
 #include "inn/calibration/calibration_run.h"
 #include "inn/calibration/moments.h"
 #include "inn/core/error.h"
+#include "inn/core/ranks.h"
 #include "inn/dimension/channel_places.h"
 #include "inn/network/batch_norm.h"
+#include "inn/network/functionalize.h"
 #include "inn/network/linear_call.h"
 #include "inn/resampling/rows.h"
 
@@ -140,6 +146,14 @@ class Meter {
     }
   }
 
+  /// Rows of a sample, of which some are added.
+  int64_t rows_of(const Watch& watch, const at::Tensor& tensor, int64_t samples) const {
+    int64_t rows = 0;
+    for (const auto& [axis, place] : places(watch.value, watch.group, tensor))
+      rows += tensor.numel() / tensor.size(axis) * place.outer * place.inner / (watch.block * samples);
+    return rows;
+  }
+
   /// Features of a channel in a value that has its group in one place of one axis, whole; else 1.
   int64_t block_of(ValueId value, GroupId group) const {
     int64_t count = 0, block = 1;
@@ -216,10 +230,32 @@ class KernelMeter {
     for (const auto& each : found->second) meter_.add(each, tensor, samples, moments_[each]);
   }
 
+  bool watches(ValueId value) const { return watched_.contains(value); }
+
+  /// The same for the gradient of a random projection of the outputs at the value.
+  void observe_gradient(ValueId value, const at::Tensor& gradient, int64_t samples) {
+    for (const auto& each : watched_.at(value)) {
+      meter_.add(each, gradient, samples, gradients_.try_emplace(each, 1).first->second);
+      rows_[each] = meter_.rows_of(each, gradient, samples);
+    }
+  }
+
   void sum_over_ranks() {
-    for (auto& [watch, list] : moments_)
-      for (auto& moments : list)
-        if (moments.any()) moments.sum_over_ranks();
+    for (auto* all : {&moments_, &gradients_})
+      for (auto& [watch, list] : *all)
+        for (auto& moments : list)
+          if (moments.any()) moments.sum_over_ranks();
+  }
+
+  /// Kernels weighted by the gradients.
+  std::map<GroupId, std::vector<ConsumerKernel>> output_kernels() const {
+    std::map<GroupId, std::vector<ConsumerKernel>> result;
+    for (const auto& [group, list] : consumers_)
+      for (const auto& consumer : list) {
+        add_output(group, watch_of(group, consumer, consumer.value), consumer, result);
+        if (consumer.other) add_output(group, watch_of(group, consumer, *consumer.other), consumer, result);
+      }
+    return result;
   }
 
   std::map<GroupId, std::vector<ConsumerKernel>> kernels() const {
@@ -272,6 +308,23 @@ class KernelMeter {
     result[group].push_back(std::move(kernel));
   }
 
+  void add_output(GroupId group, const Watch& watch, const Consumer& consumer,
+                  std::map<GroupId, std::vector<ConsumerKernel>>& result) const {
+    const auto& seen = moments_.at(watch);
+    const auto gradients = gradients_.find(watch);
+    if (gradients == gradients_.end()) return;  // the outputs do not depend on it
+    for (size_t head = 0; head < std::min(seen.size(), gradients->second.size()); ++head) {
+      if (!seen[head].any() || !gradients->second[head].any()) continue;
+      const bool centered = !consumer.other && absorbs_mean(consumer.call);
+      ConsumerKernel kernel{centered ? seen[head].centered() : seen[head].second(),
+                            gradients->second[head].second() * static_cast<double>(rows_.at(watch)) /
+                                static_cast<double>(seen.size()),
+                            watch.block};
+      kernel.weight = (kernel.kernel * kernel.gram).sum().item<double>();
+      result[group].push_back(std::move(kernel));
+    }
+  }
+
   /// Whether the call, or a batch norm behind it, has a bias.
   bool absorbs_mean(size_t index) const {
     const auto found = linear_call(source_.network, uses_, index);
@@ -289,6 +342,8 @@ class KernelMeter {
   Meter meter_;
   std::map<GroupId, std::vector<Consumer>> consumers_;
   std::map<Watch, std::vector<Moments>> moments_;  // of heads: one each
+  std::map<Watch, std::vector<Moments>> gradients_;
+  std::map<Watch, int64_t> rows_;  // of a sample
   std::map<ValueId, std::vector<Watch>> watched_;
 };
 
@@ -310,6 +365,118 @@ std::map<GroupId, std::vector<ConsumerKernel>> measure_kernels(const AnalysedNet
   });
   meter.sum_over_ranks();
   return meter.kernels();
+}
+
+namespace {
+
+/// The variation of each floating-point output, a sample.
+class Variations {
+ public:
+  void add(const std::vector<at::Tensor>& outputs, int64_t samples) {
+    sums_.resize(outputs.size());
+    for (size_t k = 0; k < outputs.size(); ++k) {
+      sums_[k].sum += outputs[k].sum(at::kDouble).item<double>();
+      sums_[k].square += outputs[k].to(at::kDouble).square().sum().item<double>();
+      sums_[k].count += static_cast<double>(outputs[k].numel());
+    }
+    samples_ += static_cast<double>(samples);
+  }
+
+  std::vector<double> of_sample() {
+    inn::sum_over_ranks(samples_);
+    std::vector<double> result;
+    for (auto& [sum, square, count] : sums_) {
+      for (auto* number : {&sum, &square, &count}) inn::sum_over_ranks(*number);
+      result.push_back(
+          std::max(square - sum * sum / std::max(count, 1.0), std::numeric_limits<double>::min()) / samples_);
+    }
+    return result;
+  }
+
+ private:
+  struct Sums {
+    double sum = 0, square = 0, count = 0;
+  };
+  std::vector<Sums> sums_;
+  double samples_ = 0;
+};
+
+std::vector<at::Tensor> floating(const std::vector<c10::IValue>& values) {
+  std::vector<at::Tensor> result;
+  for (const auto& value : values)
+    if (value.isTensor() && value.toTensor().is_floating_point()) result.push_back(value.toTensor());
+  require(!result.empty(), "data_quadrature", "The network must return a floating-point tensor to compare.");
+  return result;
+}
+
+/// Normal noise like the value, drawn for each sample by its own number, whichever batch and rank it is in.
+at::Tensor noise_like(const at::Tensor& value, int64_t first, int64_t samples, uint64_t seed) {
+  at::Tensor noise = at::empty(value.sizes(), value.options());
+  const int64_t parts = value.dim() > 0 && value.size(0) % samples == 0 ? samples : 1;
+  const auto rows = noise.view({parts, -1});
+  for (int64_t k = 0; k < parts; ++k) {
+    auto generator = at::make_generator<at::CPUGeneratorImpl>(seed + static_cast<uint64_t>(first + k));
+    rows[k].copy_(at::randn({rows.size(1)}, generator));
+  }
+  return noise;
+}
+
+}  // namespace
+
+std::map<GroupId, std::vector<ConsumerKernel>> measure_output_kernels(const AnalysedNetwork& source,
+                                                                      const std::vector<GroupId>& groups,
+                                                                      const Calibration& calibration,
+                                                                      const KernelOptions& options) {
+  KernelMeter meter(source, groups, options);
+  Network network = source.network;
+  network.set_training(false);
+  if (auto plain = functionalize(network)) network = std::move(*plain);
+  std::vector<at::Tensor> tensors = network.tensors();
+  Variations variations;
+  int64_t first = 0;
+  {
+    const at::NoGradGuard no_grad;
+    for_each_batch(calibration, [&](const CalibrationBatch& batch) {
+      const int64_t samples = batch.inputs.at(0).toTensor().size(0);
+      const auto observe = [&](ValueId value, const at::Tensor& tensor) {
+        meter.observe(value, tensor, samples);
+      };
+      variations.add(floating(network.forward(batch.inputs, tensors, {.observe = observe})), samples);
+      first += samples;
+    });
+  }
+  first = sum_of_ranks_before(first);
+  const auto variation = variations.of_sample();
+  for (size_t s = 0; s < tensors.size(); ++s)
+    tensors[s] = tensors[s].detach().requires_grad_(network.state[s].kind == StateEntry::Kind::parameter &&
+                                                    tensors[s].is_floating_point());
+  for_each_batch(calibration, [&](const CalibrationBatch& batch) {
+    const at::AutoGradMode gradients(true);
+    const int64_t samples = batch.inputs.at(0).toTensor().size(0);
+    std::vector<ValueId> values;
+    std::vector<at::Tensor> watched, reached, vectors;
+    const auto observe = [&](ValueId value, const at::Tensor& tensor) {
+      if (!meter.watches(value) || !tensor.requires_grad()) return;
+      values.push_back(value);
+      watched.push_back(tensor);
+    };
+    const auto outputs = floating(network.forward(batch.inputs, tensors, {.observe = observe}));
+    for (size_t k = 0; k < outputs.size(); ++k) {
+      if (!outputs[k].requires_grad()) continue;
+      reached.push_back(outputs[k]);
+      vectors.push_back(noise_like(outputs[k].detach(), first, samples, options.seed) /
+                        std::sqrt(variation[k]));
+    }
+    first += samples;
+    if (reached.empty() || watched.empty()) return;
+    const auto found =
+        torch::autograd::grad(reached, watched, vectors, std::nullopt, false, /*allow_unused=*/true);
+    const at::NoGradGuard no_grad;
+    for (size_t k = 0; k < found.size(); ++k)
+      if (found[k].defined()) meter.observe_gradient(values[k], found[k], samples);
+  });
+  meter.sum_over_ranks();
+  return meter.output_kernels();
 }
 
 }  // namespace inn

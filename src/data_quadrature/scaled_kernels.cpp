@@ -25,7 +25,7 @@ std::vector<ScaledKernel> scaled_kernels(const std::vector<ConsumerKernel>& cons
     kernel.diagonal().add_(std::max(ridge * mean, std::numeric_limits<double>::min()));
     const at::Tensor gram = plain_gram ? at::eye(size, at::kDouble) : consumer.gram.to(at::kDouble);
     const double energy = (gram * kernel).sum().item<double>();
-    result.push_back({kernel, energy > 0 ? gram / energy : gram, consumer.block});
+    result.push_back({kernel, energy > 0 ? gram * (consumer.weight / energy) : gram, consumer.block});
   }
   return result;
 }

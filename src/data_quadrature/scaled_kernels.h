@@ -9,7 +9,7 @@
 namespace inn {
 
 struct ScaledKernel {
-  at::Tensor kernel, gram;  // with ridge; scaled to trace(M·K) = 1
+  at::Tensor kernel, gram;  // with ridge; scaled such that trace(M·K) is the consumer's weight
   int64_t block;            // features per channel
 };
 

@@ -75,10 +75,8 @@ class JointProblem {
 
   /// Makes one step, and returns the factor by which the error on the samples held out fell.
   double step() {
-    if (weights_.empty()) {
-      measure_variations();
-      measure_layers();
-    }
+    if (weights_.empty()) measure_variations();
+    measure_layers();
     const Direction solution = conjugate_gradients();
     std::vector<double> parts{0};
     parts.insert(parts.end(), std::begin(kSteps), std::end(kSteps));

@@ -13,7 +13,7 @@
 namespace inn {
 
 struct CurveOptions {
-  /// The fractions of its width that each group is cut to.
+  /// Of a group whose consumers are not seen (kernels.h): the fractions of its width that it is cut to.
   std::vector<double> fractions = {0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 0.85, 0.94};
   /// Numbers of samples and of positions per sample that are used.
   int64_t samples = 400;
@@ -24,11 +24,12 @@ struct CurveOptions {
   std::function<void(int64_t done, int64_t all, const std::string& what)> progress = nullptr;
 };
 
-/// Returns for each group and each of its widths the mean squared error of the network's outputs, as a
-/// fraction of their variation, when only that group is cut, by data-aware quadrature with its consuming
-/// layers refit. Measured at the fractions; its logarithm is interpolated linearly in between. If the
-/// calibration has more samples than are used, errors are measured on other samples than the fits. Throws as
-/// `resample` does, and if the network returns no floating-point tensor.
+/// Returns for each group and each of its widths the squared error of the network's outputs, as a fraction of
+/// their variation, when only that group is cut, by data-aware quadrature with its consuming layers refit. An
+/// estimate to second order, of all widths from one forward and backward run (`measure_output_kernels`) and one
+/// backward elimination of the channels (`rank_nodes`). Groups whose consumers are not seen are cut to
+/// `fractions` of their width and the networks compared; the error's logarithm is interpolated linearly in
+/// between. Throws as `resample` does, and if the network returns no floating-point tensor.
 std::map<GroupId, ErrorCurve> error_curves(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
                                            const Calibration& calibration, const CurveOptions& options = {});
 

@@ -36,4 +36,14 @@ std::map<GroupId, std::vector<ConsumerKernel>> measure_kernels(const AnalysedNet
                                                                const Calibration& calibration,
                                                                const KernelOptions& options = {});
 
+/// Returns kernels whose errors are those of the network's outputs, to second order: M = Σ over positions of
+/// E[g gᵀ], g the gradient at the consumer's input of a random projection of the outputs (each relative to its
+/// variation), and the weight tr(M·K). Their node_error estimates Σ over outputs of ‖change‖²/variation as if
+/// positions and consumers were independent. One forward and backward run on all batches. Throws
+/// std::invalid_argument if the network returns no floating-point tensor.
+std::map<GroupId, std::vector<ConsumerKernel>> measure_output_kernels(const AnalysedNetwork& source,
+                                                                      const std::vector<GroupId>& groups,
+                                                                      const Calibration& calibration,
+                                                                      const KernelOptions& options = {});
+
 }  // namespace inn

@@ -18,6 +18,7 @@ struct ConsumerKernel {
   at::Tensor kernel;  // K = E[a aᵀ], [n·block, n·block] float64; centered if there is a bias
   at::Tensor gram;    // M = Σ w wᵀ, likewise; the identity reconstructs the channels themselves
   int64_t block = 1;
+  double weight = 1;  // of its relative error tr(M·R)/tr(M·K) among those of the other consumers
 };
 
 /// Selection of nodes.
@@ -39,8 +40,8 @@ struct NodeOptions {
   bool curves = false;
 };
 
-/// Returns the error with weights W·K_{:,S}·K_{S,S}⁻¹ on nodes S, Σ over consumers of tr(M·R)/tr(M·K), R the
-/// residual kernel: in [0, number of consumers].
+/// Returns the error with weights W·K_{:,S}·K_{S,S}⁻¹ on nodes S, Σ over consumers of
+/// weight·tr(M·R)/tr(M·K), R the residual kernel: in [0, sum of the weights].
 double node_error(const std::vector<ConsumerKernel>& consumers, const std::vector<int64_t>& nodes,
                   double ridge = 1e-6);
 
