@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
+#include <set>
 
 #include "inn/data_quadrature/kernels.h"
 #include "output_errors.h"
@@ -13,8 +15,7 @@ namespace inn {
 namespace {
 
 constexpr double kLeastError = 1e-12;  // whose logarithm is taken
-/// A curve is corrected by at most this factor in a round, and its inverse.
-constexpr double kMostCorrection = 8;
+constexpr double kMostTilt = 4;        // beyond which none is tried where the widths stay the same
 
 /// The measured points, and all widths between and below them.
 ErrorCurve filled(const ErrorCurve& measured, int64_t source_width) {
@@ -39,22 +40,26 @@ std::vector<GroupId> ids_of(const std::map<GroupId, ErrorCurve>& curves) {
   return ids;
 }
 
-/// Multiplies each curve by what its group's cut costs among the cuts of the others, over what the curve
-/// says: found by giving the group back half of what it lost, or by taking a quarter of it where it lost
-/// nothing.
-void correct(std::map<GroupId, ErrorCurve>& curves, const std::map<GroupId, int64_t>& widths, double error,
-             const AnalysedNetwork& source,
-             const std::function<double(const std::map<GroupId, int64_t>&)>& measure) {
-  for (auto& [id, curve] : curves) {
-    const int64_t now = widths.at(id), n = source.groups.groups.at(id).width;
-    const int64_t other = now < n ? now + (n - now + 1) / 2 : n - n / 4;
-    auto tried = widths;
-    tried[id] = other;
-    const double said = read_linearly(curve, now) - read_linearly(curve, other);
-    if (said == 0) continue;
-    const double factor = (error - measure(tried)) / said;
-    for (auto& [width, value] : curve) value *= std::clamp(factor, 1 / kMostCorrection, kMostCorrection);
+/// Of each group where in the network it is first summed over, from −1 (first) to 1 (last).
+std::map<GroupId, double> depths_of(const AnalysedNetwork& source, const std::vector<GroupId>& groups) {
+  std::map<size_t, std::vector<GroupId>> by_call;
+  for (const auto& [id, consumers] : find_consumers(source, groups))
+    by_call[consumers.empty() ? 0 : consumers[0].call].push_back(id);
+  std::map<GroupId, double> depths;
+  double place = 0;
+  for (const auto& [call, ids] : by_call) {
+    for (const auto id : ids)
+      depths[id] = by_call.size() < 2 ? 0 : 2 * place / static_cast<double>(by_call.size() - 1) - 1;
+    ++place;
   }
+  return depths;
+}
+
+std::map<GroupId, ErrorCurve> tilted(std::map<GroupId, ErrorCurve> curves,
+                                     const std::map<GroupId, double>& depths, double tilt) {
+  for (auto& [id, curve] : curves)
+    for (auto& [width, error] : curve) error *= std::exp(tilt * depths.at(id));
+  return curves;
 }
 
 /// Of a group whose consumers are not seen: the errors of networks in which only that group is cut.
@@ -94,29 +99,35 @@ std::map<GroupId, ErrorCurve> error_curves(const AnalysedNetwork& source, const 
   return curves;
 }
 
-JointWidths choose_jointly(const AnalysedNetwork& source, std::map<GroupId, ErrorCurve> curves,
+JointWidths choose_jointly(const AnalysedNetwork& source, const std::map<GroupId, ErrorCurve>& curves,
                            const ChooseWidths& choose, const Calibration& calibration, int64_t rounds,
                            const CurveOptions& options) {
   OutputErrors errors(source, ids_of(curves), calibration, options);
-  const auto all = 1 + rounds * (1 + static_cast<int64_t>(curves.size()));
-  int64_t done = 0;
-  const auto measure = [&](const std::map<GroupId, int64_t>& widths) {
-    const double error = errors.at(widths, /*only_readers=*/false);
-    if (options.progress) options.progress(std::min(++done, all), all, fmt::format("error {:.4g}", error));
-    return error;
-  };
+  const auto depths = depths_of(source, ids_of(curves));
   JointWidths best{choose(curves), 0, 0};
-  best.error = best.first_error = measure(best.widths);
+  best.error = best.first_error = errors.at(best.widths, /*only_readers=*/false);
+  std::set<std::map<GroupId, int64_t>> seen{best.widths};
+  double tilt = 0, step = 1;
+  int failures = 0;  // at this step
   for (int64_t round = 0; round < rounds; ++round) {
-    correct(curves, best.widths, best.error, source, measure);
-    const auto widths = choose(curves);
-    const double error = widths == best.widths ? best.error : measure(widths);
-    if (widths == best.widths) continue;  // curves that were far off need more than one correction
-    if (!(error < best.error)) break;
-    best.widths = widths;
-    best.error = error;
+    double tried = tilt + step;
+    auto widths = choose(tilted(curves, depths, tried));
+    while (widths == best.widths && std::abs(tried) < kMostTilt) {
+      tried += step;
+      widths = choose(tilted(curves, depths, tried));
+    }
+    const double error = seen.insert(widths).second ? errors.at(widths, /*only_readers=*/false)
+                                                    : std::numeric_limits<double>::infinity();
+    if (error < best.error) {
+      best.widths = widths;
+      best.error = error;
+      tilt = tried;
+      failures = 0;
+    } else {
+      step = ++failures % 2 == 0 ? step / -2 : -step;
+    }
+    if (options.progress) options.progress(round + 1, rounds, fmt::format("error {:.4g}", best.error));
   }
-  if (options.progress && done < all) options.progress(all, all, fmt::format("error {:.4g}", best.error));
   return best;
 }
 

@@ -49,20 +49,18 @@ std::vector<std::vector<at::Tensor>> outputs_of(const Network& network, const Ca
   return outputs;
 }
 
-/// Σ over outputs of Σ (a − b)²/Σ (b − b̄)².
-double relative_error(const std::vector<std::vector<at::Tensor>>& a,
-                      const std::vector<std::vector<at::Tensor>>& b) {
-  double result = 0;
+/// Σ (b − b̄)² of each output.
+std::vector<double> variations_of(const std::vector<std::vector<at::Tensor>>& b) {
+  std::vector<double> result;
   for (size_t k = 0; k < b[0].size(); ++k) {
-    double difference = 0, square = 0, sum = 0, count = 0;
-    for (size_t i = 0; i < b.size(); ++i) {
-      difference += (a[i][k] - b[i][k]).square().sum().item<double>();
-      square += b[i][k].square().sum().item<double>();
-      sum += b[i][k].sum().item<double>();
-      count += static_cast<double>(b[i][k].numel());
+    double square = 0, sum = 0, count = 0;
+    for (const auto& outputs : b) {
+      square += outputs[k].square().sum().item<double>();
+      sum += outputs[k].sum().item<double>();
+      count += static_cast<double>(outputs[k].numel());
     }
-    for (auto* number : {&difference, &square, &sum, &count}) sum_over_ranks(*number);
-    result += difference / std::max(square - sum * sum / count, kLeastOutputVariation);
+    for (auto* number : {&square, &sum, &count}) sum_over_ranks(*number);
+    result.push_back(std::max(square - sum * sum / count, kLeastOutputVariation));
   }
   return result;
 }
@@ -82,15 +80,22 @@ OutputErrors::OutputErrors(const AnalysedNetwork& source, const std::vector<Grou
   fitting_ = fitting.calibration;
   comparing_ = others.samples >= fitting.samples ? others.calibration : fitting.calibration;
   wanted_ = outputs_of(source_.network, comparing_);
+  variations_ = variations_of(wanted_);
   kernels_ =
       measure_kernels(source_, groups, fitting_, {.positions = options.positions, .seed = options.seed});
+}
+
+const GroupNodes& OutputErrors::nodes(GroupId id, int64_t width) {
+  const auto found = nodes_.find({id, width});
+  if (found != nodes_.end()) return found->second;
+  return nodes_.emplace(std::pair(id, width), nodes_of(source_, id, width, kernels_, options_.nodes))
+      .first->second;
 }
 
 double OutputErrors::at(const std::map<GroupId, int64_t>& widths, bool only_readers) {
   std::map<GroupId, GroupMaps> maps;
   for (const auto& [id, width] : widths)
-    if (width < source_.groups.groups.at(id).width)
-      maps.emplace(id, nodes_of(source_, id, width, kernels_, options_.nodes).maps);
+    if (width < source_.groups.groups.at(id).width) maps.emplace(id, nodes(id, width).maps);
   if (maps.empty()) return 0;
   add_head_maps(source_, fitting_, maps, {.positions = options_.positions, .seed = options_.seed});
   Network cut = resample(source_, maps);
@@ -100,7 +105,16 @@ double OutputErrors::at(const std::map<GroupId, int64_t>& widths, bool only_read
          .seed = options_.seed,
          .gauss_newton_steps = 0,
          .only_readers = only_readers});
-  return relative_error(outputs_of(cut, comparing_), wanted_);
+  const auto outputs = outputs_of(cut, comparing_);
+  double error = 0;
+  for (size_t k = 0; k < variations_.size(); ++k) {
+    double difference = 0;
+    for (size_t b = 0; b < outputs.size(); ++b)
+      difference += (outputs[b][k] - wanted_[b][k]).square().sum().item<double>();
+    sum_over_ranks(difference);
+    error += difference / variations_[k];
+  }
+  return error;
 }
 
 }  // namespace inn

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "inn/budget/error_curves.h"
+#include "inn/data_quadrature/data_quadrature.h"
 #include "inn/data_quadrature/kernels.h"
 
 namespace inn {
@@ -25,11 +26,15 @@ class OutputErrors {
   double at(const std::map<GroupId, int64_t>& widths, bool only_readers);
 
  private:
+  const GroupNodes& nodes(GroupId id, int64_t width);
+
   AnalysedNetwork source_;  // in evaluation mode
   Calibration fitting_, comparing_;
   CurveOptions options_;
   std::map<GroupId, std::vector<ConsumerKernel>> kernels_;
-  std::vector<std::vector<at::Tensor>> wanted_;  // by batch of `comparing_` and output
+  std::vector<std::vector<at::Tensor>> wanted_;              // by batch of `comparing_` and output
+  std::vector<double> variations_;                           // of each output
+  std::map<std::pair<GroupId, int64_t>, GroupNodes> nodes_;  // by group and width
 };
 
 }  // namespace inn

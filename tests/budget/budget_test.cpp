@@ -188,7 +188,7 @@ TEST(JointWidths, AreMendedWhereCurvesMislead) {
     return widths_for_budget(source, now, cost, {Budget::Of::macs, 0.4}).widths;
   };
   const auto misled = choose(curves);
-  const auto found = choose_jointly(source, curves, choose, data, 3, options);
+  const auto found = choose_jointly(source, curves, choose, data, 5, options);
   EXPECT_LT(found.error, 0.9 * found.first_error);
   EXPECT_GT(found.widths.at(first), misled.at(first));
   // The errors are those of networks that were cut together, on images that they were not fit to.

@@ -41,12 +41,12 @@ struct JointWidths {
   double first_error, error;  // of the outputs, at the widths from the given curves and at these
 };
 
-/// Chooses widths by the curves and corrects the curves for interactions between groups. In the network in
-/// which all groups have the chosen widths, each group in turn gets back half of the channels it lost (or
-/// loses a quarter, if it lost none), and its curve is scaled by the ratio of the measured to the predicted
-/// change of the error. Repeats `rounds` times, or until the error of the outputs stops decreasing.
-JointWidths choose_jointly(const AnalysedNetwork& source, std::map<GroupId, ErrorCurve> curves,
-                           const ChooseWidths& choose, const Calibration& calibration, int64_t rounds = 2,
+/// Chooses widths by the curves and corrects these for what they do not know: layers behind a cut are refit, and
+/// make good a part of its error. They are multiplied by exp(tilt·depth), depth from −1 for the first group to
+/// 1 for the last; the tilt is searched by halving steps, one network that is cut and refit for each of
+/// `rounds`, and the widths of the least error of the outputs are returned.
+JointWidths choose_jointly(const AnalysedNetwork& source, const std::map<GroupId, ErrorCurve>& curves,
+                           const ChooseWidths& choose, const Calibration& calibration, int64_t rounds = 4,
                            const CurveOptions& options = {});
 
 }  // namespace inn

@@ -16,8 +16,8 @@ namespace inn {
 
 struct BudgetSearchOptions {
   WidthLimits limits = {};
-  /// Refinement rounds: each re-measures the error with all groups cut and selects the widths again.
-  int64_t rechecks = 2;
+  /// Refinement rounds, each of which refits one network (`choose_jointly`).
+  int64_t rechecks = 4;
   /// For latency budgets: the table is read from this file if it exists, else measured and written there.
   std::filesystem::path latency_table = {};
   CurveOptions curves = {};
@@ -26,7 +26,7 @@ struct BudgetSearchOptions {
 };
 
 /// Returns widths of the groups of `curves` within the budget: chosen by the curves (`widths_for_budget`),
-/// which are then corrected by the errors of networks in which all groups are cut (`choose_jointly`). For a
+/// which are then tilted by depth to the least error of networks in which all groups are cut (`choose_jointly`). For a
 /// latency budget, networks at the chosen widths are measured and widths are chosen again until one is within
 /// the budget. Throws std::invalid_argument if the budget is not reachable, and std::runtime_error for a
 /// corrupt latency table.

@@ -22,7 +22,7 @@ struct ComparisonOptions {
   std::vector<int64_t> samples = {2048};  // of the calibration data; 0: all
   PruneOptions widths = {};               // which groups, and limits
   bool chosen = true;                     // also quadrature at widths chosen for the same multiply-adds
-  int64_t rechecks = 2;                   // refinement rounds for those widths
+  int64_t rechecks = 4;                   // refinement rounds for those widths
   MethodOptions how = {};                 // all except the method and whether it refits
   int64_t batch_size = 256;               // of evaluation
 };

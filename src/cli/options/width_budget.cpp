@@ -20,9 +20,10 @@ void add_budget_options(CLI::App& app, BudgetOptions& options) {
 }
 
 void add_recheck_option(CLI::App& app, int64_t& rechecks) {
-  app.add_option("--recheck", rechecks,
-                 "Refinement rounds: re-measure the error with all groups cut and select widths again (each "
-                 "round refits one network per group)")
+  app.add_option(
+         "--recheck", rechecks,
+         "Refinement rounds: measure the error with all groups cut, and select widths again for error "
+         "curves tilted by depth (each round refits one network)")
       ->check(at_least(0))
       ->capture_default_str();
 }

@@ -17,7 +17,7 @@ namespace inn::cli {
 struct BudgetOptions {
   std::string text = {};  // "macs=0.5"; empty: none
   std::filesystem::path latency_table = {};
-  int64_t rechecks = 2;
+  int64_t rechecks = 4;
 };
 
 /// Declares --recheck: how often the curves are corrected by networks in which all groups are cut.
