@@ -5,37 +5,20 @@
 
 #include <algorithm>
 
+#include "inn/calibration/calibration_run.h"
 #include "inn/core/error.h"
 #include "inn/core/ranks.h"
 #include "inn/network/functionalize.h"
 #include "inn/network/subgraph.h"
 
 namespace inn {
-namespace {
-
-/// Puts images' channels last, where a CPU convolves fastest, unless the network depends on the order of their
-/// memory.
-void lay_out(Network& network) {
-  const auto is_image = [](const StateEntry& entry) { return entry.tensor.dim() == 4; };
-  if (std::none_of(network.state.begin(), network.state.end(), is_image)) return;
-  Network laid_out = network;
-  try {
-    laid_out.to_channels_last();
-  } catch (const std::exception&) {
-    return;
-  }
-  network = std::move(laid_out);
-}
-
-}  // namespace
-
 ActivationCache::ActivationCache(const Network& given, const Calibration& calibration, int64_t memory)
     : network(given), calibration_(calibration), memory_(memory) {
   network.set_training(false);
   auto plain = functionalize(network);
   can_hold_ = plain.has_value();
   if (plain) network = std::move(*plain);
-  lay_out(network);
+  use_fastest_layout(network);
   std::vector<int64_t> symbols;
   for (const auto& symbol : network.symbols) symbols.push_back(symbol.value);
   require(calibration.batch != nullptr, "calibration", "Calibration: batches are required but not given.");

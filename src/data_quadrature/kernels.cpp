@@ -431,6 +431,7 @@ std::map<GroupId, std::vector<ConsumerKernel>> measure_output_kernels(const Anal
   Network network = source.network;
   network.set_training(false);
   if (auto plain = functionalize(network)) network = std::move(*plain);
+  use_fastest_layout(network);
   std::vector<at::Tensor> tensors = network.tensors();
   Variations variations;
   int64_t first = 0;

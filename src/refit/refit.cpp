@@ -18,7 +18,11 @@ namespace {
 
 // Of a joint fit of two layers.
 constexpr int64_t kRowsPerFeature = 64;
-constexpr int64_t kLeastSamples = 64;
+constexpr int64_t kLeastSamples = 32;
+// The first step is a short one, on a part of the samples; if it changes the error on validation samples by less
+// than this, no other is made.
+constexpr int64_t kFirstPart = 4, kFirstIterations = 2;
+constexpr double kWorthwhile = 0.99;
 // Of a fit of one layer: beyond, more rows change nothing.
 constexpr int64_t kRowsPerFeatureAlone = 256;
 /// For all layers: more, since a network has few outputs for the number of unknowns.
@@ -90,19 +94,27 @@ class Sweep {
     result.held_out_after = choice.held_out_after;
     for (const auto& block : plan_.blocks)
       if (block.layers.back().linear.call == linear.call) {
-        result.block_gain *= gauss_newton(source_, present_, block, block_steps(block));
+        result.block_gain *= steps_on(block);
         for (const auto& layer : block.layers) copy_state(layer);
       }
     return result;
   }
 
-  GaussNewtonOptions block_steps(const JointFit& block) const {
-    return {.steps = options_.gauss_newton_steps,
-            .iterations = options_.gauss_newton_iterations,
-            .samples = samples_for(block),
-            .held_out_every = options_.held_out_every,
-            .seed = options_.seed,
-            .memory = options_.memory};
+  /// Returns the factor by which the error of the block on validation samples changed.
+  double steps_on(const JointFit& block) {
+    if (options_.gauss_newton_steps == 0) return 1;
+    const GaussNewtonOptions whole{.steps = options_.gauss_newton_steps,
+                                   .iterations = options_.gauss_newton_iterations,
+                                   .samples = samples_for(block),
+                                   .held_out_every = options_.held_out_every,
+                                   .seed = options_.seed,
+                                   .memory = options_.memory};
+    GaussNewtonOptions first = whole;
+    first.steps = 1;
+    first.iterations = std::min(kFirstIterations, whole.iterations);
+    first.samples = std::max(kLeastSamples, whole.samples) / kFirstPart;
+    const double gain = gauss_newton(source_, present_, block, first);
+    return gain > kWorthwhile ? gain : gain * gauss_newton(source_, present_, block, whole);
   }
 
   /// So many samples that there are rows for the unknowns, where a sample has many positions: fewer.

@@ -11,6 +11,10 @@
 
 namespace inn {
 
+/// Puts the channels of convolutions' weights last, which a CPU convolves fastest, unless the network depends on
+/// the order in memory.
+void use_fastest_layout(Network& network);
+
 /// Calls `visit(batch)` for every batch. Throws std::invalid_argument if there is none.
 template <class Visit>
 void for_each_batch(const Calibration& calibration, Visit&& visit) {
@@ -26,6 +30,7 @@ template <class Observe>
 void observe_values(const Network& given, const Calibration& calibration, Observe&& observe) {
   Network network = given;
   network.set_training(false);
+  use_fastest_layout(network);
   const auto tensors = network.tensors();
   for_each_batch(calibration, [&](const CalibrationBatch& batch) {
     const int64_t samples = batch.inputs.at(0).toTensor().size(0);
