@@ -53,7 +53,7 @@ class FitPlanner {
       if (auto block = inner.contains(c) ? std::nullopt : block_from(c)) {
         for (const auto& layer : block->layers) inner.insert(layer.linear.call);
         inner.erase(block->layers.back().linear.call);
-        plan_.blocks.push_back(std::move(*block));
+        add_block(std::move(*block));
       }
     std::stable_sort(plan_.blocks.begin(), plan_.blocks.end(), [](const JointFit& a, const JointFit& b) {
       return a.layers.back().linear.call < b.layers.back().linear.call;
@@ -100,6 +100,7 @@ class FitPlanner {
   std::optional<Fit> fit_of(const LinearCall& linear) const {
     Fit fit = fit_of_any(linear);
     const bool reads = !axis_map(groups_, linear.weight, linear.input_axis(), maps_).is_identity();
+    fit.is_cut = reads || !fit.outputs.is_identity();
     if (only_readers_) return reads ? std::optional(std::move(fit)) : std::nullopt;
     const bool by_input = reads || changed(linear.input);
     if (!by_input && !(fit.residual && changed(fit.residual->partner))) return {};
@@ -138,6 +139,22 @@ class FitPlanner {
     if (last == first) return {};
     block.targets.push_back(target_of(block.layers.back()));
     return block;
+  }
+
+  /// Blocks that end in the same layer are one: the two branches of a gated MLP.
+  void add_block(JointFit block) {
+    const auto call = [](const Fit& fit) { return fit.linear.call; };
+    const auto last = call(block.layers.back());
+    const auto same = std::find_if(plan_.blocks.begin(), plan_.blocks.end(),
+                                   [&](const JointFit& other) { return call(other.layers.back()) == last; });
+    if (same == plan_.blocks.end()) {
+      plan_.blocks.push_back(std::move(block));
+      return;
+    }
+    block.layers.pop_back();
+    same->layers.insert(same->layers.end(), block.layers.begin(), block.layers.end());
+    std::sort(same->layers.begin(), same->layers.end(),
+              [&](const Fit& a, const Fit& b) { return call(a) < call(b); });
   }
 
   /// A depthwise convolution of channels that were cut: what they are for is seen behind it.

@@ -25,7 +25,8 @@ struct Fit {
     ValueId sum, partner;
   };
   std::optional<Residual> residual;
-  AxisMap outputs;  // of the source's output channels
+  AxisMap outputs;      // of the source's output channels
+  bool is_cut = false;  // in its inputs or outputs; else only its inputs' values changed
 };
 
 /// An affected layer that cannot be fit.
@@ -52,7 +53,7 @@ struct FitPlan {
   std::vector<Fit> fits;  // in network order
   /// Each layer whose outputs were cut, where all that depends on them goes through one other layer: with
   /// that one, and through depthwise convolutions to the layer behind them, by which they are ordered, towards
-  /// its output (that of its norm, or the sum that it ends in).
+  /// its output (that of its norm, or the sum that it ends in). One for each layer behind.
   std::vector<JointFit> blocks;
   /// All affected layers, towards the network's outputs and those of the blocks.
   JointFit whole;

@@ -19,8 +19,8 @@ namespace {
 // Of a joint fit of two layers.
 constexpr int64_t kRowsPerFeature = 64;
 constexpr int64_t kLeastSamples = 32;
-// The first step is a short one, on a part of the samples; if it changes the error on validation samples by less
-// than this, no other is made.
+// Part of the samples on which it is seen first whether a fit is worthwhile: whether it lowers the error on
+// validation samples by enough. The first joint step is then a short one, too.
 constexpr int64_t kFirstPart = 4, kFirstIterations = 2;
 constexpr double kWorthwhile = 0.99;
 // Of a fit of one layer: beyond, more rows change nothing.
@@ -70,22 +70,28 @@ class Sweep {
     const size_t position = position_for(linear.call);
     source_.advance(position);
     present_.advance(position);
-    NormalEquations kept_in, held_out;
-    accumulate(fit, kept_in, held_out);
-    result.rows = kept_in.rows() + held_out.rows();
     at::Tensor prior_bias;
     if (linear.bias)
       prior_bias = present_.network.state[*linear.bias]
                        .tensor.detach()
                        .to(at::kDouble)
                        .reshape({prior.size(0), prior.size(1)});
-    RidgeChoice choice = [&] {
+    const auto solve = [&](int64_t samples) {
+      NormalEquations kept_in, held_out;
+      accumulate(fit, samples, kept_in, held_out);
+      result.rows = kept_in.rows() + held_out.rows();
       try {
         return choose_ridge(kept_in, held_out, prior, prior_bias, linear.bias || fit.norm, options_.ridges);
       } catch (const std::invalid_argument&) {
         raise<std::runtime_error>("refit", "Layer '{}': its activations must be finite.", result.layer);
       }
-    }();
+    };
+    // A layer that was not cut can only make good what was lost before it, which often is nothing.
+    const int64_t samples = samples_for(fit),
+                  part = std::max(samples / kFirstPart, std::min(kLeastSamples, samples));
+    RidgeChoice choice = solve(fit.is_cut ? samples : part);
+    if (!fit.is_cut && part < samples && choice.held_out_after < kWorthwhile * choice.held_out_before)
+      choice = solve(samples);
     set_weights(fit, choice.fit);
     result.ridge = choice.ridge;
     result.error_before = choice.error_before;
@@ -166,7 +172,7 @@ class Sweep {
       resampled_.state[state].tensor = present_.network.state[state].tensor.contiguous();
   }
 
-  void accumulate(const Fit& fit, NormalEquations& kept_in, NormalEquations& held_out) {
+  void accumulate(const Fit& fit, int64_t used, NormalEquations& kept_in, NormalEquations& held_out) {
     const auto& linear = fit.linear;
     std::vector<ValueId> of_source{linear.output}, of_present{linear.input};
     if (fit.residual) {
@@ -174,7 +180,6 @@ class Sweep {
       of_present.push_back(fit.residual->partner);
     }
     const PositionSample positions{options_.positions, options_.seed};
-    const int64_t used = samples_for(fit);
     int64_t first = present_.samples_of_ranks_before();  // sample of the batch
     for (int64_t b = 0; b < present_.batches() && (b == 0 || first < used); ++b) {
       const auto y = source_.run(b, of_source), x = present_.run(b, of_present);
