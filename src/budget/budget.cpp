@@ -157,36 +157,58 @@ class Search {
 };
 
 const char* name_of(Budget::Of of) {
-  return of == Budget::Of::macs ? "multiply-adds" : of == Budget::Of::parameters ? "parameters" : "seconds";
+  switch (of) {
+    case Budget::Of::macs:
+      return "multiply-adds";
+    case Budget::Of::parameters:
+      return "parameters";
+    case Budget::Of::latency:
+      return "seconds";
+    case Budget::Of::memory:
+      return "bytes";
+    case Budget::Of::agreement:
+      return "of agreement";
+  }
+  return "";
 }
 
 }  // namespace
 
 Budget Budget::parse(const std::string& text) {
-  const auto equals = text.find('=');
-  const std::string name = text.substr(0, equals);
+  struct Kind {
+    Of of;
+    std::map<std::string, double> units;
+    bool counts;  // a plain number above 1 is an amount; of seconds and bytes it would be a slip
+  };
   const std::map<std::string, double> counts{{"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}};
-  const std::map<std::string, double> times{{"us", 1e-6}, {"ms", 1e-3}, {"s", 1}};
-  const bool is_time = name == "latency";
+  static const std::map<std::string, Kind> kinds{
+      {"macs", {Of::macs, counts, true}},
+      {"params", {Of::parameters, counts, true}},
+      {"latency", {Of::latency, {{"us", 1e-6}, {"ms", 1e-3}, {"s", 1}}, false}},
+      {"memory", {Of::memory, {{"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}}, false}},
+      {"agreement", {Of::agreement, {}, false}}};
+  const auto equals = text.find('=');
+  const auto kind = kinds.find(text.substr(0, equals));
   std::optional<Amount> amount;
-  if (equals != std::string::npos && (is_time || name == "macs" || name == "params"))
-    amount = parse_amount(text.substr(equals + 1), is_time ? times : counts);
-  // A plain number above 1 counts multiply-adds or parameters; of seconds it would be a slip.
-  if (!amount || (is_time && amount->has_unit && std::isdigit(static_cast<unsigned char>(text.back()))))
-    raise("budget",
-          "Budget '{}': must be macs=F, params=F or latency=F with a fraction F of the source in (0, 1], or "
-          "with "
-          "an amount such as macs=20M, params=100k, latency=5ms.",
+  if (equals != std::string::npos && kind != kinds.end()) {
+    amount = parse_amount(text.substr(equals + 1), kind->second.units);
+    if (amount && amount->value > 1 && !kind->second.counts &&
+        std::isdigit(static_cast<unsigned char>(text.back())))
+      amount.reset();
+  }
+  require(amount.has_value(), "budget",
+          "Budget '{}': must be macs=F, params=F, latency=F, memory=F or agreement=F with a fraction F in "
+          "(0, 1], or an amount such as "
+          "macs=20M, params=100k, latency=5ms, memory=2MB.",
           text);
-  return {is_time          ? Of::latency
-          : name == "macs" ? Of::macs
-                           : Of::parameters,
-          amount->value, !amount->has_unit};
+  return {kind->second.of, amount->value, !amount->has_unit};
 }
 
 WidthsForBudget widths_for_budget(const AnalysedNetwork& source, const std::map<GroupId, ErrorCurve>& curves,
                                   const WidthCost& cost, const Budget& budget, const WidthLimits& limits) {
   check_limits(limits);
+  require(budget.of != Budget::Of::agreement, "budget",
+          "Budget: agreement is not a cost of widths; inn shrink looks for it.");
   require(!curves.empty(), "budget", "Budget: no group can be resized.");
   const double source_cost = cost(source_widths(source.groups));
   const double wanted = budget.is_fraction ? budget.amount * source_cost : budget.amount;

@@ -109,7 +109,7 @@ JointWidths choose_jointly(const AnalysedNetwork& source, const std::map<GroupId
   std::set<std::map<GroupId, int64_t>> seen{best.widths};
   double tilt = 0, step = 1;
   int failures = 0;  // at this step
-  for (int64_t round = 0; round < rounds; ++round) {
+  for (int64_t round = 0; round < rounds && !(options.stop && options.stop()); ++round) {
     double tried = tilt + step;
     auto widths = choose(tilted(curves, depths, tried));
     while (widths == best.widths && std::abs(tried) < kMostTilt) {

@@ -19,12 +19,15 @@ class LiveMemory {
 
   /// Returns the peak up to the last observed tensor.
   const PeakMemory& peak() const { return peak_; }
+  /// Returns the storages that are live now, in no order.
+  std::vector<LiveStorage> live() const;
 
  private:
   void release(const std::vector<ValueId>& values);
   struct Storage {
     int64_t bytes = 0;
     int64_t values = 0;  // live ones that share it
+    ValueId first = -1;  // the first of them; -1: the state
   };
 
   const Network& network_;

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+
 #include "inn/network/liveness.h"
 #include "live_memory.h"
 
@@ -40,6 +42,7 @@ void LiveMemory::observe(ValueId value, const at::Tensor& tensor) {
   if (storage.values++ == 0) {
     storage.bytes = static_cast<int64_t>(tensor.storage().nbytes());
     live_ += storage.bytes;
+    storage.first = value;
   }
   storage_of_[value] = key;
   if (live_ <= peak_.bytes) return;
@@ -60,15 +63,45 @@ void LiveMemory::release(const std::vector<ValueId>& values) {
   }
 }
 
-PeakMemory peak_memory(const Network& source, const std::vector<c10::IValue>& inputs) {
+std::vector<LiveStorage> LiveMemory::live() const {
+  std::vector<LiveStorage> live;
+  for (const auto& [key, storage] : storages_)
+    if (storage.first >= 0) live.push_back({storage.first, storage.bytes});
+  return live;
+}
+
+namespace {
+
+/// Calls `seen(memory, value)` after each tensor of the run.
+template <class Seen>
+void run_observed(const Network& source, const std::vector<c10::IValue>& inputs, const Seen& seen) {
   const at::NoGradGuard no_grad;
   Network network = source;
   network.set_training(false);
   LiveMemory memory(network);
   network.forward(inputs, network.tensors(), {.observe = [&](ValueId value, const at::Tensor& tensor) {
                     memory.observe(value, tensor);
+                    seen(memory, value);
                   }});
-  return memory.peak();
+}
+
+}  // namespace
+
+PeakMemory peak_memory(const Network& source, const std::vector<c10::IValue>& inputs) {
+  PeakMemory peak;
+  run_observed(source, inputs, [&](const LiveMemory& memory, ValueId) { peak = memory.peak(); });
+  return peak;
+}
+
+std::vector<std::vector<LiveStorage>> live_storages(const Network& source,
+                                                    const std::vector<c10::IValue>& inputs) {
+  std::vector<std::vector<LiveStorage>> moments;
+  run_observed(source, inputs, [&](const LiveMemory& memory, ValueId value) {
+    auto live = memory.live();
+    const auto is_its = [&](const LiveStorage& storage) { return storage.value == value; };
+    if (std::any_of(live.begin(), live.end(), is_its)) moments.push_back(std::move(live));
+  });
+  return moments;
 }
 
 }  // namespace inn

@@ -23,6 +23,19 @@ std::vector<GroupId> groups_of(const AnyModel& model, const AnalysedNetwork& sou
   return ids;
 }
 
+PruneOptions within_budget_of(const AnalysedNetwork& source, const Budget& budget, const PruneOptions& widths,
+                              const std::map<GroupId, ErrorCurve>& curves, const Calibration& data,
+                              BudgetSearchOptions options) {
+  options.limits = widths.limits;
+  const auto found = widths_within_budget(source, curves, budget, data, options);
+  PruneOptions result = widths;
+  result.keep.reset();
+  result.groups.clear();
+  result.exclude.clear();
+  for (const auto& [id, width] : found) result.widths[source.groups.groups[id].name] = width;
+  return result;
+}
+
 }  // namespace
 
 std::map<GroupId, ErrorCurve> model_error_curves(const AnyModel& model, const PruneOptions& widths,
@@ -33,20 +46,25 @@ std::map<GroupId, ErrorCurve> model_error_curves(const AnyModel& model, const Pr
   return error_curves(source, ids, calibration_of(data, source.network, Measured::activations), options);
 }
 
+std::map<GroupId, ErrorCurve> model_error_curves(const AnyModel& model, const PruneOptions& widths,
+                                                 const Calibration& data, const CurveOptions& options) {
+  const AnalysedNetwork& source = model.source();
+  return error_curves(source, groups_of(model, source, widths), data, options);
+}
+
 PruneOptions within_budget(const AnyModel& model, const Budget& budget, const PruneOptions& widths,
                            const std::map<GroupId, ErrorCurve>& curves, const CalibrationData& data,
                            BudgetSearchOptions options) {
   AnalysedNetwork source = model.source();
   source.network.to(data.device);
-  options.limits = widths.limits;
-  const auto found = widths_within_budget(
-      source, curves, budget, calibration_of(data, source.network, Measured::activations), options);
-  PruneOptions result = widths;
-  result.keep.reset();
-  result.groups.clear();
-  result.exclude.clear();
-  for (const auto& [id, width] : found) result.widths[source.groups.groups[id].name] = width;
-  return result;
+  const auto calibration = calibration_of(data, source.network, Measured::activations);
+  return within_budget_of(source, budget, widths, curves, calibration, std::move(options));
+}
+
+PruneOptions within_budget(const AnyModel& model, const Budget& budget, const PruneOptions& widths,
+                           const std::map<GroupId, ErrorCurve>& curves, const Calibration& data,
+                           BudgetSearchOptions options) {
+  return within_budget_of(model.source(), budget, widths, curves, data, std::move(options));
 }
 
 }  // namespace inn

@@ -7,6 +7,7 @@
 #include "inn/core/error.h"
 #include "inn/dimension/quadrature_buffers.h"
 #include "inn/methods/convert_on.h"
+#include "inn/methods/distillation_data.h"
 #include "inn/model/batch_norm.h"
 #include "inn/pruning/importance.h"
 #include "inn/resampling/folding.h"
@@ -24,6 +25,7 @@ constexpr int64_t kRecalibrationBatch = 256;
 struct Samples {
   std::function<Calibration(const Network&, Measured)> batches;  // for the measurement
   std::function<void(Network&)> recalibrate;                     // measures batch norm on them
+  std::function<DistillationData(const Network&)> distillation;
   c10::Device device;
 };
 
@@ -35,12 +37,13 @@ Samples samples_of(const CalibrationData& data) {
                               .augmentation = data.augmentation,
                               .normalization = data.normalization});
           },
-          data.device};
+          [&data](const Network& network) { return distillation_data(data, network); }, data.device};
 }
 
 Samples samples_of(const Calibration& data, c10::Device device) {
   return {[&data](const Network&, Measured) { return data; },
-          [&data](Network& network) { inn::recalibrate(network, data); }, device};
+          [&data](Network& network) { inn::recalibrate(network, data); },
+          [&data](const Network&) { return distillation_data(data); }, device};
 }
 
 /// What a method makes of a model: a source and the maps from it.
@@ -129,6 +132,7 @@ Resampled resample_on(const AnyModel& model, const PruneOptions& widths, const M
   require(data || (name != kQuadrature && !options.refits()), "methods",
           "Method {}{} requires calibration data.", name,
           options.refits() && name != kQuadrature ? " with refits" : "");
+  require(data || options.distill_seconds == 0, "methods", "Distillation requires calibration data.");
   Mapped made = mapped(model, widths, options, data);
   if (data) made.source.network.to(data->device);
   const auto notes = model.source().groups.notes;
@@ -138,14 +142,18 @@ Resampled resample_on(const AnyModel& model, const PruneOptions& widths, const M
   if (data && options.refits()) {
     const auto calibration = data->batches(made.source.network, Measured::activations);
     result.layers = refit(result.network, made.source, made.maps, calibration,
-                          {.seed = options.seed, .progress = options.progress});
-    if (options.together > 0)
+                          {.seed = options.seed, .progress = options.progress, .stop = options.stop});
+    if (options.together > 0 && !(options.stop && options.stop()))
       result.together_gain = refit_together(
           result.network, made.source, made.maps, calibration,
           {.steps = options.together, .seed = options.seed, .progress = options.together_progress});
   } else if (data) {
     data->recalibrate(result.network);
   }
+  if (options.distill_seconds > 0)
+    result.distilled = distill(
+        result.network, made.source, made.maps, data->distillation(made.source.network),
+        {.seconds = options.distill_seconds, .progress = options.distill_progress, .stop = options.stop});
   result.network.to(c10::Device(c10::kCPU));
   return result;
 }

@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "fit_plan.h"
 #include "gauss_newton.h"
@@ -25,6 +27,9 @@ constexpr int64_t kFirstPart = 4, kFirstIterations = 2;
 constexpr double kWorthwhile = 0.99;
 // Of a fit of one layer: beyond, more rows change nothing.
 constexpr int64_t kRowsPerFeatureAlone = 256;
+// Fits are short of samples if the error on those held out is so many times the error on those fit; a ratio that is
+// as good as 1. Smaller errors do not matter.
+constexpr double kMostRatio = 1.5, kEnoughRatio = 1.2, kLeastError = 1e-3;
 /// For all layers: more, since a network has few outputs for the number of unknowns.
 constexpr double kTogetherDamping = 1e-2;
 
@@ -45,6 +50,11 @@ class Sweep {
       results.push_back({.layer = skipped.layer, .skip_reason = skipped.reason});
     const auto all = static_cast<int64_t>(plan_.fits.size());
     for (const auto& fit : plan_.fits) {
+      if (options_.stop && options_.stop()) {
+        results.push_back(
+            {.layer = present_.network.state[fit.linear.weight].name, .skip_reason = "stopped before"});
+        continue;
+      }
       const auto start = std::chrono::steady_clock::now();
       results.push_back(refit(fit));
       results.back().seconds =
@@ -265,6 +275,29 @@ std::vector<LayerFit> refit(Network& resampled, const AnalysedNetwork& source,
   for (int64_t s = 0; s < options.sweeps; ++s) fits = Sweep(result, source, maps, calibration, options).run();
   resampled = std::move(result);
   return fits;
+}
+
+std::vector<std::string> sample_warnings(const std::vector<LayerFit>& layers, int64_t samples) {
+  struct Short {
+    std::string layer;
+    double excess;  // F/N
+  };
+  std::vector<Short> found;
+  for (const auto& layer : layers) {
+    if (!layer.skip_reason.empty() || !(layer.error_after > kLeastError)) continue;
+    const double ratio = layer.held_out_after / layer.error_after;
+    if (ratio > kMostRatio) found.push_back({layer.layer, (ratio - 1) / (ratio + 1)});
+  }
+  if (found.empty()) return {};
+  const auto worst = std::max_element(found.begin(), found.end(),
+                                      [](const Short& a, const Short& b) { return a.excess < b.excess; });
+  const double enough = (kEnoughRatio - 1) / (kEnoughRatio + 1);
+  const double wanted = static_cast<double>(samples) * worst->excess / enough;
+  const double step = std::pow(10, std::floor(std::log10(wanted)));
+  return {fmt::format(
+      "{} calibration samples are too few for {} of the layers, most of all for '{}': about {:.0f} "
+      "would be enough.",
+      samples, found.size(), worst->layer, std::ceil(wanted / step) * step)};
 }
 
 double refit_together(Network& resampled, const AnalysedNetwork& source,

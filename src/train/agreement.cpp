@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/ranges.h>
 
+#include "inn/calibration/calibration_run.h"
 #include "inn/core/error.h"
 #include "inn/core/progress.h"
 #include "inn/train/scores.h"
@@ -26,34 +27,61 @@ at::Tensor sums_of(const at::Tensor& a, const at::Tensor& b) {
                     same.sum().to(at::kDouble), count(same.numel())});
 }
 
+/// Both networks, and the sums over the batches that they have seen.
+class Comparison {
+ public:
+  Comparison(const Network& network, const Network& reference) : compared_(network), source_(reference) {
+    compared_.set_training(false);
+    source_.set_training(false);
+  }
+
+  void add(const std::vector<c10::IValue>& inputs) {
+    const auto found = compared_.forward(inputs), wanted = source_.forward(inputs);
+    require(found.size() == 1 && wanted.size() == 1 && wanted[0].isTensor(), "train",
+            "Agreement: networks must return one tensor but return {} outputs.", wanted.size());
+    const auto added = sums_of(found[0].toTensor(), wanted[0].toTensor());
+    sums_ = sums_.defined() ? sums_ + added : added;
+  }
+
+  Agreement result(const std::string& source) const {
+    require(sums_.defined(), "train", "Agreement: the data set '{}' has no samples.", source);
+    const auto totals = sums_.cpu();
+    const auto total = [&](int64_t index) { return totals[index].item<double>(); };
+    const double variation = total(1) - total(2) * total(2) / total(3);
+    Agreement result{.agreeing = static_cast<int64_t>(total(4)), .count = static_cast<int64_t>(total(5))};
+    result.agreement = static_cast<double>(result.agreeing) / static_cast<double>(result.count);
+    result.error = total(0) / std::max(variation, kLeastVariation);
+    return result;
+  }
+
+ private:
+  Network compared_, source_;
+  at::Tensor sums_;
+};
+
 }  // namespace
 
 Agreement agreement(const Network& network, const Network& reference, const Dataset& data,
                     const Normalization& normalization, const EvalOptions& options) {
   const at::NoGradGuard no_grad;
-  Network compared = network, source = reference;
-  compared.set_training(false);
-  source.set_training(false);
   const auto place = input_options(reference);
   const Batches batches(data, {.batch_size = options.batch_size, .normalization = normalization});
   Progress progress(
       {.label = "compare", .total = data.size(), .unit = "samples", .descriptor = options.progress ? 2 : -1});
-  at::Tensor sums;
+  Comparison comparison(network, reference);
   for (const Batch& batch : batches.epoch(0)) {
     if (batch.empty()) continue;
-    const auto inputs = to_input_options(batch.inputs, place);
-    const auto added = sums_of(compared.forward(inputs), source.forward(inputs));
-    sums = sums.defined() ? sums + added : added;
+    comparison.add({to_input_options(batch.inputs, place)});
     progress.advance(batch.indices.size(0));
   }
-  require(sums.defined(), "train", "Agreement: the data set '{}' has no samples.", data.source);
-  const auto totals = sums.cpu();
-  const auto total = [&](int64_t index) { return totals[index].item<double>(); };
-  const double variation = total(1) - total(2) * total(2) / total(3);
-  Agreement result{.agreeing = static_cast<int64_t>(total(4)), .count = static_cast<int64_t>(total(5))};
-  result.agreement = static_cast<double>(result.agreeing) / static_cast<double>(result.count);
-  result.error = total(0) / std::max(variation, kLeastVariation);
-  return result;
+  return comparison.result(data.source);
+}
+
+Agreement agreement(const Network& network, const Network& reference, const Calibration& data) {
+  const at::NoGradGuard no_grad;
+  Comparison comparison(network, reference);
+  for_each_batch(data, [&](const CalibrationBatch& batch) { comparison.add(batch.inputs); });
+  return comparison.result("");
 }
 
 }  // namespace inn

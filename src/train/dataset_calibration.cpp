@@ -31,15 +31,17 @@ int64_t calibration_batch(const Network& network) {
 
 }  // namespace
 
-Calibration calibration_of(const CalibrationData& data, const Network& network, Measured needs) {
+Calibration calibration_of(const CalibrationData& data, const Network& network, Measured needs,
+                           std::optional<int64_t> shuffled) {
   require(needs == Measured::activations || data.samples.has_classes(), "train",
           "Calibration '{}': this method requires class labels, but the data has none.", data.samples.source);
   // A sample's own gradient costs a pass over its whole batch.
   const int64_t size = needs == Measured::squared_gradients ? 1 : calibration_batch(network);
-  const Batches batches(
-      data.samples,
-      {.batch_size = size, .augmentation = data.augmentation, .normalization = data.normalization});
-  const auto epoch = std::make_shared<const Epoch>(batches.epoch(0));
+  const Batches batches(data.samples, {.batch_size = size,
+                                       .shuffle = shuffled.has_value(),
+                                       .augmentation = data.augmentation,
+                                       .normalization = data.normalization});
+  const auto epoch = std::make_shared<const Epoch>(batches.epoch(shuffled.value_or(0)));
   // Ranks take their batches one after another, so that samples keep their order.
   const auto share = share_of(epoch->size(), ranks().rank, ranks().count);
   const int64_t first = share.first, end = share.second;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "inn/calibration/calibration_run.h"
 #include "inn/core/error.h"
 #include "inn/core/progress.h"
 #include "inn/core/ranks.h"
@@ -72,38 +73,60 @@ at::Tensor sums_of(const Scores& scores) {
       {squares.sum(), difference.abs().mean(1).sum(), -10 * squares.clamp_min(kExact).log10().sum()});
 }
 
+/// The sums over the batches seen.
+class Evaluation {
+ public:
+  Evaluation(bool has_classes, c10::Device device)
+      : has_classes_(has_classes),
+        sums_(at::zeros({has_classes ? 2 : 3}, at::TensorOptions(at::kDouble).device(device))) {}
+
+  /// `classes`: one more than the largest label.
+  void add(const at::Tensor& outputs, const at::Tensor& labels, int64_t classes) {
+    sums_ += sums_of(scores_of(outputs, labels, classes));
+    count_ += has_classes_ ? labels.numel() : labels.size(0);
+  }
+
+  EvalResult result() const {
+    const auto totals = sums_.cpu();
+    const auto count = static_cast<double>(count_);
+    if (!has_classes_)
+      return {.count = count_,
+              .loss = totals[0].item<double>() / count,
+              .regression = Regression{totals[1].item<double>() / count, totals[2].item<double>() / count}};
+    EvalResult result{.correct = totals[1].item().to<int64_t>(), .count = count_};
+    result.accuracy = static_cast<double>(result.correct) / count;
+    result.loss = totals[0].item<double>() / count;
+    return result;
+  }
+
+  int64_t count() const { return count_; }
+
+ private:
+  bool has_classes_;
+  int64_t count_ = 0;
+  at::Tensor sums_;
+};
+
 EvalResult evaluate_forward(const std::function<at::Tensor(const at::Tensor&)>& forward,
                             const at::TensorOptions& place, const Dataset& data,
                             const Normalization& normalization, const EvalOptions& options) {
   const at::NoGradGuard no_grad;
   const int64_t classes = count_classes(data, "Evaluation");
+  Evaluation evaluation(data.has_classes(), place.device());
   const Batches batches(data, {.batch_size = options.batch_size, .normalization = normalization});
   Progress progress({.label = "evaluate",
                      .total = data.size(),
                      .unit = "samples",
                      .descriptor = options.progress ? 2 : -1});
-  const bool classes_known = data.has_classes();
-  int64_t count = 0;
-  auto sums = at::zeros({classes_known ? 2 : 3}, at::TensorOptions(at::kDouble).device(place.device()));
   for (const Batch& batch : batches.epoch(0)) {
     if (batch.empty()) continue;
     const auto labels = batch.labels.to(place.device());
-    sums += sums_of(scores_of(forward(to_input_options(batch.inputs, place)), labels, classes));
-    count += classes_known ? labels.numel() : labels.size(0);
+    evaluation.add(forward(to_input_options(batch.inputs, place)), labels, classes);
     progress.advance(labels.size(0));
   }
-  require<std::runtime_error>(count > 0, "train", "Data set '{}': all its samples are corrupt.", data.source);
-  const auto totals = sums.cpu();
-  if (!classes_known) {
-    const auto samples = static_cast<double>(count);
-    return {.count = count,
-            .loss = totals[0].item<double>() / samples,
-            .regression = Regression{totals[1].item<double>() / samples, totals[2].item<double>() / samples}};
-  }
-  EvalResult result{.correct = totals[1].item().to<int64_t>(), .count = count};
-  result.accuracy = static_cast<double>(result.correct) / static_cast<double>(result.count);
-  result.loss = totals[0].item<double>() / static_cast<double>(result.count);
-  return result;
+  require<std::runtime_error>(evaluation.count() > 0, "train", "Data set '{}': all its samples are corrupt.",
+                              data.source);
+  return evaluation.result();
 }
 
 }  // namespace
@@ -114,6 +137,25 @@ EvalResult evaluate(const Network& network, const Dataset& data, const Normaliza
   evaluated.set_training(false);
   return evaluate_forward([&](const at::Tensor& inputs) { return evaluated.forward(inputs); },
                           input_options(evaluated), data, normalization, options);
+}
+
+EvalResult evaluate(const Network& network, const Calibration& data) {
+  const at::NoGradGuard no_grad;
+  Network evaluated = network;
+  evaluated.set_training(false);
+  const auto place = input_options(evaluated);
+  std::optional<Evaluation> evaluation;
+  for_each_batch(data, [&](const CalibrationBatch& batch) {
+    require(batch.labels.defined(), "train", "Evaluation: the batches have no labels.");
+    const auto labels = batch.labels.to(place.device());
+    const int64_t classes = labels.is_floating_point() ? 0 : labels.max().item<int64_t>() + 1;
+    if (!evaluation) evaluation.emplace(!labels.is_floating_point(), place.device());
+    const auto outputs = evaluated.forward(batch.inputs);
+    require(outputs.size() == 1 && outputs[0].isTensor(), "train",
+            "Evaluation: the network must return one tensor but returns {} outputs.", outputs.size());
+    evaluation->add(outputs[0].toTensor(), labels, classes);
+  });
+  return evaluation->result();
 }
 
 EvalResult evaluate(NetworkModuleImpl& model, const Dataset& data, const Normalization& normalization,

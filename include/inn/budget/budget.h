@@ -14,12 +14,15 @@ namespace inn {
 
 /// How much a network may cost.
 struct Budget {
-  enum class Of { macs, parameters, latency } of = Of::macs;
-  double amount = 1;  // multiply-adds, parameters or seconds; if is_fraction, a fraction of the source's
+  /// `memory`: the state and the activations' peak (cost_of), for one sample. `agreement`: not a cost but the least
+  /// fraction of samples for which the outputs have the source's argmax (inn::shrink).
+  enum class Of { macs, parameters, latency, memory, agreement } of = Of::macs;
+  /// Multiply-adds, parameters, seconds or bytes; if is_fraction, a fraction of the source's.
+  double amount = 1;
   bool is_fraction = true;  // then in (0, 1]
 
-  /// Parses "macs=0.5", "macs=20M", "params=100k", "latency=5ms", "latency=0.6". Throws std::invalid_argument
-  /// for other texts.
+  /// Parses "macs=0.5", "macs=20M", "params=100k", "latency=5ms", "latency=0.6", "memory=2MB", "agreement=0.98".
+  /// Throws std::invalid_argument for other texts.
   static Budget parse(const std::string& text);
 };
 

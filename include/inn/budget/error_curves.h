@@ -22,6 +22,8 @@ struct CurveOptions {
   uint64_t seed = 0;
   /// Called after each group or each evaluated network.
   std::function<void(int64_t done, int64_t all, const std::string& what)> progress = nullptr;
+  /// Asked before each refinement round: whether the best widths so far are enough.
+  std::function<bool()> stop = nullptr;
 };
 
 /// Returns for each group and each of its widths the squared error of the network's outputs, as a fraction of

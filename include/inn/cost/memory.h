@@ -26,4 +26,14 @@ struct PeakMemory {
 /// their last use. What an operator takes for itself while it runs is not seen.
 PeakMemory peak_memory(const Network& network, const std::vector<c10::IValue>& inputs);
 
+/// A storage by the first value that has it.
+struct LiveStorage {
+  ValueId value;
+  int64_t bytes;
+};
+
+/// Returns the storages that are live at each moment of that run: whenever a call has made a new one.
+std::vector<std::vector<LiveStorage>> live_storages(const Network& network,
+                                                    const std::vector<c10::IValue>& inputs);
+
 }  // namespace inn

@@ -17,10 +17,17 @@ std::map<GroupId, ErrorCurve> model_error_curves(const AnyModel& model, const Pr
                                                  const CalibrationData& data,
                                                  const CurveOptions& options = {});
 
+/// The same on any batches of inputs, on the device of the model's tensors.
+std::map<GroupId, ErrorCurve> model_error_curves(const AnyModel& model, const PruneOptions& widths,
+                                                 const Calibration& data, const CurveOptions& options = {});
+
 /// Returns `widths` with the width of each group that has a curve, chosen by `widths_within_budget`; the
 /// limits of `widths` hold. Widths given by name are unchanged.
 PruneOptions within_budget(const AnyModel& model, const Budget& budget, const PruneOptions& widths,
                            const std::map<GroupId, ErrorCurve>& curves, const CalibrationData& data,
+                           BudgetSearchOptions options = {});
+PruneOptions within_budget(const AnyModel& model, const Budget& budget, const PruneOptions& widths,
+                           const std::map<GroupId, ErrorCurve>& curves, const Calibration& data,
                            BudgetSearchOptions options = {});
 
 }  // namespace inn

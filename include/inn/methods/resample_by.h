@@ -12,6 +12,7 @@
 #include "inn/model/any_model.h"
 #include "inn/pruning/importance.h"
 #include "inn/pruning/pruning.h"
+#include "inn/refit/distill.h"
 #include "inn/train/dataset_calibration.h"
 
 namespace inn {
@@ -37,8 +38,12 @@ struct MethodOptions {
   ImportanceOptions scoring = {};
   uint64_t seed = 0;
   int64_t together = 0;  // joint Gauss-Newton steps over all layers after the refits
-  bool curves = false;   // whether reports of groups include the error for every number of nodes
-  StepCallback progress = nullptr, together_progress = nullptr;
+  /// Seconds of distillation on the calibration samples at the end (`distill`); 0: none.
+  double distill_seconds = 0;
+  bool curves = false;  // whether reports of groups include the error for every number of nodes
+  StepCallback progress = nullptr, together_progress = nullptr, distill_progress = nullptr;
+  /// Asked between steps of the work: whether refits, joint steps and distillation end where they are.
+  std::function<bool()> stop = nullptr;
 
   bool refits() const { return refit.value_or(!importance && method == "quadrature"); }
 };
@@ -49,6 +54,7 @@ struct Resampled {
   std::vector<GroupReport> groups = {};  // of "quadrature"
   std::vector<LayerFit> layers = {};     // of refits
   double together_gain = 1;
+  std::optional<Distilled> distilled = {};
 };
 
 /// Returns the ordinary network, in evaluation mode, with the requested widths, made from the source weights.
@@ -57,7 +63,8 @@ struct Resampled {
 /// quadrature: nodes and weights from data. interpolate: the groups of an integral model are resized; an
 /// ordinary network is converted first, with ordered channels. fold: similar channels are merged.
 /// Importances: the most important channels are kept (among which, is set by `widths.scope`). Then layers are
-/// refit to the calibration data, or batch norm is recalibrated on it if it is given.
+/// refit to the calibration data, or batch norm is recalibrated on it if it is given; then the network is
+/// distilled, if it is to be.
 ///
 /// Throws std::invalid_argument for a width that the method does not support, and if required data is
 /// missing.

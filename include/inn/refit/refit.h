@@ -41,6 +41,8 @@ struct RefitOptions {
   int64_t most_features = 8192;
   /// Called after each layer.
   std::function<void(int64_t done, int64_t all, const std::string& layer)> progress = nullptr;
+  /// Asked before each layer: whether this and the later ones keep the weights that they have.
+  std::function<bool()> stop = nullptr;
 };
 
 /// Report about one layer.
@@ -74,6 +76,12 @@ struct LayerFit {
 std::vector<LayerFit> refit(Network& resampled, const AnalysedNetwork& source,
                             const std::map<GroupId, GroupMaps>& maps, const Calibration& calibration,
                             const RefitOptions& options = {});
+
+/// Returns for the user in which layers the samples were too few: where the error on samples held out is well above
+/// the error on those that were fit, with the number of samples that would be enough (`samples` were given). By
+/// the law of least squares: of N rows and F unknowns the ratio of the two errors is (1 + F/N)/(1 − F/N), with an
+/// F of the data, since rows of one sample are alike.
+std::vector<std::string> sample_warnings(const std::vector<LayerFit>& layers, int64_t samples);
 
 struct TogetherOptions {
   int64_t steps = 2;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "inn/calibration/calibration.h"
 #include "inn/data/batches.h"
 #include "inn/data/dataset.h"
 #include "inn/network/network.h"
@@ -23,5 +24,7 @@ struct Agreement {
 /// std::invalid_argument if there is no data, or if outputs have fewer than two axes or different sizes.
 Agreement agreement(const Network& network, const Network& reference, const Dataset& data,
                     const Normalization& normalization, const EvalOptions& options = {});
+/// The same on batches of inputs, without their labels.
+Agreement agreement(const Network& network, const Network& reference, const Calibration& data);
 
 }  // namespace inn

@@ -45,6 +45,9 @@ struct EvalOptions {
 EvalResult evaluate(const Network& network, const Dataset& data, const Normalization& normalization,
                     const EvalOptions& options = {});
 
+/// The same on labelled batches of inputs.
+EvalResult evaluate(const Network& network, const Calibration& data);
+
 /// The same for a module, e.g. an integral model at its current widths. Its training mode is restored.
 EvalResult evaluate(NetworkModuleImpl& model, const Dataset& data, const Normalization& normalization,
                     const EvalOptions& options = {});

@@ -29,6 +29,7 @@ const std::vector<Command>& commands();
 Command groups_command();
 Command check_command();
 Command convert_command();
+Command shrink_command();
 Command resample_command();
 Command compare_command();
 Command train_command();

@@ -6,6 +6,7 @@
 #include "commands/command.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
+#include "inn/core/interrupt.h"
 #include "inn/core/ranks.h"
 #include "inn/methods/model_budget.h"
 #include "inn/methods/resample_by.h"
@@ -34,6 +35,7 @@ struct ResampleArguments {
   std::string method = "interpolate";
   bool refit = false, no_refit = false;
   int64_t together = 0;
+  double distill_minutes = 0;
   bool fold_batch_norm = false, channels_last = false, dynamic_batch = false;
   std::filesystem::path output, report;
 };
@@ -49,6 +51,7 @@ struct Outcome {
   std::vector<Group> groups;  // at their source widths
   Resampled made;
   int64_t before, after;  // parameters
+  int64_t samples;        // of calibration
 };
 
 Json group_record(const GroupReport& group) {
@@ -87,9 +90,9 @@ void write_report(const Resampled& made, const std::filesystem::path& file) {
 }
 
 /// One line on the layers that were refit, and one for each reason why some were not.
-void print_fits(const std::vector<LayerFit>& layers) {
+void print_fits(const std::vector<LayerFit>& layers, int64_t samples) {
   if (layers.empty()) return;
-  int64_t fit = 0, underdetermined = 0;
+  int64_t fit = 0;
   double before = 0, after = 0;
   std::map<std::string, std::vector<std::string>> kept;
   for (const auto& layer : layers) {
@@ -98,7 +101,6 @@ void print_fits(const std::vector<LayerFit>& layers) {
       continue;
     }
     ++fit;
-    underdetermined += layer.rows < layer.features ? 1 : 0;
     before += layer.held_out_before;
     after += layer.held_out_after;
   }
@@ -106,11 +108,16 @@ void print_fits(const std::vector<LayerFit>& layers) {
     std::cout << fmt::format("Refit {} layers: mean error on validation samples {}, {} before.\n", fit,
                              format_percent(after / static_cast<double>(fit)),
                              format_percent(before / static_cast<double>(fit)));
-  if (underdetermined > 0)
-    std::cout << fmt::format("{} of them had fewer rows than features; use more --samples.\n",
-                             underdetermined);
+  for (const auto& warning : sample_warnings(layers, samples)) std::cout << warning << '\n';
   for (const auto& [reason, names] : kept)
     std::cout << fmt::format("Not refit: {} ({}).\n", fmt::join(names, ", "), reason);
+}
+
+void print_distillation(const Distilled& distilled) {
+  std::cout << fmt::format(
+      "Distillation: {} steps in {:.0f} s at learning rate {:g}; the error on samples held out is {} of the "
+      "error before.\n",
+      distilled.steps, distilled.seconds, distilled.learning_rate, format_percent(distilled.gain));
 }
 
 void report(const ResampleArguments& options, const Outcome& outcome) {
@@ -133,11 +140,12 @@ void report(const ResampleArguments& options, const Outcome& outcome) {
     table.add_row({outcome.groups[id].name, std::to_string(outcome.groups[id].width), std::to_string(width)});
   std::cout << table;
   for (const auto& note : outcome.made.chosen.notes) std::cout << note << '\n';
-  print_fits(outcome.made.layers);
+  print_fits(outcome.made.layers, outcome.samples);
   if (options.together > 0)
     std::cout << fmt::format(
         "Joint steps on all layers: the error on validation samples is {} of the error before.\n",
         format_percent(outcome.made.together_gain));
+  if (const auto& distilled = outcome.made.distilled) print_distillation(*distilled);
   std::cout << fmt::format("Wrote {}: {} parameters, {} before.\n", options.output.string(),
                            format_count(outcome.after), format_count(outcome.before));
 }
@@ -148,14 +156,19 @@ MethodOptions method_of(const ResampleArguments& options) {
                     .scoring = importance_options(options.pruning),
                     .seed = options.context.general.seed,
                     .together = options.together,
+                    .distill_seconds = 60 * options.distill_minutes,
                     .curves = !options.report.empty(),
                     .progress = step_bar("refit", "layers"),
-                    .together_progress = step_bar("joint steps", "iterations")};
+                    .together_progress = step_bar("joint steps", "iterations"),
+                    .distill_progress = step_bar("distillation", "ms"),
+                    .stop = interrupted};
   require<UsageError>(!(options.refit && options.no_refit), "cli",
                       "--refit and --no-refit are mutually exclusive.");
   if (options.refit || options.no_refit) how.refit = options.refit;
   require<UsageError>(options.together == 0 || how.refits(), "cli",
                       "--together with method {} requires --refit.", how.method);
+  require<UsageError>(options.distill_minutes == 0 || !options.calibration.data.empty(), "cli",
+                      "--distill-minutes requires --calibration.");
   if (how.method == "interpolate") check_order(how.conversion, !options.calibration.data.empty());
   const bool measures = how.method == "quadrature" || how.refits();
   require<UsageError>(!measures || !options.calibration.data.empty(), "cli",
@@ -199,6 +212,7 @@ int run(const ResampleArguments& options) {
                             .curves = {.seed = how.seed},
                             .recheck_progress = step_bar("recheck", "networks")});
   }
+  const InterruptGuard interrupts;
   Resampled made = resample_by(model, widths, how, images);
   if (options.fold_batch_norm) made.network = fold_batch_norm(made.network);
   if (options.channels_last) made.network.to_channels_last();
@@ -209,7 +223,11 @@ int run(const ResampleArguments& options) {
   report(options, {.groups = source.groups.groups,
                    .made = std::move(made),
                    .before = count_parameters(source.network),
-                   .after = after});
+                   .after = after,
+                   .samples = calibration ? calibration->size() : 0});
+  require<std::runtime_error>(!interrupted(), "cli",
+                              "Interrupted: {} was written with the refits and steps made so far.",
+                              options.output.string());
   return 0;
 }
 
@@ -251,6 +269,7 @@ Command resample_command() {
         app.add_flag("--no-refit", options->no_refit,
                      "Do not refit; quadrature then uses the kernel's weights");
         add_together_option(app, options->together);
+        add_distill_option(app, options->distill_minutes);
         app.add_option("--report", options->report, "Write nodes, error curves, ridge parameters and errors")
             ->type_name("FILE.json");
         app.add_flag("--fold-batch-norm", options->fold_batch_norm,

@@ -11,5 +11,7 @@ namespace inn::cli {
 
 /// Declares --together.
 void add_together_option(CLI::App& app, int64_t& together);
+/// Declares --distill-minutes.
+void add_distill_option(CLI::App& app, double& minutes);
 
 }  // namespace inn::cli

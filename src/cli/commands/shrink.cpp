@@ -1,0 +1,164 @@
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+
+#include "commands/command.h"
+#include "inn/core/atomic_file.h"
+#include "inn/core/error.h"
+#include "inn/core/interrupt.h"
+#include "inn/methods/shrink.h"
+#include "inn/report/table.h"
+#include "options/evaluation.h"
+#include "options/limits.h"
+#include "options/run_context.h"
+#include "options/usage_error.h"
+#include "options/width_budget.h"
+#include "options/width_choice.h"
+#include "output.h"
+#include "shrink_report.h"
+#include "step_bar.h"
+
+namespace inn::cli {
+namespace {
+
+// On a target the sizes of vectors: channels in other numbers cost as much as in the next multiple.
+struct Target {
+  const char* name;
+  int64_t round_to;
+  bool fastest_layout;
+};
+constexpr Target kTargets[] = {{"any", 1, false}, {"cpu", 8, true}, {"cuda", 8, false}};
+
+struct ShrinkArguments {
+  RunContext context;
+  WidthChoice widths;
+  std::string budget;
+  CalibrationOptions calibration;
+  std::string evaluated, split = "test", target = "any";
+  double minutes = 10;
+  bool no_distill = false, keep_batch_norm = false, dynamic_batch = false;
+  std::filesystem::path output, report;
+};
+
+const Target& target_of(const std::string& name) {
+  for (const auto& target : kTargets)
+    if (name == target.name) return target;
+  raise<UsageError>("cli", "--target '{}': must be any, cpu or cuda.", name);
+}
+
+/// Shows a bar for each stage.
+auto stage_bars() {
+  const auto bars = std::make_shared<std::map<std::string, StepCallback>>();
+  return [bars](const std::string& stage, int64_t done, int64_t all, const std::string& step) {
+    auto& bar = (*bars)[stage];
+    if (!bar) bar = step_bar(stage, "");
+    bar(done, all, step);
+  };
+}
+
+ShrinkOptions shrink_options(const ShrinkArguments& options) {
+  const Target& target = target_of(options.target);
+  ShrinkOptions how{.budget = as_usage([&] { return Budget::parse(options.budget); }),
+                    .widths = prune_options(options.widths),
+                    .seconds = 60 * options.minutes,
+                    .distill = !options.no_distill,
+                    .fold_batch_norm = !options.keep_batch_norm,
+                    .fastest_layout = target.fastest_layout,
+                    .seed = options.context.general.seed,
+                    .progress = stage_bars(),
+                    .stop = interrupted};
+  if (how.widths.limits.round_to == 1) how.widths.limits.round_to = target.round_to;
+  return how;
+}
+
+int run(const ShrinkArguments& options) {
+  const auto device = options.context.start();
+  check_network_output(options.output);
+  const ShrinkOptions how = shrink_options(options);
+  if (!options.report.empty()) check_output(options.report);
+  const SkippedReport skipped(options.context.images);
+  Dataset calibration = read_calibration(options.calibration, options.context.images).value();
+  std::optional<Dataset> evaluated;
+  if (!options.evaluated.empty())
+    evaluated = read_evaluated({.data = options.evaluated, .split = options.split}, options.context.images);
+  auto [model, normalization] = options.context.open_for(&calibration);
+  fit_calibration(calibration, model.source().network);
+  if (evaluated) fit_images(*evaluated, model.source().network);
+  model.to(device);
+  const InterruptGuard interrupts;
+  const CalibrationData data{calibration, normalization, device, options.calibration.augmentation};
+  std::optional<CalibrationData> judged;
+  if (evaluated) judged.emplace(CalibrationData{*evaluated, normalization, device});
+  const Shrunk made = shrink(model, shrink_samples(model, data, judged ? &*judged : nullptr), how);
+  write_network(made.network, options.output, options.dynamic_batch);
+  if (!options.report.empty()) write_shrink_report(made, options.report, options.context.model.source);
+  if (options.context.general.json) {
+    Json document = shrink_json(made);
+    document["output"] = options.output.string();
+    add_skipped(document, options.context.images);
+    print(document);
+  } else {
+    print_shrink(made);
+    std::cout << fmt::format("Wrote {} after {}.\n", options.output.string(), format_duration(made.seconds));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command shrink_command() {
+  return {.name = "shrink",
+          .summary = "Makes a trained network smaller: within a budget and in the time given, without labels",
+          .examples =
+              "  inn shrink net.pt2 -o small.pt2 --calibration images/ --budget macs=0.5\n"
+              "  inn shrink net.pt2 -o small.pt2 --calibration images/ --budget params=0.3 --data labelled/\n"
+              "  inn shrink net.pt2 -o small.pt2 --calibration images/ --budget agreement=0.98 --minutes 30\n"
+              "  inn shrink net.pt2 -o fast.pt2 --calibration images/ --budget latency=0.6 --target cpu\n"
+              "  inn shrink decoder.pt2 -o small.pt2 --calibration text.pt --budget params=0.8 --groups "
+              "'*.mlp.*' --no-distill\n"
+              "  inn shrink net.pt2 -o small.pt2 --calibration images/ --budget memory=2MB --report small.md",
+          .declare = [](CLI::App& app) -> std::function<int()> {
+            auto options = std::make_shared<ShrinkArguments>();
+            options->context.add_model(app);
+            add_output_option(app, options->output);
+            app.add_option(
+                   "--budget", options->budget,
+                   "What the network may cost: macs, params, latency or memory as a fraction of the source "
+                   "(macs=0.5) or an amount (params=100k, latency=5ms, memory=2MB); or how often it must "
+                   "give the source's answer (agreement=0.98), at the least multiply-adds")
+                ->type_name("KIND=F")
+                ->required();
+            app.add_option("--minutes", options->minutes,
+                           "The time, at most; what is left after the fits is used for distillation")
+                ->check(at_least(0.01))
+                ->capture_default_str()
+                ->type_name("M");
+            app.add_option(
+                   "--target", options->target,
+                   "Where it will run: any; cpu: multiples of 8 channels and the faster memory format; cuda: "
+                   "multiples of 8 channels")
+                ->check(CLI::IsMember({"any", "cpu", "cuda"}))
+                ->capture_default_str();
+            app.add_option("--data", options->evaluated,
+                           "Labelled data for the accuracy before and after; never used to make the network")
+                ->type_name("DATA");
+            app.add_option("--split", options->split, "Split of --data: train or test")
+                ->check(CLI::IsMember({"train", "test"}))
+                ->capture_default_str();
+            add_fraction_options(app, options->widths);
+            app.add_flag("--no-distill", options->no_distill, "End after the fits, without distillation");
+            app.add_flag("--keep-batch-norm", options->keep_batch_norm,
+                         "Do not fold batch norms into the layers before them: for further training");
+            app.add_option("--report", options->report, "Write what was done as a Markdown page")
+                ->type_name("FILE.md");
+            add_calibration_options(app, options->calibration);
+            app.get_option("--calibration")->required();
+            add_dynamic_batch_option(app, options->dynamic_batch);
+            options->context.add_options(app, {.data = true, .device = true});
+            return [options] { return run(*options); };
+          }};
+}
+
+}  // namespace inn::cli
