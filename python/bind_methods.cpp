@@ -2,8 +2,10 @@
 
 #include "bind.h"
 #include "inn/budget/resample_to_budget.h"
+#include "inn/core/interrupt.h"
 #include "inn/core/ranks.h"
 #include "inn/methods/resample_by.h"
+#include "inn/methods/shrink.h"
 #include "inn/train/evaluate.h"
 
 namespace inn::python {
@@ -127,6 +129,53 @@ void bind_methods(nb::module_& m) {
       nb::arg("source"), nb::arg("widths"), nb::arg("method"), nb::arg("importance").none() = nb::none(),
       nb::arg("refit") = nb::none(), nb::arg("together") = 0, nb::arg("seed") = 0,
       nb::arg("calibration").none() = nb::none(), nb::arg("progress").none() = nb::none(), Unlocked());
+  nb::class_<Rate>(m, "Rate", "A rate with the number of samples that it is of.")
+      .def_ro("rate", &Rate::rate)
+      .def_ro("count", &Rate::count)
+      .def_prop_ro("standard_error", &Rate::standard_error);
+  nb::class_<NetworkFigures>(m, "NetworkFigures", "What a network costs and how good it is.")
+      .def_ro("macs", &NetworkFigures::macs)
+      .def_ro("parameters", &NetworkFigures::parameters)
+      .def_ro("memory", &NetworkFigures::memory)
+      .def_ro("latency", &NetworkFigures::latency)
+      .def_ro("agreement", &NetworkFigures::agreement)
+      .def_ro("output_error", &NetworkFigures::output_error)
+      .def_ro("accuracy", &NetworkFigures::accuracy)
+      .def_ro("loss", &NetworkFigures::loss);
+  nb::class_<Shrunk>(m, "Shrunk", "A network made smaller, with what was done.")
+      .def_ro("network", &Shrunk::network)
+      .def_ro("widths", &Shrunk::widths)
+      .def_ro("before", &Shrunk::before)
+      .def_ro("after", &Shrunk::after)
+      .def_ro("notes", &Shrunk::notes)
+      .def_ro("seconds", &Shrunk::seconds)
+      .def_prop_ro("stages", [](const Shrunk& made) {
+        std::vector<std::tuple<std::string, std::string, double>> stages;
+        for (const auto& stage : made.stages) stages.emplace_back(stage.name, stage.result, stage.seconds);
+        return stages;
+      });
+  m.def(
+      "shrink",
+      [](const AnalysedNetwork& source, const std::string& budget, const PruneOptions& widths,
+         const Calibration& calibration, const Calibration* evaluated, double seconds, bool distill,
+         bool fold_batch_norm, bool fastest_layout, uint64_t seed,
+         const std::function<void(const std::string&, int64_t, int64_t, const std::string&)>& progress) {
+        const InterruptGuard guard;
+        return shrink(AnyModel{.plain = source},
+                      shrink_samples(calibration, evaluated ? *evaluated : Calibration{}),
+                      {.budget = Budget::parse(budget),
+                       .widths = widths,
+                       .seconds = seconds,
+                       .distill = distill,
+                       .fold_batch_norm = fold_batch_norm,
+                       .fastest_layout = fastest_layout,
+                       .seed = seed,
+                       .progress = progress,
+                       .stop = interrupted});
+      },
+      nb::arg("source"), nb::arg("budget"), nb::arg("widths"), nb::arg("calibration"),
+      nb::arg("evaluated").none(), nb::arg("seconds"), nb::arg("distill"), nb::arg("fold_batch_norm"),
+      nb::arg("fastest_layout"), nb::arg("seed"), nb::arg("progress").none(), Unlocked());
   m.def(
       "recalibrate",
       [](Network network, const Calibration& calibration) { recalibrate(network, calibration); },

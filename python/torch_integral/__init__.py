@@ -1,6 +1,6 @@
 """Integral neural networks: one trained network at every width.
 
-The short way: `analyze`, `resample`, `elastic`. Under TorchIntegral's names: `IntegralWrapper`, `IntegralTracer`, `L1Pruner`,
+The short way: `shrink`, `analyze`, `resample`, `elastic`. Under TorchIntegral's names: `IntegralWrapper`, `IntegralTracer`, `L1Pruner`,
 and the modules `grid`, `quadrature`, `permutation`, `parametrizations`, `graph`, `utils`.
 """
 
@@ -21,6 +21,7 @@ from ._data import open_dataset  # noqa: E402
 from ._compare import Comparison, compare  # noqa: E402
 from ._rules import rule  # noqa: E402
 from ._resample import Report, Resampled, methods, resample  # noqa: E402
+from ._shrink import Figures, Shrunk, shrink  # noqa: E402
 from ._training import elastic_step, recalibrate  # noqa: E402
 from .graph import IntegralTracer, L1Pruner, Pruner  # noqa: E402
 from .grid import (  # noqa: E402
@@ -52,11 +53,11 @@ from .utils import base_continuous_dims, grid_tuning, standard_continuous_dims  
 __version__ = _version.VERSION
 
 __all__ = [
-    "Analysis", "BaseIntegrationQuadrature", "Comparison", "CompositeGrid1D", "ConstantGrid1D", "Distribution", "GridND", "IGrid",
+    "Analysis", "BaseIntegrationQuadrature", "Comparison", "CompositeGrid1D", "ConstantGrid1D", "Distribution", "Figures", "GridND", "IGrid",
     "IntegralGroup", "IntegralModel", "IntegralTracer", "IntegralWrapper", "L1Grid1D", "L1Pruner", "LegendreQuadrature",
     "MultiTrainableGrid1D", "NormalDistribution", "Pruner", "RandomLegendreGrid", "RandomLinspace", "Report", "Resampled",
-    "RiemannQuadrature", "SimpsonQuadrature", "TrainableDeltasGrid1D", "TrainableGrid1D", "TrapezoidalQuadrature",
+    "RiemannQuadrature", "Shrunk", "SimpsonQuadrature", "TrainableDeltasGrid1D", "TrainableGrid1D", "TrapezoidalQuadrature",
     "UniformDistribution", "analyze", "base_continuous_dims", "compare", "elastic", "elastic_step", "graph", "grid", "grid_tuning", "integrate",
     "methods", "open_dataset", "parametrizations", "permutation", "pruning", "quadrature", "recalibrate", "resample",
-    "rule", "standard_continuous_dims", "utils",
+    "rule", "shrink", "standard_continuous_dims", "utils",
 ]  # fmt: skip

@@ -166,17 +166,24 @@ def resample(
         ],
         made.notes,
     )
-    if isinstance(model, nn.Module) and not isinstance(model, torch.jit.ScriptModule):
-        cuts = [
-            (all_groups[index].width, width, [member.tensor for member in all_groups[index].members])
-            for index, width in made.widths
-        ]
-        small = rebuild(model, made.network, *example_of(example), as_module, cuts)
-    elif isinstance(model, _core.Network):
-        small = None
-    else:
-        small = graph_module(made.network)
-    return Resampled(small, report, made.network)
+    widths_now = {all_groups[index].name: width for index, width in made.widths}
+    return Resampled(model_of(model, example, made.network, source, widths_now, as_module), report, made.network)
+
+
+def model_of(
+    model: Any, example: Any, network: Any, source: Any, widths: Mapping[str, int], as_module: bool
+) -> Any:
+    """Return a resampled network in the form of the model: its own class where it can have the widths."""
+    if isinstance(model, _core.Network):
+        return None
+    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
+        return graph_module(network)
+    cuts = [
+        (group.width, widths[group.name], [member.tensor for member in group.members])
+        for group in source.groups
+        if group.name in widths
+    ]
+    return rebuild(model, network, *example_of(example), as_module, cuts)
 
 
 def methods() -> list[str]:

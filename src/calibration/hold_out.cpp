@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "inn/core/error.h"
+#include "inn/core/ranks.h"
 
 namespace inn {
 namespace {
@@ -49,10 +50,11 @@ SplitCalibration hold_out(const Calibration& calibration, int64_t every) {
     sizes.push_back(batch->inputs.at(0).toTensor().size(0));
   int64_t all = 0;
   for (const auto size : sizes) all += size;
+  int64_t first = sum_of_ranks_before(all);
+  sum_over_ranks(all);
   require(all >= 2, "calibration", "Calibration: two samples are required to hold one out but got {}.", all);
   const int64_t step = std::min(every, all);
   std::vector<Part> rest, held_out;
-  int64_t first = 0;
   for (size_t b = 0; b < sizes.size(); first += sizes[b++]) {
     const auto is_held = at::arange(first, first + sizes[b]).remainder(step).eq(step - 1);
     const auto take = [&](const at::Tensor& chosen, std::vector<Part>& into) {

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "inn/calibration/hold_out.h"
 #include "inn/core/error.h"
 #include "inn/data_quadrature/head_maps.h"
 #include "inn/pruning/importance.h"
@@ -60,6 +61,15 @@ std::map<GroupId, std::vector<int64_t>> rank_channels(const AnalysedNetwork& sou
   return ranked;
 }
 
+namespace {
+
+bool has_two_samples(const Calibration& calibration) {
+  const auto first = calibration.batch ? calibration.batch(0) : std::nullopt;
+  return first && (first->inputs.at(0).toTensor().size(0) > 1 || calibration.batch(1));
+}
+
+}  // namespace
+
 NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
                       const Calibration& calibration, const NodeOptions& options,
                       const KernelOptions& measuring) {
@@ -69,7 +79,10 @@ NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int
     if (width < source.groups.groups[id].width) cut.push_back(id);
   NodesFound result;
   if (cut.empty()) return result;
-  const auto kernels = measure_kernels(source, cut, calibration, measuring);
+  const Calibration used = measuring.held_out_every > 0 && has_two_samples(calibration)
+                               ? hold_out(calibration, measuring.held_out_every).rest
+                               : calibration;
+  const auto kernels = measure_kernels(source, cut, used, measuring);
   for (const auto id : cut) {
     auto found = nodes_of(source, id, widths.at(id), kernels, options);
     if (const auto kernel = kernels.find(id); options.curves && kernel != kernels.end())
@@ -77,7 +90,7 @@ NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int
     result.maps.emplace(id, std::move(found.maps));
     result.groups.push_back(std::move(found.report));
   }
-  const auto mixed = add_head_maps(source, calibration, result.maps, measuring);
+  const auto mixed = add_head_maps(source, used, result.maps, measuring);
   for (auto& report : result.groups)
     if (mixed.contains(report.id)) report.criterion = "mixture";
   return result;
@@ -86,7 +99,9 @@ NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int
 DataQuadrature resample(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
                         const Calibration& calibration, const DataQuadratureOptions& options) {
   auto found = find_nodes(source, widths, calibration, options.nodes,
-                          {.positions = options.refit.positions, .seed = options.refit.seed});
+                          {.positions = options.refit.positions,
+                           .seed = options.refit.seed,
+                           .held_out_every = options.refits ? options.refit.held_out_every : 0});
   DataQuadrature result{resample(source, found.maps), std::move(found.maps), std::move(found.groups), {}, 1};
   result.network.set_training(false);
   if (!options.refits || result.maps.empty()) return result;

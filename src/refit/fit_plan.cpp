@@ -100,7 +100,7 @@ class FitPlanner {
   std::optional<Fit> fit_of(const LinearCall& linear) const {
     Fit fit = fit_of_any(linear);
     const bool reads = !axis_map(groups_, linear.weight, linear.input_axis(), maps_).is_identity();
-    fit.is_cut = reads || !fit.outputs.is_identity();
+    fit.is_cut = reads;
     if (only_readers_) return reads ? std::optional(std::move(fit)) : std::nullopt;
     const bool by_input = reads || changed(linear.input);
     if (!by_input && !(fit.residual && changed(fit.residual->partner))) return {};

@@ -26,7 +26,7 @@ struct Fit {
   };
   std::optional<Residual> residual;
   AxisMap outputs;      // of the source's output channels
-  bool is_cut = false;  // in its inputs or outputs; else only its inputs' values changed
+  bool is_cut = false;  // in its inputs; else only their values changed
 };
 
 /// An affected layer that cannot be fit.

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -87,15 +88,15 @@ NormalEquations::Fit NormalEquations::solve(const at::Tensor& prior, double ridg
   }
   require(at::isfinite(a).all().item<bool>() && at::isfinite(c).all().item<bool>(), "refit",
           "Least squares: the activations must be finite.");
-  const at::Tensor least = kConstantVariation * xx_.diagonal(0, 1, 2).mean(1);
+  const at::Tensor least = kConstantVariation * xx_.diagonal(0, 1, 2).mean(1, true);
   const at::Tensor diagonal =
-      at::maximum(a.diagonal(0, 1, 2).mean(1), least).clamp_min(std::numeric_limits<double>::min());
+      at::maximum(a.diagonal(0, 1, 2), least).clamp_min(std::numeric_limits<double>::min());
   // W − prior solves (A + λ)·δ = C − A·priorᵀ: small where the prior is nearly right.
   const at::Tensor right = c - at::bmm(a, w0.transpose(1, 2));
   at::Tensor delta;
   for (double strength = std::max(ridge, kLeastRidge); strength <= kGreatestRidge; strength *= 10) {
     at::Tensor shifted = a.clone();
-    shifted.diagonal(0, 1, 2).add_((diagonal * strength).unsqueeze(1));
+    shifted.diagonal(0, 1, 2).add_(diagonal * strength);
     const auto [factor, info] = at::linalg_cholesky_ex(shifted);
     if (info.any().item<bool>()) continue;
     delta = at::cholesky_solve(right, factor);
@@ -108,12 +109,13 @@ NormalEquations::Fit NormalEquations::solve(const at::Tensor& prior, double ridg
   return fit;
 }
 
-RidgeChoice choose_ridge(const NormalEquations& fit, const NormalEquations& held_out, const at::Tensor& prior,
-                         const at::Tensor& prior_bias, bool with_bias, const std::vector<double>& ridges) {
+RidgeChoice choose_ridge(const NormalEquations& fit, const NormalEquations& held_out,
+                         const std::vector<at::Tensor>& priors, const at::Tensor& prior_bias, bool with_bias,
+                         const std::vector<double>& ridges) {
   NormalEquations all;
   all.add(fit);
   all.add(held_out);
-  const at::Tensor w0 = prior.to(at::kDouble);
+  const at::Tensor w0 = priors.at(0).to(at::kDouble);
   at::Tensor b0;
   if (with_bias) b0 = prior_bias.defined() ? prior_bias.to(at::kDouble) : at::zeros_like(w0.select(2, 0));
   const auto error_of = [](const NormalEquations& sums, const at::Tensor& weight, const at::Tensor& bias,
@@ -122,23 +124,23 @@ RidgeChoice choose_ridge(const NormalEquations& fit, const NormalEquations& held
     return sums.error(weight, bias).sum().item<double>() /
            std::max(whole, std::numeric_limits<double>::min());
   };
-  const bool measured = held_out.rows() > 0 && fit.rows() > 0;
-  RidgeChoice choice{std::numeric_limits<double>::infinity(), {w0, b0}, 0, 0, 0, 0};
+  RidgeChoice choice{std::numeric_limits<double>::infinity(), 0, {w0, b0}, 0, 0, 0, 0};
   choice.error_before = error_of(all, w0, b0, with_bias);
-  if (measured) choice.held_out_before = choice.held_out_after = error_of(held_out, w0, b0, with_bias);
-  for (const double ridge : ridges) {
-    if (!measured) {
-      choice.ridge = std::max(std::isinf(choice.ridge) ? 0 : choice.ridge, ridge);
-      continue;
-    }
-    const auto tried = fit.solve(w0, ridge, with_bias);
-    const double error = error_of(held_out, tried.weight, tried.bias, with_bias);
-    if (error < choice.held_out_after) {
-      choice.held_out_after = error;
-      choice.ridge = ridge;
-    }
+  if (held_out.rows() > 0 && fit.rows() > 0) {
+    choice.held_out_before = choice.held_out_after = error_of(held_out, w0, b0, with_bias);
+    for (size_t p = 0; p < priors.size(); ++p)
+      for (const double ridge : ridges) {
+        const auto tried = fit.solve(priors[p], ridge, with_bias);
+        const double error = error_of(held_out, tried.weight, tried.bias, with_bias);
+        if (error >= choice.held_out_after) continue;
+        choice.held_out_after = error;
+        choice.ridge = ridge;
+        choice.prior = p;
+      }
+  } else if (!ridges.empty()) {
+    choice.ridge = *std::max_element(ridges.begin(), ridges.end());
   }
-  if (!std::isinf(choice.ridge)) choice.fit = all.solve(w0, choice.ridge, with_bias);
+  if (!std::isinf(choice.ridge)) choice.fit = all.solve(priors[choice.prior], choice.ridge, with_bias);
   choice.error_after = error_of(all, choice.fit.weight, choice.fit.bias, with_bias);
   return choice;
 }

@@ -25,6 +25,8 @@ constexpr int64_t kLeastSamples = 32;
 // validation samples by enough. The first joint step is then a short one, too.
 constexpr int64_t kFirstPart = 4, kFirstIterations = 2;
 constexpr double kWorthwhile = 0.99;
+// After so many tries that were not worthwhile only every fourth fit of the kind is tried.
+constexpr int64_t kMostFailures = 2, kSkipped = 4;
 // Of a fit of one layer: beyond, more rows change nothing.
 constexpr int64_t kRowsPerFeatureAlone = 256;
 // Fits are short of samples if the error on those held out is so many times the error on those fit; a ratio that is
@@ -32,6 +34,16 @@ constexpr int64_t kRowsPerFeatureAlone = 256;
 constexpr double kMostRatio = 1.5, kEnoughRatio = 1.2, kLeastError = 1e-3;
 /// For all layers: more, since a network has few outputs for the number of unknowns.
 constexpr double kTogetherDamping = 1e-2;
+
+/// Maps that select channels, without weights for the others; none if not all maps select.
+std::map<GroupId, GroupMaps> selections_of(const std::map<GroupId, GroupMaps>& maps) {
+  std::map<GroupId, GroupMaps> selections;
+  for (const auto& [id, of] : maps) {
+    if (!of.whole.empty() || of.produce.kind() != AxisMap::Kind::selection) return {};
+    selections.emplace(id, GroupMaps{of.produce, of.produce});
+  }
+  return selections;
+}
 
 /// Goes through the network once.
 class Sweep {
@@ -42,6 +54,8 @@ class Sweep {
         options_(options),
         source_(source.network, calibration, options.memory),
         present_(resampled, calibration, options.memory),
+        groups_(source.groups),
+        selections_(selections_of(maps)),
         plan_(plan_fits(present_.network, source.groups, maps, options.only_readers)) {}
 
   std::vector<LayerFit> run() {
@@ -86,22 +100,32 @@ class Sweep {
                        .tensor.detach()
                        .to(at::kDouble)
                        .reshape({prior.size(0), prior.size(1)});
+    std::vector<at::Tensor> priors{prior};
+    if (fit.is_cut)
+      if (const auto plain = source_weights_of(fit); plain && !plain->equal(prior)) priors.push_back(*plain);
     const auto solve = [&](int64_t samples) {
       NormalEquations kept_in, held_out;
       accumulate(fit, samples, kept_in, held_out);
       result.rows = kept_in.rows() + held_out.rows();
       try {
-        return choose_ridge(kept_in, held_out, prior, prior_bias, linear.bias || fit.norm, options_.ridges);
+        return choose_ridge(kept_in, held_out, priors, prior_bias, linear.bias || fit.norm, options_.ridges);
       } catch (const std::invalid_argument&) {
         raise<std::runtime_error>("refit", "Layer '{}': its activations must be finite.", result.layer);
       }
     };
     // A layer that was not cut can only make good what was lost before it, which often is nothing.
+    if (!fit.is_cut && !worth_a_try(kind_of(fit))) {
+      result.skip_reason = "such layers before gained nothing";
+      return result;
+    }
     const int64_t samples = samples_for(fit),
                   part = std::max(samples / kFirstPart, std::min(kLeastSamples, samples));
     RidgeChoice choice = solve(fit.is_cut ? samples : part);
-    if (!fit.is_cut && part < samples && choice.held_out_after < kWorthwhile * choice.held_out_before)
-      choice = solve(samples);
+    if (!fit.is_cut) {
+      const bool gained = choice.held_out_after < kWorthwhile * choice.held_out_before;
+      record_try(kind_of(fit), gained);
+      if (gained && part < samples) choice = solve(samples);
+    }
     set_weights(fit, choice.fit);
     result.ridge = choice.ridge;
     result.error_before = choice.error_before;
@@ -119,6 +143,9 @@ class Sweep {
   /// Returns the factor by which the error of the block on validation samples changed.
   double steps_on(const JointFit& block) {
     if (options_.gauss_newton_steps == 0) return 1;
+    std::string kind;
+    for (const auto& layer : block.layers) kind += kind_of(layer);
+    if (!worth_a_try(kind)) return 1;
     const GaussNewtonOptions whole{.steps = options_.gauss_newton_steps,
                                    .iterations = options_.gauss_newton_iterations,
                                    .samples = samples_for(block),
@@ -130,7 +157,39 @@ class Sweep {
     first.iterations = std::min(kFirstIterations, whole.iterations);
     first.samples = std::max(kLeastSamples, whole.samples) / kFirstPart;
     const double gain = gauss_newton(source_, present_, block, first);
+    record_try(kind, gain <= kWorthwhile);
     return gain > kWorthwhile ? gain : gain * gauss_newton(source_, present_, block, whole);
+  }
+
+  /// The source's weights of the channels that are kept, where channels were selected: without what the kernel's
+  /// weights add for the others.
+  std::optional<at::Tensor> source_weights_of(const Fit& fit) const {
+    if (selections_.empty()) return {};
+    const size_t state = fit.linear.weight;
+    const at::Tensor weight =
+        apply_maps(groups_, state, source_.network.state[state].tensor.detach(), selections_);
+    return weight_matrix(present_.network, fit.linear, weight).to(at::kDouble);
+  }
+
+  /// The layer's operator and whether it is depthwise: layers that are alike gain alike.
+  std::string kind_of(const Fit& fit) const {
+    const auto& op = present_.network.calls[fit.linear.call].op;
+    const bool depthwise = fit.linear.kind != LinearCall::Kind::linear &&
+                           present_.network.state[fit.linear.weight].tensor.size(1) == 1;
+    return fmt::format("{}{}{} ", op, depthwise ? " depthwise" : "", fit.residual ? " into a sum" : "");
+  }
+
+  /// Of what gained nothing in its last tries only every fourth is tried.
+  bool worth_a_try(const std::string& kind) {
+    auto& [failures, skipped] = tries_[kind];
+    if (failures < kMostFailures || ++skipped % kSkipped == 0) return true;
+    return false;
+  }
+
+  void record_try(const std::string& kind, bool gained) {
+    auto& [failures, skipped] = tries_[kind];
+    failures = gained ? 0 : failures + 1;
+    skipped = 0;
   }
 
   /// So many samples that there are rows for the unknowns, where a sample has many positions: fewer.
@@ -259,7 +318,13 @@ class Sweep {
   Network& resampled_;
   const RefitOptions& options_;
   ActivationCache source_, present_;
+  const Groups& groups_;
+  std::map<GroupId, GroupMaps> selections_;
   FitPlan plan_;
+  struct Tries {
+    int64_t failures = 0, skipped = 0;
+  };
+  std::map<std::string, Tries> tries_;  // by kind of fit
 };
 
 }  // namespace

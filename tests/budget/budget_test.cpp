@@ -145,9 +145,46 @@ TEST(Budget, IsReadFromText) {
   EXPECT_DOUBLE_EQ(some.amount, 1e5);
   EXPECT_DOUBLE_EQ(Budget::parse("latency=5ms").amount, 5e-3);
   EXPECT_DOUBLE_EQ(Budget::parse("macs=20000000").amount, 2e7);
+  EXPECT_EQ(Budget::parse("memory=0.5").of, Budget::Of::memory);
+  EXPECT_DOUBLE_EQ(Budget::parse("memory=2MB").amount, 2e6);
+  EXPECT_EQ(Budget::parse("agreement=0.98").of, Budget::Of::agreement);
   for (const char* text : {"", "macs", "macs=", "macs=0", "macs=-1", "macs=half", "flops=0.5", "params=5ms",
-                           "latency=5", "latency=5k", "macs=nan", "macs=1e999"})
+                           "latency=5", "latency=5k", "memory=5", "agreement=1.2", "agreement=1k", "macs=nan", "macs=1e999"})
     EXPECT_THROW(Budget::parse(text), std::invalid_argument) << text;
+}
+
+/// The state, and the peak of the activations of one image, as they are measured.
+double measured_memory(const Network& network) {
+  double bytes = static_cast<double>(peak_memory(network, example_inputs(network, 1)).bytes);
+  for (const auto& entry : network.state) bytes += static_cast<double>(entry.tensor.nbytes());
+  return bytes;
+}
+
+TEST(Budget, OfMemoryIsMetByTheNetworkThatIsMade) {
+  const auto source = three_layers();
+  const auto first = group_written_by(source, "a.weight"), second = group_written_by(source, "b.weight");
+  std::map<GroupId, ErrorCurve> curves;
+  for (int64_t w = 1; w <= 6; ++w) curves[first][w] = 0.3 * static_cast<double>(6 - w);
+  for (int64_t w = 1; w <= 8; ++w) curves[second][w] = 0.1 * static_cast<double>(8 - w);
+  const double all = measured_memory(source.network);
+  for (const double fraction : {0.9, 0.7, 0.5}) {
+    const auto widths = widths_within_budget(source, curves, {Budget::Of::memory, fraction}, {}, {.rechecks = 0});
+    const double now = measured_memory(cut(source, widths).network);
+    EXPECT_LE(now, fraction * all);
+    // Not far below: one channel more of either group would be too much, or be beyond its width.
+    double least = std::numeric_limits<double>::infinity();
+    for (const auto& [id, width] : widths) {
+      auto more = widths;
+      if (width == source.groups.groups[id].width) continue;
+      ++more[id];
+      least = std::min(least, measured_memory(cut(source, more).network));
+    }
+    EXPECT_GT(least, 0.85 * fraction * all) << fraction;
+  }
+  EXPECT_THROW(widths_within_budget(source, curves, {Budget::Of::memory, 100, false}, {}, {.rechecks = 0}),
+               std::invalid_argument);
+  EXPECT_THROW(widths_within_budget(source, curves, {Budget::Of::agreement, 0.9}, {}, {.rechecks = 0}),
+               std::invalid_argument);
 }
 
 /// Images of noise, in batches of ten.

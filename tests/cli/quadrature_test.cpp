@@ -83,6 +83,48 @@ TEST_F(QuadratureProgram, KeepsWithinItsBudget) {
   EXPECT_FALSE(std::filesystem::exists(folder / "no.pt2"));
 }
 
+TEST_F(QuadratureProgram, DistillsAndSaysHowMuchItHelped) {
+  const auto run = folder.run(
+      "resample zoo:small_cnn -o out.pt2 --keep 0.5 --method l1 --calibration data --distill-minutes 0.02");
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, testing::HasSubstr("Distillation: "));
+  const auto without = folder.run("resample zoo:small_cnn -o no.pt2 --keep 0.5 --method l1 --distill-minutes 1");
+  EXPECT_EQ(without.code, 2);
+  EXPECT_THAT(without.err, testing::HasSubstr("requires --calibration"));
+}
+
+TEST_F(QuadratureProgram, ShrinksWithinABudgetAndAMinute) {
+  const std::string begin = "shrink zoo:small_cnn -o small.pt2 --calibration data --minutes 0.1 ";
+  const auto run = folder.run(begin + "--budget macs=0.5 --json --report small.md");
+  ASSERT_EQ(run.code, 0) << run.err;
+  const auto made = run.json();
+  EXPECT_LE(made.at("after").at("macs").get<double>(), 0.5 * made.at("before").at("macs").get<double>());
+  const auto cost = folder.run("cost small.pt2 --json").json();
+  EXPECT_EQ(cost.at("macs").get<double>(), made.at("after").at("macs").get<double>());
+  EXPECT_EQ(cost.at("parameters").get<double>(), made.at("after").at("parameters").get<double>());
+  EXPECT_EQ(made.at("after").at("agreement").at("count"), 12);
+  EXPECT_THAT(content_of(folder / "small.md"), testing::HasSubstr("| multiply-adds |"));
+  const auto table = folder.run(begin + "--budget params=0.5 --no-distill --keep-batch-norm --target cpu");
+  ASSERT_EQ(table.code, 0) << table.err;
+  EXPECT_THAT(table.out, testing::AllOf(testing::HasSubstr("before"), testing::HasSubstr("agreement"),
+                                        testing::HasSubstr("channels and refits")));
+}
+
+TEST_F(QuadratureProgram, ShrinkRefusesWrongUsage) {
+  const std::string begin = "shrink zoo:small_cnn -o small.pt2 ";
+  for (const auto& [arguments, text] : std::vector<std::pair<std::string, std::string>>{
+           {"--budget macs=0.5", "--calibration"},
+           {"--calibration data", "--budget"},
+           {"--calibration data --budget flops=1", "flops=1"},
+           {"--calibration data --budget macs=0.5 --target phone", "phone"},
+           {"--calibration data --budget macs=0.5 --minutes 0", "--minutes"}}) {
+    const auto run = folder.run(begin + arguments);
+    EXPECT_EQ(run.code, 2) << arguments;
+    EXPECT_THAT(run.err, testing::HasSubstr(text)) << arguments;
+    EXPECT_FALSE(std::filesystem::exists(folder / "small.pt2"));
+  }
+}
+
 TEST_F(QuadratureProgram, MeasuresItsLatencyTableOnce) {
   resampled("--budget latency=0.95 --latency-table times.json --samples 20 --method l1");
   const auto written = std::filesystem::last_write_time(folder / "times.json");

@@ -126,7 +126,7 @@ TEST(RidgeChoice, IsTheBestOnTheRowsHeldOut) {
   const Rows fit = random_rows(12, 7), held = random_rows(400, 7);
   const std::vector<double> ridges{1e-6, 1e-3, 1e-2, 1e-1, 1, 10};
   const at::Tensor prior = at::zeros({2, 3, 5});
-  const auto choice = choose_ridge(sums_of(fit), sums_of(held), prior, {}, true, ridges);
+  const auto choice = choose_ridge(sums_of(fit), sums_of(held), {prior}, {}, true, ridges);
   const auto held_error = [&](double ridge) {
     const auto tried = sums_of(fit).solve(prior, ridge, true);
     const auto left = held.y - at::bmm(held.x, tried.weight.transpose(1, 2)) - tried.bias.unsqueeze(1);
@@ -140,7 +140,7 @@ TEST(RidgeChoice, KeepsAPriorThatNoFitBetters) {
   Rows noise = random_rows(6, 8), exact = random_rows(400, 9);
   const at::Tensor prior = at::randn({2, 3, 5}, at::kDouble);
   exact.y = at::bmm(exact.x, prior.transpose(1, 2));
-  const auto choice = choose_ridge(sums_of(noise), sums_of(exact), prior, {}, false, {1e-6, 1e-3});
+  const auto choice = choose_ridge(sums_of(noise), sums_of(exact), {prior}, {}, false, {1e-6, 1e-3});
   EXPECT_TRUE(std::isinf(choice.ridge));
   EXPECT_TRUE(at::equal(choice.fit.weight, prior));
 }

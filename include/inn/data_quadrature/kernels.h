@@ -27,6 +27,9 @@ std::map<GroupId, std::vector<Consumer>> find_consumers(const AnalysedNetwork& s
 struct KernelOptions {
   int64_t positions = 256;  // maximum number of positions used per sample
   uint64_t seed = 0;
+  /// Every k-th sample is left out, so that weights made from kernels are not fit to the samples on which refits are
+  /// validated (RefitOptions::held_out_every); 0: none.
+  int64_t held_out_every = 0;
 };
 
 /// Returns the kernels of the consumers of each group in the source network over all batches. If a batch norm

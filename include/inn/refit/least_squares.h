@@ -29,10 +29,10 @@ class NormalEquations {
   struct Fit {
     at::Tensor weight, bias;  // [g, O, F]; [g, O], undefined if there is none
   };
-  /// Returns the W and b that minimize Σ ‖y − W·x − b‖² + λ‖W − prior‖² with λ = `ridge` times the mean of
-  /// the diagonal of Σ (x − x̄)(x − x̄)ᵀ (of Σ x·xᵀ without bias). While the matrix is numerically singular,
-  /// λ is multiplied by ten; `ridge` 0 means the smallest that works. Throws std::invalid_argument for
-  /// non-finite numbers.
+  /// Returns the W and b that minimize Σ ‖y − W·x − b‖² + ridge·Σ_j d_j‖W_j − prior_j‖², d the diagonal of
+  /// Σ (x − x̄)(x − x̄)ᵀ (of Σ x·xᵀ without bias), so that the scale of a feature does not matter. While the matrix is
+  /// numerically singular, `ridge` is multiplied by ten; 0 means the smallest that works. Throws
+  /// std::invalid_argument for non-finite numbers.
   Fit solve(const at::Tensor& prior, double ridge, bool with_bias) const;
 
  private:
@@ -43,15 +43,17 @@ class NormalEquations {
 /// A fit with the ridge parameter that is best on validation rows.
 struct RidgeChoice {
   double ridge;
+  size_t prior;              // which of them
   NormalEquations::Fit fit;                // on all rows
   double error_before, error_after;        // on all rows, relative to the variation: of the prior, of the fit
   double held_out_before, held_out_after;  // on the validation rows, for a fit to the others
 };
 
-/// Fits to `fit` with each of `ridges`, evaluates on `held_out`, and fits to both with the best. If none is
-/// better than the prior on the validation rows, the prior is kept and the ridge is infinite. `prior_bias`
-/// may be undefined: 0.
-RidgeChoice choose_ridge(const NormalEquations& fit, const NormalEquations& held_out, const at::Tensor& prior,
-                         const at::Tensor& prior_bias, bool with_bias, const std::vector<double>& ridges);
+/// Fits to `fit` with each of `ridges` and each of `priors` [g, O, F], evaluates on `held_out`, and fits to both with
+/// the best. If none is better than the first prior on the validation rows, that is kept and the ridge is infinite.
+/// `prior_bias` may be undefined: 0.
+RidgeChoice choose_ridge(const NormalEquations& fit, const NormalEquations& held_out,
+                         const std::vector<at::Tensor>& priors, const at::Tensor& prior_bias, bool with_bias,
+                         const std::vector<double>& ridges);
 
 }  // namespace inn
