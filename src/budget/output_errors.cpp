@@ -81,8 +81,8 @@ OutputErrors::OutputErrors(const AnalysedNetwork& source, const std::vector<Grou
   comparing_ = others.samples >= fitting.samples ? others.calibration : fitting.calibration;
   wanted_ = outputs_of(source_.network, comparing_);
   variations_ = variations_of(wanted_);
-  kernels_ =
-      measure_kernels(source_, groups, fitting_, {.positions = options.positions, .seed = options.seed});
+  kernels_ = measure_split_kernels(source_, groups, fitting_,
+                                   {.positions = options.positions, .seed = options.seed});
 }
 
 const GroupNodes& OutputErrors::nodes(GroupId id, int64_t width) {

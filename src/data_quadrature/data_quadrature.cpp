@@ -2,13 +2,15 @@
 
 #include <ATen/ATen.h>
 
-#include "inn/calibration/hold_out.h"
 #include "inn/core/error.h"
 #include "inn/data_quadrature/head_maps.h"
 #include "inn/pruning/importance.h"
 
 namespace inn {
 namespace {
+
+// Of kernels, relative to the diagonal.
+const std::vector<double> kRidges{1e-6, 3e-2, 3e-1};
 
 void check_widths(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths) {
   for (const auto& [id, width] : widths) {
@@ -23,16 +25,25 @@ void check_widths(const AnalysedNetwork& source, const std::map<GroupId, int64_t
 
 }  // namespace
 
-GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width,
-                    const std::map<GroupId, std::vector<ConsumerKernel>>& kernels,
+GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width, const SplitKernels& kernels,
                     const NodeOptions& options) {
   const auto& group = source.groups.groups.at(id);
-  GroupReport report{id, group.name, group.width, width, {}, "kernel", 0, {}};
-  if (const auto found = kernels.find(id); found != kernels.end()) {
-    report.nodes = choose_nodes(found->second, width, options);
-    report.error = node_error(found->second, report.nodes, options.ridge);
-    GroupMaps maps{AxisMap::select(report.nodes, group.width),
-                   kernel_weights(found->second, report.nodes, options.ridge)};
+  GroupReport report{.id = id,
+                     .name = group.name,
+                     .source_width = group.width,
+                     .width = width,
+                     .nodes = {},
+                     .criterion = "kernel"};
+  if (const auto found = kernels.rest.find(id); found != kernels.rest.end()) {
+    const auto held_out = kernels.held_out.find(id);
+    const bool validated =
+        held_out != kernels.held_out.end() && held_out->second.size() == found->second.size();
+    auto nodes = choose_validated(found->second, validated ? held_out->second : found->second, width, options,
+                                  validated ? kRidges : std::vector<double>{options.ridge});
+    report.nodes = std::move(nodes.nodes);
+    report.error = nodes.error;
+    report.ridge = nodes.ridge;
+    GroupMaps maps{AxisMap::select(report.nodes, group.width), std::move(nodes.weights)};
     return {std::move(maps), std::move(report)};
   }
   report.criterion = "l2";
@@ -61,15 +72,6 @@ std::map<GroupId, std::vector<int64_t>> rank_channels(const AnalysedNetwork& sou
   return ranked;
 }
 
-namespace {
-
-bool has_two_samples(const Calibration& calibration) {
-  const auto first = calibration.batch ? calibration.batch(0) : std::nullopt;
-  return first && (first->inputs.at(0).toTensor().size(0) > 1 || calibration.batch(1));
-}
-
-}  // namespace
-
 NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
                       const Calibration& calibration, const NodeOptions& options,
                       const KernelOptions& measuring) {
@@ -79,18 +81,15 @@ NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int
     if (width < source.groups.groups[id].width) cut.push_back(id);
   NodesFound result;
   if (cut.empty()) return result;
-  const Calibration used = measuring.held_out_every > 0 && has_two_samples(calibration)
-                               ? hold_out(calibration, measuring.held_out_every).rest
-                               : calibration;
-  const auto kernels = measure_kernels(source, cut, used, measuring);
+  const auto kernels = measure_split_kernels(source, cut, calibration, measuring);
   for (const auto id : cut) {
     auto found = nodes_of(source, id, widths.at(id), kernels, options);
-    if (const auto kernel = kernels.find(id); options.curves && kernel != kernels.end())
+    if (const auto kernel = kernels.rest.find(id); options.curves && kernel != kernels.rest.end())
       found.report.curve = rank_nodes(kernel->second, options).errors;
     result.maps.emplace(id, std::move(found.maps));
     result.groups.push_back(std::move(found.report));
   }
-  const auto mixed = add_head_maps(source, used, result.maps, measuring);
+  const auto mixed = add_head_maps(source, calibration, result.maps, measuring);
   for (auto& report : result.groups)
     if (mixed.contains(report.id)) report.criterion = "mixture";
   return result;
@@ -99,9 +98,7 @@ NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int
 DataQuadrature resample(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
                         const Calibration& calibration, const DataQuadratureOptions& options) {
   auto found = find_nodes(source, widths, calibration, options.nodes,
-                          {.positions = options.refit.positions,
-                           .seed = options.refit.seed,
-                           .held_out_every = options.refits ? options.refit.held_out_every : 0});
+                          {.positions = options.refit.positions, .seed = options.refit.seed});
   DataQuadrature result{resample(source, found.maps), std::move(found.maps), std::move(found.groups), {}, 1};
   result.network.set_training(false);
   if (!options.refits || result.maps.empty()) return result;

@@ -12,6 +12,7 @@
 
 #include "block_nodes.h"
 #include "inn/calibration/calibration_run.h"
+#include "inn/calibration/hold_out.h"
 #include "inn/calibration/moments.h"
 #include "inn/core/error.h"
 #include "inn/core/ranks.h"
@@ -422,6 +423,31 @@ at::Tensor noise_like(const at::Tensor& value, int64_t first, int64_t samples, u
 }
 
 }  // namespace
+
+namespace {
+
+bool has_two_samples(const Calibration& calibration) {
+  const auto first = calibration.batch ? calibration.batch(0) : std::nullopt;
+  return first && (first->inputs.at(0).toTensor().size(0) > 1 || calibration.batch(1));
+}
+
+}  // namespace
+
+SplitKernels measure_split_kernels(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
+                                   const Calibration& calibration, const KernelOptions& options,
+                                   int64_t held_out_every) {
+  if (!has_two_samples(calibration)) return {measure_kernels(source, groups, calibration, options), {}};
+  const auto [rest, held_out] = hold_out(calibration, held_out_every);
+  SplitKernels kernels{measure_kernels(source, groups, rest, options),
+                       measure_kernels(source, groups, held_out, options)};
+  // Of weights, which do not depend on the samples: held once.
+  for (auto& [id, consumers] : kernels.held_out)
+    if (const auto found = kernels.rest.find(id);
+        found != kernels.rest.end() && found->second.size() == consumers.size())
+      for (size_t k = 0; k < consumers.size(); ++k)
+        if (const auto& gram = found->second[k].gram; gram.equal(consumers[k].gram)) consumers[k].gram = gram;
+  return kernels;
+}
 
 std::map<GroupId, std::vector<ConsumerKernel>> measure_output_kernels(const AnalysedNetwork& source,
                                                                       const std::vector<GroupId>& groups,

@@ -305,4 +305,45 @@ AxisMap kernel_weights(const std::vector<ConsumerKernel>& given, const std::vect
   return AxisMap::dense(at::mm(inverse_of(across.index_select(1, index)), across));
 }
 
+double weights_error(const std::vector<ConsumerKernel>& given, const std::vector<int64_t>& nodes,
+                     const AxisMap& weights) {
+  const at::Tensor index = at::tensor(nodes);
+  const at::Tensor map = weights.to_dense();
+  double sum = 0;
+  for (const auto& consumer : between_channels(given)) {
+    const at::Tensor kernel = consumer.kernel.to(at::kDouble), gram = consumer.gram.to(at::kDouble);
+    const double energy = (gram * kernel).sum().item<double>();
+    const at::Tensor rows = kernel.index_select(0, index), mapped = at::mm(map, gram);
+    // tr(M·(1 − Pᵀ·S)·K·(1 − Sᵀ·P)), S the selection and P the map.
+    const double left = energy - 2 * (mapped * rows).sum().item<double>() +
+                        (at::mm(mapped, map.t()) * rows.index_select(1, index)).sum().item<double>();
+    if (energy > 0) sum += consumer.weight * left / energy;
+  }
+  return sum;
+}
+
+ValidatedNodes choose_validated(const std::vector<ConsumerKernel>& consumers,
+                                const std::vector<ConsumerKernel>& held_out, int64_t count,
+                                const NodeOptions& options, const std::vector<double>& ridges) {
+  std::optional<ValidatedNodes> best;
+  const auto nodes_with = [&](double ridge) {
+    NodeOptions own = options;
+    own.ridge = ridge;
+    return choose_nodes(consumers, count, own);
+  };
+  const auto try_at = [&](const std::vector<int64_t>& nodes, double ridge) {
+    AxisMap weights = kernel_weights(consumers, nodes, ridge);
+    const double error = weights_error(held_out, nodes, weights);
+    if (!best || error < best->error) best = ValidatedNodes{nodes, std::move(weights), ridge, error};
+  };
+  // The ridge for the nodes is that of the best weights on the nodes without any: each choice is cubic.
+  const auto first = nodes_with(options.ridge);
+  for (const double ridge : ridges) try_at(first, ridge);
+  if (best->ridge <= options.ridge) return std::move(*best);
+  const auto second = nodes_with(best->ridge);
+  if (second == first) return std::move(*best);
+  try_at(second, best->ridge);
+  return std::move(*best);
+}
+
 }  // namespace inn

@@ -10,6 +10,9 @@
 
 namespace inn {
 
+// Of the mean of the diagonal: below it float64 sees a singular matrix.
+constexpr double kLeastRidge = 1e-6;
+
 std::vector<ScaledKernel> scaled_kernels(const std::vector<ConsumerKernel>& consumers, double ridge,
                                          bool plain_gram) {
   require(!consumers.empty(), "data_quadrature", "Nodes: a group requires a consumer but has none.");
@@ -22,7 +25,8 @@ std::vector<ScaledKernel> scaled_kernels(const std::vector<ConsumerKernel>& cons
             "data_quadrature", "Nodes: kernels and Gram matrices must be [{}, {}].", size, size);
     at::Tensor kernel = consumer.kernel.to(at::kDouble).clone();
     const double mean = kernel.diagonal().mean().item<double>();
-    kernel.diagonal().add_(std::max(ridge * mean, std::numeric_limits<double>::min()));
+    kernel.diagonal().add_((ridge * kernel.diagonal())
+                               .clamp_min(std::max(kLeastRidge * mean, std::numeric_limits<double>::min())));
     const at::Tensor gram = plain_gram ? at::eye(size, at::kDouble) : consumer.gram.to(at::kDouble);
     const double energy = (gram * kernel).sum().item<double>();
     result.push_back({kernel, energy > 0 ? gram * (consumer.weight / energy) : gram, consumer.block});

@@ -121,9 +121,7 @@ Mapped mapped(const AnyModel& model, const PruneOptions& widths, const MethodOpt
   if (options.method == kFold) return folded(source, std::move(chosen), options.seed);
   source.network.to(data->device);
   auto found = find_nodes(source, chosen.widths, data->batches(source.network, Measured::activations),
-                          {.curves = options.curves},
-                          {.seed = options.seed,
-                           .held_out_every = options.refits() ? RefitOptions().held_out_every : 0});
+                          {.curves = options.curves}, {.seed = options.seed});
   return {std::move(source), std::move(found.maps), std::move(chosen), std::move(found.groups)};
 }
 

@@ -25,6 +25,8 @@ constexpr int64_t kLeastSamples = 32;
 // validation samples by enough. The first joint step is then a short one, too.
 constexpr int64_t kFirstPart = 4, kFirstIterations = 2;
 constexpr double kWorthwhile = 0.99;
+// What changes the error by less than this gained nothing.
+constexpr double kGained = 0.998;
 // After so many tries that were not worthwhile only every fourth fit of the kind is tried.
 constexpr int64_t kMostFailures = 2, kSkipped = 4;
 // Of a fit of one layer: beyond, more rows change nothing.
@@ -122,9 +124,9 @@ class Sweep {
                   part = std::max(samples / kFirstPart, std::min(kLeastSamples, samples));
     RidgeChoice choice = solve(fit.is_cut ? samples : part);
     if (!fit.is_cut) {
-      const bool gained = choice.held_out_after < kWorthwhile * choice.held_out_before;
-      record_try(kind_of(fit), gained);
-      if (gained && part < samples) choice = solve(samples);
+      record_try(kind_of(fit), choice.held_out_after < kGained * choice.held_out_before);
+      if (choice.held_out_after < kWorthwhile * choice.held_out_before && part < samples)
+        choice = solve(samples);
     }
     set_weights(fit, choice.fit);
     result.ridge = choice.ridge;

@@ -148,8 +148,9 @@ TEST(Budget, IsReadFromText) {
   EXPECT_EQ(Budget::parse("memory=0.5").of, Budget::Of::memory);
   EXPECT_DOUBLE_EQ(Budget::parse("memory=2MB").amount, 2e6);
   EXPECT_EQ(Budget::parse("agreement=0.98").of, Budget::Of::agreement);
-  for (const char* text : {"", "macs", "macs=", "macs=0", "macs=-1", "macs=half", "flops=0.5", "params=5ms",
-                           "latency=5", "latency=5k", "memory=5", "agreement=1.2", "agreement=1k", "macs=nan", "macs=1e999"})
+  for (const char* text :
+       {"", "macs", "macs=", "macs=0", "macs=-1", "macs=half", "flops=0.5", "params=5ms", "latency=5",
+        "latency=5k", "memory=5", "agreement=1.2", "agreement=1k", "macs=nan", "macs=1e999"})
     EXPECT_THROW(Budget::parse(text), std::invalid_argument) << text;
 }
 
@@ -168,7 +169,8 @@ TEST(Budget, OfMemoryIsMetByTheNetworkThatIsMade) {
   for (int64_t w = 1; w <= 8; ++w) curves[second][w] = 0.1 * static_cast<double>(8 - w);
   const double all = measured_memory(source.network);
   for (const double fraction : {0.9, 0.7, 0.5}) {
-    const auto widths = widths_within_budget(source, curves, {Budget::Of::memory, fraction}, {}, {.rechecks = 0});
+    const auto widths =
+        widths_within_budget(source, curves, {Budget::Of::memory, fraction}, {}, {.rechecks = 0});
     const double now = measured_memory(cut(source, widths).network);
     EXPECT_LE(now, fraction * all);
     // Not far below: one channel more of either group would be too much, or be beyond its width.

@@ -88,7 +88,8 @@ TEST_F(QuadratureProgram, DistillsAndSaysHowMuchItHelped) {
       "resample zoo:small_cnn -o out.pt2 --keep 0.5 --method l1 --calibration data --distill-minutes 0.02");
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_THAT(run.out, testing::HasSubstr("Distillation: "));
-  const auto without = folder.run("resample zoo:small_cnn -o no.pt2 --keep 0.5 --method l1 --distill-minutes 1");
+  const auto without =
+      folder.run("resample zoo:small_cnn -o no.pt2 --keep 0.5 --method l1 --distill-minutes 1");
   EXPECT_EQ(without.code, 2);
   EXPECT_THAT(without.err, testing::HasSubstr("requires --calibration"));
 }

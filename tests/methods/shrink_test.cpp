@@ -84,9 +84,9 @@ class Distillation : public testing::Test {
 
 TEST_F(Distillation, LowersTheErrorOfOutputsOnOtherSamples) {
   Network taught = small.clone();
-  const auto found = distill(taught, model.source(), maps,
-                             distillation_data({data, kNormalization}, model.source().network),
-                             {.seconds = 2});
+  const auto found =
+      distill(taught, model.source(), maps, distillation_data({data, kNormalization}, model.source().network),
+              {.seconds = 2});
   EXPECT_LT(found.gain, 0.8);
   EXPECT_GT(found.steps, 10);
   EXPECT_LT(error(taught, others), 0.8 * error(small, others));
@@ -96,9 +96,9 @@ TEST_F(Distillation, LowersTheErrorOfOutputsOnOtherSamples) {
 
 TEST_F(Distillation, ThatHelpsNothingLeavesTheWeights) {
   Network taught = small.clone();
-  const auto found = distill(taught, model.source(), maps,
-                             distillation_data({data, kNormalization}, model.source().network),
-                             {.seconds = 0.3, .learning_rates = {1e6}});
+  const auto found =
+      distill(taught, model.source(), maps, distillation_data({data, kNormalization}, model.source().network),
+              {.seconds = 0.3, .learning_rates = {1e6}});
   EXPECT_EQ(found.gain, 1);
   for (size_t s = 0; s < small.state.size(); ++s)
     EXPECT_TRUE(taught.state[s].tensor.equal(small.state[s].tensor)) << small.state[s].name;
@@ -107,9 +107,9 @@ TEST_F(Distillation, ThatHelpsNothingLeavesTheWeights) {
 TEST_F(Distillation, StopsWhenItIsTold) {
   Network taught = small.clone();
   int64_t asked = 0;
-  const auto found = distill(taught, model.source(), maps,
-                             distillation_data({data, kNormalization}, model.source().network),
-                             {.seconds = 100, .stop = [&] { return ++asked > 3; }});
+  const auto found =
+      distill(taught, model.source(), maps, distillation_data({data, kNormalization}, model.source().network),
+              {.seconds = 100, .stop = [&] { return ++asked > 3; }});
   EXPECT_LT(found.seconds, 20);
   EXPECT_LT(found.steps, 10);
   EXPECT_THROW(distill(taught, model.source(), maps,
@@ -176,10 +176,9 @@ TEST_F(Shrinking, EndsWithTheBestSoFarWhenItIsStopped) {
 TEST_F(Shrinking, OnBatchesKeepsTheBudgetToo) {
   const CalibrationData set{data, kNormalization};
   const auto batches = calibration_of(set, model.source().network, Measured::activations);
-  const auto made = shrink(model, shrink_samples(batches), {.budget = Budget::parse("macs=0.6"),
-                                                           .seconds = 3,
-                                                           .distill = false,
-                                                           .fold_batch_norm = false});
+  const auto made =
+      shrink(model, shrink_samples(batches),
+             {.budget = Budget::parse("macs=0.6"), .seconds = 3, .distill = false, .fold_batch_norm = false});
   EXPECT_LE(made.after.macs, 0.6 * made.before.macs);
   EXPECT_FALSE(made.after.accuracy.has_value());
   EXPECT_TRUE(std::any_of(made.network.state.begin(), made.network.state.end(),

@@ -34,8 +34,10 @@ struct GroupReport {
   /// The selection criterion: "kernel" for the errors of its consumers; "l2" if no consumer can be measured;
   /// "mixture" if channels are mixed within each head instead of selected.
   std::string criterion;
-  double error = 0;           // of the nodes, by the consumers' kernels (node_error), before refits
-  std::vector<double> curve;  // for 1 … n nodes, if requested and there is a kernel
+  /// Of the nodes and their weights, by the consumers' kernels (node_error), before refits: on samples held out.
+  double error = 0;
+  double ridge = 0;                // of the kernels
+  std::vector<double> curve = {};  // for 1 … n nodes, if requested and there is a kernel
 };
 
 struct GroupNodes {
@@ -43,9 +45,9 @@ struct GroupNodes {
   GroupReport report;
 };
 
-/// Returns nodes and kernel weights of one group from its consumers' `kernels`; by L2 norms if it has none.
-GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width,
-                    const std::map<GroupId, std::vector<ConsumerKernel>>& kernels,
+/// Returns nodes and kernel weights of one group from its consumers' `kernels`, with the ridge that is best on those
+/// of the samples held out (choose_validated); by L2 norms if it has none.
+GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width, const SplitKernels& kernels,
                     const NodeOptions& options = {});
 
 /// Returns the channels of each group ranked such that the first m are the nodes for width m (rank_nodes); by

@@ -27,9 +27,6 @@ std::map<GroupId, std::vector<Consumer>> find_consumers(const AnalysedNetwork& s
 struct KernelOptions {
   int64_t positions = 256;  // maximum number of positions used per sample
   uint64_t seed = 0;
-  /// Every k-th sample is left out, so that weights made from kernels are not fit to the samples on which refits are
-  /// validated (RefitOptions::held_out_every); 0: none.
-  int64_t held_out_every = 0;
 };
 
 /// Returns the kernels of the consumers of each group in the source network over all batches. If a batch norm
@@ -38,6 +35,17 @@ std::map<GroupId, std::vector<ConsumerKernel>> measure_kernels(const AnalysedNet
                                                                const std::vector<GroupId>& groups,
                                                                const Calibration& calibration,
                                                                const KernelOptions& options = {});
+
+/// The kernels of most samples, and of those held out.
+struct SplitKernels {
+  std::map<GroupId, std::vector<ConsumerKernel>> rest, held_out;  // held_out: empty for a single sample
+};
+
+/// Returns both, with every `held_out_every`-th sample held out: the one on which refits are validated
+/// (RefitOptions::held_out_every), so that weights made from kernels are not fit to them.
+SplitKernels measure_split_kernels(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
+                                   const Calibration& calibration, const KernelOptions& options = {},
+                                   int64_t held_out_every = 5);
 
 /// Returns kernels whose errors are those of the network's outputs, to second order: M = Σ over positions of
 /// E[g gᵀ], g the gradient at the consumer's input of a random projection of the outputs (each relative to its

@@ -34,7 +34,8 @@ struct NodeOptions {
   /// Maximum number of exchanges of a node for another channel afterwards, each of which lowers the error;
   /// for more than 256 channels it decreases with the square of the width, and above 1024 there are none.
   int64_t exchanges = 64;
-  /// Added to K's diagonal, as a fraction of its mean.
+  /// Added to K's diagonal, as a fraction of itself: each channel as if it had so much noise of its own. Moments of few
+  /// rows are made surer by it.
   double ridge = 1e-6;
   /// Whether reports include the error for every number of nodes: Θ(n³) per group.
   bool curves = false;
@@ -59,6 +60,24 @@ struct NodeRanking {
 /// Returns nested nodes: those for a count are a subset of those for every greater count. By one backward run
 /// (also for "best") or one greedy run, without exchanges.
 NodeRanking rank_nodes(const std::vector<ConsumerKernel>& consumers, const NodeOptions& options = {});
+
+/// Returns the error of given weights (a consume map of `nodes`), as node_error: for kernels of other samples than
+/// those that the weights were made from.
+double weights_error(const std::vector<ConsumerKernel>& consumers, const std::vector<int64_t>& nodes,
+                     const AxisMap& weights);
+
+/// Nodes, and weights that were validated on other samples.
+struct ValidatedNodes {
+  std::vector<int64_t> nodes;
+  AxisMap weights;
+  double ridge, error;  // the error on the samples held out
+};
+
+/// Returns `choose_nodes` and `kernel_weights` with the ridge, of `ridges`, whose error is least on `held_out`, kernels
+/// of the same consumers on other samples.
+ValidatedNodes choose_validated(const std::vector<ConsumerKernel>& consumers,
+                                const std::vector<ConsumerKernel>& held_out, int64_t count,
+                                const NodeOptions& options, const std::vector<double>& ridges);
 
 /// Returns K_{S,S}⁻¹·K_{S,:} of the consumers' summed kernels (each relative to its tr(M·K)), [|S|, n]: the
 /// consume map that gives every consumer the kernel's weights.

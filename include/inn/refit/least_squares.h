@@ -43,7 +43,7 @@ class NormalEquations {
 /// A fit with the ridge parameter that is best on validation rows.
 struct RidgeChoice {
   double ridge;
-  size_t prior;              // which of them
+  size_t prior;                            // which of them
   NormalEquations::Fit fit;                // on all rows
   double error_before, error_after;        // on all rows, relative to the variation: of the prior, of the fit
   double held_out_before, held_out_after;  // on the validation rows, for a fit to the others

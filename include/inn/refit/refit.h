@@ -18,7 +18,7 @@ namespace inn {
 struct RefitOptions {
   /// Candidate ridge parameters, relative to each feature's squares; the best on validation samples is used. Ridges
   /// are towards the weights that the layer has, and where channels were selected also towards the source's.
-  std::vector<double> ridges = {1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10};
+  std::vector<double> ridges = {1e-6, 1e-4, 1e-2, 1e-1, 1, 10, 100};
   /// Every k-th sample is used for validation while the ridge is chosen.
   int64_t held_out_every = 5;
   /// Maximum number of positions (of an image or a sequence) used per sample, drawn by `seed`.
