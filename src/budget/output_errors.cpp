@@ -81,14 +81,17 @@ OutputErrors::OutputErrors(const AnalysedNetwork& source, const std::vector<Grou
   comparing_ = others.samples >= fitting.samples ? others.calibration : fitting.calibration;
   wanted_ = outputs_of(source_.network, comparing_);
   variations_ = variations_of(wanted_);
-  kernels_ = measure_split_kernels(source_, groups, fitting_,
-                                   {.positions = options.positions, .seed = options.seed});
+  measure_split_kernels(source_, groups, fitting_, {.positions = options.positions, .seed = options.seed},
+                        RefitOptions().held_out_every,
+                        [&](GroupId id, SplitKernels kernels) { kernels_.emplace(id, std::move(kernels)); });
 }
 
 const GroupNodes& OutputErrors::nodes(GroupId id, int64_t width) {
   const auto found = nodes_.find({id, width});
   if (found != nodes_.end()) return found->second;
-  return nodes_.emplace(std::pair(id, width), nodes_of(source_, id, width, kernels_, options_.nodes))
+  const auto kernels = kernels_.find(id);
+  const auto* known = kernels == kernels_.end() ? nullptr : &kernels->second;
+  return nodes_.emplace(std::pair(id, width), nodes_of(source_, id, width, known, options_.nodes))
       .first->second;
 }
 

@@ -31,7 +31,7 @@ class OutputErrors {
   AnalysedNetwork source_;  // in evaluation mode
   Calibration fitting_, comparing_;
   CurveOptions options_;
-  SplitKernels kernels_;
+  std::map<GroupId, SplitKernels> kernels_;
   std::vector<std::vector<at::Tensor>> wanted_;              // by batch of `comparing_` and output
   std::vector<double> variations_;                           // of each output
   std::map<std::pair<GroupId, int64_t>, GroupNodes> nodes_;  // by group and width

@@ -12,6 +12,13 @@ namespace {
 // Of kernels, relative to the diagonal.
 const std::vector<double> kRidges{1e-6, 3e-2, 3e-1};
 
+/// Of maps: that of the weights, if all have one.
+c10::ScalarType weight_type(const Network& network) {
+  for (const auto& entry : network.state)
+    if (entry.tensor.is_floating_point() && entry.tensor.scalar_type() != at::kFloat) return at::kDouble;
+  return at::kFloat;
+}
+
 void check_widths(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths) {
   for (const auto& [id, width] : widths) {
     const auto& group = source.groups.groups.at(id);
@@ -25,7 +32,7 @@ void check_widths(const AnalysedNetwork& source, const std::map<GroupId, int64_t
 
 }  // namespace
 
-GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width, const SplitKernels& kernels,
+GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width, const SplitKernels* kernels,
                     const NodeOptions& options) {
   const auto& group = source.groups.groups.at(id);
   GroupReport report{.id = id,
@@ -34,16 +41,14 @@ GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width, co
                      .width = width,
                      .nodes = {},
                      .criterion = "kernel"};
-  if (const auto found = kernels.rest.find(id); found != kernels.rest.end()) {
-    const auto held_out = kernels.held_out.find(id);
-    const bool validated =
-        held_out != kernels.held_out.end() && held_out->second.size() == found->second.size();
-    auto nodes = choose_validated(found->second, validated ? held_out->second : found->second, width, options,
-                                  validated ? kRidges : std::vector<double>{options.ridge});
+  if (kernels != nullptr) {
+    const bool validated = !kernels->held_out.empty();
+    auto nodes = choose_validated(kernels->rest, validated ? kernels->held_out : kernels->rest, width,
+                                  options, validated ? kRidges : std::vector<double>{options.ridge});
     report.nodes = std::move(nodes.nodes);
     report.error = nodes.error;
     report.ridge = nodes.ridge;
-    GroupMaps maps{AxisMap::select(report.nodes, group.width), std::move(nodes.weights)};
+    GroupMaps maps{AxisMap::select(report.nodes, group.width), nodes.weights.to(weight_type(source.network))};
     return {std::move(maps), std::move(report)};
   }
   report.criterion = "l2";
@@ -81,13 +86,18 @@ NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int
     if (width < source.groups.groups[id].width) cut.push_back(id);
   NodesFound result;
   if (cut.empty()) return result;
-  const auto kernels = measure_split_kernels(source, cut, calibration, measuring);
-  for (const auto id : cut) {
+  std::map<GroupId, GroupReport> reports;
+  const auto take = [&](GroupId id, const SplitKernels* kernels) {
     auto found = nodes_of(source, id, widths.at(id), kernels, options);
-    if (const auto kernel = kernels.rest.find(id); options.curves && kernel != kernels.rest.end())
-      found.report.curve = rank_nodes(kernel->second, options).errors;
+    if (options.curves && kernels != nullptr) found.report.curve = rank_nodes(kernels->rest, options).errors;
     result.maps.emplace(id, std::move(found.maps));
-    result.groups.push_back(std::move(found.report));
+    reports.emplace(id, std::move(found.report));
+  };
+  measure_split_kernels(source, cut, calibration, measuring, RefitOptions().held_out_every,
+                        [&](GroupId id, const SplitKernels& kernels) { take(id, &kernels); });
+  for (const auto id : cut) {
+    if (!reports.contains(id)) take(id, nullptr);
+    result.groups.push_back(std::move(reports.at(id)));
   }
   const auto mixed = add_head_maps(source, calibration, result.maps, measuring);
   for (auto& report : result.groups)

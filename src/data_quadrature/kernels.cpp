@@ -9,10 +9,11 @@
 #include <algorithm>
 #include <compare>
 #include <limits>
+#include <tuple>
 
 #include "block_nodes.h"
+#include "inn/calibration/activation_cache.h"
 #include "inn/calibration/calibration_run.h"
-#include "inn/calibration/hold_out.h"
 #include "inn/calibration/moments.h"
 #include "inn/core/error.h"
 #include "inn/core/ranks.h"
@@ -28,6 +29,10 @@ namespace {
 // Of wider blocks channels are compared as one; kernels of more features take too long.
 constexpr int64_t kMostBlockFeatures = 1024;
 constexpr int64_t kRowsOfFeature = 2;
+// Bytes of kernels that are measured at a time, and matrices of a consumer meanwhile: moments and kernels of both
+// parts of the samples, and the Gram matrix.
+constexpr int64_t kKernelMemory = int64_t{384} << 20, kMatricesOfKernel = 5;
+constexpr int64_t kActivationMemory = int64_t{256} << 20;
 constexpr int64_t kMostHeads = 64;
 
 bool is_attention(const Call& call) {
@@ -231,6 +236,12 @@ class KernelMeter {
     for (const auto& each : found->second) meter_.add(each, tensor, samples, moments_[each]);
   }
 
+  std::vector<ValueId> watched_values() const {
+    std::vector<ValueId> values;
+    for (const auto& [value, watches] : watched_) values.push_back(value);
+    return values;
+  }
+
   bool watches(ValueId value) const { return watched_.contains(value); }
 
   /// The same for the gradient of a random projection of the outputs at the value.
@@ -426,27 +437,104 @@ at::Tensor noise_like(const at::Tensor& value, int64_t first, int64_t samples, u
 
 namespace {
 
-bool has_two_samples(const Calibration& calibration) {
-  const auto first = calibration.batch ? calibration.batch(0) : std::nullopt;
-  return first && (first->inputs.at(0).toTensor().size(0) > 1 || calibration.batch(1));
+/// A group with the first call whose value is measured for it.
+struct Place {
+  size_t call;
+  GroupId group;
+  int64_t bytes;  // of its kernels, while they are measured
+
+  friend bool operator<(const Place& a, const Place& b) {
+    return std::tie(a.call, a.group) < std::tie(b.call, b.group);
+  }
+};
+
+std::vector<Place> places_of_groups(const AnalysedNetwork& source, const std::vector<GroupId>& groups) {
+  std::vector<size_t> maker(source.network.values.size(), 0);
+  for (size_t c = 0; c < source.network.calls.size(); ++c)
+    for (const auto& result : source.network.calls[c].results)
+      for (const auto value : result.values) maker[static_cast<size_t>(value)] = c;
+  std::vector<Place> places;
+  for (const auto& [group, consumers] : find_consumers(source, groups)) {
+    if (consumers.empty()) continue;
+    Place place{std::numeric_limits<size_t>::max(), group, 0};
+    const int64_t width = source.groups.groups[group].width;
+    for (const auto& consumer : consumers) {
+      for (const auto value : {consumer.value, consumer.other.value_or(consumer.value)})
+        place.call = std::min(place.call, maker[static_cast<size_t>(value)]);
+      int64_t block = 1;
+      for (const auto& member : consumer.weights) block = std::max(block, member.outer * member.inner);
+      const int64_t size = width * block <= kMostBlockFeatures ? width * block : width;
+      place.bytes += kMatricesOfKernel * size * size * static_cast<int64_t>(sizeof(double));
+    }
+    places.push_back(place);
+  }
+  std::sort(places.begin(), places.end());
+  return places;
+}
+
+/// Of a value, the samples held out or the others; all of one that has no axis of samples.
+at::Tensor samples_of(const at::Tensor& value, int64_t samples, const at::Tensor& chosen) {
+  if (value.dim() == 0 || value.size(0) % samples != 0) return value;
+  const int64_t each = value.size(0) / samples;
+  const at::Tensor index = each == 1 ? chosen : (chosen.unsqueeze(1) * each + at::arange(each)).flatten();
+  return value.index_select(0, index.to(value.device()));
+}
+
+/// The kernels of some groups in one pass over the batches.
+std::pair<std::map<GroupId, std::vector<ConsumerKernel>>, std::map<GroupId, std::vector<ConsumerKernel>>>
+split_kernels(const AnalysedNetwork& source, const std::vector<GroupId>& groups, ActivationCache& cache,
+              const KernelOptions& options, int64_t held_out_every) {
+  KernelMeter rest(source, groups, options), held_out(source, groups, options);
+  const auto wanted = rest.watched_values();
+  const int64_t step = std::min(held_out_every, cache.samples());
+  int64_t first = cache.samples_of_ranks_before();
+  for (int64_t b = 0; b < cache.batches(); ++b) {
+    const int64_t samples = cache.samples(b);
+    const auto values = cache.run(b, wanted);
+    const at::Tensor is_held = at::arange(first, first + samples).remainder(step).eq(step - 1);
+    const auto add = [&](KernelMeter& meter, const at::Tensor& mask) {
+      const at::Tensor chosen = mask.nonzero().flatten();
+      if (chosen.numel() == 0) return;
+      for (size_t k = 0; k < wanted.size(); ++k)
+        if (values[k].isTensor())
+          meter.observe(wanted[k], samples_of(values[k].toTensor(), samples, chosen), chosen.numel());
+    };
+    add(rest, step > 1 ? is_held.logical_not() : at::ones_like(is_held));
+    if (step > 1) add(held_out, is_held);
+    first += samples;
+  }
+  rest.sum_over_ranks();
+  if (step > 1) held_out.sum_over_ranks();
+  return {rest.kernels(), step > 1 ? held_out.kernels() : std::map<GroupId, std::vector<ConsumerKernel>>()};
 }
 
 }  // namespace
 
-SplitKernels measure_split_kernels(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
-                                   const Calibration& calibration, const KernelOptions& options,
-                                   int64_t held_out_every) {
-  if (!has_two_samples(calibration)) return {measure_kernels(source, groups, calibration, options), {}};
-  const auto [rest, held_out] = hold_out(calibration, held_out_every);
-  SplitKernels kernels{measure_kernels(source, groups, rest, options),
-                       measure_kernels(source, groups, held_out, options)};
-  // Of weights, which do not depend on the samples: held once.
-  for (auto& [id, consumers] : kernels.held_out)
-    if (const auto found = kernels.rest.find(id);
-        found != kernels.rest.end() && found->second.size() == consumers.size())
-      for (size_t k = 0; k < consumers.size(); ++k)
-        if (const auto& gram = found->second[k].gram; gram.equal(consumers[k].gram)) consumers[k].gram = gram;
-  return kernels;
+void measure_split_kernels(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
+                           const Calibration& calibration, const KernelOptions& options,
+                           int64_t held_out_every, const std::function<void(GroupId, SplitKernels)>& visit) {
+  const at::NoGradGuard no_grad;
+  ActivationCache cache(source.network, calibration, kActivationMemory);
+  const auto places = places_of_groups(source, groups);
+  for (size_t begin = 0; begin < places.size();) {
+    size_t end = begin;
+    int64_t bytes = 0;
+    std::vector<GroupId> part;
+    while (end < places.size() && (end == begin || bytes + places[end].bytes <= kKernelMemory)) {
+      bytes += places[end].bytes;
+      part.push_back(places[end++].group);
+    }
+    cache.advance(places[begin].call);
+    auto [rest, held_out] = split_kernels(source, part, cache, options, held_out_every);
+    for (auto& [group, kernels] : rest) {
+      SplitKernels of{std::move(kernels), {}};
+      if (const auto found = held_out.find(group);
+          found != held_out.end() && found->second.size() == of.rest.size())
+        of.held_out = std::move(found->second);
+      visit(group, std::move(of));
+    }
+    begin = end;
+  }
 }
 
 std::map<GroupId, std::vector<ConsumerKernel>> measure_output_kernels(const AnalysedNetwork& source,

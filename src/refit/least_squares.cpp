@@ -88,7 +88,7 @@ NormalEquations::Fit NormalEquations::solve(const at::Tensor& prior, double ridg
   }
   require(at::isfinite(a).all().item<bool>() && at::isfinite(c).all().item<bool>(), "refit",
           "Least squares: the activations must be finite.");
-  const at::Tensor least = kConstantVariation * xx_.diagonal(0, 1, 2).mean(1, true);
+  const at::Tensor least = kConstantVariation * xx_.diagonal(0, 1, 2);
   const at::Tensor diagonal =
       at::maximum(a.diagonal(0, 1, 2), least).clamp_min(std::numeric_limits<double>::min());
   // W − prior solves (A + λ)·δ = C − A·priorᵀ: small where the prior is nearly right.

@@ -51,6 +51,35 @@ TEST(Nodes, TheErrorIsThatOfLeastSquares) {
     EXPECT_NEAR(node_error({s.kernel()}, nodes), by_least_squares(s, nodes), kRidgeEffect);
 }
 
+TEST(Nodes, TheErrorOfWeightsIsThatOnOtherSamples) {
+  const Samples s = random_samples(7, 1);
+  Samples other = random_samples(7, 1);
+  other.a = other.a + at::randn_like(other.a);
+  const std::vector<int64_t> nodes{0, 2, 5};
+  const AxisMap weights = kernel_weights({s.kernel()}, nodes, 0.1);
+  const at::Tensor mixed = at::mm(weights.to_dense().t(), other.a.index_select(0, at::tensor(nodes)));
+  const double expected =
+      (at::mm(s.w, other.a - mixed).square().sum() / at::mm(s.w, other.a).square().sum()).item<double>();
+  EXPECT_NEAR(weights_error({other.kernel()}, nodes, weights), expected, 1e-9);
+}
+
+TEST(Nodes, OfFewSamplesAreBetterWithAValidatedRidge) {
+  double plain = 0, validated = 0;
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    const Samples all = random_samples(12, seed);
+    const auto part = [&](int64_t first, int64_t count) {
+      return Samples{all.a.narrow(1, first, count), all.w};
+    };
+    const Samples few = part(0, 14), held = part(14, 8), many = part(22, 178);
+    const auto found = choose_validated({few.kernel()}, {held.kernel()}, 6, {}, {1e-6, 3e-2, 3e-1});
+    const auto without = choose_nodes({few.kernel()}, 6);
+    plain += weights_error({many.kernel()}, without, kernel_weights({few.kernel()}, without));
+    validated += weights_error({many.kernel()}, found.nodes, found.weights);
+    EXPECT_NEAR(found.error, weights_error({held.kernel()}, found.nodes, found.weights), 1e-12);
+  }
+  EXPECT_LT(validated, 0.95 * plain);
+}
+
 TEST(Nodes, AreNearlyTheBestOfAllSubsets) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     const Samples s = random_samples(8, seed);

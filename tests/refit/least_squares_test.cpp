@@ -31,7 +31,8 @@ NormalEquations sums_of(const Rows& rows) {
   return sums;
 }
 
-/// The ridge problem written as plain least squares: rows √λ·1 with targets √λ·prior below those of the data.
+/// The ridge problem written as plain least squares: rows √(ridge·d_j)·e_j with their targets from the prior below
+/// those of the data, d_j the squares of feature j.
 at::Tensor by_solver(const Rows& rows, const at::Tensor& prior, double ridge, bool with_bias) {
   std::vector<at::Tensor> weights;
   for (int64_t g = 0; g < rows.x.size(0); ++g) {
@@ -40,8 +41,7 @@ at::Tensor by_solver(const Rows& rows, const at::Tensor& prior, double ridge, bo
       x = x - x.mean(0, true);
       y = y - y.mean(0, true);
     }
-    const double strength = ridge * x.square().sum(0).mean().item<double>();
-    const at::Tensor below = std::sqrt(strength) * at::eye(x.size(1), at::kDouble);
+    const at::Tensor below = at::diag((ridge * x.square().sum(0)).sqrt());
     const at::Tensor a = at::cat({x, below}), b = at::cat({y, at::mm(below, prior[g].t())});
     weights.push_back(std::get<0>(at::linalg_lstsq(a, b)).t());
   }
@@ -96,9 +96,21 @@ TEST(NormalEquations, FewerRowsThanFeaturesStayAtThePriorWhereNothingIsKnown) {
   const at::Tensor prior = at::randn({2, 3, 5}, at::kDouble);
   const auto fit = sums_of(rows).solve(prior, 1e-6, false);
   EXPECT_TRUE(at::isfinite(fit.weight).all().item<bool>());
-  // A direction that no row has: the weights along it are the prior's.
-  const at::Tensor unseen = std::get<2>(at::linalg_svd(rows.x[0], true)).select(0, 4);
-  expect_close(at::mv(fit.weight[0], unseen), at::mv(prior[0], unseen), 1e-5);
+  // A direction that no row has, each feature in its own scale: the weights along it are the prior's.
+  const at::Tensor scale = rows.x[0].square().sum(0).sqrt();
+  const at::Tensor unseen = std::get<2>(at::linalg_svd(rows.x[0] / scale, true)).select(0, 4);
+  expect_close(at::mv(fit.weight[0] * scale, unseen), at::mv(prior[0] * scale, unseen), 1e-5);
+}
+
+TEST(NormalEquations, DoNotDependOnTheScalesOfFeatures) {
+  const Rows rows = random_rows(12, 12);
+  const at::Tensor prior = at::randn({2, 3, 5}, at::kDouble),
+                   scale = at::tensor({1e-3, 0.1, 1., 20., 1e4}, at::kDouble);
+  Rows scaled = rows;
+  scaled.x = rows.x * scale;
+  for (const bool with_bias : {false, true})
+    expect_close(sums_of(scaled).solve(prior / scale, 0.3, with_bias).weight * scale,
+                 sums_of(rows).solve(prior, 0.3, with_bias).weight, 1e-7);
 }
 
 TEST(NormalEquations, OfConstantFeaturesLeaveThePriorAndFitTheBias) {
@@ -109,7 +121,8 @@ TEST(NormalEquations, OfConstantFeaturesLeaveThePriorAndFitTheBias) {
   sums.add(x * (1 + 1e-7 * at::randn({2, 300, 5})), y);
   const at::Tensor prior = at::randn({2, 3, 5}, at::kDouble);
   const auto fit = sums.solve(prior, 1e-6, true);
-  expect_close(fit.weight, prior, 1e-2);
+  const at::Tensor size = x.to(at::kDouble).narrow(1, 0, 1);  // of each feature
+  expect_close(fit.weight * size, prior * size, 1e-2);
   EXPECT_LT(sums.error(fit.weight, fit.bias).max().item<double>(), 1e-6);
 }
 
@@ -134,6 +147,16 @@ TEST(RidgeChoice, IsTheBestOnTheRowsHeldOut) {
   };
   for (const double ridge : ridges) EXPECT_LE(held_error(choice.ridge), held_error(ridge) * (1 + 1e-9));
   EXPECT_LT(choice.error_after, choice.error_before);
+}
+
+TEST(RidgeChoice, TakesThePriorThatIsBetter) {
+  const Rows fit = random_rows(8, 7), held = random_rows(400, 7);
+  const at::Tensor truth = sums_of(random_rows(4000, 7)).solve(at::zeros({2, 3, 5}), 0, true).weight;
+  const at::Tensor wrong = truth + 3;
+  const auto choice = choose_ridge(sums_of(fit), sums_of(held), {wrong, truth}, {}, true, {1, 10, 100});
+  EXPECT_EQ(choice.prior, 1U);
+  EXPECT_LT(choice.held_out_after, choice.held_out_before);
+  EXPECT_EQ(choose_ridge(sums_of(fit), sums_of(held), {truth, wrong}, {}, true, {1, 10, 100}).prior, 0U);
 }
 
 TEST(RidgeChoice, KeepsAPriorThatNoFitBetters) {

@@ -46,8 +46,8 @@ struct GroupNodes {
 };
 
 /// Returns nodes and kernel weights of one group from its consumers' `kernels`, with the ridge that is best on those
-/// of the samples held out (choose_validated); by L2 norms if it has none.
-GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width, const SplitKernels& kernels,
+/// of the samples held out (choose_validated); by L2 norms if it has none (null).
+GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width, const SplitKernels* kernels,
                     const NodeOptions& options = {});
 
 /// Returns the channels of each group ranked such that the first m are the nodes for width m (rank_nodes); by

@@ -1,6 +1,7 @@
 #pragma once
 // Consumers of a group and the kernels of their inputs.
 
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -36,16 +37,18 @@ std::map<GroupId, std::vector<ConsumerKernel>> measure_kernels(const AnalysedNet
                                                                const Calibration& calibration,
                                                                const KernelOptions& options = {});
 
-/// The kernels of most samples, and of those held out.
+/// The kernels of one group on most samples, and on those held out.
 struct SplitKernels {
-  std::map<GroupId, std::vector<ConsumerKernel>> rest, held_out;  // held_out: empty for a single sample
+  std::vector<ConsumerKernel> rest, held_out;  // held_out: none for a single sample
 };
 
-/// Returns both, with every `held_out_every`-th sample held out: the one on which refits are validated
-/// (RefitOptions::held_out_every), so that weights made from kernels are not fit to them.
-SplitKernels measure_split_kernels(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
-                                   const Calibration& calibration, const KernelOptions& options = {},
-                                   int64_t held_out_every = 5);
+/// Calls `visit` with the kernels of each group that has a consumer, in network order, with every `held_out_every`-th
+/// sample held out: the one on which refits are validated (RefitOptions::held_out_every), so that weights made from
+/// kernels are not fit to them. Kernels of several groups are held at a time, while they fit into some hundred
+/// megabytes; each part of the network runs about once.
+void measure_split_kernels(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
+                           const Calibration& calibration, const KernelOptions& options,
+                           int64_t held_out_every, const std::function<void(GroupId, SplitKernels)>& visit);
 
 /// Returns kernels whose errors are those of the network's outputs, to second order: M = Σ over positions of
 /// E[g gᵀ], g the gradient at the consumer's input of a random projection of the outputs (each relative to its
