@@ -9,8 +9,10 @@
 namespace inn {
 namespace {
 
-// Of kernels, relative to the diagonal.
+// Of kernels, relative to the diagonal: those of which the best is taken for the weights, and the one for the nodes,
+// each choice of which is cubic.
 const std::vector<double> kRidges{1e-6, 3e-2, 3e-1};
+constexpr double kNodeRidge = 1e-2;
 
 /// Of maps: that of the weights, if all have one.
 c10::ScalarType weight_type(const Network& network) {
@@ -43,8 +45,10 @@ GroupNodes nodes_of(const AnalysedNetwork& source, GroupId id, int64_t width, co
                      .criterion = "kernel"};
   if (kernels != nullptr) {
     const bool validated = !kernels->held_out.empty();
-    auto nodes = choose_validated(kernels->rest, validated ? kernels->held_out : kernels->rest, width,
-                                  options, validated ? kRidges : std::vector<double>{options.ridge});
+    NodeOptions own = options;
+    if (validated) own.ridge = std::max(own.ridge, kNodeRidge);
+    auto nodes = choose_validated(kernels->rest, validated ? kernels->held_out : kernels->rest, width, own,
+                                  validated ? kRidges : std::vector<double>{options.ridge});
     report.nodes = std::move(nodes.nodes);
     report.error = nodes.error;
     report.ridge = nodes.ridge;

@@ -325,24 +325,14 @@ double weights_error(const std::vector<ConsumerKernel>& given, const std::vector
 ValidatedNodes choose_validated(const std::vector<ConsumerKernel>& consumers,
                                 const std::vector<ConsumerKernel>& held_out, int64_t count,
                                 const NodeOptions& options, const std::vector<double>& ridges) {
+  const auto nodes = choose_nodes(consumers, count, options);
   std::optional<ValidatedNodes> best;
-  const auto nodes_with = [&](double ridge) {
-    NodeOptions own = options;
-    own.ridge = ridge;
-    return choose_nodes(consumers, count, own);
-  };
-  const auto try_at = [&](const std::vector<int64_t>& nodes, double ridge) {
+  for (const double ridge : ridges) {
     AxisMap weights = kernel_weights(consumers, nodes, ridge);
     const double error = weights_error(held_out, nodes, weights);
     if (!best || error < best->error) best = ValidatedNodes{nodes, std::move(weights), ridge, error};
-  };
-  // The ridge for the nodes is that of the best weights on the nodes without any: each choice is cubic.
-  const auto first = nodes_with(options.ridge);
-  for (const double ridge : ridges) try_at(first, ridge);
-  if (best->ridge <= options.ridge) return std::move(*best);
-  const auto second = nodes_with(best->ridge);
-  if (second == first) return std::move(*best);
-  try_at(second, best->ridge);
+  }
+  require(best.has_value(), "data_quadrature", "Nodes: at least one ridge is required.");
   return std::move(*best);
 }
 

@@ -128,15 +128,23 @@ RidgeChoice choose_ridge(const NormalEquations& fit, const NormalEquations& held
   choice.error_before = error_of(all, w0, b0, with_bias);
   if (held_out.rows() > 0 && fit.rows() > 0) {
     choice.held_out_before = choice.held_out_after = error_of(held_out, w0, b0, with_bias);
-    for (size_t p = 0; p < priors.size(); ++p)
-      for (const double ridge : ridges) {
-        const auto tried = fit.solve(priors[p], ridge, with_bias);
+    std::vector<double> descending = ridges;
+    std::sort(descending.begin(), descending.end(), std::greater<>());
+    for (size_t p = 0; p < priors.size(); ++p) {
+      // From the strongest on, while the error falls.
+      double last = std::numeric_limits<double>::infinity();
+      for (auto ridge = descending.begin(); ridge != descending.end(); ++ridge) {
+        const auto tried = fit.solve(priors[p], *ridge, with_bias);
         const double error = error_of(held_out, tried.weight, tried.bias, with_bias);
-        if (error >= choice.held_out_after) continue;
-        choice.held_out_after = error;
-        choice.ridge = ridge;
-        choice.prior = p;
+        if (error < choice.held_out_after) {
+          choice.held_out_after = error;
+          choice.ridge = *ridge;
+          choice.prior = p;
+        }
+        if (error > last) break;
+        last = error;
       }
+    }
   } else if (!ridges.empty()) {
     choice.ridge = *std::max_element(ridges.begin(), ridges.end());
   }

@@ -24,11 +24,9 @@ constexpr int64_t kLeastSamples = 32;
 // Part of the samples on which it is seen first whether a fit is worthwhile: whether it lowers the error on
 // validation samples by enough. The first joint step is then a short one, too.
 constexpr int64_t kFirstPart = 4, kFirstIterations = 2;
-constexpr double kWorthwhile = 0.99;
-// What changes the error by less than this gained nothing.
-constexpr double kGained = 0.998;
-// After so many tries that were not worthwhile only every fourth fit of the kind is tried.
-constexpr int64_t kMostFailures = 2, kSkipped = 4;
+constexpr double kWorthwhile = 0.98;
+// After so many tries that were not worthwhile fits of the kind are left out before the next try: two, four, eight, …
+constexpr int64_t kMostFailures = 2;
 // Of a fit of one layer: beyond, more rows change nothing.
 constexpr int64_t kRowsPerFeatureAlone = 256;
 // Fits are short of samples if the error on those held out is so many times the error on those fit; a ratio that is
@@ -116,7 +114,8 @@ class Sweep {
       }
     };
     // A layer that was not cut can only make good what was lost before it, which often is nothing.
-    if (!fit.is_cut && !worth_a_try(kind_of(fit))) {
+    // Biases are always fit: they make good means that were shifted, which add up from layer to layer.
+    if (!fit.is_cut && !linear.bias && !fit.norm && !worth_a_try(kind_of(fit))) {
       result.skip_reason = "such layers before gained nothing";
       return result;
     }
@@ -124,9 +123,9 @@ class Sweep {
                   part = std::max(samples / kFirstPart, std::min(kLeastSamples, samples));
     RidgeChoice choice = solve(fit.is_cut ? samples : part);
     if (!fit.is_cut) {
-      record_try(kind_of(fit), choice.held_out_after < kGained * choice.held_out_before);
-      if (choice.held_out_after < kWorthwhile * choice.held_out_before && part < samples)
-        choice = solve(samples);
+      const bool gained = choice.held_out_after < kWorthwhile * choice.held_out_before;
+      record_try(kind_of(fit), gained);
+      if (gained && part < samples) choice = solve(samples);
     }
     set_weights(fit, choice.fit);
     result.ridge = choice.ridge;
@@ -181,11 +180,11 @@ class Sweep {
     return fmt::format("{}{}{} ", op, depthwise ? " depthwise" : "", fit.residual ? " into a sum" : "");
   }
 
-  /// Of what gained nothing in its last tries only every fourth is tried.
+  /// Whether a fit of this kind is tried: after some failures in a row ever fewer are.
   bool worth_a_try(const std::string& kind) {
     auto& [failures, skipped] = tries_[kind];
-    if (failures < kMostFailures || ++skipped % kSkipped == 0) return true;
-    return false;
+    if (failures < kMostFailures) return true;
+    return ++skipped > int64_t{1} << std::min<int64_t>(failures - kMostFailures + 1, 20);
   }
 
   void record_try(const std::string& kind, bool gained) {
