@@ -158,7 +158,7 @@ void bind_methods(nb::module_& m) {
       "shrink",
       [](const AnalysedNetwork& source, const std::string& budget, const PruneOptions& widths,
          const Calibration& calibration, const Calibration* evaluated, double seconds, bool distill,
-         bool fold_batch_norm, bool fastest_layout, uint64_t seed,
+         bool fold_batch_norm, const std::string& target, uint64_t seed,
          const std::function<void(const std::string&, int64_t, int64_t, const std::string&)>& progress) {
         const InterruptGuard guard;
         return shrink(AnyModel{.plain = source},
@@ -168,14 +168,14 @@ void bind_methods(nb::module_& m) {
                        .seconds = seconds,
                        .distill = distill,
                        .fold_batch_norm = fold_batch_norm,
-                       .fastest_layout = fastest_layout,
+                       .target = parse_target(target),
                        .seed = seed,
                        .progress = progress,
                        .stop = interrupted});
       },
       nb::arg("source"), nb::arg("budget"), nb::arg("widths"), nb::arg("calibration"),
       nb::arg("evaluated").none(), nb::arg("seconds"), nb::arg("distill"), nb::arg("fold_batch_norm"),
-      nb::arg("fastest_layout"), nb::arg("seed"), nb::arg("progress").none(), Unlocked());
+      nb::arg("target"), nb::arg("seed"), nb::arg("progress").none(), Unlocked());
   m.def(
       "recalibrate",
       [](Network network, const Calibration& calibration) { recalibrate(network, calibration); },

@@ -11,9 +11,6 @@ from ._export import network_of
 from ._resample import Report, GroupResult, Resampled, model_of
 from ._samples import Samples
 
-_TARGETS = {"any": (1, False), "cpu": (8, True), "cuda": (8, False)}  # multiples of channels, whether layouts are tried
-
-
 @dataclasses.dataclass
 class Figures:
     """What a network costs for one input, and how good it is.
@@ -91,11 +88,11 @@ def shrink(
     minutes: float = 10,
     groups: Sequence[str] = (),
     exclude: Sequence[str] = (),
-    round_to: int | None = None,
+    round_to: int = 1,
     min_width: int = 1,
     distill: bool = True,
     fold_batch_norm: bool = False,
-    target: str = "any",
+    target: str = "cpu",
     seed: int = 0,
     as_module: bool = False,
     progress: bool = False,
@@ -118,13 +115,13 @@ def shrink(
     groups, exclude : sequence of str
         Globs of the groups that may be cut; by default all learned ones.
     round_to, min_width : int
-        Widths are multiples of `round_to` (by default what the target asks for), and at least `min_width`.
+        Widths are multiples of `round_to` (1: what the target asks for), and at least `min_width`.
     distill : bool
         Whether the time that is left is used for distillation.
     fold_batch_norm : bool
         For inference: fold batch norms into the layers before them. The model's own class then cannot come back.
-    target : {"any", "cpu", "cuda"}
-        Where it will run: multiples of 8 channels, and on a CPU the faster memory format.
+    target : {"cpu", "cuda", "any"}
+        Where it will run: widths in multiples of 8 where most are 64 or more, and on a CPU the faster memory format; "any": any width.
     as_module : bool
         Raise an error where the model's own class can't have the new widths, instead of returning a GraphModule.
     progress : bool
@@ -139,8 +136,6 @@ def shrink(
     ValueError
         For a budget that cannot be reached, and wrong arguments.
     """
-    if target not in _TARGETS:
-        raise ValueError(f"target: must be one of {', '.join(_TARGETS)} but got {target!r}")
     if not minutes > 0:
         raise ValueError(f"minutes: must be positive but got {minutes}")
     if not isinstance(budget, str):
@@ -153,13 +148,13 @@ def shrink(
     wanted.groups = list(groups)
     wanted.exclude = list(exclude)
     limits = _core.WidthLimits()
-    limits.round_to = _TARGETS[target][0] if round_to is None else round_to
+    limits.round_to = round_to
     limits.min_width = min_width
     wanted.limits = limits
     samples = Samples(calibration, network.input_count).calibration()
     labelled = Samples(data, network.input_count).calibration() if data is not None else None
     made = _core.shrink(
-        source, budget, wanted, samples, labelled, 60 * minutes, distill, fold_batch_norm, _TARGETS[target][1], seed,
+        source, budget, wanted, samples, labelled, 60 * minutes, distill, fold_batch_norm, target, seed,
         _bars() if progress else None,
     )  # fmt: skip
     widths = {name: now for name, (_, now) in made.widths}

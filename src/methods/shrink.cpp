@@ -52,6 +52,7 @@ class Shrinker {
         options_(options),
         source_(model.source()),
         reference_(source_.network),
+        limited_(options.widths),
         start_(Clock::now()) {
     reference_.set_training(false);
   }
@@ -64,6 +65,7 @@ class Shrinker {
                                   {.seed = options_.seed, .progress = progress("error curves")});
       return fmt::format("{} groups", curves.size());
     });
+    round_for_target(curves);
     if (options_.budget.of == Budget::Of::agreement) {
       search_agreement(curves);
     } else {
@@ -90,6 +92,16 @@ class Shrinker {
     return [this, name](int64_t done, int64_t all, const std::string& step) {
       if (options_.progress) options_.progress(name, done, all, step);
     };
+  }
+
+  void round_for_target(const Curves& curves) {
+    auto& round_to = limited_.limits.round_to;
+    if (options_.target == DeploymentTarget::any || round_to != 1) return;
+    std::vector<int64_t> widths;
+    for (const auto& [id, curve] : curves) widths.push_back(source_.groups.groups[id].width);
+    const auto middle = widths.begin() + static_cast<int64_t>(widths.size() / 2);
+    std::nth_element(widths.begin(), middle, widths.end());
+    round_to = *middle >= 64 ? 8 : *middle >= 32 ? 4 : 1;
   }
 
   /// What is left until the result must be judged.
@@ -141,7 +153,7 @@ class Shrinker {
         return stopped() || left() < 3 * seconds_from(begun) / static_cast<double>(rounds);
       };
       const auto found =
-          within_budget(model_, options_.budget, options_.widths, curves, samples_.fitting,
+          within_budget(model_, options_.budget, limited_, curves, samples_.fitting,
                         {.rechecks = options_.rechecks,
                          .curves = {.seed = options_.seed, .stop = stop},
                          .recheck_progress = [&](int64_t done, int64_t all, const std::string& what) {
@@ -202,8 +214,7 @@ class Shrinker {
         Budget budget{Budget::Of::macs, fraction, true};
         std::optional<Widths> widths;
         try {
-          widths = ids_of(
-              within_budget(model_, budget, options_.widths, curves, samples_.fitting, {.rechecks = 0}));
+          widths = ids_of(within_budget(model_, budget, limited_, curves, samples_.fitting, {.rechecks = 0}));
         } catch (const std::invalid_argument&) {
           low = fraction;  // beyond the limits of the widths
           continue;
@@ -276,7 +287,7 @@ class Shrinker {
 
   void finish() {
     if (options_.fold_batch_norm) network_ = fold_batch_norm(network_);
-    if (options_.fastest_layout) choose_layout();
+    if (options_.target == DeploymentTarget::cpu) choose_layout();
     stage("measurement", [&] {
       result_.after = figures_of(network_);
       return fmt::format("{} samples held out", result_.after.agreement->count);
@@ -309,6 +320,7 @@ class Shrinker {
   const ShrinkOptions& options_;
   const AnalysedNetwork& source_;
   Network reference_;
+  PruneOptions limited_;  // the widths asked for, with the limits of the target
   Clock::time_point start_;
   double figures_seconds_ = 0, forward_seconds_ = 0;
   Network network_;
@@ -318,6 +330,16 @@ class Shrinker {
 };
 
 }  // namespace
+
+const char* to_string(DeploymentTarget target) {
+  return target == DeploymentTarget::any ? "any" : target == DeploymentTarget::cpu ? "cpu" : "cuda";
+}
+
+DeploymentTarget parse_target(const std::string& name) {
+  for (const auto target : {DeploymentTarget::any, DeploymentTarget::cpu, DeploymentTarget::cuda})
+    if (name == to_string(target)) return target;
+  raise("methods", "Target '{}': must be any, cpu or cuda.", name);
+}
 
 double Rate::standard_error() const {
   return std::sqrt(rate * (1 - rate) / static_cast<double>(std::max<int64_t>(1, count)));

@@ -50,7 +50,7 @@ def test_folded_for_inference(model, loader):
 
 
 def test_wrong_arguments(model, loader):
-    with pytest.raises(ValueError, match="target"):
+    with pytest.raises(ValueError, match="Target"):
         inn.shrink(model, SHAPE, budget="macs=0.5", calibration=loader, target="phone")
     with pytest.raises(ValueError, match="flops"):
         inn.shrink(model, SHAPE, budget="flops=0.5", calibration=loader)

@@ -16,7 +16,7 @@ struct CurveOptions {
   /// Of a group whose consumers are not seen (kernels.h): the fractions of its width that it is cut to.
   std::vector<double> fractions = {0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 0.85, 0.94};
   /// Numbers of samples and of positions per sample that are used.
-  int64_t samples = 400;
+  int64_t samples = 256;
   int64_t positions = 64;
   NodeOptions nodes = {};
   uint64_t seed = 0;

@@ -18,6 +18,15 @@
 
 namespace inn {
 
+/// Where the network will run. On `cpu` and `cuda` vectors and matrices are of multiples of channels, so that others
+/// cost as much as the next multiple; on `cpu` the order of weights in memory matters too.
+enum class DeploymentTarget { any, cpu, cuda };
+
+/// Returns "any", "cpu" or "cuda".
+const char* to_string(DeploymentTarget target);
+/// Throws std::invalid_argument for other names.
+DeploymentTarget parse_target(const std::string& name);
+
 struct ShrinkOptions {
   Budget budget = {};
   /// Which groups may be cut, limits of widths, and widths by name; `keep` and `keep_of` are not used. By default all
@@ -31,9 +40,11 @@ struct ShrinkOptions {
   int64_t together = 2;
   /// Whether the time that is left is used for distillation.
   bool distill = true;
-  /// For inference: batch norms are folded into the layers before them; weights are stored channels last where
-  /// that is measured to be faster.
-  bool fold_batch_norm = true, fastest_layout = false;
+  /// For inference: batch norms are folded into the layers before them.
+  bool fold_batch_norm = true;
+  /// For `cpu` and `cuda` widths are multiples of 8 where most groups have 64 channels or more, of 4 where they have
+  /// 32 (unless the limits say otherwise); for `cpu` weights are stored channels last where that is measured to be faster.
+  DeploymentTarget target = DeploymentTarget::cpu;
   uint64_t seed = 0;
   /// Called often with the stage ("error curves", "widths", "refit", …) and the progress within it.
   std::function<void(const std::string& stage, int64_t done, int64_t all, const std::string& step)> progress =

@@ -25,6 +25,9 @@
 namespace inn::cli {
 namespace {
 
+// Of layers that were not refit; --report has all.
+constexpr size_t kMostNames = 6;
+
 struct ResampleArguments {
   RunContext context;
   ConversionOptions conversion;
@@ -109,8 +112,12 @@ void print_fits(const std::vector<LayerFit>& layers, int64_t samples) {
                              format_percent(after / static_cast<double>(fit)),
                              format_percent(before / static_cast<double>(fit)));
   for (const auto& warning : sample_warnings(layers, samples)) std::cout << warning << '\n';
-  for (const auto& [reason, names] : kept)
-    std::cout << fmt::format("Not refit: {} ({}).\n", fmt::join(names, ", "), reason);
+  for (auto& [reason, names] : kept) {
+    const size_t more = names.size() > kMostNames ? names.size() - kMostNames : 0;
+    names.resize(names.size() - more);
+    std::cout << fmt::format("Not refit: {}{} ({}).\n", fmt::join(names, ", "),
+                             more > 0 ? fmt::format(" and {} others", more) : "", reason);
+  }
 }
 
 void print_distillation(const Distilled& distilled) {

@@ -23,30 +23,16 @@
 namespace inn::cli {
 namespace {
 
-// On a target the sizes of vectors: channels in other numbers cost as much as in the next multiple.
-struct Target {
-  const char* name;
-  int64_t round_to;
-  bool fastest_layout;
-};
-constexpr Target kTargets[] = {{"any", 1, false}, {"cpu", 8, true}, {"cuda", 8, false}};
-
 struct ShrinkArguments {
   RunContext context;
   WidthChoice widths;
   std::string budget;
   CalibrationOptions calibration;
-  std::string evaluated, split = "test", target = "any";
+  std::string evaluated, split = "test", target = "cpu";
   double minutes = 10;
   bool no_distill = false, keep_batch_norm = false, dynamic_batch = false;
   std::filesystem::path output, report;
 };
-
-const Target& target_of(const std::string& name) {
-  for (const auto& target : kTargets)
-    if (name == target.name) return target;
-  raise<UsageError>("cli", "--target '{}': must be any, cpu or cuda.", name);
-}
 
 /// Shows a bar for each stage.
 auto stage_bars() {
@@ -59,18 +45,15 @@ auto stage_bars() {
 }
 
 ShrinkOptions shrink_options(const ShrinkArguments& options) {
-  const Target& target = target_of(options.target);
-  ShrinkOptions how{.budget = as_usage([&] { return Budget::parse(options.budget); }),
-                    .widths = prune_options(options.widths),
-                    .seconds = 60 * options.minutes,
-                    .distill = !options.no_distill,
-                    .fold_batch_norm = !options.keep_batch_norm,
-                    .fastest_layout = target.fastest_layout,
-                    .seed = options.context.general.seed,
-                    .progress = stage_bars(),
-                    .stop = interrupted};
-  if (how.widths.limits.round_to == 1) how.widths.limits.round_to = target.round_to;
-  return how;
+  return {.budget = as_usage([&] { return Budget::parse(options.budget); }),
+          .widths = prune_options(options.widths),
+          .seconds = 60 * options.minutes,
+          .distill = !options.no_distill,
+          .fold_batch_norm = !options.keep_batch_norm,
+          .target = as_usage([&] { return parse_target(options.target); }),
+          .seed = options.context.general.seed,
+          .progress = stage_bars(),
+          .stop = interrupted};
 }
 
 int run(const ShrinkArguments& options) {
@@ -137,8 +120,8 @@ Command shrink_command() {
                 ->type_name("M");
             app.add_option(
                    "--target", options->target,
-                   "Where it will run: any; cpu: multiples of 8 channels and the faster memory format; cuda: "
-                   "multiples of 8 channels")
+                   "Where it will run: cpu (widths in multiples of 8 where most are 64 or more, the faster "
+                   "memory format), cuda (multiples of 8) or any (any width)")
                 ->check(CLI::IsMember({"any", "cpu", "cuda"}))
                 ->capture_default_str();
             app.add_option("--data", options->evaluated,
