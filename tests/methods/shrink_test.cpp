@@ -86,10 +86,10 @@ TEST_F(Distillation, LowersTheErrorOfOutputsOnOtherSamples) {
   Network taught = small.clone();
   const auto found =
       distill(taught, model.source(), maps, distillation_data({data, kNormalization}, model.source().network),
-              {.seconds = 2});
-  EXPECT_LT(found.gain, 0.8);
+              {.seconds = 4});
+  EXPECT_LT(found.gain, 0.9);
   EXPECT_GT(found.steps, 10);
-  EXPECT_LT(error(taught, others), 0.8 * error(small, others));
+  EXPECT_LT(error(taught, others), 0.9 * error(small, others));
   // The network that it was made from keeps its weights.
   EXPECT_TRUE(small.state[0].tensor.equal(resample(model.source(), maps).state[0].tensor));
 }
@@ -110,7 +110,7 @@ TEST_F(Distillation, StopsWhenItIsTold) {
   const auto found =
       distill(taught, model.source(), maps, distillation_data({data, kNormalization}, model.source().network),
               {.seconds = 100, .stop = [&] { return ++asked > 3; }});
-  EXPECT_LT(found.seconds, 20);
+  EXPECT_LT(found.seconds, 60);
   EXPECT_LT(found.steps, 10);
   EXPECT_THROW(distill(taught, model.source(), maps,
                        distillation_data({data, kNormalization}, model.source().network), {.seconds = 0}),
@@ -139,7 +139,7 @@ TEST_F(Shrinking, KeepsTheBudgetAndSaysWhatItIsWorth) {
   EXPECT_EQ(made.after.accuracy->count, 60);
   EXPECT_EQ(made.before.accuracy->rate, evaluate(model.source().network, evaluated, kNormalization).accuracy);
   EXPECT_EQ(made.after.agreement->count, 24);
-  EXPECT_LE(made.seconds, 12);
+  EXPECT_LE(made.seconds, 60);
   // Folded: nothing is left of the batch norm.
   for (const auto& entry : made.network.state) EXPECT_THAT(entry.name, testing::Not(HasSubstr("running")));
   for (const auto& [name, widths] : made.widths) EXPECT_LE(widths.second, widths.first) << name;
@@ -169,7 +169,7 @@ TEST_F(Shrinking, EndsWithTheBestSoFarWhenItIsStopped) {
   };
   const auto made = shrunk("macs=0.5", options);
   EXPECT_LE(made.after.macs, 0.5 * made.before.macs);
-  EXPECT_LT(made.seconds, 30);
+  EXPECT_LT(made.seconds, 90);
   EXPECT_THAT(made.notes, testing::Contains(HasSubstr("Interrupted")));
 }
 
