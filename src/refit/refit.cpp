@@ -350,9 +350,12 @@ std::vector<std::string> sample_warnings(const std::vector<LayerFit>& layers, in
   };
   std::vector<Short> found;
   for (const auto& layer : layers) {
-    if (!layer.skip_reason.empty() || !(layer.error_after > kLeastError)) continue;
-    const double ratio = layer.held_out_after / layer.error_after;
-    if (ratio > kMostRatio) found.push_back({layer.layer, (ratio - 1) / (ratio + 1)});
+    if (!layer.skip_reason.empty() || layer.rows == 0) continue;
+    const double ratio = layer.error_after > kLeastError ? layer.held_out_after / layer.error_after : 1;
+    double excess = ratio > kMostRatio ? (ratio - 1) / (ratio + 1) : 0;
+    if (layer.rows < layer.features)
+      excess = std::max(excess, static_cast<double>(layer.features) / static_cast<double>(layer.rows));
+    if (excess > 0) found.push_back({layer.layer, excess});
   }
   if (found.empty()) return {};
   const auto worst = std::max_element(found.begin(), found.end(),

@@ -80,7 +80,7 @@ std::vector<LayerFit> refit(Network& resampled, const AnalysedNetwork& source,
 /// Returns for the user in which layers the samples were too few: where the error on samples held out is well above
 /// the error on those that were fit, with the number of samples that would be enough (`samples` were given). By
 /// the law of least squares: of N rows and F unknowns the ratio of the two errors is (1 + F/N)/(1 − F/N), with an
-/// F of the data, since rows of one sample are alike.
+/// F of the data, since rows of one sample are alike. Layers with fewer rows than features are always named.
 std::vector<std::string> sample_warnings(const std::vector<LayerFit>& layers, int64_t samples);
 
 struct TogetherOptions {
