@@ -104,6 +104,7 @@ class Sweep {
     if (fit.is_cut)
       if (const auto plain = source_weights_of(fit); plain && !plain->equal(prior)) priors.push_back(*plain);
     const auto solve = [&](int64_t samples) {
+      result.samples = samples;
       NormalEquations kept_in, held_out;
       accumulate(fit, samples, kept_in, held_out);
       result.rows = kept_in.rows() + held_out.rows();
@@ -350,7 +351,7 @@ std::vector<std::string> sample_warnings(const std::vector<LayerFit>& layers, in
   };
   std::vector<Short> found;
   for (const auto& layer : layers) {
-    if (!layer.skip_reason.empty() || layer.rows == 0) continue;
+    if (!layer.skip_reason.empty() || layer.rows == 0 || layer.samples < samples) continue;
     const double ratio = layer.error_after > kLeastError ? layer.held_out_after / layer.error_after : 1;
     double excess = ratio > kMostRatio ? (ratio - 1) / (ratio + 1) : 0;
     if (layer.rows < layer.features)

@@ -193,14 +193,26 @@ TEST_F(Shrinking, RefusesWhatItCannotReach) {
 
 TEST(SampleWarnings, NameTheLayerThatIsShortest) {
   const LayerFit good{
-      .layer = "good", .rows = 900, .features = 9, .error_after = 0.1, .held_out_after = 0.11},
-      bad{.layer = "bad", .rows = 900, .features = 9, .error_after = 0.1, .held_out_after = 0.3},
-      tiny{.layer = "tiny", .rows = 900, .features = 9, .error_after = 1e-5, .held_out_after = 1};
+      .layer = "good", .samples = 64, .rows = 900, .features = 9, .error_after = 0.1, .held_out_after = 0.11},
+      bad{.layer = "bad",
+          .samples = 64,
+          .rows = 900,
+          .features = 9,
+          .error_after = 0.1,
+          .held_out_after = 0.3},
+      tiny{.layer = "tiny",
+           .samples = 64,
+           .rows = 900,
+           .features = 9,
+           .error_after = 1e-5,
+           .held_out_after = 1};
   EXPECT_TRUE(sample_warnings({good, tiny}, 64).empty());
   const auto warnings = sample_warnings({good, bad, tiny}, 64);
   ASSERT_EQ(warnings.size(), 1U);
   EXPECT_THAT(warnings[0], HasSubstr("'bad'"));
-  EXPECT_THAT(sample_warnings({good, {.layer = "short", .rows = 8, .features = 9}}, 64), testing::SizeIs(1));
+  EXPECT_THAT(sample_warnings({good, {.layer = "short", .samples = 64, .rows = 8, .features = 9}}, 64),
+              testing::SizeIs(1));
+  EXPECT_TRUE(sample_warnings({{.layer = "tried", .samples = 32, .rows = 8, .features = 9}}, 64).empty());
   // (3 − 1)/(3 + 1) = 0.5 to (1.2 − 1)/(1.2 + 1) = 1/11: 5.5 times as many.
   EXPECT_THAT(warnings[0], HasSubstr("400"));
 }

@@ -47,11 +47,11 @@ struct RefitOptions {
 
 /// Report about one layer.
 struct LayerFit {
-  std::string layer = {};        // the weight's name
-  std::string skip_reason = {};  // why it was not refit; "" if it was
-  std::string target = {};       // "its output", or "the residual sum that it ends in"
-  int64_t rows = 0, features = 0;
-  double ridge = 0;  // infinite: no fit was better on the validation samples
+  std::string layer = {};                       // the weight's name
+  std::string skip_reason = {};                 // why it was not refit; "" if it was
+  std::string target = {};                      // "its output", or "the residual sum that it ends in"
+  int64_t samples = 0, rows = 0, features = 0;  // those that were used
+  double ridge = 0;                             // infinite: no fit was better on the validation samples
   /// Squared errors relative to the target's variation: on all samples, and on the validation samples.
   double error_before = 0, error_after = 0, held_out_before = 0, held_out_after = 0;
   /// The factor by which Gauss-Newton steps changed the error of its block on validation samples; 1: no
@@ -78,7 +78,7 @@ std::vector<LayerFit> refit(Network& resampled, const AnalysedNetwork& source,
                             const RefitOptions& options = {});
 
 /// Returns for the user in which layers the samples were too few: where the error on samples held out is well above
-/// the error on those that were fit, with the number of samples that would be enough (`samples` were given). By
+/// the error on those that were fit, with the number of samples that would be enough (`samples` were given; layers that used fewer needed no more). By
 /// the law of least squares: of N rows and F unknowns the ratio of the two errors is (1 + F/N)/(1 − F/N), with an
 /// F of the data, since rows of one sample are alike. Layers with fewer rows than features are always named.
 std::vector<std::string> sample_warnings(const std::vector<LayerFit>& layers, int64_t samples);
