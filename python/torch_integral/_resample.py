@@ -148,8 +148,7 @@ def resample(
         if budget is not None:
             if samples is None:
                 raise ValueError("budget: choosing widths needs calibration data")
-            text = budget if isinstance(budget, str) else ",".join(f"{of}={amount}" for of, amount in budget.items())
-            chosen = _core.widths_for_budget(source, text, list(groups) or source.following(), limits, samples)
+            chosen = _core.widths_for_budget(source, budget_text(budget), list(groups) or source.following(), limits, samples)
             wanted.widths = {**chosen, **wanted.widths}
         elif keep is None and not wanted.widths and not wanted.keep_of:
             raise ValueError("one of keep, widths, keep_of and budget is needed")
@@ -184,6 +183,11 @@ def model_of(
         if group.name in widths
     ]
     return rebuild(model, network, *example_of(example), as_module, cuts)
+
+
+def budget_text(budget: Mapping[str, Any] | str) -> str:
+    """Return a budget as the library reads it: "macs=0.5"."""
+    return budget if isinstance(budget, str) else ",".join(f"{of}={amount}" for of, amount in budget.items())
 
 
 def methods() -> list[str]:

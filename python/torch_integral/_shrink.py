@@ -8,7 +8,7 @@ from typing import Any
 
 from . import _core
 from ._export import network_of
-from ._resample import Report, GroupResult, Resampled, model_of
+from ._resample import Report, GroupResult, Resampled, budget_text, model_of
 from ._samples import Samples
 
 @dataclasses.dataclass
@@ -138,10 +138,8 @@ def shrink(
     """
     if not minutes > 0:
         raise ValueError(f"minutes: must be positive but got {minutes}")
-    if not isinstance(budget, str):
-        if len(budget) != 1:
-            raise ValueError(f"budget: must have one entry but got {dict(budget)}")
-        budget = ",".join(f"{of}={amount}" for of, amount in budget.items())
+    if not isinstance(budget, str) and len(budget) != 1:
+        raise ValueError(f"budget: must have one entry but got {dict(budget)}")
     network = network_of(model, example)
     source = _core.AnalysedNetwork(network)
     wanted = _core.Widths()
@@ -154,7 +152,7 @@ def shrink(
     samples = Samples(calibration, network.input_count).calibration()
     labelled = Samples(data, network.input_count).calibration() if data is not None else None
     made = _core.shrink(
-        source, budget, wanted, samples, labelled, 60 * minutes, distill, fold_batch_norm, target, seed,
+        source, budget_text(budget), wanted, samples, labelled, 60 * minutes, distill, fold_batch_norm, target, seed,
         _bars() if progress else None,
     )  # fmt: skip
     widths = {name: now for name, (_, now) in made.widths}

@@ -3,19 +3,13 @@
 #include <algorithm>
 #include <set>
 
+#include "axis_groups.h"
 #include "inn/cost/cost.h"
-#include "inn/dimension/channel_places.h"
 
 namespace inn {
 namespace {
 
 constexpr double kLeastMoment = 0.05;  // of the peak: lower moments stay below it at any widths that matter
-
-std::set<GroupId> groups_of_axes(const std::vector<AxisStructure>& axes) {
-  std::set<GroupId> groups;
-  for (const auto& axis : axes) groups.merge(groups_in(axis));
-  return groups;
-}
 
 }  // namespace
 

@@ -24,8 +24,6 @@ class MemoryModel {
   /// Returns the bytes of the activations at each moment.
   std::vector<double> activations(const std::vector<int64_t>& widths) const;
 
-  size_t moments() const { return moments_.size(); }
-
  private:
   struct Piece {  // of memory
     std::vector<AxisStructure> axes;

@@ -2,18 +2,12 @@
 
 #include <memory>
 
+#include "axis_groups.h"
 #include "inn/cost/cost.h"
 #include "inn/cost/formula.h"
-#include "inn/dimension/channel_places.h"
 
 namespace inn {
 namespace {
-
-std::set<GroupId> groups_of(const std::vector<AxisStructure>& axes) {
-  std::set<GroupId> groups;
-  for (const auto& axis : axes) groups.merge(groups_in(axis));
-  return groups;
-}
 
 /// The sizes of the values that one call reads and gives, at any widths. Shared by its term's copies.
 struct SizedCall {
@@ -68,7 +62,7 @@ WidthCost multiply_add_cost(const AnalysedNetwork& source) {
     if (formula == formulas.end()) continue;
     const auto sized = std::make_shared<const SizedCall>(sized_call(source, call, formula->second));
     std::set<GroupId> groups;
-    for (const auto& value : sized->axes) groups.merge(groups_of(value));
+    for (const auto& value : sized->axes) groups.merge(groups_of_axes(value));
     cost.terms.push_back({std::move(groups), [sized](const auto& widths) { return sized->macs(widths); }});
   }
   // The example may have any batch; what is asked for is one sample's.
@@ -84,7 +78,7 @@ WidthCost parameter_cost(const AnalysedNetwork& source) {
   for (size_t s = 0; s < source.network.state.size(); ++s) {
     if (source.network.state[s].kind != StateEntry::Kind::parameter) continue;
     const auto& axes = source.groups.axes.at(s);
-    cost.terms.push_back({groups_of(axes), [axes](const auto& widths) {
+    cost.terms.push_back({groups_of_axes(axes), [axes](const auto& widths) {
                             double count = 1;
                             for (const auto& axis : axes) count *= static_cast<double>(size_at(axis, widths));
                             return count;

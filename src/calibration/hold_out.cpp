@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "inn/core/error.h"
@@ -40,6 +41,13 @@ Calibration calibration_on(const Calibration& whole, std::vector<Part> parts) {
 
 }  // namespace
 
+HeldOut::HeldOut(int64_t asked, int64_t samples) : every(std::clamp<int64_t>(samples, 1, asked)) {}
+
+at::Tensor HeldOut::of(int64_t first, int64_t count) const {
+  const auto number = at::arange(first, first + count);
+  return every > 1 ? number.remainder(every).eq(every - 1) : at::zeros_like(number, at::kBool);
+}
+
 SplitCalibration hold_out(const Calibration& calibration, int64_t every) {
   require(every >= 2, "calibration", "Calibration: every k-th sample can be held out for k ≥ 2 but got {}.",
           every);
@@ -53,10 +61,10 @@ SplitCalibration hold_out(const Calibration& calibration, int64_t every) {
   int64_t first = sum_of_ranks_before(all);
   sum_over_ranks(all);
   require(all >= 2, "calibration", "Calibration: two samples are required to hold one out but got {}.", all);
-  const int64_t step = std::min(every, all);
+  const HeldOut validation(every, all);
   std::vector<Part> rest, held_out;
   for (size_t b = 0; b < sizes.size(); first += sizes[b++]) {
-    const auto is_held = at::arange(first, first + sizes[b]).remainder(step).eq(step - 1);
+    const auto is_held = validation.of(first, sizes[b]);
     const auto take = [&](const at::Tensor& chosen, std::vector<Part>& into) {
       const auto samples = chosen.nonzero().flatten();
       if (samples.numel() > 0) into.push_back({static_cast<int64_t>(b), samples});

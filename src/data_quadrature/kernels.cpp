@@ -14,6 +14,7 @@
 #include "block_nodes.h"
 #include "inn/calibration/activation_cache.h"
 #include "inn/calibration/calibration_run.h"
+#include "inn/calibration/hold_out.h"
 #include "inn/calibration/moments.h"
 #include "inn/core/error.h"
 #include "inn/core/ranks.h"
@@ -433,10 +434,6 @@ at::Tensor noise_like(const at::Tensor& value, int64_t first, int64_t samples, u
   return noise;
 }
 
-}  // namespace
-
-namespace {
-
 /// A group with the first call whose value is measured for it.
 struct Place {
   size_t call;
@@ -449,10 +446,7 @@ struct Place {
 };
 
 std::vector<Place> places_of_groups(const AnalysedNetwork& source, const std::vector<GroupId>& groups) {
-  std::vector<size_t> maker(source.network.values.size(), 0);
-  for (size_t c = 0; c < source.network.calls.size(); ++c)
-    for (const auto& result : source.network.calls[c].results)
-      for (const auto value : result.values) maker[static_cast<size_t>(value)] = c;
+  const ValueUses uses(source.network);
   std::vector<Place> places;
   for (const auto& [group, consumers] : find_consumers(source, groups)) {
     if (consumers.empty()) continue;
@@ -460,7 +454,7 @@ std::vector<Place> places_of_groups(const AnalysedNetwork& source, const std::ve
     const int64_t width = source.groups.groups[group].width;
     for (const auto& consumer : consumers) {
       for (const auto value : {consumer.value, consumer.other.value_or(consumer.value)})
-        place.call = std::min(place.call, maker[static_cast<size_t>(value)]);
+        place.call = std::min(place.call, uses.producer(value).value_or(0));
       int64_t block = 1;
       for (const auto& member : consumer.weights) block = std::max(block, member.outer * member.inner);
       const int64_t size = width * block <= kMostBlockFeatures ? width * block : width;
@@ -486,12 +480,12 @@ split_kernels(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
               const KernelOptions& options, int64_t held_out_every) {
   KernelMeter rest(source, groups, options), held_out(source, groups, options);
   const auto wanted = rest.watched_values();
-  const int64_t step = std::min(held_out_every, cache.samples());
+  const HeldOut validation(held_out_every, cache.samples());
   int64_t first = cache.samples_of_ranks_before();
   for (int64_t b = 0; b < cache.batches(); ++b) {
     const int64_t samples = cache.samples(b);
     const auto values = cache.run(b, wanted);
-    const at::Tensor is_held = at::arange(first, first + samples).remainder(step).eq(step - 1);
+    const at::Tensor is_held = validation.of(first, samples);
     const auto add = [&](KernelMeter& meter, const at::Tensor& mask) {
       const at::Tensor chosen = mask.nonzero().flatten();
       if (chosen.numel() == 0) return;
@@ -499,13 +493,13 @@ split_kernels(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
         if (values[k].isTensor())
           meter.observe(wanted[k], samples_of(values[k].toTensor(), samples, chosen), chosen.numel());
     };
-    add(rest, step > 1 ? is_held.logical_not() : at::ones_like(is_held));
-    if (step > 1) add(held_out, is_held);
+    add(rest, is_held.logical_not());
+    add(held_out, is_held);
     first += samples;
   }
   rest.sum_over_ranks();
-  if (step > 1) held_out.sum_over_ranks();
-  return {rest.kernels(), step > 1 ? held_out.kernels() : std::map<GroupId, std::vector<ConsumerKernel>>()};
+  held_out.sum_over_ranks();
+  return {rest.kernels(), held_out.kernels()};
 }
 
 }  // namespace

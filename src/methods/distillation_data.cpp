@@ -2,8 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-
 #include "inn/calibration/hold_out.h"
 #include "inn/core/error.h"
 
@@ -18,11 +16,9 @@ std::pair<Dataset, Dataset> hold_out(const Dataset& samples, int64_t every) {
   const int64_t count = samples.size();
   require(count >= 2, "methods", "Two samples are required to hold one out but '{}' has {}.", samples.source,
           count);
-  const at::Tensor number = at::arange(count);
-  const int64_t step = std::min(every, count);
-  const at::Tensor is_held = number.remainder(step).eq(step - 1);
-  return {samples.select(number.masked_select(is_held.logical_not())),
-          samples.select(number.masked_select(is_held))};
+  const at::Tensor is_held = HeldOut(every, count).of(0, count);
+  return {samples.select(is_held.logical_not().nonzero().flatten()),
+          samples.select(is_held.nonzero().flatten())};
 }
 
 DistillationData distillation_data(const CalibrationData& data, const Network& network) {

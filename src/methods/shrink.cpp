@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
 
 #include "inn/calibration/hold_out.h"
 #include "inn/core/error.h"
@@ -38,9 +37,9 @@ double seconds_from(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-double state_bytes(const Network& network) {
-  double bytes = 0;
-  for (const auto& entry : network.state) bytes += static_cast<double>(entry.tensor.nbytes());
+int64_t state_bytes(const Network& network) {
+  int64_t bytes = 0;
+  for (const auto& entry : network.state) bytes += static_cast<int64_t>(entry.tensor.nbytes());
   return bytes;
 }
 
@@ -109,10 +108,9 @@ class Shrinker {
   bool stopped() const { return (options_.stop && options_.stop()) || left() <= 0; }
 
   NetworkFigures timed_figures() {
-    auto begun = Clock::now();
+    const auto begun = Clock::now();
     agreement(reference_, reference_, samples_.held_out);
     forward_seconds_ = seconds_from(begun) / 2;
-    begun = Clock::now();
     auto figures = figures_of(reference_);
     figures_seconds_ = seconds_from(begun);
     return figures;
@@ -129,11 +127,8 @@ class Shrinker {
     const CostReport cost = cost_of(network);
     NetworkFigures figures{.macs = static_cast<double>(cost.macs),
                            .parameters = static_cast<double>(cost.parameters),
-                           .memory = static_cast<int64_t>(state_bytes(network)) + cost.peak_memory.bytes,
+                           .memory = state_bytes(network) + cost.peak_memory.bytes,
                            .latency = latency_of(network)};
-    const auto compared = agreement(network, reference_, samples_.held_out);
-    figures.agreement = Rate{compared.agreement, compared.count};
-    figures.output_error = compared.error;
     if (samples_.evaluated.batch) {
       const auto found = evaluate(network, samples_.evaluated);
       if (!found.regression) figures.accuracy = Rate{found.accuracy, found.count};
@@ -245,13 +240,13 @@ class Shrinker {
 
   void improve() {
     if (maps_.empty()) return;
-    for (const auto& warning : sample_warnings(result_.layers, samples_of(samples_.fitting)))
-      result_.notes.push_back(warning);
+    const int64_t fitting = samples_of(samples_.fitting);
+    for (const auto& warning : sample_warnings(result_.layers, fitting)) result_.notes.push_back(warning);
     const TogetherOptions together{
         .steps = options_.together, .seed = options_.seed, .progress = progress("joint steps")};
-    const double estimate = kRunsOfIteration *
-                            static_cast<double>(together.steps * (together.iterations + 2)) *
-                            forward_seconds_ * parts_of(samples_.fitting);
+    const double estimate =
+        kRunsOfIteration * static_cast<double>(together.steps * (together.iterations + 2)) *
+        forward_seconds_ * static_cast<double>(fitting) / static_cast<double>(samples_of(samples_.held_out));
     if (together.steps > 0 && !stopped()) {
       if (estimate < left() / 2) {
         stage("joint steps", [&] {
@@ -280,20 +275,16 @@ class Shrinker {
     return count;
   }
 
-  /// How many times the samples held out these are.
-  double parts_of(const Calibration& data) const {
-    return static_cast<double>(samples_of(data)) / static_cast<double>(samples_of(samples_.held_out));
-  }
-
   void finish() {
     if (options_.fold_batch_norm) network_ = fold_batch_norm(network_);
     if (options_.target == DeploymentTarget::cpu) choose_layout();
     stage("measurement", [&] {
       result_.after = figures_of(network_);
+      const auto compared = agreement(network_, reference_, samples_.held_out);
+      result_.after.agreement = Rate{compared.agreement, compared.count};
+      result_.after.output_error = compared.error;
       return fmt::format("{} samples held out", result_.after.agreement->count);
     });
-    result_.before.agreement.reset();
-    result_.before.output_error.reset();
     if (options_.stop && options_.stop())
       result_.notes.push_back("Interrupted: this is the best network so far.");
     for (const auto& group : source_.groups.groups) {

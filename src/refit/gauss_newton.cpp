@@ -10,7 +10,7 @@
 #include <cmath>
 #include <limits>
 
-#include "held_out.h"
+#include "inn/calibration/hold_out.h"
 #include "inn/core/ranks.h"
 #include "layer_curvature.h"
 #include "plain_attention.h"

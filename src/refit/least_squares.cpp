@@ -133,12 +133,12 @@ RidgeChoice choose_ridge(const NormalEquations& fit, const NormalEquations& held
     for (size_t p = 0; p < priors.size(); ++p) {
       // From the strongest on, while the error falls.
       double last = std::numeric_limits<double>::infinity();
-      for (auto ridge = descending.begin(); ridge != descending.end(); ++ridge) {
-        const auto tried = fit.solve(priors[p], *ridge, with_bias);
+      for (const double ridge : descending) {
+        const auto tried = fit.solve(priors[p], ridge, with_bias);
         const double error = error_of(held_out, tried.weight, tried.bias, with_bias);
         if (error < choice.held_out_after) {
           choice.held_out_after = error;
-          choice.ridge = *ridge;
+          choice.ridge = ridge;
           choice.prior = p;
         }
         if (error > last) break;

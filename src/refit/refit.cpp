@@ -9,8 +9,8 @@
 
 #include "fit_plan.h"
 #include "gauss_newton.h"
-#include "held_out.h"
 #include "inn/calibration/activation_cache.h"
+#include "inn/calibration/hold_out.h"
 #include "inn/core/error.h"
 #include "inn/network/channel_norm.h"
 #include "inn/refit/least_squares.h"
@@ -34,6 +34,11 @@ constexpr int64_t kRowsPerFeatureAlone = 256;
 constexpr double kMostRatio = 1.5, kEnoughRatio = 1.2, kLeastError = 1e-3;
 /// For all layers: more, since a network has few outputs for the number of unknowns.
 constexpr double kTogetherDamping = 1e-2;
+
+/// Throws std::invalid_argument if all samples or none would be used for validation.
+void check_held_out(int64_t every) {
+  require(every >= 2, "refit", "Refit: the validation interval must be at least 2 but got {}.", every);
+}
 
 /// Maps that select channels, without weights for the others; none if not all maps select.
 std::map<GroupId, GroupMaps> selections_of(const std::map<GroupId, GroupMaps>& maps) {

@@ -45,7 +45,7 @@ auto stage_bars() {
 }
 
 ShrinkOptions shrink_options(const ShrinkArguments& options) {
-  return {.budget = as_usage([&] { return Budget::parse(options.budget); }),
+  return {.budget = budget_of({.text = options.budget}),
           .widths = prune_options(options.widths),
           .seconds = 60 * options.minutes,
           .distill = !options.no_distill,
