@@ -38,7 +38,11 @@ class NetworkBuilder {
   };
 
   ValueRef input(const std::string& name, std::vector<int64_t> sizes) {
-    const auto id = add(name, at::randn(sizes, generator_, at::kDouble));
+    return input(name, at::randn(sizes, generator_, at::kDouble));
+  }
+
+  ValueRef input(const std::string& name, const at::Tensor& example) {
+    const auto id = add(name, example);
     network_.inputs.push_back(id);
     network_.signature.argument_names.push_back(name);
     return {id};

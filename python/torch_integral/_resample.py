@@ -113,7 +113,8 @@ def resample(
     loss : callable, optional
         The loss of each sample of outputs and labels; by default cross entropy.
     refit : bool, optional
-        Whether layers are refit to the calibration data by least squares; by default for "quadrature".
+        Whether layers are refit to the calibration data by least squares; by default for "quadrature" and
+        "rotation".
     as_module : bool
         Raise an error where the model's own class can't have the new widths, instead of returning a GraphModule.
     progress : bool

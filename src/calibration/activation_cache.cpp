@@ -7,9 +7,11 @@
 
 #include "inn/calibration/calibration_run.h"
 #include "inn/core/error.h"
+#include "inn/core/mapped_file.h"
 #include "inn/core/ranks.h"
 #include "inn/network/functionalize.h"
 #include "inn/network/subgraph.h"
+#include "inn/network/value_uses.h"
 
 namespace inn {
 ActivationCache::ActivationCache(const Network& given, const Calibration& calibration, int64_t memory)
@@ -131,10 +133,19 @@ void ActivationCache::advance(size_t position) {
     if (bytes > memory_) return;  // as it was
     held.push_back(std::move(values));
   }
+  release_weights(position_, position);
   held_ = std::move(held);
   held_values_ = live;
   position_ = position;
   has_part_ = false;
+}
+
+void ActivationCache::release_weights(size_t from, size_t to) const {
+  const ValueUses uses(network);
+  for (const auto& entry : network.state) {
+    const auto& readers = uses.readers(entry.value);
+    if (!readers.empty() && readers.front() >= from && readers.back() < to) release_pages(entry.tensor);
+  }
 }
 
 }  // namespace inn

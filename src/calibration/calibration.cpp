@@ -17,15 +17,21 @@ namespace {
 
 /// Sums over what has been seen of one group in one value.
 struct ActivationSums {
-  at::Tensor magnitude, square;  // [width]
-  int64_t count = 0;             // of numbers a channel
+  at::Tensor sum, magnitude, square;  // [width]
+  int64_t count = 0;                  // of numbers a channel
 };
 
 class ActivationMeter {
  public:
-  ActivationMeter(const AnalysedNetwork& source, const std::vector<GroupId>& groups) : source_(source) {
-    for (const auto& [id, values] : producer_outputs(source, groups))
-      for (const auto value : values) groups_of_[value].push_back(id);
+  ActivationMeter(const AnalysedNetwork& source, const std::vector<GroupId>& groups)
+      : source_(source),
+        produced_(producer_outputs(source, groups)),
+        consumers_(find_consumers(source, groups)) {
+    for (const auto& [id, values] : produced_)
+      for (const auto value : values) groups_of_[value].insert(id);
+    for (const auto& [id, consumers] : consumers_)
+      for (const auto& consumer : consumers)
+        if (!consumer.other) groups_of_[consumer.value].insert(id);
   }
 
   void observe(ValueId value, const at::Tensor& tensor) {
@@ -46,33 +52,45 @@ class ActivationMeter {
 
   void sum_over_ranks() {
     for (auto& [key, sums] : sums_) {
+      inn::sum_over_ranks(sums.sum);
       inn::sum_over_ranks(sums.magnitude);
       inn::sum_over_ranks(sums.square);
       inn::sum_over_ranks(sums.count);
     }
   }
 
-  std::map<GroupId, std::vector<ActivationStatistics>> statistics() const {
-    std::map<GroupId, std::vector<ActivationStatistics>> result;
-    for (const auto& [key, sums] : sums_) {
-      if (sums.count == 0) continue;
-      const auto count = static_cast<double>(sums.count);
-      result[key.first].push_back({key.second, sums.magnitude / count, sums.square / count});
-    }
-    return result;
+  void write_to(Measurements& result) const {
+    for (const auto& [id, values] : produced_)
+      for (const auto value : values)
+        if (auto found = statistics(id, value)) result.activations[id].push_back(std::move(*found));
+    for (const auto& [id, consumers] : consumers_)
+      for (const auto& consumer : consumers)
+        if (auto found = consumer.other ? std::nullopt : statistics(id, consumer.value))
+          result.consumed[id].push_back({std::move(*found), consumer.weights});
   }
 
  private:
+  std::optional<ActivationStatistics> statistics(GroupId id, ValueId value) const {
+    const auto found = sums_.find({id, value});
+    if (found == sums_.end() || found->second.count == 0) return std::nullopt;
+    const auto& sums = found->second;
+    const auto count = static_cast<double>(sums.count);
+    return ActivationStatistics{value, sums.sum / count, sums.magnitude / count, sums.square / count};
+  }
+
   static void add(const at::Tensor& rows, ActivationSums& sums) {
-    const auto magnitude = rows.abs().sum({1}, false, at::kDouble).cpu();
-    const auto square = rows.square().sum({1}, false, at::kDouble).cpu();
-    sums.magnitude = sums.count == 0 ? magnitude : sums.magnitude + magnitude;
-    sums.square = sums.count == 0 ? square : sums.square + square;
+    const auto total = [](const at::Tensor& numbers) { return numbers.sum({1}, false, at::kDouble).cpu(); };
+    for (const auto& [all, more] : {std::pair(&sums.sum, total(rows)),
+                                    {&sums.magnitude, total(rows.abs())},
+                                    {&sums.square, total(rows.square())}})
+      *all = sums.count == 0 ? more : *all + more;
     sums.count += rows.size(1);
   }
 
   const AnalysedNetwork& source_;
-  std::map<ValueId, std::vector<GroupId>> groups_of_;
+  std::map<GroupId, std::vector<ValueId>> produced_;
+  std::map<GroupId, std::vector<Consumer>> consumers_;
+  std::map<ValueId, std::set<GroupId>> groups_of_;
   std::map<std::pair<GroupId, ValueId>, ActivationSums> sums_;
 };
 
@@ -161,7 +179,7 @@ Measurements measure_groups(const AnalysedNetwork& source, const std::vector<Gro
           {.observe = [&](ValueId value, const at::Tensor& tensor) { meter.observe(value, tensor); }});
     });
     meter.sum_over_ranks();
-    result.activations = meter.statistics();
+    meter.write_to(result);
     return result;
   }
   require(calibration.loss != nullptr, "calibration", "Calibration: a loss is required but not given.");

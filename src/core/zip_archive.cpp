@@ -37,6 +37,8 @@ uint32_t crc_of(const void* data, size_t size) {
   return static_cast<uint32_t>(crc32_z(0, static_cast<const unsigned char*>(data), size));
 }
 
+/// Files from this size on are mapped, and records in them that begin at a multiple of this.
+constexpr uint64_t kLeastMapped = uint64_t{64} << 20, kAlignment = 16;
 /// What compressed records may have beyond the file's size.
 constexpr uint64_t kMostInflated = uint64_t{64} << 20;
 /// What copies of tensors with repeated elements may take beyond the file's size.
@@ -75,7 +77,9 @@ uint64_t bytes_of(const TensorLayout& layout, const std::string& tensor) {
 
 }  // namespace
 
-ZipArchive::ZipArchive(const std::filesystem::path& path) : ZipArchive(open(path)) {}
+ZipArchive::ZipArchive(const std::filesystem::path& path) : ZipArchive(open(path)) {
+  if (file_->size() >= kLeastMapped) mapped_.emplace(path, file_->size());
+}
 
 ZipArchive::ZipArchive(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> source)
     : file_(std::move(source)) {
@@ -150,13 +154,20 @@ std::string ZipArchive::text(const std::string& record) const {
 c10::Storage ZipArchive::storage(const std::string& record) const {
   if (const auto found = storages_.find(record); found != storages_.end())
     if (auto held = found->second.lock()) return c10::Storage(std::move(held));
-  const auto bytes = size(record);
-  auto [data, count] = reader_->getRecord(record);
-  if (count != bytes) fail("record '{}' has {} bytes but {} were read", record, bytes, count);
-  check_crc(record, data.get(), bytes);
-  c10::Storage storage(c10::Storage::use_byte_size_t(), bytes, std::move(data), nullptr, false);
+  c10::Storage storage(c10::Storage::use_byte_size_t(), size(record), content(record), nullptr, false);
+  check_crc(record, storage.data(), storage.nbytes());
+  release_pages(storage);
   storages_.insert_or_assign(record, storage.getWeakStorageImpl());
   return storage;
+}
+
+c10::DataPtr ZipArchive::content(const std::string& record) const {
+  const auto bytes = size(record);
+  const auto& at = place(record);
+  if (mapped_ && !at.is_compressed && at.data % kAlignment == 0) return mapped_->part(at.data);
+  auto [data, count] = reader_->getRecord(record);
+  if (count != bytes) fail("record '{}' has {} bytes but {} were read", record, bytes, count);
+  return std::move(data);
 }
 
 uint64_t ZipArchive::span(const TensorLayout& layout, const std::string& record,

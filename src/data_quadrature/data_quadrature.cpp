@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "checked_widths.h"
 #include "inn/core/error.h"
 #include "inn/data_quadrature/head_maps.h"
 #include "inn/pruning/importance.h"
@@ -13,24 +14,6 @@ namespace {
 // each choice of which is cubic.
 const std::vector<double> kRidges{1e-6, 3e-2, 3e-1};
 constexpr double kNodeRidge = 1e-2;
-
-/// Of maps: that of the weights, if all have one.
-c10::ScalarType weight_type(const Network& network) {
-  for (const auto& entry : network.state)
-    if (entry.tensor.is_floating_point() && entry.tensor.scalar_type() != at::kFloat) return at::kDouble;
-  return at::kFloat;
-}
-
-void check_widths(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths) {
-  for (const auto& [id, width] : widths) {
-    const auto& group = source.groups.groups.at(id);
-    if (width == group.width) continue;
-    require(!group.pinned, "data_quadrature", "Group '{}': cannot be resized from width {}: {}.", group.name,
-            group.width, group.pinned.value_or(""));
-    require(width >= 1 && width <= group.width, "data_quadrature",
-            "Group '{}': the number of nodes must be in [1, {}] but got {}.", group.name, group.width, width);
-  }
-}
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "inn/core/error.h"
+#include "inn/data_quadrature/rotation.h"
 #include "inn/dimension/quadrature_buffers.h"
 #include "inn/methods/convert_on.h"
 #include "inn/methods/distillation_data.h"
@@ -19,6 +20,7 @@ namespace {
 constexpr const char* kQuadrature = "quadrature";
 constexpr const char* kInterpolate = "interpolate";
 constexpr const char* kFold = "fold";
+constexpr const char* kRotation = "rotation";
 constexpr int64_t kRecalibrationBatch = 256;
 
 /// The data for a method, as batches of inputs.
@@ -112,6 +114,26 @@ Mapped pruned(const AnyModel& model, PruneOptions choice, const MethodOptions& o
   return result;
 }
 
+Mapped rotated(AnalysedNetwork source, ChosenWidths chosen, const MethodOptions& options,
+               const Samples& data) {
+  source.network.to(data.device);
+  auto rotation = rotate_streams(source, chosen.widths, data.batches(source.network, Measured::activations),
+                                 {.seed = options.seed});
+  Mapped result{std::move(rotation.source), std::move(rotation.maps), std::move(chosen)};
+  for (const auto& note : result.source.groups.notes) result.chosen.notes.push_back(note);
+  for (const auto& [id, error] : rotation.errors) {
+    const auto& group = source.groups.groups[id];
+    result.groups.push_back({.id = id,
+                             .name = group.name,
+                             .source_width = group.width,
+                             .width = result.chosen.widths.at(id),
+                             .nodes = {},
+                             .criterion = "principal axes",
+                             .error = error});
+  }
+  return result;
+}
+
 Mapped mapped(const AnyModel& model, const PruneOptions& widths, const MethodOptions& options,
               const std::optional<Samples>& data) {
   if (options.importance || is_importance(options.method)) return pruned(model, widths, options, data);
@@ -119,6 +141,7 @@ Mapped mapped(const AnyModel& model, const PruneOptions& widths, const MethodOpt
   ChosenWidths chosen = chosen_widths(model, source, widths);
   if (options.method == kInterpolate) return interpolated(model, source, std::move(chosen), options, data);
   if (options.method == kFold) return folded(source, std::move(chosen), options.seed);
+  if (options.method == kRotation) return rotated(std::move(source), std::move(chosen), options, *data);
   source.network.to(data->device);
   auto found = find_nodes(source, chosen.widths, data->batches(source.network, Measured::activations),
                           {.curves = options.curves}, {.seed = options.seed});
@@ -129,9 +152,8 @@ Resampled resample_on(const AnyModel& model, const PruneOptions& widths, const M
                       const std::optional<Samples>& data) {
   if (!options.importance) check_method(options.method);
   const std::string name = options.importance ? options.importance->name : options.method;
-  require(data || (name != kQuadrature && !options.refits()), "methods",
-          "Method {}{} requires calibration data.", name,
-          options.refits() && name != kQuadrature ? " with refits" : "");
+  require(data || !(options.is_measured() || options.refits()), "methods",
+          "Method {}{} requires calibration data.", name, options.is_measured() ? "" : " with refits");
   require(data || options.distill_seconds == 0, "methods", "Distillation requires calibration data.");
   Mapped made = mapped(model, widths, options, data);
   if (data) made.source.network.to(data->device);
@@ -161,7 +183,7 @@ Resampled resample_on(const AnyModel& model, const PruneOptions& widths, const M
 }  // namespace
 
 std::vector<std::string> resampling_methods() {
-  std::vector<std::string> names{kQuadrature, kInterpolate, kFold};
+  std::vector<std::string> names{kQuadrature, kInterpolate, kFold, kRotation};
   for (const auto& importance : importances()) names.push_back(importance.name);
   return names;
 }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kInputDamping = 1e-2;  // of the factors, relative to the mean of their diagonals
 constexpr double kOutputDamping = 5e-2;
-constexpr int64_t kMostFeatures = 1280;  // whose whole second moment is used
+constexpr int64_t kMostFeatures = 1280;  // or outputs, whose whole second moment is used
 /// Positions of a sample from which the factors are measured.
 constexpr PositionSample kPositions{.most = 64, .seed = 0};
 
@@ -26,6 +26,16 @@ std::pair<at::Tensor, double> damped_inverse(const at::Tensor& sum, double count
   at::Tensor shifted = mean_of.clone();
   shifted.diagonal(0, 1, 2).add_(damping * scale);
   return {at::cholesky_inverse(std::get<0>(at::linalg_cholesky_ex(shifted))), scale.mean().item<double>()};
+}
+
+/// Of rows [g, rows, n] their second moment, [g, n, n], or its diagonal [g, n] where there are many.
+at::Tensor moment_of(const at::Tensor& rows) {
+  return rows.size(2) > kMostFeatures ? rows.square().sum(1) : at::bmm(rows.transpose(1, 2), rows);
+}
+
+/// Zeros like `moment_of` of rows of n numbers.
+at::Tensor no_moment(int64_t groups, int64_t n, const at::TensorOptions& options) {
+  return n > kMostFeatures ? at::zeros({groups, n}, options) : at::zeros({groups, n, n}, options);
 }
 
 }  // namespace
@@ -161,17 +171,16 @@ void LayerCurvatures::add(size_t index, const at::Tensor& input, const at::Tenso
   const int64_t divided = input.size(0) % samples == 0 ? samples : 1;
   at::Tensor x = features_of(network_, layer.linear, input, divided, kPositions).flatten(1, 2);
   if (layer.bias) x = at::cat({x, at::ones({x.size(0), x.size(1), 1}, x.options())}, 2);
-  const at::Tensor moment = x.size(2) > kMostFeatures ? x.square().sum(1) : at::bmm(x.transpose(1, 2), x);
   const auto sum = [](at::Tensor& all, const at::Tensor& part) {
     all = all.defined() ? all + part.to(at::kDouble) : part.to(at::kDouble);
   };
-  sum(layer.inputs, moment);
+  sum(layer.inputs, moment_of(x));
   layer.rows += x.size(1);
   layer.samples += samples;
   if (!back.defined()) return;
   const PositionSample all{.most = std::numeric_limits<int64_t>::max(), .seed = 0};
   const at::Tensor g = targets_of(network_, layer.linear, back, divided, all).flatten(1, 2);
-  sum(layer.outputs, at::bmm(g.transpose(1, 2), g));
+  sum(layer.outputs, moment_of(g));
 }
 
 void LayerCurvatures::sum_over_ranks() {
@@ -181,13 +190,10 @@ void LayerCurvatures::sum_over_ranks() {
     auto& layer = layers_[k];
     const int64_t groups = sizes[k].size(0), outputs = sizes[k].size(1), features = sizes[k].size(2);
     // A rank whose samples are not looked at has no sums.
-    if (!layer.inputs.defined())
-      layer.inputs = features > kMostFeatures ? at::zeros({groups, features}, sizes[k].options())
-                                              : at::zeros({groups, features, features}, sizes[k].options());
+    if (!layer.inputs.defined()) layer.inputs = no_moment(groups, features, sizes[k].options());
     int64_t have = layer.outputs.defined();
     inn::sum_over_ranks(have);
-    if (have > 0 && !layer.outputs.defined())
-      layer.outputs = at::zeros({groups, outputs, outputs}, sizes[k].options());
+    if (have > 0 && !layer.outputs.defined()) layer.outputs = no_moment(groups, outputs, sizes[k].options());
     inn::sum_over_ranks(layer.inputs);
     if (have > 0) inn::sum_over_ranks(layer.outputs);
     inn::sum_over_ranks(layer.rows);
@@ -216,7 +222,9 @@ Direction LayerCurvatures::preconditioned(const Direction& direction) const {
     const auto& layer = layers_[k];
     at::Tensor part = layer.input_inverse.dim() == 2 ? direction[k] * layer.input_inverse.unsqueeze(1)
                                                      : at::bmm(direction[k], layer.input_inverse);
-    if (layer.output_inverse.defined()) part = at::bmm(layer.output_inverse, part);
+    if (layer.output_inverse.defined())
+      part = layer.output_inverse.dim() == 2 ? layer.output_inverse.unsqueeze(2) * part
+                                             : at::bmm(layer.output_inverse, part);
     result.push_back(std::move(part));
   }
   return result;

@@ -18,8 +18,8 @@ namespace inn {
 using Direction = std::vector<at::Tensor>;
 
 /// The layers of a joint fit, and for each the two factors A⊗G of its curvature: A = E[x xᵀ] of its features,
-/// G = Σ over positions of E[g gᵀ], g what comes back to its outputs. Where there are very many features, A
-/// is a diagonal.
+/// G = Σ over positions of E[g gᵀ], g what comes back to its outputs. Where there are very many
+/// features or outputs, their factor is a diagonal.
 class LayerCurvatures {
  public:
   LayerCurvatures(const Network& network, const JointFit& joint);
@@ -58,7 +58,7 @@ class LayerCurvatures {
     /// The bias, or the shift of the norm behind; `bias_scale` times a bias of the layer is a change of it.
     std::optional<size_t> bias = {};
     at::Tensor bias_scale = {};
-    at::Tensor inputs = {}, outputs = {};  // sums: [g, F, F] or [g, F]; [g, O, O]
+    at::Tensor inputs = {}, outputs = {};  // sums: [g, F, F] or [g, F]; [g, O, O] or [g, O]
     at::Tensor input_inverse = {}, output_inverse = {};
     double damping = 0;
     int64_t rows = 0, samples = 0;

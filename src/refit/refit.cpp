@@ -151,7 +151,11 @@ class Sweep {
   double steps_on(const JointFit& block) {
     if (options_.gauss_newton_steps == 0) return 1;
     std::string kind;
-    for (const auto& layer : block.layers) kind += kind_of(layer);
+    for (const auto& layer : block.layers) {
+      // Of a vocabulary each step would take longer than all other fits together.
+      if (weight_matrix(present_.network, layer.linear).size(1) > options_.most_features) return 1;
+      kind += kind_of(layer);
+    }
     if (!worth_a_try(kind)) return 1;
     const GaussNewtonOptions whole{.steps = options_.gauss_newton_steps,
                                    .iterations = options_.gauss_newton_iterations,

@@ -9,6 +9,7 @@
 
 #include "dynamic_sizes.h"
 #include "inn/core/error.h"
+#include "inn/core/mapped_file.h"
 #include "inn/grid/grid.h"
 #include "inn/weight_function/sample.h"
 
@@ -187,14 +188,22 @@ at::Tensor apply_maps(const Groups& groups, size_t state, const at::Tensor& tens
   return sampled;
 }
 
+namespace {
+
+std::set<size_t> mapped_states(const Groups& groups, const std::map<GroupId, GroupMaps>& maps) {
+  std::set<size_t> states;
+  for (const auto& [id, pair] : maps)
+    for (const auto& member : groups.groups.at(id).members) states.insert(member.state);
+  return states;
+}
+
+}  // namespace
+
 std::vector<at::Tensor> apply_maps(const Groups& groups, const Network& network,
                                    const std::map<GroupId, GroupMaps>& maps) {
   std::vector<at::Tensor> tensors = network.tensors();
-  std::set<size_t> mapped;
-  for (const auto& [id, pair] : maps)
-    for (const auto& member : groups.groups.at(id).members) mapped.insert(member.state);
   PreparedMaps prepared(maps);
-  for (const auto state : mapped)
+  for (const auto state : mapped_states(groups, maps))
     tensors[state] = apply_maps(groups, state, tensors[state], prepared.of(tensors[state]));
   return tensors;
 }
@@ -222,12 +231,15 @@ Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMap
 
   at::NoGradGuard no_grad;
   Network result = source.network;
-  const auto tensors = apply_maps(source.groups, source.network, maps);
+  const auto mapped = mapped_states(source.groups, maps);
+  PreparedMaps prepared(maps);
   for (size_t s = 0; s < result.state.size(); ++s) {
     const auto& own = source.network.state[s].tensor;
+    const at::Tensor tensor = mapped.contains(s) ? apply_maps(source.groups, s, own, prepared.of(own)) : own;
     // What a map made is new memory; what no map touched is the source's.
-    const at::Tensor tensor = tensors[s].is_alias_of(own) ? tensors[s].detach().clone() : tensors[s].detach();
-    result.state[s].tensor = tensor.requires_grad_(own.requires_grad());
+    result.state[s].tensor = (tensor.is_alias_of(own) ? tensor.detach().clone() : tensor.detach())
+                                 .requires_grad_(own.requires_grad());
+    release_pages(own);
   }
   const auto values = symbol_values(source.groups, source.network, widths_of(maps));
   for (size_t s = 0; s < values.size(); ++s) result.symbols[s].value = values[s];

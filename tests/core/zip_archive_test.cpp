@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "inn/core/unpickle.h"
+#include "inn/core/zip_archive_writer.h"
 #include "temporary_folder.h"
 
 namespace inn {
@@ -106,6 +107,28 @@ TEST(ZipArchive, ReadsAStorageOnceWhileItIsInUse) {
   const ZipArchive archive(folder / "a.pt");
   const auto first = archive.storage("w"), second = archive.storage("w");
   EXPECT_EQ(first.data(), second.data());
+}
+
+/// Of a file that is so large that its records stay in it.
+TEST(ZipArchive, ChecksAndKeepsTheBytesOfALargeFile) {
+  const TemporaryFolder folder;
+  const auto path = folder / "large.pt";
+  const at::Tensor numbers = at::arange(int64_t{17} << 20, at::kInt);
+  {
+    std::ofstream stream(path, std::ios::binary);
+    ZipArchiveWriter archive(stream);
+    archive.write("numbers", numbers.const_data_ptr(), numbers.nbytes());
+    archive.finish();
+  }
+  const auto read = [&] {
+    return at::empty({0}, at::kInt).set_(ZipArchive(path).storage("numbers"), 0, {numbers.numel()}, {1});
+  };
+  EXPECT_TRUE(at::equal(read(), numbers));
+  {
+    std::fstream stream(path, std::ios::binary | std::ios::in | std::ios::out);
+    stream.seekp(numbers.nbytes() / 2).put('x');
+  }
+  EXPECT_THAT(read, ThrowsMessage<std::runtime_error>(HasSubstr("wrong checksum")));
 }
 
 TEST(ZipArchive, BoundsTensorsByTheRecordAndTheFile) {

@@ -167,6 +167,25 @@ TEST(Importance, ActivationIsTheMeanOverTheProducersOutputs) {
             kScoreRounding);
 }
 
+/// Both by the formulas of their papers, for y = V h: |V| times the norm of h, V² times its variance.
+TEST(Importance, ScoresOfConsumersAreOfWhatTheyReadTimesTheirWeights) {
+  const auto source = analyse(two_linear_layers());
+  const auto inputs = at::randn({7, 3}, at::kDouble) + 1;
+  const auto hidden = at::mm(inputs, tensor_of(source.network, "first.weight").t());
+  const auto weights = tensor_of(source.network, "second.weight");  // [1, 4]
+  const ImportanceOptions options{.calibration = batches_of(inputs, {3, 4})};
+  const auto norms = (weights.abs() * (hidden.square().mean({0})).sqrt()).sum({0});
+  EXPECT_LT(
+      (scores_of(source, "first", find_importance("wanda"), options) - norms).abs().max().item<double>(),
+      kScoreRounding);
+  const auto fluctuations = weights.square().sum({0}) * hidden.var({0}, /*unbiased=*/false);
+  EXPECT_LT((scores_of(source, "first", find_importance("fluctuation"), options) - fluctuations)
+                .abs()
+                .max()
+                .item<double>(),
+            kScoreRounding);
+}
+
 TEST(Importance, ActivationFollowsATransposedWeight) {
   NetworkBuilder b(6);
   const auto x = b.input("x", {2, 3});

@@ -46,6 +46,8 @@ class ActivationCache {
  private:
   std::vector<c10::IValue> run_part(const Network& part, int64_t batch, std::span<const at::Tensor> tensors);
   std::vector<ValueId> live_at(size_t position) const;
+  /// Of weights in a mapped file that only calls in [from, to) use.
+  void release_weights(size_t from, size_t to) const;
 
   const Calibration& calibration_;
   int64_t memory_;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "inn/dimension/consumers.h"
 #include "inn/dimension/groups.h"
 #include "inn/network/network.h"
 
@@ -33,24 +34,31 @@ struct Calibration {
 /// What an importance requires besides the weights.
 enum class Measured {
   nothing,
-  activations,
+  activations,        // outputs of the producers, inputs of the consumers
   gradients,          // of the mean loss
   squared_gradients,  // of each sample's loss
 };
 
-/// Statistics of a group's channels in the output of one call, over all samples and positions. float64,
-/// [width].
+/// Statistics of a group's channels in one value, over all samples and positions. float64, [width].
 struct ActivationStatistics {
   ValueId value;
+  at::Tensor mean;            // mean a
   at::Tensor mean_magnitude;  // mean |a|
   at::Tensor mean_square;     // mean a²
+};
+
+/// What a consumer reads, and the tensors that it multiplies it with.
+struct ConsumedStatistics {
+  ActivationStatistics input;
+  std::vector<Member> weights;
 };
 
 /// Measurements. Gradients are indexed like the state and undefined for tensors that are not parameters of a
 /// measured group.
 struct Measurements {
-  std::map<GroupId, std::vector<ActivationStatistics>> activations = {};
-  std::vector<at::Tensor> gradients = {};          // d(mean loss)/dw
+  std::map<GroupId, std::vector<ActivationStatistics>> activations = {};  // of the producers' outputs
+  std::map<GroupId, std::vector<ConsumedStatistics>> consumed = {};       // of consumers that have weights
+  std::vector<at::Tensor> gradients = {};                                 // d(mean loss)/dw
   std::vector<at::Tensor> squared_gradients = {};  // mean over samples of (d loss/dw)²
 };
 

@@ -6,9 +6,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
+
+#include "inn/core/mapped_file.h"
 
 namespace caffe2::serialize {
 class PyTorchStreamReader;
@@ -39,7 +42,8 @@ class ZipArchive {
   size_t size(const std::string& record) const;
   std::string text(const std::string& record) const;
   /// Returns the record's bytes. They are read once: later calls return the same storage, as long as one that
-  /// was returned before is in use.
+  /// was returned before is in use. Those of a large file stay in it (MappedFile), and are only read through for
+  /// the checksum.
   c10::Storage storage(const std::string& record) const;
 
   /// Returns how many elements of the record a tensor spans, 0 where it has none. Throws std::runtime_error
@@ -59,7 +63,10 @@ class ZipArchive {
   void check_places() const;
   void check_crc(const std::string& record, const void* data, size_t size) const;
 
+  c10::DataPtr content(const std::string& record) const;
+
   std::shared_ptr<caffe2::serialize::ReadAdapterInterface> file_;
+  std::optional<MappedFile> mapped_;  // of a large file
   std::unique_ptr<caffe2::serialize::PyTorchStreamReader> reader_;
   std::vector<std::string> records_;
   std::unordered_map<std::string, Place> places_;

@@ -1,5 +1,5 @@
 #pragma once
-// Consumers of a group and the kernels of their inputs.
+// Kernels of what the consumers of a group read.
 
 #include <functional>
 #include <map>
@@ -10,20 +10,6 @@
 #include "inn/dimension/groups.h"
 
 namespace inn {
-
-/// A call that sums over the channels of a group: the product of an activation with weights or with another
-/// activation.
-struct Consumer {
-  size_t call;
-  ValueId value;                 // the activation
-  std::vector<Member> weights;   // the state tensors it is multiplied with
-  std::optional<ValueId> other;  // the other activation, if there are no weights
-};
-
-/// Returns the consumers of each of `groups`, in network order. A group may have none, e.g. if only
-/// elementwise operators and an unknown sum use it.
-std::map<GroupId, std::vector<Consumer>> find_consumers(const AnalysedNetwork& source,
-                                                        const std::vector<GroupId>& groups);
 
 struct KernelOptions {
   int64_t positions = 256;  // maximum number of positions used per sample

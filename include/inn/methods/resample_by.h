@@ -17,7 +17,7 @@
 
 namespace inn {
 
-/// "quadrature", "interpolate", "fold", and the names of the importances.
+/// "quadrature", "interpolate", "fold", "rotation", and the names of the importances.
 std::vector<std::string> resampling_methods();
 
 /// Whether the method is an importance.
@@ -30,7 +30,8 @@ struct MethodOptions {
   std::string method = "interpolate";
   /// Your own importance; the name of the method is then not used.
   std::optional<Importance> importance = {};
-  /// Whether layers are refit to the calibration data; by default only for "quadrature".
+  /// Whether layers are refit to the calibration data; by default only for "quadrature" and
+  /// "rotation".
   std::optional<bool> refit = {};
   /// How an ordinary network is converted before it is interpolated.
   ConvertOptions conversion = {};
@@ -45,7 +46,10 @@ struct MethodOptions {
   /// Asked between steps of the work: whether refits, joint steps and distillation end where they are.
   std::function<bool()> stop = nullptr;
 
-  bool refits() const { return refit.value_or(!importance && method == "quadrature"); }
+  /// Whether the method itself is measured on calibration data: quadrature and rotation, which are also refit by
+  /// default.
+  bool is_measured() const { return !importance && (method == "quadrature" || method == "rotation"); }
+  bool refits() const { return refit.value_or(is_measured()); }
 };
 
 struct Resampled {
@@ -61,7 +65,8 @@ struct Resampled {
 /// The model is not changed.
 ///
 /// quadrature: nodes and weights from data. interpolate: the groups of an integral model are resized; an
-/// ordinary network is converted first, with ordered channels. fold: similar channels are merged.
+/// ordinary network is converted first, with ordered channels. fold: similar channels are merged. rotation: a residual stream in its
+/// principal axes, of which the first are kept (`rotate_streams`).
 /// Importances: the most important channels are kept (among which, is set by `widths.scope`). Then layers are
 /// refit to the calibration data, or batch norm is recalibrated on it if it is given; then the network is
 /// distilled, if it is to be.

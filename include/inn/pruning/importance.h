@@ -60,7 +60,7 @@ struct Importance {
   Measured needs = Measured::nothing;
 };
 
-/// l1, l2, lp, lamp, fpgm, batch_norm, activation, activation_rms, taylor, hessian, random.
+/// l1, l2, lp, lamp, fpgm, batch_norm, activation, activation_rms, wanda, fluctuation, taylor, hessian, random.
 const std::vector<Importance>& importances();
 /// Throws std::invalid_argument with the nearest names.
 const Importance& find_importance(const std::string& name);

@@ -37,7 +37,8 @@ struct RefitOptions {
   int64_t memory = int64_t{256} << 20;
   /// Refit only layers that consume a group whose width changed, not those whose inputs merely changed.
   bool only_readers = false;
-  /// Layers with more features than this are not refit.
+  /// Layers with more features than this are not refit; those with more outputs (a vocabulary) take no part in
+  /// Gauss-Newton steps.
   int64_t most_features = 8192;
   /// Called after each layer.
   std::function<void(int64_t done, int64_t all, const std::string& layer)> progress = nullptr;

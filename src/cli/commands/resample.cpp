@@ -177,12 +177,13 @@ MethodOptions method_of(const ResampleArguments& options) {
   require<UsageError>(options.distill_minutes == 0 || !options.calibration.data.empty(), "cli",
                       "--distill-minutes requires --calibration.");
   if (how.method == "interpolate") check_order(how.conversion, !options.calibration.data.empty());
-  const bool measures = how.method == "quadrature" || how.refits();
+  const bool measures = how.is_measured() || how.refits();
   require<UsageError>(!measures || !options.calibration.data.empty(), "cli",
                       "Method {}{} requires --calibration.", how.method,
                       options.refit ? " with --refit" : "");
   require<UsageError>(options.report.empty() || measures, "cli",
-                      "--report requires --method quadrature or --refit but got method {}.", how.method);
+                      "--report requires --method quadrature, rotation or --refit but got method {}.",
+                      how.method);
   return how;
 }
 
@@ -256,6 +257,8 @@ Command resample_command() {
           "  inn resample resnet20.pt2 -o half.pt2 --keep 0.5 --method l1 --refit --calibration images/\n"
           "  inn resample resnet20.pt2 -o half.pt2 --budget macs=0.5 --round-to 8 --method quadrature "
           "--calibration images/\n"
+          "  inn resample decoder.pt2 -o narrow.pt2 --keep 0.9 --groups embed:1 --method rotation "
+          "--calibration tokens.pt\n"
           "  inn resample resnet20.pt2 -o fast.pt2 --keep 1 --fold-batch-norm --channels-last\n"
           "  inn resample resnet20.pt2 -o out.pt2 --width layer1.0.conv1=12 layer2.0.conv1=20\n"
           "  inn resample resnet20.pt2 -o out.pt2 --keep 0.7 --groups 'layer3.*' --round-to 8\n"
@@ -272,7 +275,8 @@ Command resample_command() {
         app.add_option("--method", options->method, "Resampling method, one of " + methods_text())
             ->capture_default_str();
         app.add_flag("--refit", options->refit,
-                     "Refit the layers to the calibration samples by least squares (default for quadrature)");
+                     "Refit the layers to the calibration samples by least squares (default for quadrature "
+                     "and rotation)");
         app.add_flag("--no-refit", options->no_refit,
                      "Do not refit; quadrature then uses the kernel's weights");
         add_together_option(app, options->together);

@@ -5,6 +5,7 @@
 
 #include "../schema.h"
 #include "failure.h"
+#include "inn/core/mapped_file.h"
 #include "read_values.h"
 
 namespace inn::pt2 {
@@ -64,6 +65,7 @@ class InputReader {
     const bool is_learnt = kind == Kind::parameter || kind == Kind::buffer;
     if (is_learnt && tensor.is_floating_point() && at::isnan(tensor.detach()).any().item<bool>())
       fail("tensor '{}': contains NaN", name);
+    release_pages(tensor);
   }
 
   void add_user_input(const Json& argument) {

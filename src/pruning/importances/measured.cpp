@@ -23,6 +23,25 @@ auto by_output(Score score) {
   };
 }
 
+/// `score(input, weights)` for every consumer with weights: [width] statistics of what it reads, and the slices of its
+/// weights by channel.
+template <class Score>
+auto by_consumer(Score score) {
+  return [score](const ScoredGroup& group) {
+    const auto found = group.measured.consumed.find(group.id);
+    require(found != group.measured.consumed.end(), "pruning",
+            "Group '{}': no layer multiplies an activation of its channels with weights.",
+            group.group().name);
+    std::vector<at::Tensor> scores;
+    for (const auto& [input, weights] : found->second) {
+      std::vector<at::Tensor> rows;
+      for (const auto& member : weights) rows.push_back(group.rows(member));
+      scores.push_back(score(input, at::cat(rows, 1)));
+    }
+    return scores;
+  };
+}
+
 std::vector<at::Tensor> taylor_scores(const ScoredGroup& group) {
   std::vector<at::Tensor> scores;
   for (const auto& member : group.members)
@@ -52,6 +71,22 @@ std::vector<Importance> of_measurements() {
        .doc = "root mean square of the channel's activation on calibration data",
        .scores =
            by_output([](const ActivationStatistics& statistics) { return statistics.mean_square.sqrt(); }),
+       .needs = Measured::activations},
+      {.name = "wanda",
+       .doc = "Σ |w| over the weights that consume the channel, times the root mean square of its activation "
+              "there: "
+              "the score of Sun et al. (ICLR 2024) for single weights, summed over a channel's",
+       .scores = by_consumer([](const ActivationStatistics& input, const at::Tensor& weights) {
+         return weights.abs().sum({1}) * input.mean_square.sqrt();
+       }),
+       .needs = Measured::activations},
+      {.name = "fluctuation",
+       .doc =
+           "Σ w² over the weights that consume the channel, times the variance of its activation there: the "
+           "error without it if its mean goes into a bias (FLAP, An et al., AAAI 2024)",
+       .scores = by_consumer([](const ActivationStatistics& input, const at::Tensor& weights) {
+         return weights.square().sum({1}) * (input.mean_square - input.mean.square()).clamp_min(0);
+       }),
        .needs = Measured::activations},
       {.name = "taylor",
        .doc =
