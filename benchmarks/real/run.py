@@ -15,19 +15,24 @@ import pathlib
 import subprocess
 import time
 
-METHODS = ("quadrature", "quadrature --together 2", "l1", "l1 --refit", "activation_rms", "activation_rms --refit", "fold --refit")
+METHODS = ("quadrature", "quadrature --no-refit", "l1", "l1 --refit", "wanda", "wanda --refit", "fluctuation", "fluctuation --refit")
+STREAM_METHODS = ("rotation", "rotation --no-refit", "quadrature", "quadrature --no-refit", "l1", "l1 --refit")
 
-# Of each network the groups that are cut, the fractions, and the metric.
+# Of each network the groups that are cut with the fractions and methods, and the metric.
 NETWORKS = {
     "efficientnet_lite0": {
         "samples": 500,
-        "cuts": {"expanded channels": (["*_expand_conv"], [0.9, 0.75, 0.5]), "all": ([], [0.9])},
+        "cuts": {"expanded channels": (["*_expand_conv"], [0.9, 0.75, 0.5], METHODS), "all": ([], [0.9], METHODS)},
         "metric": "accuracy",
     },
-    "crepe": {"samples": 512, "cuts": {"all": ([], [0.75, 0.5])}, "metric": "within one bin"},
+    "crepe": {"samples": 512, "cuts": {"all": ([], [0.75, 0.5], METHODS)}, "metric": "within one bin"},
     "smollm2": {
         "samples": 64,
-        "cuts": {"MLP": (["*.mlp.gate"], [0.75, 0.5])},
+        "cuts": {
+            "MLP": (["*.mlp.gate"], [0.75, 0.5], METHODS),
+            "heads": (["*.attention.q:0"], [0.667], METHODS),
+            "stream": (["embed:1"], [0.9], STREAM_METHODS),
+        },
         "metric": "perplexity",
     },
 }
@@ -93,11 +98,11 @@ def text_of(result, metric):
 
 def table(name, results, source):
     network = NETWORKS[name]
-    columns = [(cut, keep) for cut, (_, fractions) in network["cuts"].items() for keep in fractions]
+    columns = [(cut, keep) for cut, (_, fractions, _) in network["cuts"].items() for keep in fractions]
     lines = [f"{name}: {network['metric']} {text_of(source, network['metric'])} of the source", ""]
     lines.append("| method | " + " | ".join(f"{cut}, {keep:g}" for cut, keep in columns) + " |")
     lines.append("| --- |" + " --- |" * len(columns))
-    for method in METHODS:
+    for method in dict.fromkeys((*METHODS, *STREAM_METHODS)):
         cells = []
         for cut, keep in columns:
             result = results.get(f"{name}/{cut}/{keep}/{method}")
@@ -113,7 +118,7 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--network", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--cut", nargs="+")
-    parser.add_argument("--method", nargs="+", default=METHODS)
+    parser.add_argument("--method", nargs="+")
     parser.add_argument("--keep", nargs="+", type=float)
     parser.add_argument("--samples", type=int)
     options = parser.parse_args()
@@ -131,13 +136,13 @@ def main():
             print(f"{name}: left out, {options.folder / name}.pt2 is not there\n")
             continue
         source = once(f"{name}/source", lambda: judged(options, name, options.folder / f"{name}.pt2"))
-        for cut, (patterns, fractions) in NETWORKS[name]["cuts"].items():
+        for cut, (patterns, fractions, methods) in NETWORKS[name]["cuts"].items():
             if options.cut and cut not in options.cut:
                 continue
             for keep in fractions:
                 if options.keep and keep not in options.keep:
                     continue
-                for method in options.method:
+                for method in options.method or methods:
                     once(f"{name}/{cut}/{keep}/{method}", lambda: measure(options, name, patterns, keep, method))
         print(table(name, results, source), "\n", flush=True)
 

@@ -101,38 +101,61 @@ std::vector<ValueId> ActivationCache::live_at(size_t position) const {
   return live;
 }
 
+std::vector<ValueId> ActivationCache::symbols_made(size_t from, size_t to) const {
+  std::vector<ValueId> values;
+  for (const auto& symbol : network.symbols) {
+    if (!symbol.source) continue;
+    const auto makes = [&](const Call& call) {
+      return std::any_of(call.results.begin(), call.results.end(), [&](const auto& result) {
+        return std::find(result.values.begin(), result.values.end(), symbol.source->value) !=
+               result.values.end();
+      });
+    };
+    const auto begin = network.calls.begin();
+    if (std::any_of(begin + static_cast<int64_t>(from), begin + static_cast<int64_t>(to), makes))
+      values.push_back(symbol.source->value);
+  }
+  return values;
+}
+
 void ActivationCache::advance(size_t position) {
-  if (!can_hold_ || position <= position_) return;
-  const auto live = live_at(position);
-  // Sizes are found where they first appear, also those that only later calls need.
-  std::vector<ValueId> wanted = live;
-  for (const auto& symbol : network.symbols)
-    if (symbol.source) {
-      const auto makes = [&](const Call& call) {
-        for (const auto& result : call.results)
-          if (std::find(result.values.begin(), result.values.end(), symbol.source->value) !=
-              result.values.end())
-            return true;
-        return false;
-      };
-      const auto begin = network.calls.begin();
-      if (std::any_of(begin + static_cast<int64_t>(position_), begin + static_cast<int64_t>(position), makes))
-        wanted.push_back(symbol.source->value);
-    }
-  const Network part = subgraph(network, position_, wanted);
-  const auto tensors = network.tensors();
+  if (can_hold_ && position > position_) advance(position, {}, nullptr);
+}
+
+void ActivationCache::advance(size_t position, std::span<const ValueId> wanted, const Visit& visit) {
   const at::NoGradGuard no_grad;
+  if (!can_hold_ || position <= position_) {
+    for (int64_t b = 0; b < batches(); ++b) visit(b, run(b, wanted));
+    return;
+  }
+  // Sizes are found where they first appear, also those that only later calls need.
+  const auto live = live_at(position), sizes = symbols_made(position_, position);
+  std::vector<ValueId> values(wanted.begin(), wanted.end());
+  values.insert(values.end(), live.begin(), live.end());
+  values.insert(values.end(), sizes.begin(), sizes.end());
+  const Network part = subgraph(network, position_, values);
+  const auto tensors = network.tensors();
   std::vector<std::vector<c10::IValue>> held;
   int64_t bytes = 0;
   for (int64_t b = 0; b < batches(); ++b) {
-    auto values = run_part(part, b, tensors);
-    values.resize(live.size());
-    for (auto& value : values)
+    if (bytes > memory_) {  // what is held stays as it is
+      if (!visit) return;
+      visit(b, run(b, wanted));
+      continue;
+    }
+    auto results = run_part(part, b, tensors);
+    if (visit) visit(b, {results.begin(), results.begin() + static_cast<int64_t>(wanted.size())});
+    results.erase(results.begin(), results.begin() + static_cast<int64_t>(wanted.size()));
+    results.resize(live.size());
+    for (const auto& value : results)
       if (value.isTensor() && value.toTensor().defined())
         bytes += static_cast<int64_t>(value.toTensor().nbytes());
-    if (bytes > memory_) return;  // as it was
-    held.push_back(std::move(values));
+    if (bytes > memory_)
+      held.clear();
+    else
+      held.push_back(std::move(results));
   }
+  if (bytes > memory_) return;
   release_weights(position_, position);
   held_ = std::move(held);
   held_values_ = live;

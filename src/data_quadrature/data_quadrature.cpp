@@ -79,6 +79,9 @@ NodesFound find_nodes(const AnalysedNetwork& source, const std::map<GroupId, int
     if (options.curves && kernels != nullptr) found.report.curve = rank_nodes(kernels->rest, options).errors;
     result.maps.emplace(id, std::move(found.maps));
     reports.emplace(id, std::move(found.report));
+    if (options.progress)
+      options.progress(static_cast<int64_t>(reports.size()), static_cast<int64_t>(cut.size()),
+                       source.groups.groups[id].name);
   };
   measure_split_kernels(source, cut, calibration, measuring, RefitOptions().held_out_every,
                         [&](GroupId id, const SplitKernels& kernels) { take(id, &kernels); });

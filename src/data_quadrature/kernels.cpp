@@ -223,14 +223,11 @@ class KernelMeter {
     }
     const int64_t width = source_.groups.groups[group].width,
                   block = watch_of(group, consumer, consumer.value).block;
-    at::Tensor gram;
-    for (const auto& member : consumer.weights) {
-      const auto rows =
-          member_rows(source_.network, member, width).to(at::kCPU, at::kDouble).reshape({width * block, -1});
-      const auto product = at::mm(rows, rows.t());
-      gram = gram.defined() ? gram + product : product;
-      release_pages(source_.network.state[member.state].tensor);
-    }
+    const at::Tensor gram = at::zeros({width * block, width * block}, at::kDouble);
+    for (const auto& member : consumer.weights)
+      add_gram(
+          gram,
+          member_rows(source_.network, member, width).to(at::kCPU, at::kDouble).reshape({width * block, -1}));
     ConsumerKernel kernel{absorbs_mean(consumer.call) ? seen[0].centered() : seen[0].second(), gram, block};
     // Too few rows cannot estimate a kernel between so many features.
     if (seen[0].count() < kRowsOfFeature * width * block) kernel = between_channels({kernel})[0];
@@ -385,17 +382,16 @@ at::Tensor samples_of(const at::Tensor& value, int64_t samples, const at::Tensor
   return value.index_select(0, index.to(value.device()));
 }
 
-/// The kernels of some groups in one pass over the batches.
+/// The kernels of some groups in one pass over the batches, after which the cache stands before call `next`.
 std::pair<std::map<GroupId, std::vector<ConsumerKernel>>, std::map<GroupId, std::vector<ConsumerKernel>>>
 split_kernels(const AnalysedNetwork& source, const std::vector<GroupId>& groups, ActivationCache& cache,
-              const KernelOptions& options, int64_t held_out_every) {
+              size_t next, const KernelOptions& options, int64_t held_out_every) {
   KernelMeter rest(source, groups, options), held_out(source, groups, options);
   const auto wanted = rest.watched_values();
   const HeldOut validation(held_out_every, cache.samples());
   int64_t first = cache.samples_of_ranks_before();
-  for (int64_t b = 0; b < cache.batches(); ++b) {
-    const int64_t samples = cache.samples(b);
-    const auto values = cache.run(b, wanted);
+  cache.advance(next, wanted, [&](int64_t batch, const std::vector<c10::IValue>& values) {
+    const int64_t samples = cache.samples(batch);
     const at::Tensor is_held = validation.of(first, samples);
     const auto add = [&](KernelMeter& meter, const at::Tensor& mask) {
       const at::Tensor chosen = mask.nonzero().flatten();
@@ -407,7 +403,7 @@ split_kernels(const AnalysedNetwork& source, const std::vector<GroupId>& groups,
     add(rest, is_held.logical_not());
     add(held_out, is_held);
     first += samples;
-  }
+  });
   rest.sum_over_ranks();
   held_out.sum_over_ranks();
   return {rest.kernels(), held_out.kernels()};
@@ -421,6 +417,7 @@ void measure_split_kernels(const AnalysedNetwork& source, const std::vector<Grou
   const at::NoGradGuard no_grad;
   ActivationCache cache(source.network, calibration, kActivationMemory);
   const auto places = places_of_groups(source, groups);
+  if (!places.empty()) cache.advance(places[0].call);
   for (size_t begin = 0; begin < places.size();) {
     size_t end = begin;
     int64_t bytes = 0;
@@ -429,8 +426,8 @@ void measure_split_kernels(const AnalysedNetwork& source, const std::vector<Grou
       bytes += places[end].bytes;
       part.push_back(places[end++].group);
     }
-    cache.advance(places[begin].call);
-    auto [rest, held_out] = split_kernels(source, part, cache, options, held_out_every);
+    const size_t next = end < places.size() ? places[end].call : places[begin].call;
+    auto [rest, held_out] = split_kernels(source, part, cache, next, options, held_out_every);
     for (auto& [group, kernels] : rest) {
       SplitKernels of{std::move(kernels), {}};
       if (const auto found = held_out.find(group);
@@ -438,6 +435,9 @@ void measure_split_kernels(const AnalysedNetwork& source, const std::vector<Grou
         of.held_out = std::move(found->second);
       visit(group, std::move(of));
     }
+    rest.clear();
+    held_out.clear();
+    release_free_memory();
     begin = end;
   }
 }

@@ -325,15 +325,27 @@ double weights_error(const std::vector<ConsumerKernel>& given, const std::vector
 ValidatedNodes choose_validated(const std::vector<ConsumerKernel>& consumers,
                                 const std::vector<ConsumerKernel>& held_out, int64_t count,
                                 const NodeOptions& options, const std::vector<double>& ridges) {
+  require(!ridges.empty() && std::is_sorted(ridges.begin(), ridges.end()), "data_quadrature",
+          "Nodes: ridges must be given, in ascending order.");
   const auto nodes = choose_nodes(consumers, count, options);
-  std::optional<ValidatedNodes> best;
-  for (const double ridge : ridges) {
-    AxisMap weights = kernel_weights(consumers, nodes, ridge);
+  const auto with = [&](size_t index) {
+    AxisMap weights = kernel_weights(consumers, nodes, ridges[index]);
     const double error = weights_error(held_out, nodes, weights);
-    if (!best || error < best->error) best = ValidatedNodes{nodes, std::move(weights), ridge, error};
-  }
-  require(best.has_value(), "data_quadrature", "Nodes: at least one ridge is required.");
-  return std::move(*best);
+    return ValidatedNodes{nodes, std::move(weights), ridges[index], error};
+  };
+  // The error falls and then rises with the ridge: from the middle up, or if that does not help, down.
+  const size_t middle = ridges.size() / 2;
+  ValidatedNodes best = with(middle);
+  const auto better = [&](size_t index) {
+    ValidatedNodes other = with(index);
+    if (!(other.error < best.error)) return false;
+    best = std::move(other);
+    return true;
+  };
+  bool rises = false;
+  for (size_t k = middle + 1; k < ridges.size() && better(k); ++k) rises = true;
+  for (size_t k = middle; !rises && k > 0 && better(k - 1); --k) continue;
+  return best;
 }
 
 }  // namespace inn

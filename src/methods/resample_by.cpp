@@ -143,8 +143,9 @@ Mapped mapped(const AnyModel& model, const PruneOptions& widths, const MethodOpt
   if (options.method == kFold) return folded(source, std::move(chosen), options.seed);
   if (options.method == kRotation) return rotated(std::move(source), std::move(chosen), options, *data);
   source.network.to(data->device);
-  auto found = find_nodes(source, chosen.widths, data->batches(source.network, Measured::activations),
-                          {.curves = options.curves}, {.seed = options.seed});
+  auto found =
+      find_nodes(source, chosen.widths, data->batches(source.network, Measured::activations),
+                 {.curves = options.curves, .progress = options.nodes_progress}, {.seed = options.seed});
   return {std::move(source), std::move(found.maps), std::move(chosen), std::move(found.groups)};
 }
 
@@ -160,6 +161,9 @@ Resampled resample_on(const AnyModel& model, const PruneOptions& widths, const M
   const auto notes = model.source().groups.notes;
   made.chosen.notes.insert(made.chosen.notes.begin(), notes.begin(), notes.end());
   Resampled result{resample(made.source, made.maps), std::move(made.chosen), std::move(made.groups)};
+  // Weights of what was not kept are large, and applied; refits ask only which channels were selected.
+  for (auto& [id, maps] : made.maps)
+    if (maps.produce.kind() == AxisMap::Kind::selection) maps.consume = maps.produce;
   result.network.set_training(false);
   if (data && options.refits()) {
     const auto calibration = data->batches(made.source.network, Measured::activations);

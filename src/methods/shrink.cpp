@@ -170,7 +170,8 @@ class Shrinker {
 
   DataQuadrature made_at(const Widths& widths) const {
     return resample(source_, widths, samples_.fitting,
-                    {.refit = {.seed = options_.seed, .progress = progress("refit"), .stop = [this] {
+                    {.nodes = {.progress = progress("nodes")},
+                     .refit = {.seed = options_.seed, .progress = progress("refit"), .stop = [this] {
                                  return stopped();
                                }}});
   }

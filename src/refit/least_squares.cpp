@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "inn/calibration/moments.h"
 #include "inn/core/error.h"
 #include "inn/core/ranks.h"
 
@@ -38,7 +39,8 @@ void NormalEquations::add(const at::Tensor& x, const at::Tensor& y) {
       !xx_.defined() || (xx_.size(0) == x.size(0) && xx_.size(1) == x.size(2) && xy_.size(2) == y.size(2)),
       "refit", "Least squares: the sizes of rows must not change between calls.");
   const at::Tensor a = x.to(at::kCPU, at::kDouble), b = y.to(at::kCPU, at::kDouble);
-  add_to(xx_, at::bmm(a.transpose(1, 2), a));
+  if (!xx_.defined()) xx_ = at::zeros({a.size(0), a.size(2), a.size(2)}, a.options());
+  add_gram(xx_, a.transpose(1, 2));
   add_to(xy_, at::bmm(a.transpose(1, 2), b));
   add_to(x_, a.sum(1));
   add_to(y_, b.sum(1));
@@ -77,25 +79,29 @@ at::Tensor NormalEquations::variation(bool with_bias) const {
   return (yy_ - y_.square().sum(1) / static_cast<double>(rows_)).clamp_min(0);
 }
 
-NormalEquations::Fit NormalEquations::solve(const at::Tensor& prior, double ridge, bool with_bias) const {
+NormalEquations::System NormalEquations::system(const at::Tensor& prior, bool with_bias) const {
   require(rows_ > 0, "refit", "Least squares: at least one row is required.");
   const auto n = static_cast<double>(rows_);
-  const at::Tensor w0 = prior.to(at::kDouble);
-  at::Tensor a = xx_, c = xy_;
+  System system{*this, prior.to(at::kDouble), {}, {}, {}, with_bias};
+  system.left = xx_;
+  at::Tensor c = xy_;
   if (with_bias) {
-    a = a - product(x_, x_) / n;
+    system.left = system.left - product(x_, x_) / n;
     c = c - product(x_, y_) / n;
   }
-  require(at::isfinite(a).all().item<bool>() && at::isfinite(c).all().item<bool>(), "refit",
+  require(at::isfinite(system.left).all().item<bool>() && at::isfinite(c).all().item<bool>(), "refit",
           "Least squares: the activations must be finite.");
   const at::Tensor least = kConstantVariation * xx_.diagonal(0, 1, 2);
-  const at::Tensor diagonal =
-      at::maximum(a.diagonal(0, 1, 2), least).clamp_min(std::numeric_limits<double>::min());
-  // W − prior solves (A + λ)·δ = C − A·priorᵀ: small where the prior is nearly right.
-  const at::Tensor right = c - at::bmm(a, w0.transpose(1, 2));
+  system.diagonal =
+      at::maximum(system.left.diagonal(0, 1, 2), least).clamp_min(std::numeric_limits<double>::min());
+  system.right = c - at::bmm(system.left, system.prior.transpose(1, 2));
+  return system;
+}
+
+NormalEquations::Fit NormalEquations::System::solve(double ridge) const {
   at::Tensor delta;
   for (double strength = std::max(ridge, kLeastRidge); strength <= kGreatestRidge; strength *= 10) {
-    at::Tensor shifted = a.clone();
+    at::Tensor shifted = left.clone();
     shifted.diagonal(0, 1, 2).add_(diagonal * strength);
     const auto [factor, info] = at::linalg_cholesky_ex(shifted);
     if (info.any().item<bool>()) continue;
@@ -104,9 +110,15 @@ NormalEquations::Fit NormalEquations::solve(const at::Tensor& prior, double ridg
   }
   require(delta.defined(), "refit",
           "Least squares: the normal equations are singular for every ridge parameter.");
-  Fit fit{w0 + delta.transpose(1, 2), {}};
-  if (with_bias) fit.bias = (y_ - at::bmm(fit.weight, x_.unsqueeze(-1)).squeeze(-1)) / n;
+  Fit fit{prior + delta.transpose(1, 2), {}};
+  if (with_bias)
+    fit.bias =
+        (sums.y_ - at::bmm(fit.weight, sums.x_.unsqueeze(-1)).squeeze(-1)) / static_cast<double>(sums.rows_);
   return fit;
+}
+
+NormalEquations::Fit NormalEquations::solve(const at::Tensor& prior, double ridge, bool with_bias) const {
+  return system(prior, with_bias).solve(ridge);
 }
 
 RidgeChoice choose_ridge(const NormalEquations& fit, const NormalEquations& held_out,
@@ -132,9 +144,10 @@ RidgeChoice choose_ridge(const NormalEquations& fit, const NormalEquations& held
     std::sort(descending.begin(), descending.end(), std::greater<>());
     for (size_t p = 0; p < priors.size(); ++p) {
       // From the strongest on, while the error falls.
+      const auto system = fit.system(priors[p], with_bias);
       double last = std::numeric_limits<double>::infinity();
       for (const double ridge : descending) {
-        const auto tried = fit.solve(priors[p], ridge, with_bias);
+        const auto tried = system.solve(ridge);
         const double error = error_of(held_out, tried.weight, tried.bias, with_bias);
         if (error < choice.held_out_after) {
           choice.held_out_after = error;

@@ -85,6 +85,11 @@ class Sweep {
   }
 
  private:
+  /// Of fits of one kind: those in a row that gained nothing, and those that were left out since.
+  struct Tries {
+    int64_t failures = 0, skipped = 0;
+  };
+
   LayerFit refit(const Fit& fit) {
     const auto& linear = fit.linear;
     LayerFit result{.layer = present_.network.state[linear.weight].name,
@@ -94,6 +99,12 @@ class Sweep {
     if (prior.size(2) > options_.most_features) {
       result.skip_reason =
           fmt::format("it has {} features; the limit is {}", prior.size(2), options_.most_features);
+      return result;
+    }
+    // A layer that was not cut can only make good what was lost before it, which often is nothing.
+    // Biases are always fit: they make good means that were shifted, which add up from layer to layer.
+    if (!fit.is_cut && !linear.bias && !fit.norm && !worth_a_try(kind_of(fit))) {
+      result.skip_reason = "such layers before gained nothing";
       return result;
     }
     const size_t position = position_for(linear.call);
@@ -108,10 +119,10 @@ class Sweep {
     std::vector<at::Tensor> priors{prior};
     if (fit.is_cut)
       if (const auto plain = source_weights_of(fit); plain && !plain->equal(prior)) priors.push_back(*plain);
-    const auto solve = [&](int64_t samples) {
+    const auto solve = [&](int64_t samples, std::optional<size_t> ahead = {}) {
       result.samples = samples;
       NormalEquations kept_in, held_out;
-      accumulate(fit, samples, kept_in, held_out);
+      accumulate(fit, samples, ahead, kept_in, held_out);
       result.rows = kept_in.rows() + held_out.rows();
       try {
         return choose_ridge(kept_in, held_out, priors, prior_bias, linear.bias || fit.norm, options_.ridges);
@@ -119,15 +130,9 @@ class Sweep {
         raise<std::runtime_error>("refit", "Layer '{}': its activations must be finite.", result.layer);
       }
     };
-    // A layer that was not cut can only make good what was lost before it, which often is nothing.
-    // Biases are always fit: they make good means that were shifted, which add up from layer to layer.
-    if (!fit.is_cut && !linear.bias && !fit.norm && !worth_a_try(kind_of(fit))) {
-      result.skip_reason = "such layers before gained nothing";
-      return result;
-    }
     const int64_t samples = samples_for(fit),
                   part = std::max(samples / kFirstPart, std::min(kLeastSamples, samples));
-    RidgeChoice choice = solve(fit.is_cut ? samples : part);
+    RidgeChoice choice = fit.is_cut ? solve(samples, position_after(fit)) : solve(part);
     if (!fit.is_cut) {
       const bool gained = choice.held_out_after < kWorthwhile * choice.held_out_before;
       record_try(kind_of(fit), gained);
@@ -147,16 +152,31 @@ class Sweep {
     return result;
   }
 
-  /// Returns the factor by which the error of the block on validation samples changed.
-  double steps_on(const JointFit& block) {
-    if (options_.gauss_newton_steps == 0) return 1;
+  /// What joint steps on the block are known by, "" if none are made: of a vocabulary each would take longer than all
+  /// other fits together.
+  std::string kind_of(const JointFit& block) const {
     std::string kind;
+    if (options_.gauss_newton_steps == 0) return kind;
     for (const auto& layer : block.layers) {
-      // Of a vocabulary each step would take longer than all other fits together.
-      if (weight_matrix(present_.network, layer.linear).size(1) > options_.most_features) return 1;
+      if (weight_matrix(present_.network, layer.linear).size(1) > options_.most_features) return "";
       kind += kind_of(layer);
     }
-    if (!worth_a_try(kind)) return 1;
+    return kind;
+  }
+
+  /// Where the source's cache may stand after a fit; nothing if joint steps may follow it, which begin before it.
+  std::optional<size_t> position_after(const Fit& fit) {
+    for (const auto& block : plan_.blocks)
+      if (block.layers.back().linear.call == fit.linear.call && may_gain(kind_of(block))) return {};
+    const auto next = static_cast<size_t>(&fit - plan_.fits.data()) + 1;
+    if (next == plan_.fits.size()) return {};
+    return position_for(plan_.fits[next].linear.call);
+  }
+
+  /// Returns the factor by which the error of the block on validation samples changed.
+  double steps_on(const JointFit& block) {
+    const std::string kind = kind_of(block);
+    if (kind.empty() || !worth_a_try(kind)) return 1;
     const GaussNewtonOptions whole{.steps = options_.gauss_newton_steps,
                                    .iterations = options_.gauss_newton_iterations,
                                    .samples = samples_for(block),
@@ -190,17 +210,29 @@ class Sweep {
     return fmt::format("{}{}{} ", op, depthwise ? " depthwise" : "", fit.residual ? " into a sum" : "");
   }
 
+  /// Whether `worth_a_try` would say so.
+  bool may_gain(const std::string& kind) const {
+    const auto found = tries_.find(kind);
+    return !kind.empty() && (found == tries_.end() || !is_left_out(found->second));
+  }
+
   /// Whether a fit of this kind is tried: after some failures in a row ever fewer are.
   bool worth_a_try(const std::string& kind) {
-    auto& [failures, skipped] = tries_[kind];
-    if (failures < kMostFailures) return true;
-    return ++skipped > int64_t{1} << std::min<int64_t>(failures - kMostFailures + 1, 20);
+    auto& tries = tries_[kind];
+    if (!is_left_out(tries)) return true;
+    ++tries.skipped;
+    return false;
   }
 
   void record_try(const std::string& kind, bool gained) {
     auto& [failures, skipped] = tries_[kind];
     failures = gained ? 0 : failures + 1;
     skipped = 0;
+  }
+
+  static bool is_left_out(const Tries& tries) {
+    return tries.failures >= kMostFailures &&
+           tries.skipped < int64_t{1} << std::min<int64_t>(tries.failures - kMostFailures + 1, 20);
   }
 
   /// So many samples that there are rows for the unknowns, where a sample has many positions: fewer.
@@ -252,7 +284,9 @@ class Sweep {
       resampled_.state[state].tensor = present_.network.state[state].tensor.contiguous();
   }
 
-  void accumulate(const Fit& fit, int64_t used, NormalEquations& kept_in, NormalEquations& held_out) {
+  /// `ahead`: where the source's cache then stands, if nothing before it is asked for again.
+  void accumulate(const Fit& fit, int64_t used, std::optional<size_t> ahead, NormalEquations& kept_in,
+                  NormalEquations& held_out) {
     const auto& linear = fit.linear;
     std::vector<ValueId> of_source{linear.output}, of_present{linear.input};
     if (fit.residual) {
@@ -261,8 +295,9 @@ class Sweep {
     }
     const PositionSample positions{options_.positions, options_.seed};
     int64_t first = present_.samples_of_ranks_before();  // sample of the batch
-    for (int64_t b = 0; b < present_.batches() && (b == 0 || first < used); ++b) {
-      const auto y = source_.run(b, of_source), x = present_.run(b, of_present);
+    const auto take = [&](int64_t b, const std::vector<c10::IValue>& y) {
+      if (b > 0 && first >= used) return;
+      const auto x = present_.run(b, of_present);
       const at::Tensor input = x[0].toTensor();
       const int64_t samples = input.size(0) % present_.samples(b) == 0 ? present_.samples(b) : 1;
       const auto rows = [&](const at::Tensor& tensor) {
@@ -278,6 +313,12 @@ class Sweep {
       const at::Tensor features = features_of(present_.network, linear, input, samples, positions);
       add(features, target, first, used, kept_in, held_out);
       first += samples;
+    };
+    if (ahead) {
+      source_.advance(*ahead, of_source, take);
+    } else {
+      for (int64_t b = 0; b < present_.batches() && (b == 0 || first < used); ++b)
+        take(b, source_.run(b, of_source));
     }
     kept_in.sum_over_ranks();
     held_out.sum_over_ranks();
@@ -332,9 +373,6 @@ class Sweep {
   const Groups& groups_;
   std::map<GroupId, GroupMaps> selections_;
   FitPlan plan_;
-  struct Tries {
-    int64_t failures = 0, skipped = 0;
-  };
   std::map<std::string, Tries> tries_;  // by kind of fit
 };
 

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -54,6 +55,32 @@ TEST(MappedFile, KeepsWhatWasWrittenToItAndLeavesTheFileAsItWas) {
   EXPECT_EQ(numbers[7].item<float>(), -1);
   EXPECT_EQ(numbers[4000].item<float>(), 4000);
   EXPECT_EQ(mapped(MappedFile(path, std::filesystem::file_size(path)), 0)[7].item<float>(), 7);
+}
+
+int64_t resident_bytes() {
+  int64_t all = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> all >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+TEST(MappedFile, GivesMemoryBackUntilItIsUsedAgain) {
+  const TemporaryFolder folder;
+  constexpr int64_t kBytes = int64_t{64} << 20;
+  const auto path = folder / "large";
+  {
+    std::ofstream stream(path, std::ios::binary);
+    const std::string part(size_t{1} << 20, 'x');
+    for (int64_t written = 0; written < kBytes; written += int64_t{1} << 20) stream << part;
+  }
+  const MappedFile file(path, kBytes);
+  const c10::Storage storage(c10::Storage::use_byte_size_t(), kBytes, file.part(0), nullptr, false);
+  const auto bytes = at::empty({0}, at::kByte).set_(storage, 0, {kBytes}, {1});
+  const auto sum = [&] { return bytes.sum(at::kLong).item<int64_t>(); };
+  EXPECT_EQ(sum(), kBytes * 'x');
+  const int64_t before = resident_bytes();
+  release_pages(bytes);
+  EXPECT_LT(resident_bytes(), before - kBytes / 2);
+  EXPECT_EQ(sum(), kBytes * 'x');
 }
 
 TEST(MappedFile, ReleasesNothingOfOtherTensors) {

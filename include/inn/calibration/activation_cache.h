@@ -4,6 +4,7 @@
 #include <ATen/core/ivalue.h>
 
 #include <cstdint>
+#include <functional>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -39,6 +40,10 @@ class ActivationCache {
   /// Advances the position: from now on only values of calls from `position` on are requested, and only their
   /// weights change.
   void advance(size_t position);
+  /// The same, with the values `wanted` of every batch on the way, as `run` returns them, at the cost of one pass. Calls
+  /// `visit` for each batch in order.
+  using Visit = std::function<void(int64_t batch, const std::vector<c10::IValue>& values)>;
+  void advance(size_t position, std::span<const ValueId> wanted, const Visit& visit);
 
   /// The state; its tensors may be replaced by others of the same sizes.
   Network network;
@@ -46,6 +51,8 @@ class ActivationCache {
  private:
   std::vector<c10::IValue> run_part(const Network& part, int64_t batch, std::span<const at::Tensor> tensors);
   std::vector<ValueId> live_at(size_t position) const;
+  /// Those values of calls in [from, to) whose sizes are symbols.
+  std::vector<ValueId> symbols_made(size_t from, size_t to) const;
   /// Of weights in a mapped file that only calls in [from, to) use.
   void release_weights(size_t from, size_t to) const;
 

@@ -7,6 +7,10 @@
 
 namespace inn {
 
+/// Adds A·Aᵀ to `sum` in place, which is symmetric and stays so: [n, n] and [n, rows], or [g, n, n] and
+/// [g, n, rows]. About half the work of a product of two matrices, for large n.
+void add_gram(const at::Tensor& sum, const at::Tensor& a);
+
 /// E[a aᵀ] and E[a] of n numbers. float64, on the CPU.
 class Moments {
  public:

@@ -35,4 +35,8 @@ class MappedFile {
 void release_pages(const c10::Storage& storage);
 void release_pages(const at::Tensor& tensor);
 
+/// Gives memory that the allocator holds but nobody uses back to the system: where many large tensors are made and freed
+/// one after another, it would otherwise keep a multiple of what is in use.
+void release_free_memory();
+
 }  // namespace inn

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "inn/axis_map/axis_map.h"
+#include "inn/core/progress.h"
 
 namespace inn {
 
@@ -39,6 +40,8 @@ struct NodeOptions {
   double ridge = 1e-6;
   /// Whether reports include the error for every number of nodes: Θ(n³) per group.
   bool curves = false;
+  /// Called after each group.
+  StepCallback progress = nullptr;
 };
 
 /// Returns the error with weights W·K_{:,S}·K_{S,S}⁻¹ on nodes S, Σ over consumers of
@@ -73,8 +76,8 @@ struct ValidatedNodes {
   double ridge, error;  // the error on the samples held out
 };
 
-/// Returns `choose_nodes` and `kernel_weights` with the ridge, of `ridges`, whose error is least on `held_out`, kernels
-/// of the same consumers on other samples.
+/// Returns `choose_nodes` and `kernel_weights` with the ridge, of `ridges` (ascending), whose error is least on
+/// `held_out`, kernels of the same consumers on other samples; from the middle one on, while it falls.
 ValidatedNodes choose_validated(const std::vector<ConsumerKernel>& consumers,
                                 const std::vector<ConsumerKernel>& held_out, int64_t count,
                                 const NodeOptions& options, const std::vector<double>& ridges);

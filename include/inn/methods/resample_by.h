@@ -42,7 +42,9 @@ struct MethodOptions {
   /// Seconds of distillation on the calibration samples at the end (`distill`); 0: none.
   double distill_seconds = 0;
   bool curves = false;  // whether reports of groups include the error for every number of nodes
-  StepCallback progress = nullptr, together_progress = nullptr, distill_progress = nullptr;
+  /// Of the nodes of "quadrature" (groups), refits (layers), joint steps (iterations) and distillation (milliseconds).
+  StepCallback nodes_progress = nullptr, progress = nullptr, together_progress = nullptr,
+               distill_progress = nullptr;
   /// Asked between steps of the work: whether refits, joint steps and distillation end where they are.
   std::function<bool()> stop = nullptr;
 

@@ -35,6 +35,17 @@ class NormalEquations {
   /// std::invalid_argument for non-finite numbers.
   Fit solve(const at::Tensor& prior, double ridge, bool with_bias) const;
 
+  /// What `solve` needs for every ridge: W − prior solves (left + ridge·diag)·δ = right = Σ x·yᵀ − left·priorᵀ, which is
+  /// small where the prior is nearly right. Refers to the sums, which must outlive it.
+  struct System {
+    const NormalEquations& sums;
+    at::Tensor prior, left, diagonal, right;
+    bool with_bias;
+
+    Fit solve(double ridge) const;
+  };
+  System system(const at::Tensor& prior, bool with_bias) const;
+
  private:
   at::Tensor xx_, xy_, x_, y_, yy_;  // sums: [g,F,F], [g,F,O], [g,F], [g,O], [g]
   int64_t rows_ = 0;

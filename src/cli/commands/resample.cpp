@@ -165,6 +165,7 @@ MethodOptions method_of(const ResampleArguments& options) {
                     .together = options.together,
                     .distill_seconds = 60 * options.distill_minutes,
                     .curves = !options.report.empty(),
+                    .nodes_progress = step_bar("nodes", "groups"),
                     .progress = step_bar("refit", "layers"),
                     .together_progress = step_bar("joint steps", "iterations"),
                     .distill_progress = step_bar("distillation", "ms"),

@@ -1,6 +1,7 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <iostream>
 #include <memory>
 
@@ -8,6 +9,7 @@
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
 #include "inn/core/interrupt.h"
+#include "inn/core/progress.h"
 #include "inn/methods/shrink.h"
 #include "inn/report/table.h"
 #include "options/evaluation.h"
@@ -34,13 +36,17 @@ struct ShrinkArguments {
   std::filesystem::path output, report;
 };
 
-/// Shows a bar for each stage.
-auto stage_bars() {
+/// Shows a bar for each stage, and how much of the time is over.
+auto stage_bars(double minutes) {
   const auto bars = std::make_shared<std::map<std::string, StepCallback>>();
-  return [bars](const std::string& stage, int64_t done, int64_t all, const std::string& step) {
+  const auto started = std::chrono::steady_clock::now();
+  return [bars, started, minutes](const std::string& stage, int64_t done, int64_t all,
+                                  const std::string& step) {
     auto& bar = (*bars)[stage];
     if (!bar) bar = step_bar(stage, "");
-    bar(done, all, step);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    bar(done, all,
+        fmt::format("{} of {} in all  {}", format_duration(seconds), format_duration(60 * minutes), step));
   };
 }
 
@@ -52,7 +58,7 @@ ShrinkOptions shrink_options(const ShrinkArguments& options) {
           .fold_batch_norm = !options.keep_batch_norm,
           .target = as_usage([&] { return parse_target(options.target); }),
           .seed = options.context.general.seed,
-          .progress = stage_bars(),
+          .progress = stage_bars(options.minutes),
           .stop = interrupted};
 }
 
