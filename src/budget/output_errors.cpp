@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "inn/calibration/variation.h"
 #include "inn/core/error.h"
 #include "inn/core/ranks.h"
 #include "inn/data_quadrature/head_maps.h"
@@ -49,18 +50,14 @@ std::vector<std::vector<at::Tensor>> outputs_of(const Network& network, const Ca
   return outputs;
 }
 
-/// Σ (b − b̄)² of each output.
-std::vector<double> variations_of(const std::vector<std::vector<at::Tensor>>& b) {
+/// Of each output.
+std::vector<double> variations_of(const std::vector<std::vector<at::Tensor>>& batches) {
   std::vector<double> result;
-  for (size_t k = 0; k < b[0].size(); ++k) {
-    double square = 0, sum = 0, count = 0;
-    for (const auto& outputs : b) {
-      square += outputs[k].square().sum().item<double>();
-      sum += outputs[k].sum().item<double>();
-      count += static_cast<double>(outputs[k].numel());
-    }
-    for (auto* number : {&square, &sum, &count}) sum_over_ranks(*number);
-    result.push_back(std::max(square - sum * sum / count, kLeastOutputVariation));
+  for (size_t k = 0; k < batches[0].size(); ++k) {
+    Variation variation;
+    for (const auto& outputs : batches) variation.add(outputs[k]);
+    variation.sum_over_ranks();
+    result.push_back(std::max(variation.sum(), kLeastOutputVariation));
   }
   return result;
 }

@@ -12,6 +12,7 @@
 
 #include "fit_plan.h"
 #include "inn/calibration/calibration_run.h"
+#include "inn/calibration/variation.h"
 #include "inn/core/error.h"
 #include "inn/core/ranks.h"
 #include "inn/network/functionalize.h"
@@ -70,19 +71,15 @@ class Student {
   /// Finds what the squared error of each target is divided by, on these samples.
   void measure_variations(const Calibration& samples) {
     const at::NoGradGuard no_grad;
-    std::vector<double> sums(targets_.size(), 0), squares(targets_.size(), 0), counts(targets_.size(), 0);
+    std::vector<Variation> variations(targets_.size());
     double count = 0;
     for_each_batch(samples, [&](const CalibrationBatch& batch) {
       const auto wanted = wanted_on(batch);
-      for (size_t t = 0; t < wanted.size(); ++t) {
-        sums[t] += wanted[t].sum(at::kDouble).item<double>();
-        squares[t] += wanted[t].square().sum(at::kDouble).item<double>();
-        counts[t] += static_cast<double>(wanted[t].numel());
-      }
+      for (size_t t = 0; t < wanted.size(); ++t) variations[t].add(wanted[t]);
       count += samples_of(batch);
     });
     for (size_t t = 0; t < targets_.size(); ++t) {
-      const double variation = (squares[t] - sums[t] * sums[t] / std::max(1.0, counts[t])) / count;
+      const double variation = variations[t].sum() / count;
       weights_.push_back(variation > 0 ? targets_[t].weight / variation : 0);
     }
   }
@@ -94,7 +91,7 @@ class Student {
     at::Tensor sum;
     for (size_t t = 0; t < targets_.size(); ++t) {
       const at::Tensor error =
-          (wanted[t] - seen(t, values.at(targets_[t].value))).square().sum() * weights_[t];
+          (wanted[t] - targets_[t].seen(values.at(targets_[t].value))).square().sum() * weights_[t];
       sum = sum.defined() ? sum + error : error;
     }
     return sum / samples_of(batch);
@@ -137,18 +134,11 @@ class Student {
     return static_cast<double>(batch.inputs.at(0).toTensor().size(0));
   }
 
-  at::Tensor seen(size_t t, const at::Tensor& value) const {
-    return targets_[t].before_relu ? value.clamp_min(0) : value;
-  }
-
   std::vector<at::Tensor> wanted_on(const CalibrationBatch& batch) const {
     const at::NoGradGuard no_grad;
     const auto values = values_of(source_, source_tensors_, batch.inputs, targets_);
     std::vector<at::Tensor> wanted;
-    for (size_t t = 0; t < targets_.size(); ++t) {
-      const auto& value = values.at(targets_[t].value);
-      wanted.push_back(seen(t, targets_[t].map ? targets_[t].map->apply(value, targets_[t].axis) : value));
-    }
+    for (const auto& target : targets_) wanted.push_back(target.seen(target.wanted(values.at(target.value))));
     return wanted;
   }
 

@@ -1,6 +1,8 @@
 #pragma once
 // Plan of the refits: layers and their targets.
 
+#include <ATen/core/Tensor.h>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,6 +43,11 @@ struct Target {
   int64_t axis;      // of channels: 1 of images, else −1
   bool before_relu;  // used only by a ReLU
   double weight = 1;
+
+  /// What the resampled network is to give for the source's value.
+  at::Tensor wanted(const at::Tensor& source) const { return map ? map->apply(source, axis) : source; }
+  /// What is compared of a value: what the ReLU behind it lets pass.
+  at::Tensor seen(const at::Tensor& tensor) const { return before_relu ? tensor.clamp_min(0) : tensor; }
 };
 
 /// Layers that are fit jointly.

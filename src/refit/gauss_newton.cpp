@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "inn/calibration/hold_out.h"
+#include "inn/calibration/variation.h"
 #include "inn/core/ranks.h"
 #include "layer_curvature.h"
 #include "plain_attention.h"
@@ -144,11 +145,7 @@ class JointProblem {
   Tensors measured_targets(int64_t batch) {
     const auto whole = source_.run(batch, wanted_);
     Tensors result;
-    for (size_t t = 0; t < whole.size(); ++t) {
-      const auto& [value, map, axis, before_relu, weight] = joint_.targets[t];
-      const at::Tensor& given = whole[t].toTensor();
-      result.push_back(map ? map->apply(given, axis) : given);
-    }
+    for (size_t t = 0; t < whole.size(); ++t) result.push_back(joint_.targets[t].wanted(whole[t].toTensor()));
     return result;
   }
 
@@ -161,32 +158,26 @@ class JointProblem {
   /// What is left to the target, behind the ReLU if there is one, and where a change of the value is seen:
   /// everywhere, or not where the ReLU hides it.
   std::pair<at::Tensor, at::Tensor> left_of(size_t t, const at::Tensor& target, const at::Tensor& now) const {
-    if (!joint_.targets[t].before_relu) return {target - now, {}};
-    return {target.clamp_min(0) - now.clamp_min(0), now > 0};
+    const auto& how = joint_.targets[t];
+    return {how.seen(target) - how.seen(now), how.before_relu ? now > 0 : at::Tensor()};
   }
 
   /// What the squared error of each target is divided by: its variation, a sample.
   void measure_variations() {
     const at::NoGradGuard no_grad;
-    std::vector<double> sums(wanted_.size(), 0), squares(wanted_.size(), 0), counts(wanted_.size(), 0);
+    std::vector<Variation> variations(wanted_.size());
     samples_ = 0;
     for (int64_t b = 0; b < batches(); ++b) {
       const Tensors targets = targets_of(b);
-      for (size_t t = 0; t < targets.size(); ++t) {
-        const at::Tensor all = looked_at(b, targets[t]);
-        const at::Tensor seen = joint_.targets[t].before_relu ? all.clamp_min(0) : all;
-        sums[t] += seen.sum(at::kDouble).item<double>();
-        squares[t] += seen.square().sum(at::kDouble).item<double>();
-        counts[t] += static_cast<double>(seen.numel());
-      }
+      for (size_t t = 0; t < targets.size(); ++t)
+        variations[t].add(joint_.targets[t].seen(looked_at(b, targets[t])));
       samples_ += static_cast<double>(samples_of(b));
     }
-    for (auto* numbers : {&sums, &squares, &counts})
-      for (auto& number : *numbers) sum_over_ranks(number);
     sum_over_ranks(samples_);
     weights_.clear();
     for (size_t t = 0; t < wanted_.size(); ++t) {
-      const double variation = squares[t] - sums[t] * sums[t] / std::max(1.0, counts[t]);
+      variations[t].sum_over_ranks();
+      const double variation = variations[t].sum();
       weights_.push_back(variation > 0 ? joint_.targets[t].weight * samples_ / variation : 0);
     }
   }
