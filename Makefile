@@ -49,9 +49,10 @@ examples: configure
 BENCHMARKS = sampling step executor resample
 bench: configure
 	cmake -S . -B $(RELEASE) -D INN_BUILD_BENCHMARKS=ON --log-level=WARNING
-	cmake --build $(RELEASE) --parallel $(JOBS) --target $(addprefix bench_,$(BENCHMARKS) ordering)
+	cmake --build $(RELEASE) --parallel $(JOBS) --target $(addprefix bench_,$(BENCHMARKS) ordering nodes)
 	mkdir -p $(RELEASE)/bench
 	for name in $(BENCHMARKS); do $(RELEASE)/bin/bench_$$name --seconds 5 > $(RELEASE)/bench/$$name.json || exit 1; done
+	$(RELEASE)/bin/bench_nodes > $(RELEASE)/bench/nodes.json
 	python3 -m venv $(RELEASE)/bench/venv
 	$(RELEASE)/bench/venv/bin/pip install --quiet numpy fast-tsp==0.2.2
 	$(RELEASE)/bench/venv/bin/python benchmarks/speed/ordering.py $(RELEASE)/bin/bench_ordering $(RELEASE)/bench/ordering.json $(if $(MODELS),--models $(MODELS))

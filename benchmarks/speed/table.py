@@ -2,7 +2,7 @@
 
     python table.py PAGE.md FOLDER
 
-FOLDER holds sampling.json, step.json, executor.json, resample.json, and where they were run ordering.json and data_loading.json.
+FOLDER holds sampling.json, step.json, executor.json, resample.json, and where they were run ordering.json, nodes.json and data_loading.json.
 `make bench` makes them and calls this.
 """
 
@@ -46,6 +46,12 @@ takes most of the time of a conversion; groups are ordered in parallel, one per 
 `shortest_path` with its default number of steps, and fast-tsp (PyPI), on the same cost matrices: the excess length over the best known path,
 which is the shortest of these two and of ours after a long search. *start* is the excess of the given order.
 """,
+    "nodes": """## Choosing nodes
+
+`choose_nodes` for a group with one consumer, whose kernels are of falling spectra in bases of their own; three quarters of the channels are kept. *error*: of the
+consumer's outputs with the kernel's weights, relative to them; *by norms*: of the channels with the greatest products of activation and weights.
+Above 1024 channels there are no exchanges.
+""",
     "data_loading": """## Images from files
 
 The fraction of a training step spent waiting for images (JPEG, 256 pixels), by the number of decoding threads.
@@ -81,6 +87,14 @@ def ordering_table(document):
     return lines
 
 
+def nodes_table(document):
+    lines = ["| channels | kept | threads | seconds | error | by norms |", "| ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for case in document["cases"]:
+        lines.append(f"| {case['channels']} | {case['kept']} | {case['threads']} | {case['seconds']:.2f} | "
+                     f"{100 * case['error']:.2f} % | {100 * case['error_by_norms']:.2f} % |")
+    return lines
+
+
 def data_table(document):
     lines = ["| network | decoding threads | waiting |", "| --- | ---: | ---: |"]
     for case in document["results"]:
@@ -91,7 +105,7 @@ def data_table(document):
 
 def main():
     page, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    tables = {"ordering": ordering_table, "data_loading": data_table}
+    tables = {"ordering": ordering_table, "nodes": nodes_table, "data_loading": data_table}
     parts, head = [], {}
     for name, text in TEXT.items():
         file = folder / f"{name}.json"
