@@ -95,6 +95,12 @@ void bind_network(nb::module_& m) {
           [](const Network& network, const std::filesystem::path& path) { write_pt2(network, path); },
           nb::arg("path"), Unlocked(), "Writes a .pt2 archive that torch.export.load reads.")
       .def(
+          "write_onnx",
+          [](const Network& network, const std::filesystem::path& path, int64_t opset) {
+            write_onnx(network, path, {.opset = opset});
+          },
+          nb::arg("path"), nb::arg("opset"), Unlocked(), "Writes an ONNX model.")
+      .def(
           "run",
           [](const Network& network, const nb::sequence& inputs) {
             const auto values = to_values(inputs);

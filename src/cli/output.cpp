@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "inn/core/error.h"
+#include "inn/network/dynamic_batch.h"
 #include "inn/network/files.h"
 #include "inn/report/network_drawing.h"
 #include "options/usage_error.h"
@@ -45,8 +46,9 @@ void check_integral_output(const std::filesystem::path& file) {
 }
 
 void check_network_output(const std::filesystem::path& file) {
-  require<UsageError>(file.extension() == ".pt2" || file.extension() == ".pt", "cli",
-                      "--output '{}': must end in .pt2, or in .pt for TorchScript.", file.string());
+  const auto extension = file.extension();
+  require<UsageError>(extension == ".pt2" || extension == ".pt" || extension == ".onnx", "cli",
+                      "--output '{}': must end in .pt2, in .onnx, or in .pt for TorchScript.", file.string());
   check_output(file);
 }
 
@@ -60,6 +62,8 @@ void check_drawing_output(const std::filesystem::path& file) {
 void write_network(const Network& network, const std::filesystem::path& file, bool dynamic_batch) {
   if (file.extension() == ".pt") {
     write_torchscript(network, file);
+  } else if (file.extension() == ".onnx") {
+    write_onnx(dynamic_batch ? with_dynamic_batch(network) : network, file);
   } else {
     write_pt2(network, file, {.dynamic_batch = dynamic_batch});
   }

@@ -24,13 +24,13 @@ void make_output_folder(const std::filesystem::path& folder);
 
 /// Throws UsageError unless the name ends in .pt2, which integral models require.
 void check_integral_output(const std::filesystem::path& file);
-/// Throws UsageError unless the name ends in .pt2 or .pt.
+/// Throws UsageError unless the name ends in .pt2, .pt or .onnx.
 void check_network_output(const std::filesystem::path& file);
 
 /// Throws UsageError unless the name has an extension of drawings.
 void check_drawing_output(const std::filesystem::path& file);
 
-/// Writes a .pt2, or a TorchScript file if the name ends in .pt.
+/// Writes a .pt2, an ONNX model if the name ends in .onnx, or a TorchScript file if it ends in .pt.
 void write_network(const Network& network, const std::filesystem::path& file, bool dynamic_batch);
 
 }  // namespace inn::cli

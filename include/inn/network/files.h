@@ -57,6 +57,16 @@ Network read_torchscript(const std::filesystem::path& path, const std::vector<at
 /// files. Names of parameters and buffers are kept; size expressions are computed from the input.
 void write_torchscript(const Network& network, const std::filesystem::path& path);
 
+struct WriteOnnxOptions {
+  int64_t opset = 20;  // 18 to 23
+};
+/// Writes an ONNX model (IR version 10) that computes the same in evaluation mode. Dynamic sizes stay dynamic; names of inputs,
+/// parameters and results are kept. Weights of more than 1 GB go to a second file, PATH.data.
+///
+/// Throws std::invalid_argument naming an operator and its module that cannot be written. Atomic, as write_pt2.
+void write_onnx(const Network& network, const std::filesystem::path& path, const WriteOnnxOptions& options);
+void write_onnx(const Network& network, const std::filesystem::path& path);
+
 /// Traces a C++ module: `call` runs it on the examples, without gradients, and its operators are recorded.
 ///
 /// An example is a tensor, or a tuple or list of tensors; the network's inputs are these tensors in order. Its

@@ -36,6 +36,7 @@ Command train_command();
 Command tune_command();
 Command eval_command();
 Command cost_command();
+Command export_command();
 Command operators_command();
 Command demo_command();
 

@@ -1,0 +1,81 @@
+// Pooling.
+
+#include "../rules.h"
+
+namespace inn::onnx {
+namespace {
+
+std::vector<int64_t> pads_of(const std::vector<int64_t>& padding, size_t axes) {
+  auto pads = padding;
+  pads.resize(axes, pads.empty() ? 0 : pads[0]);
+  pads.insert(pads.end(), pads.begin(), pads.end());
+  return pads;
+}
+
+std::vector<Attribute> windows(const CallView& call) {
+  const auto kernel = call.integers("kernel_size", static_cast<size_t>(call.rank("self") - 2));
+  auto stride = call.has("stride") ? call.integers("stride", kernel.size()) : kernel;
+  if (stride.empty()) stride = kernel;
+  return {{"kernel_shape", kernel},
+          {"strides", stride},
+          {"pads", pads_of(call.integers("padding"), kernel.size())},
+          {"ceil_mode", int64_t{call.flag("ceil_mode")}}};
+}
+
+std::vector<Name> max_pool(Emitter& e, const CallView& call) {
+  auto attributes = windows(call);
+  const auto axes = static_cast<size_t>(call.rank("self") - 2);
+  attributes.push_back({"dilations", call.integers("dilation", axes)});
+  return {e.add("MaxPool", {call.tensor("self")}, std::move(attributes))};
+}
+
+std::vector<Name> average_pool(Emitter& e, const CallView& call) {
+  auto attributes = windows(call);
+  if (call.has("divisor_override")) call.refuse("its divisor");
+  attributes.push_back({"count_include_pad", int64_t{call.flag("count_include_pad")}});
+  return {e.add("AveragePool", {call.tensor("self")}, std::move(attributes))};
+}
+
+/// To a single place: a global pool. To several: windows of one size, where the input's size is known and a multiple.
+std::vector<Name> adaptive_pool(Emitter& e, const CallView& call, const std::string& op) {
+  const auto wanted = call.list("output_size");
+  const auto& value = call.value("self");
+  std::vector<int64_t> kernel;
+  bool is_global = true;
+  for (size_t k = 0; k < wanted.size(); ++k) {
+    const size_t axis = value.sizes.size() - wanted.size() + k;
+    const int64_t size = value.sizes[axis];
+    if (wanted[k].is_none()) {
+      kernel.push_back(1);
+      is_global = is_global && size == 1;
+      continue;
+    }
+    const auto number = e.known_size(wanted[k]);
+    if (!number) call.refuse("a computed output size");
+    is_global = is_global && *number == 1;
+    const bool is_dynamic = axis < value.formulas.size() && !value.formulas[axis].empty();
+    if (*number != 1 && (is_dynamic || size % *number != 0))
+      call.refuse("an output size that does not divide the input's");
+    kernel.push_back(size / *number);
+  }
+  if (is_global) return {e.add("Global" + op, {call.tensor("self")})};
+  return {e.add(op, {call.tensor("self")}, {{"kernel_shape", kernel}, {"strides", kernel}})};
+}
+
+}  // namespace
+
+void add_pooling(Rules& rules) {
+  for (const char* axes : {"1d", "2d", "3d"}) {
+    const auto name = [&](const char* op) { return std::string("aten::") + op + axes; };
+    rules[name("max_pool")] = max_pool;
+    rules[name("avg_pool")] = average_pool;
+    rules[name("adaptive_avg_pool")] = [](Emitter& e, const CallView& call) {
+      return adaptive_pool(e, call, "AveragePool");
+    };
+    rules[name("adaptive_max_pool")] = [](Emitter& e, const CallView& call) {
+      return adaptive_pool(e, call, "MaxPool");
+    };
+  }
+}
+
+}  // namespace inn::onnx

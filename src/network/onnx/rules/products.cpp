@@ -1,0 +1,105 @@
+// Products of matrices, attention, embeddings.
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "../rules.h"
+
+namespace inn::onnx {
+namespace {
+
+Name swapped(Emitter& e, const Name& matrix, int64_t rank) {
+  std::vector<int64_t> order;
+  for (int64_t axis = 0; axis < rank; ++axis) order.push_back(axis);
+  std::swap(order[static_cast<size_t>(rank - 1)], order[static_cast<size_t>(rank - 2)]);
+  return e.add("Transpose", {matrix}, {{"perm", order}});
+}
+
+std::vector<Name> linear(Emitter& e, const CallView& call) {
+  if (call.rank("input") == 2)
+    return {e.add("Gemm", {call.tensor("input"), call.tensor("weight"), call.tensor("bias")},
+                  {{"transB", int64_t{1}}})};
+  // A constant transposed here takes no time in the model.
+  const auto weight = e.constant_of(call.argument("weight").value());
+  const Name transposed =
+      weight ? e.constant(weight->t().contiguous()) : swapped(e, call.tensor("weight"), call.rank("weight"));
+  const Name product = e.add("MatMul", {call.tensor("input"), transposed});
+  return {call.has("bias") ? e.add("Add", {product, call.tensor("bias")}) : product};
+}
+
+Rule product(const std::string& first, const std::string& second) {
+  return [=](Emitter& e, const CallView& call) -> std::vector<Name> {
+    return {e.add("MatMul", {call.tensor(first), call.tensor(second)})};
+  };
+}
+
+Rule added_product(const std::string& first, const std::string& second) {
+  return [=](Emitter& e, const CallView& call) -> std::vector<Name> {
+    const auto type = call.result().dtype;
+    Name product = e.add("MatMul", {call.tensor(first), call.tensor(second)}), self = call.tensor("self");
+    if (call.number("alpha") != 1) product = e.add("Mul", {product, e.scalar(call.scalar("alpha"), type)});
+    if (call.number("beta") != 1) self = e.add("Mul", {self, e.scalar(call.scalar("beta"), type)});
+    return {e.add("Add", {self, product})};
+  };
+}
+
+/// softmax(q kᵀ·scale + mask) v, by its definition.
+std::vector<Name> attention(Emitter& e, const CallView& call) {
+  const auto& query = call.value("query");
+  const auto& key = call.value("key");
+  const auto type = call.result().dtype;
+  const int64_t rank = call.rank("query");
+  if (call.number("dropout_p") != 0) call.refuse("dropout");
+  if (call.has("enable_gqa") && call.flag("enable_gqa") && query.sizes.at(1) != key.sizes.at(1))
+    call.refuse("grouped queries; repeat the keys");
+  const double scale =
+      call.has("scale") ? call.number("scale") : 1 / std::sqrt(static_cast<double>(query.sizes.back()));
+  // Half of the scale on each side, which keeps float16 in its range.
+  const Name root = e.scalar(std::sqrt(std::abs(scale)), type);
+  Name scores = e.add("MatMul", {e.add("Mul", {call.tensor("query"), root}),
+                                 swapped(e, e.add("Mul", {call.tensor("key"), root}), rank)});
+  if (scale < 0) scores = e.add("Neg", {scores});
+  if (call.flag("is_causal")) {
+    const int64_t rows = query.sizes.at(static_cast<size_t>(rank - 2)),
+                  columns = key.sizes.at(static_cast<size_t>(rank - 2));
+    const auto& formulas = query.formulas;
+    if (!formulas.empty() && !formulas.at(static_cast<size_t>(rank - 2)).empty())
+      call.refuse("a causal mask of a dynamic length");
+    const auto visible = at::ones({rows, columns}, at::kBool).tril();
+    const auto mask = at::zeros({rows, columns}, at::TensorOptions(type))
+                          .masked_fill(visible.logical_not(), -std::numeric_limits<double>::infinity());
+    scores = e.add("Add", {scores, e.constant(mask)});
+  }
+  if (call.has("attn_mask")) {
+    Name mask = call.tensor("attn_mask");
+    if (call.type("attn_mask") == at::kBool)
+      mask =
+          e.add("Where", {mask, e.scalar(0, type), e.scalar(-std::numeric_limits<double>::infinity(), type)});
+    scores = e.add("Add", {scores, mask});
+  }
+  return {e.add("MatMul", {e.add("Softmax", {scores}, {{"axis", int64_t{-1}}}), call.tensor("value")})};
+}
+
+std::vector<Name> embedding(Emitter& e, const CallView& call) {
+  return {e.add("Gather", {call.tensor("weight"), call.tensor("indices")}, {{"axis", int64_t{0}}})};
+}
+
+std::vector<Name> einsum(Emitter& e, const CallView& call) {
+  return {e.add("Einsum", call.tensors("tensors"), {{"equation", call.text("equation")}})};
+}
+
+}  // namespace
+
+void add_products(Rules& rules) {
+  rules["aten::linear"] = linear;
+  rules["aten::matmul"] = product("self", "other");
+  rules["aten::mm"] = rules["aten::bmm"] = product("self", "mat2");
+  rules["aten::addmm"] = added_product("mat1", "mat2");
+  rules["aten::baddbmm"] = added_product("batch1", "batch2");
+  rules["aten::scaled_dot_product_attention"] = attention;
+  rules["aten::embedding"] = embedding;
+  rules["aten::einsum"] = einsum;
+}
+
+}  // namespace inn::onnx

@@ -1,0 +1,66 @@
+// Sums, means and extrema over axes.
+
+#include "../rules.h"
+
+namespace inn::onnx {
+namespace {
+
+Rule reduction(const std::string& op) {
+  return [op](Emitter& e, const CallView& call) -> std::vector<Name> {
+    const Name x = cast(e, call.tensor("self"), call.type("self"), call.result().dtype);
+    const auto axes = call.has("dim") ? call.axes("dim", "self") : std::vector<int64_t>{};
+    const int64_t keep = call.has("keepdim") && call.flag("keepdim");
+    return {e.add(op, {x, axes.empty() ? Name() : e.integers(axes)}, {{"keepdims", keep}})};
+  };
+}
+
+Rule extremum_of(const std::string& reduce, const std::string& place) {
+  return [=](Emitter& e, const CallView& call) -> std::vector<Name> {
+    const int64_t axis = call.axis("dim", "self"), keep = call.flag("keepdim");
+    const Name x = call.tensor("self");
+    return {e.add(reduce, {x, e.integers({axis})}, {{"keepdims", keep}}),
+            e.add(place, {x}, {{"axis", axis}, {"keepdims", keep}})};
+  };
+}
+
+Rule place_of(const std::string& op) {
+  return [op](Emitter& e, const CallView& call) -> std::vector<Name> {
+    if (!call.has("dim")) call.refuse("a place among all numbers");
+    return {e.add(op, {call.tensor("self")},
+                  {{"axis", call.axis("dim", "self")}, {"keepdims", int64_t{call.flag("keepdim")}}})};
+  };
+}
+
+/// Of deviations from the mean: biased (correction 0) or divided by n − 1.
+std::vector<Name> variance(Emitter& e, const CallView& call) {
+  const auto& value = call.value("self");
+  const auto axes = call.axes("dim", "self");
+  int64_t count = 1;
+  for (const auto axis : axes) count *= value.sizes.at(static_cast<size_t>(axis));
+  const double correction = call.has("correction") ? call.number("correction") : 1;
+  const Name x = call.tensor("self"), over = e.integers(axes);
+  const Name deviation = e.add("Sub", {x, e.add("ReduceMean", {x, over})});
+  const int64_t keep = call.flag("keepdim");
+  Name result = e.add("ReduceMean", {e.add("Mul", {deviation, deviation}), over}, {{"keepdims", keep}});
+  if (correction != 0)
+    result =
+        e.add("Mul", {result, e.scalar(static_cast<double>(count) / (static_cast<double>(count) - correction),
+                                       call.result().dtype)});
+  return {result};
+}
+
+}  // namespace
+
+void add_reductions(Rules& rules) {
+  rules["aten::mean"] = reduction("ReduceMean");
+  rules["aten::sum"] = reduction("ReduceSum");
+  rules["aten::amax"] = reduction("ReduceMax");
+  rules["aten::amin"] = reduction("ReduceMin");
+  rules["aten::max.dim"] = extremum_of("ReduceMax", "ArgMax");
+  rules["aten::min.dim"] = extremum_of("ReduceMin", "ArgMin");
+  rules["aten::argmax"] = place_of("ArgMax");
+  rules["aten::argmin"] = place_of("ArgMin");
+  rules["aten::var.correction"] = variance;
+}
+
+}  // namespace inn::onnx

@@ -1,0 +1,109 @@
+"""ONNX models that are written: checked by onnx, run by onnxruntime at two batch sizes, compared with the module."""
+
+import numpy as np
+import pytest
+import torch
+import torch_integral as inn
+from networks import Attention, Residual, randomized
+from torch import nn
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+TOLERANCE = 1e-4  # relative to the largest output: another order of summation
+SMALL = ["alexnet", "densenet121", "efficientnet_b0", "googlenet", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_y_400mf",
+         "resnet18", "shufflenet_v2_x0_5", "squeezenet1_1", "vgg11_bn"]
+
+
+def outputs_of(path, *inputs):
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_inputs()]
+    return session.run(None, dict(zip(names, (given.numpy() for given in inputs), strict=True)))
+
+
+def expect_equal(model, path, *inputs):
+    onnx.checker.check_model(str(path), full_check=True)
+    for batch in (1, 3):
+        given = [torch.cat([x] * batch)[:batch] if x.shape[0] < batch else x[:batch] for x in inputs]
+        with torch.no_grad():
+            expected = model(*given)
+        for wanted, found in zip([expected] if isinstance(expected, torch.Tensor) else expected, outputs_of(path, *given), strict=False):
+            wanted = wanted.numpy()
+            assert wanted.shape == found.shape
+            assert np.abs(wanted - found).max() <= TOLERANCE * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_torchvisions_networks(torchvision_models, tmp_path, name):
+    torch.manual_seed(0)
+    model = randomized(getattr(torchvision_models, name)(weights=None)).eval()
+    size = 64 if name not in ("alexnet", "squeezenet1_1") else 96
+    path = tmp_path / "net.onnx"
+    example = torch.randn(2, 3, size, size)
+    inn.save_onnx(model, path, example)
+    expect_equal(model, path, example)
+    written = onnx.load(path)
+    names = {tensor.name for tensor in written.graph.initializer}
+    assert {name for name, _ in model.named_parameters()} <= names | {"classifier.weight"}
+
+
+class Blocks(nn.Module):
+    """Operators of transformers and upsampling networks."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.qkv, self.out = nn.LayerNorm(16), nn.Linear(16, 48), nn.Linear(16, 16, bias=False)
+        self.rms, self.group = nn.RMSNorm(16), nn.GroupNorm(4, 16)
+        self.up = nn.ConvTranspose2d(16, 8, 2, 2)
+        self.table = nn.Embedding(5, 16)
+        self.register_buffer("places", torch.arange(4) % 5)
+
+    def forward(self, x):
+        tokens = x.flatten(2).transpose(1, 2)
+        tokens = tokens + self.table(self.places).repeat(4, 1)
+        q, k, v = (part.unflatten(-1, (2, 8)).transpose(1, 2) for part in self.qkv(self.norm(tokens)).chunk(3, -1))
+        mixed = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        tokens = tokens + self.out(mixed.transpose(1, 2).flatten(2))
+        tokens = nn.functional.gelu(self.rms(tokens)) - tokens.softmax(-1)
+        image = self.group(tokens.transpose(1, 2).unflatten(2, (4, 4)))
+        image = nn.functional.interpolate(image, scale_factor=2.0, mode="bilinear")
+        image = nn.functional.pad(self.up(image).roll((1, -2), (2, 3)), (1, 2, 0, 1))
+        best, _ = image.max(dim=1, keepdim=True)
+        return (image.clamp(-1, 1) / (1 + best.abs())).mean((2, 3)), image.std(1) if False else image.var(1)
+
+
+def test_operators_of_transformers_and_of_upsampling(tmp_path):
+    torch.manual_seed(0)
+    model = Blocks().eval()
+    for opset in (18, 20, 23):
+        path = tmp_path / f"{opset}.onnx"
+        inn.save_onnx(model, path, torch.randn(2, 16, 4, 4), opset=opset)
+        expect_equal(model, path, torch.randn(3, 16, 4, 4))
+        assert onnx.load(path).opset_import[0].version == opset
+
+
+def test_networks_that_were_made_smaller(tmp_path):
+    torch.manual_seed(0)
+    model = randomized(Residual()).eval()
+    small = inn.resample(model, (2, 3, 8, 8), keep=0.5, method="l1").model.eval()
+    inn.save_onnx(small, tmp_path / "small.onnx", torch.randn(2, 3, 8, 8), fold_batch_norm=True)
+    expect_equal(small, tmp_path / "small.onnx", torch.randn(3, 3, 8, 8))
+    assert not [node for node in onnx.load(tmp_path / "small.onnx").graph.node if node.op_type == "BatchNormalization"]
+
+
+def test_an_operator_that_cannot_be_written_is_named(tmp_path):
+    class Sorted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.inner(x).cumsum(1)
+
+    with pytest.raises(ValueError, match="ONNX: operator aten::cumsum in module '' is not supported"):
+        inn.save_onnx(Sorted(), tmp_path / "no.onnx", torch.randn(2, 4))
+    with pytest.raises(ValueError, match=r"the opset must be in \[18, 23\] but got 7"):
+        inn.save_onnx(Attention(), tmp_path / "no.onnx", torch.randn(2, 5, 16), opset=7)
+    assert not (tmp_path / "no.onnx").exists()
