@@ -44,9 +44,14 @@ def test_torchvisions_networks(torchvision_models, tmp_path, name):
     example = torch.randn(2, 3, size, size)
     inn.save_onnx(model, path, example)
     expect_equal(model, path, example)
-    written = onnx.load(path)
-    names = {tensor.name for tensor in written.graph.initializer}
-    assert {name for name, _ in model.named_parameters()} <= names | {"classifier.weight"}
+
+
+def test_names_of_parameters_inputs_and_modules_are_kept(tmp_path):
+    inn.save_onnx(randomized(Residual()), tmp_path / "net.onnx", torch.randn(2, 3, 8, 8))
+    graph = onnx.load(tmp_path / "net.onnx").graph
+    assert {name for name, _ in Residual().named_parameters()} <= {tensor.name for tensor in graph.initializer}
+    assert [value.name for value in graph.input] == ["x"]
+    assert {"stem/Conv", "bn/BatchNormalization", "head/Gemm"} <= {node.name for node in graph.node}
 
 
 class Blocks(nn.Module):
@@ -71,7 +76,7 @@ class Blocks(nn.Module):
         image = nn.functional.interpolate(image, scale_factor=2.0, mode="bilinear")
         image = nn.functional.pad(self.up(image).roll((1, -2), (2, 3)), (1, 2, 0, 1))
         best, _ = image.max(dim=1, keepdim=True)
-        return (image.clamp(-1, 1) / (1 + best.abs())).mean((2, 3)), image.std(1) if False else image.var(1)
+        return (image.clamp(-1, 1) / (1 + best.abs())).mean((2, 3)), image.var(1)
 
 
 def test_operators_of_transformers_and_of_upsampling(tmp_path):

@@ -1,5 +1,9 @@
 // Pooling.
 
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
 #include "../rules.h"
 
 namespace inn::onnx {
@@ -36,17 +40,36 @@ std::vector<Name> average_pool(Emitter& e, const CallView& call) {
   return {e.add("AveragePool", {call.tensor("self")}, std::move(attributes))};
 }
 
+/// Row i averages the places from ⌊i·n/m⌋ to ⌈(i+1)·n/m⌉ of n, as torch's adaptive pooling: [m, n].
+at::Tensor averages(int64_t n, int64_t m, c10::ScalarType type) {
+  at::Tensor rows = at::zeros({m, n}, at::kDouble);
+  for (int64_t i = 0; i < m; ++i) {
+    const int64_t begin = i * n / m, end = ((i + 1) * n + m - 1) / m;
+    rows[i].narrow(0, begin, end - begin).fill_(1.0 / static_cast<double>(end - begin));
+  }
+  return rows.to(type);
+}
+
+/// Means along the last two axes by products of matrices, where windows are of several sizes.
+Name averaged(Emitter& e, const Name& x, at::IntArrayRef from, const std::vector<int64_t>& to,
+              c10::ScalarType type) {
+  const Name along = e.add("MatMul", {x, e.constant(averages(from[1], to[1], type).t().contiguous())});
+  return e.add("MatMul", {e.constant(averages(from[0], to[0], type)), along});
+}
+
 /// To a single place: a global pool. To several: windows of one size, where the input's size is known and a multiple.
 std::vector<Name> adaptive_pool(Emitter& e, const CallView& call, const std::string& op) {
   const auto wanted = call.list("output_size");
   const auto& value = call.value("self");
-  std::vector<int64_t> kernel;
-  bool is_global = true;
+  std::vector<int64_t> kernel, before, after;
+  bool is_global = true, is_even = true;
   for (size_t k = 0; k < wanted.size(); ++k) {
     const size_t axis = value.sizes.size() - wanted.size() + k;
     const int64_t size = value.sizes[axis];
+    before.push_back(size);
     if (wanted[k].is_none()) {
       kernel.push_back(1);
+      after.push_back(size);
       is_global = is_global && size == 1;
       continue;
     }
@@ -54,11 +77,14 @@ std::vector<Name> adaptive_pool(Emitter& e, const CallView& call, const std::str
     if (!number) call.refuse("a computed output size");
     is_global = is_global && *number == 1;
     const bool is_dynamic = axis < value.formulas.size() && !value.formulas[axis].empty();
-    if (*number != 1 && (is_dynamic || size % *number != 0))
-      call.refuse("an output size that does not divide the input's");
-    kernel.push_back(size / *number);
+    if (*number != 1 && is_dynamic) call.refuse("windows of a dynamic size");
+    is_even = is_even && size % *number == 0;
+    after.push_back(*number);
+    kernel.push_back(std::max<int64_t>(1, size / *number));
   }
   if (is_global) return {e.add("Global" + op, {call.tensor("self")})};
+  if (!is_even && (op != "AveragePool" || before.size() != 2)) call.refuse("windows of several sizes");
+  if (!is_even) return {averaged(e, call.tensor("self"), before, after, call.result().dtype)};
   return {e.add(op, {call.tensor("self")}, {{"kernel_shape", kernel}, {"strides", kernel}})};
 }
 

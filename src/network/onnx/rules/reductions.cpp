@@ -37,7 +37,9 @@ std::vector<Name> variance(Emitter& e, const CallView& call) {
   const auto axes = call.axes("dim", "self");
   int64_t count = 1;
   for (const auto axis : axes) count *= value.sizes.at(static_cast<size_t>(axis));
-  const double correction = call.has("correction") ? call.number("correction") : 1;
+  const double correction = call.has("unbiased")     ? call.flag("unbiased")
+                            : call.has("correction") ? call.number("correction")
+                                                     : 1;
   const Name x = call.tensor("self"), over = e.integers(axes);
   const Name deviation = e.add("Sub", {x, e.add("ReduceMean", {x, over})});
   const int64_t keep = call.flag("keepdim");
@@ -60,7 +62,7 @@ void add_reductions(Rules& rules) {
   rules["aten::min.dim"] = extremum_of("ReduceMin", "ArgMin");
   rules["aten::argmax"] = place_of("ArgMax");
   rules["aten::argmin"] = place_of("ArgMin");
-  rules["aten::var.correction"] = variance;
+  rules["aten::var.correction"] = rules["aten::var.dim"] = variance;
 }
 
 }  // namespace inn::onnx

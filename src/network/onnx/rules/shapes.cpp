@@ -222,6 +222,14 @@ std::vector<Name> expanded(Emitter& e, const CallView& call) {
   return {e.add("Expand", {call.tensor("self"), e.sizes(sizes)})};
 }
 
+std::vector<Name> repeated(Emitter& e, const CallView& call) {
+  const auto repeats = call.list("repeats");
+  std::vector<int64_t> added(repeats.size() - static_cast<size_t>(call.rank("self")));
+  std::iota(added.begin(), added.end(), int64_t{0});
+  const Name x = call.tensor("self");
+  return {e.add("Tile", {added.empty() ? x : e.add("Unsqueeze", {x, e.integers(added)}), e.sizes(repeats)})};
+}
+
 std::vector<Name> squeezed(Emitter& e, const CallView& call) {
   const auto& value = call.value("self");
   std::vector<int64_t> axes;
@@ -280,6 +288,7 @@ void add_shapes(Rules& rules) {
   rules["aten::pad"] = padded_by_mode;
   rules["aten::roll"] = rolled;
   rules["aten::expand"] = expanded;
+  rules["aten::repeat"] = repeated;
   rules["aten::unsqueeze"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
     const int64_t axis = call.integer("dim"), rank = call.rank("self") + 1;
     return {e.add("Unsqueeze", {call.tensor("self"), e.integers({axis < 0 ? axis + rank : axis})})};
