@@ -37,7 +37,7 @@ uint32_t crc_of(const void* data, size_t size) {
   return static_cast<uint32_t>(crc32_z(0, static_cast<const unsigned char*>(data), size));
 }
 
-/// Files from this size on are mapped, and records in them that begin at a multiple of this.
+/// Files from this size on may be mapped, and records in them that begin at a multiple of this.
 constexpr uint64_t kLeastMapped = uint64_t{64} << 20, kAlignment = 16;
 /// What compressed records may have beyond the file's size.
 constexpr uint64_t kMostInflated = uint64_t{64} << 20;
@@ -77,8 +77,8 @@ uint64_t bytes_of(const TensorLayout& layout, const std::string& tensor) {
 
 }  // namespace
 
-ZipArchive::ZipArchive(const std::filesystem::path& path) : ZipArchive(open(path)) {
-  if (file_->size() >= kLeastMapped) mapped_.emplace(path, file_->size());
+ZipArchive::ZipArchive(const std::filesystem::path& path, FileBytes bytes) : ZipArchive(open(path)) {
+  if (bytes == FileBytes::mapped && file_->size() >= kLeastMapped) mapped_.emplace(path, file_->size());
 }
 
 ZipArchive::ZipArchive(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> source)

@@ -8,7 +8,7 @@ namespace inn {
 
 c10::ScalarType weight_type(const Network& network) {
   for (const auto& entry : network.state)
-    if (entry.tensor.is_floating_point() && entry.tensor.scalar_type() != at::kFloat) return at::kDouble;
+    if (entry.tensor.scalar_type() == at::kDouble) return at::kDouble;
   return at::kFloat;
 }
 

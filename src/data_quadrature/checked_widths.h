@@ -9,7 +9,7 @@
 
 namespace inn {
 
-/// Returns the dtype of maps: float32 if all floating-point weights have it, else float64.
+/// Returns the dtype of maps: float64 if a weight has it, else float32, which is precise enough for narrower ones.
 c10::ScalarType weight_type(const Network& network);
 
 /// Throws std::invalid_argument for a pinned group and for a width outside [1, source width].

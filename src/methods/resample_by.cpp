@@ -160,7 +160,8 @@ Resampled resample_on(const AnyModel& model, const PruneOptions& widths, const M
   if (data) made.source.network.to(data->device);
   const auto notes = model.source().groups.notes;
   made.chosen.notes.insert(made.chosen.notes.begin(), notes.begin(), notes.end());
-  Resampled result{resample(made.source, made.maps), std::move(made.chosen), std::move(made.groups)};
+  Resampled result{resample(made.source, made.maps, options.untouched), std::move(made.chosen),
+                   std::move(made.groups)};
   // Weights of what was not kept are large, and applied; refits ask only which channels were selected.
   for (auto& [id, maps] : made.maps)
     if (maps.produce.kind() == AxisMap::Kind::selection) maps.consume = maps.produce;

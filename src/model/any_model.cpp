@@ -28,10 +28,11 @@ AnyModel open_model(Network network, const RuleTable& rules) {
   return model;
 }
 
-Network read_network(const std::filesystem::path& path, const std::vector<at::Tensor>& examples) {
+Network read_network(const std::filesystem::path& path, const std::vector<at::Tensor>& examples,
+                     FileBytes bytes) {
   require<std::runtime_error>(std::filesystem::exists(path), "model", "Model '{}': no such file.",
                               path.string());
-  if (path.extension() == ".pt2") return read_pt2(path);
+  if (path.extension() == ".pt2") return read_pt2(path, bytes);
   require(path.extension() == ".pt", "model", "Model '{}': must be a .pt2 or a TorchScript .pt.",
           path.string());
   require(!examples.empty(), "model", "Model '{}': a TorchScript file requires an example of each input.",

@@ -69,8 +69,8 @@ Network read_named(const std::string& name, const Open& open) {
 
 }  // namespace
 
-Network read_pt2(const std::filesystem::path& path) {
-  return read_named(path.string(), [&] { return ZipArchive(path); });
+Network read_pt2(const std::filesystem::path& path, FileBytes bytes) {
+  return read_named(path.string(), [&] { return ZipArchive(path, bytes); });
 }
 
 Network read_pt2(std::istream& stream, const std::string& name) {

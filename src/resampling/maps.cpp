@@ -223,7 +223,8 @@ std::vector<int64_t> symbol_values(const Groups& groups, const Network& network,
   return values;
 }
 
-Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMaps>& maps) {
+Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMaps>& maps,
+                 Untouched untouched) {
   check_maps(source.groups, maps);
   std::vector<int64_t> widths;
   for (const auto& group : source.groups.groups) widths.push_back(group.width);
@@ -235,6 +236,8 @@ Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMap
   PreparedMaps prepared(maps);
   for (size_t s = 0; s < result.state.size(); ++s) {
     const auto& own = source.network.state[s].tensor;
+    const bool is_parameter = source.network.state[s].kind == StateEntry::Kind::parameter;
+    if (untouched == Untouched::shared && is_parameter && !mapped.contains(s)) continue;
     const at::Tensor tensor = mapped.contains(s) ? apply_maps(source.groups, s, own, prepared.of(own)) : own;
     // What a map made is new memory; what no map touched is the source's.
     result.state[s].tensor = (tensor.is_alias_of(own) ? tensor.detach().clone() : tensor.detach())

@@ -120,15 +120,17 @@ TEST(ZipArchive, ChecksAndKeepsTheBytesOfALargeFile) {
     archive.write("numbers", numbers.const_data_ptr(), numbers.nbytes());
     archive.finish();
   }
-  const auto read = [&] {
-    return at::empty({0}, at::kInt).set_(ZipArchive(path).storage("numbers"), 0, {numbers.numel()}, {1});
+  const auto read = [&](FileBytes bytes) {
+    return at::empty({0}, at::kInt)
+        .set_(ZipArchive(path, bytes).storage("numbers"), 0, {numbers.numel()}, {1});
   };
-  EXPECT_TRUE(at::equal(read(), numbers));
+  for (const auto bytes : {FileBytes::read, FileBytes::mapped}) EXPECT_TRUE(at::equal(read(bytes), numbers));
   {
     std::fstream stream(path, std::ios::binary | std::ios::in | std::ios::out);
     stream.seekp(numbers.nbytes() / 2).put('x');
   }
-  EXPECT_THAT(read, ThrowsMessage<std::runtime_error>(HasSubstr("wrong checksum")));
+  for (const auto bytes : {FileBytes::read, FileBytes::mapped})
+    EXPECT_THAT([&] { read(bytes); }, ThrowsMessage<std::runtime_error>(HasSubstr("wrong checksum")));
 }
 
 TEST(ZipArchive, BoundsTensorsByTheRecordAndTheFile) {

@@ -83,6 +83,21 @@ TEST(Resample, SelectionIsTheNetworkWrittenAtThatWidth) {
   cut.validate();
 }
 
+TEST(Resample, SharesParametersThatStayOnlyWhereAskedAndNeverBuffers) {
+  const auto source = analyse(small_convolutional());
+  const auto id = source.groups.find("conv2");
+  for (const auto untouched : {Untouched::copied, Untouched::shared}) {
+    const Network cut = resample(source, {{id, selection_maps(6, {1, 2})}}, untouched);
+    for (size_t s = 0; s < cut.state.size(); ++s) {
+      const auto& entry = source.network.state[s];
+      const bool stays = cut.state[s].tensor.sizes() == entry.tensor.sizes();
+      const bool may_be_shared =
+          stays && entry.kind == StateEntry::Kind::parameter && untouched == Untouched::shared;
+      EXPECT_EQ(cut.state[s].tensor.is_alias_of(entry.tensor), may_be_shared) << entry.name;
+    }
+  }
+}
+
 TEST(Resample, RemovingAChannelThatNobodyReadsChangesNothing) {
   Network network = small_convolutional();
   network.state[network.find_state("conv2.weight")].tensor.select(1, 1).zero_();

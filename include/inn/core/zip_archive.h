@@ -27,6 +27,12 @@ struct TensorLayout {
   uint64_t element_bytes = 1;
 };
 
+/// How the records of a file become tensors.
+enum class FileBytes {
+  read,    // into memory
+  mapped,  // of large files: where they are (MappedFile). For programs whose input nobody changes meanwhile.
+};
+
 /// Reads records. Every record's size is checked against the file's before memory is allocated, and its CRC
 /// afterwards; torch's own reader checks neither. No two records share bytes of the file, so together they
 /// have at most as many as the file; compressed ones (TorchScript's code) at most 64 MiB more.
@@ -34,7 +40,7 @@ class ZipArchive {
  public:
   /// Throws std::runtime_error for a file that is no zip, and for records that share bytes or a name.
   explicit ZipArchive(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> source);
-  explicit ZipArchive(const std::filesystem::path& path);
+  explicit ZipArchive(const std::filesystem::path& path, FileBytes bytes = FileBytes::read);
   ~ZipArchive();
 
   const std::vector<std::string>& records() const { return records_; }
@@ -42,8 +48,7 @@ class ZipArchive {
   size_t size(const std::string& record) const;
   std::string text(const std::string& record) const;
   /// Returns the record's bytes. They are read once: later calls return the same storage, as long as one that
-  /// was returned before is in use. Those of a large file stay in it (MappedFile), and are only read through for
-  /// the checksum.
+  /// was returned before is in use. Mapped ones are only read through for the checksum.
   c10::Storage storage(const std::string& record) const;
 
   /// Returns how many elements of the record a tensor spans, 0 where it has none. Throws std::runtime_error

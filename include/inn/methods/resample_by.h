@@ -45,6 +45,9 @@ struct MethodOptions {
   /// Of the nodes of "quadrature" (groups), refits (layers), joint steps (iterations) and distillation (milliseconds).
   StepCallback nodes_progress = nullptr, progress = nullptr, together_progress = nullptr,
                distill_progress = nullptr;
+  /// Whether the result may share parameters that stay as they are with the model, which then takes no memory for them:
+  /// for a result that is written and not trained.
+  Untouched untouched = Untouched::copied;
   /// Asked between steps of the work: whether refits, joint steps and distillation end where they are.
   std::function<bool()> stop = nullptr;
 

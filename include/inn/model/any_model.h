@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "inn/core/zip_archive.h"
 #include "inn/dimension/groups.h"
 #include "inn/model/integral_model.h"
 #include "inn/network/network.h"
@@ -32,7 +33,8 @@ AnyModel open_model(Network network, const RuleTable& rules = RuleTable::standar
 /// Reads a `.pt2` archive, or a TorchScript `.pt`, which needs an example of each of its inputs. Throws
 /// std::invalid_argument for other file name extensions and missing examples, and std::runtime_error if the
 /// file cannot be read.
-Network read_network(const std::filesystem::path& path, const std::vector<at::Tensor>& examples = {});
+Network read_network(const std::filesystem::path& path, const std::vector<at::Tensor>& examples = {},
+                     FileBytes bytes = FileBytes::read);
 
 /// Reads such a file and opens it.
 AnyModel read_model(const std::filesystem::path& path, const std::vector<at::Tensor>& examples = {},

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "inn/core/zip_archive.h"
 #include "inn/network/network.h"
 
 namespace inn {
@@ -25,8 +26,9 @@ namespace inn {
 /// Strides, offsets and shared storages of tensors are kept, and every record's checksum is verified. Throws
 /// std::runtime_error, naming the file and the error, for a missing, corrupt or invalid file (including NaN
 /// in a parameter or persistent buffer), and std::invalid_argument naming call and module for unsupported
-/// features (control flow, autocast, operators that this libtorch lacks, quantized ones, custom objects).
-Network read_pt2(const std::filesystem::path& path);
+/// features (control flow, autocast, operators that this libtorch lacks, quantized ones, custom objects). With
+/// FileBytes::mapped, weights of a large file stay in it: memory is taken for what is in use.
+Network read_pt2(const std::filesystem::path& path, FileBytes bytes = FileBytes::read);
 /// The same from a seekable stream, called `name` in messages.
 Network read_pt2(std::istream& stream, const std::string& name);
 

@@ -59,8 +59,15 @@ std::map<GroupId, int64_t> widths_of(const std::map<GroupId, GroupMaps>& maps);
 std::vector<int64_t> symbol_values(const Groups& groups, const Network& network,
                                    const std::map<GroupId, int64_t>& widths);
 
+/// Parameters that no map touches.
+enum class Untouched {
+  copied,
+  shared,  // with the source: to be replaced as a whole, never written to
+};
+
 /// Returns the ordinary network with the maps applied: new state and sizes. The source is not changed. Throws
 /// std::invalid_argument if a group is pinned or a map does not start at its width.
-Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMaps>& maps);
+Network resample(const AnalysedNetwork& source, const std::map<GroupId, GroupMaps>& maps,
+                 Untouched untouched = Untouched::copied);
 
 }  // namespace inn

@@ -169,6 +169,7 @@ MethodOptions method_of(const ResampleArguments& options) {
                     .progress = step_bar("refit", "layers"),
                     .together_progress = step_bar("joint steps", "iterations"),
                     .distill_progress = step_bar("distillation", "ms"),
+                    .untouched = Untouched::shared,
                     .stop = interrupted};
   require<UsageError>(!(options.refit && options.no_refit), "cli",
                       "--refit and --no-refit are mutually exclusive.");

@@ -81,7 +81,7 @@ Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* 
                       options.source);
   require(path.extension() == ".pt" || path.extension() == ".pt2", "cli",
           "Model '{}': must be a .pt2, a TorchScript .pt or zoo:NAME.", options.source);
-  Network network = inn::read_network(path, examples);
+  Network network = inn::read_network(path, examples, FileBytes::mapped);
   return options.dynamic_batch && !is_integral(network)
              ? with_dynamic_batch(analyse_as_written(std::move(network)).network)
              : network;
