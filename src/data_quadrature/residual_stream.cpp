@@ -20,6 +20,9 @@ constexpr std::string_view kSums[] = {"aten::add", "aten::sub", "aten::add_", "a
 constexpr std::string_view kProducts[] = {"aten::mul", "aten::div", "aten::mul_", "aten::div_"};
 constexpr std::string_view kMeans[] = {"aten::mean", "aten::sum"};
 constexpr std::string_view kContractions[] = {"aten::linear", "aten::matmul", "aten::mm"};
+constexpr std::string_view kProducers[] = {"aten::embedding", "aten::linear", "aten::matmul",
+                                           "aten::mm",        "aten::addmm",  "aten::conv1d",
+                                           "aten::conv2d",    "aten::conv3d", "aten::convolution"};
 /// Calls that keep every channel as it is, or move positions only.
 constexpr std::string_view kKeeping[] = {
     "aten::dropout",   "aten::clone",   "aten::contiguous",   "aten::detach",    "aten::alias",
@@ -85,8 +88,7 @@ class StreamWalk {
   [[noreturn]] void refuse(const Call& call) const {
     raise("data_quadrature",
           "{}: {} does not commute with a rotation. Only residual streams of embeddings, linear layers, "
-          "sums and RMS "
-          "norms can be rotated.",
+          "sums and RMS norms can be rotated.",
           refusal(), name_of(call));
   }
 
@@ -106,11 +108,12 @@ class StreamWalk {
     if (streams.empty() && !continues) return;
     Behaviour result;
     if (const auto consumer = consumers_.find(index); consumer != consumers_.end()) {
+      if (streams.size() > 1) refuse(call);
       result = consumed(index, consumer->second.value, consumer->second.weights);
     } else if (streams.size() == 1 && tensors.size() == 1 && is_one_of(kContractions, call.op)) {
       result = consumed(index, streams[0], members_of(tensors[0]));  // also an embedding, hence no consumer
     } else if (streams.empty()) {
-      if (tensors.size() > 2 || !produces(tensors)) refuse(call);
+      if (!is_one_of(kProducers, call.op) && !is_one_of(kKeeping, call.op)) refuse(call);
     } else {
       result = passed(index, streams, tensors);
     }
@@ -118,13 +121,6 @@ class StreamWalk {
     for (const auto& of : call.results)
       for (const auto value : of.values)
         if (has_stream(value)) behaviours_[value] = result;
-  }
-
-  /// Whether the tensors, of a call that reads no activation of the stream, are a matrix with the stream's channels as outputs,
-  /// and perhaps a bias.
-  bool produces(const std::vector<size_t>& tensors) const {
-    return std::any_of(tensors.begin(), tensors.end(),
-                       [&](size_t state) { return source_.network.state[state].tensor.dim() >= 2; });
   }
 
   /// Not the gain of a norm that holds the quadrature weights of a tied embedding behind it.
@@ -163,7 +159,8 @@ class StreamWalk {
       for (const auto id : streams) require_same(call, behaviours_.at(id), first);
       return first;
     }
-    if (is_one_of(kSums, call.op) && !first.squared) {
+    // Of two: a number, or a value without channels, would be added to all channels alike.
+    if (is_one_of(kSums, call.op) && streams.size() + tensors.size() == 2) {
       for (const auto id : streams) require_same(call, behaviours_.at(id), {});
       return {};
     }

@@ -25,6 +25,7 @@ struct Decoder {
   Norm norm = Norm::call;
   bool is_tied = false;
   bool has_activation_on_stream = false;
+  bool has_number_added = false;
   int64_t rank = kChannels;  // of what is written to the stream
 };
 
@@ -56,6 +57,7 @@ Network decoder(const Decoder& how) {
     const auto down = b.state(name + ".down.weight", low_rank(9, basis).t().contiguous(), parameter);
     x = b.call("aten::linear", "", {x, down});
     if (how.has_activation_on_stream) x = b.call("aten::relu", "", {x});
+    if (how.has_number_added) x = b.call("aten::add", "Scalar", {x, 1.0});
     stream = b.call("aten::add", "Tensor", {stream, x});
   }
   const auto last = norm("norm", stream);
@@ -130,6 +132,7 @@ TEST(Rotation, RefusesByNameWhatDoesNotCommuteWithIt) {
   EXPECT_THAT(refusal({.norm = Norm::layer_norm}),
               testing::HasSubstr("'embed:1': cannot be rotated: aten::layer_norm"));
   EXPECT_THAT(refusal({.has_activation_on_stream = true}), testing::HasSubstr("aten::relu"));
+  EXPECT_THAT(refusal({.has_number_added = true}), testing::HasSubstr("aten::add does not commute"));
   const auto source = analyse(decoder({}));
   EXPECT_THROW(rotate_streams(source, {{stream_of(source), kChannels + 1}}, sentences()),
                std::invalid_argument);

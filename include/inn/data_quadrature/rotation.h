@@ -26,7 +26,8 @@ struct Rotation {
 /// and a matrix on each shortcut. RMS norms keep the scale that they had by a gain of √(n/m).
 ///
 /// Throws std::invalid_argument for a pinned group, a width outside [1, source width], and a group with any other
-/// operators on it, naming the first (a layer norm, an activation function).
+/// operators on it, naming the first (a layer norm, an activation function). That the rotation changes nothing is also
+/// verified on the first batch.
 Rotation rotate_streams(const AnalysedNetwork& source, const std::map<GroupId, int64_t>& widths,
                         const Calibration& calibration, const KernelOptions& options = {});
 

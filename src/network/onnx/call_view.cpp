@@ -107,6 +107,11 @@ const Value& CallView::value(const std::string& name) const {
   return emitter_.network().values[static_cast<size_t>(given.value())];
 }
 
+bool CallView::is_dynamic(int64_t axis, const std::string& of) const {
+  const auto& formulas = value(of).formulas;
+  return static_cast<size_t>(axis) < formulas.size() && !formulas[static_cast<size_t>(axis)].empty();
+}
+
 int64_t CallView::axis(const std::string& name, const std::string& of) const {
   const int64_t given = integer(name);
   return given < 0 ? given + rank(of) : given;

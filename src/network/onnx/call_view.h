@@ -40,6 +40,7 @@ class CallView {
   const Value& value(const std::string& name) const;
   int64_t rank(const std::string& name) const { return static_cast<int64_t>(value(name).sizes.size()); }
   c10::ScalarType type(const std::string& name) const { return value(name).dtype; }
+  bool is_dynamic(int64_t axis, const std::string& of) const;
   /// An axis from 0 of a tensor argument.
   int64_t axis(const std::string& name, const std::string& of) const;
   std::vector<int64_t> axes(const std::string& name, const std::string& of) const;

@@ -68,10 +68,13 @@ std::vector<Name> power(Emitter& e, const CallView& call) {
   return {e.add("Pow", {a, b})};
 }
 
+/// By Max and Min where the bounds are tensors: Clip takes numbers only.
 std::vector<Name> clamped(Emitter& e, const CallView& call) {
   const auto type = call.result().dtype;
-  return {e.add("Clip", {cast(e, call.tensor("self"), call.type("self"), type), call.tensor("min", type),
-                         call.tensor("max", type)})};
+  Name x = cast(e, call.tensor("self"), call.type("self"), type);
+  for (const auto& [bound, op] : {std::pair("min", "Max"), {"max", "Min"}})
+    if (call.has(bound)) x = e.add(op, {x, call.tensor(bound, type)});
+  return {x};
 }
 
 }  // namespace
@@ -120,13 +123,7 @@ void add_arithmetic(Rules& rules) {
   rules["aten::square"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
     return {e.add("Mul", {call.tensor("self"), call.tensor("self")})};
   };
-  rules["aten::clamp"] = clamped;
-  rules["aten::clamp_min"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
-    return {e.add("Clip", {call.tensor("self"), call.tensor("min", call.result().dtype)})};
-  };
-  rules["aten::clamp_max"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
-    return {e.add("Clip", {call.tensor("self"), "", call.tensor("max", call.result().dtype)})};
-  };
+  rules["aten::clamp"] = rules["aten::clamp_min"] = rules["aten::clamp_max"] = clamped;
   rules["aten::where.self"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
     const auto [a, b] = operands(e, call, call.result().dtype);
     return {e.add("Where", {call.tensor("condition"), a, b})};

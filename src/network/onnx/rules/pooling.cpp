@@ -36,6 +36,8 @@ std::vector<Name> max_pool(Emitter& e, const CallView& call) {
 std::vector<Name> average_pool(Emitter& e, const CallView& call) {
   auto attributes = windows(call);
   if (call.has("divisor_override")) call.refuse("its divisor");
+  if (call.flag("ceil_mode"))
+    call.refuse("windows that end outside");  // torch and ONNX count their places differently
   attributes.push_back({"count_include_pad", int64_t{call.flag("count_include_pad")}});
   return {e.add("AveragePool", {call.tensor("self")}, std::move(attributes))};
 }
@@ -76,7 +78,7 @@ std::vector<Name> adaptive_pool(Emitter& e, const CallView& call, const std::str
     const auto number = e.known_size(wanted[k]);
     if (!number) call.refuse("a computed output size");
     is_global = is_global && *number == 1;
-    const bool is_dynamic = axis < value.formulas.size() && !value.formulas[axis].empty();
+    const bool is_dynamic = call.is_dynamic(static_cast<int64_t>(axis), "self");
     if (*number != 1 && is_dynamic) call.refuse("windows of a dynamic size");
     is_even = is_even && size % *number == 0;
     after.push_back(*number);

@@ -63,9 +63,7 @@ std::vector<Name> attention(Emitter& e, const CallView& call) {
   if (call.flag("is_causal")) {
     const int64_t rows = query.sizes.at(static_cast<size_t>(rank - 2)),
                   columns = key.sizes.at(static_cast<size_t>(rank - 2));
-    const auto& formulas = query.formulas;
-    if (!formulas.empty() && !formulas.at(static_cast<size_t>(rank - 2)).empty())
-      call.refuse("a causal mask of a dynamic length");
+    if (call.is_dynamic(rank - 2, "query")) call.refuse("a causal mask of a dynamic length");
     const auto visible = at::ones({rows, columns}, at::kBool).tril();
     const auto mask = at::zeros({rows, columns}, at::TensorOptions(type))
                           .masked_fill(visible.logical_not(), -std::numeric_limits<double>::infinity());

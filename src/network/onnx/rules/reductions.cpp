@@ -1,5 +1,7 @@
 // Sums, means and extrema over axes.
 
+#include <algorithm>
+
 #include "../rules.h"
 
 namespace inn::onnx {
@@ -36,10 +38,13 @@ std::vector<Name> variance(Emitter& e, const CallView& call) {
   const auto& value = call.value("self");
   const auto axes = call.axes("dim", "self");
   int64_t count = 1;
+  const bool is_dynamic =
+      std::any_of(axes.begin(), axes.end(), [&](int64_t axis) { return call.is_dynamic(axis, "self"); });
   for (const auto axis : axes) count *= value.sizes.at(static_cast<size_t>(axis));
   const double correction = call.has("unbiased")     ? call.flag("unbiased")
                             : call.has("correction") ? call.number("correction")
                                                      : 1;
+  if (correction != 0 && is_dynamic) call.refuse("an unbiased variance over a dynamic size");
   const Name x = call.tensor("self"), over = e.integers(axes);
   const Name deviation = e.add("Sub", {x, e.add("ReduceMean", {x, over})});
   const int64_t keep = call.flag("keepdim");

@@ -43,8 +43,7 @@ std::vector<Name> flattened(Emitter& e, const CallView& call) {
   const auto& value = call.value("self");
   for (int64_t axis = last + 1; axis < rank; ++axis) {
     const auto place = static_cast<size_t>(axis);
-    if (place < value.formulas.size() && !value.formulas[place].empty())
-      call.refuse("a dynamic size behind the joined axes");
+    if (call.is_dynamic(axis, "self")) call.refuse("a dynamic size behind the joined axes");
     shape.push_back(value.sizes[place]);
   }
   return {e.add("Reshape", {call.tensor("self"), e.integers(shape)})};
@@ -59,8 +58,7 @@ std::vector<Name> unflattened(Emitter& e, const CallView& call) {
   shape.insert(shape.end(), parts.begin(), parts.end());
   for (int64_t after = axis + 1; after < rank; ++after) {
     const auto place = static_cast<size_t>(after);
-    if (place < value.formulas.size() && !value.formulas[place].empty())
-      call.refuse("a dynamic size behind its axis");
+    if (call.is_dynamic(after, "self")) call.refuse("a dynamic size behind its axis");
     shape.push_back(value.sizes[place]);
   }
   return {e.add("Reshape", {call.tensor("self"), e.integers(shape)})};
