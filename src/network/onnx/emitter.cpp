@@ -11,8 +11,8 @@
 
 namespace inn::onnx {
 
-Emitter::Emitter(const Network& network, int64_t opset) : network_(network), model_{.opset = opset} {
-  for (size_t s = 0; s < network.state.size(); ++s) states_[network.state[s].value] = s;
+Emitter::Emitter(const Network& network, int64_t opset)
+    : network_(network), model_{.opset = opset}, uses_(network) {
   for (const auto input : network.inputs)
     names_[input] = fresh(network.values[static_cast<size_t>(input)].name);
   for (const auto& entry : network.state) names_[entry.value] = fresh(entry.name);
@@ -63,9 +63,16 @@ Name Emitter::name_of(ValueId value) const {
   return found->second;
 }
 
-std::optional<at::Tensor> Emitter::constant_of(ValueId value) const {
-  const auto found = states_.find(value);
-  return found == states_.end() ? std::nullopt : std::optional(network_.state[found->second].tensor.detach());
+Name Emitter::transposed(ValueId matrix) {
+  auto [found, is_new] = transposes_.try_emplace(matrix);
+  if (!is_new) return found->second;
+  const auto state = uses_.state_of(matrix);
+  if (state && uses_.readers(matrix).size() == 1) {
+    const Name name = fresh(name_of(matrix) + ".T");
+    model_.initializers.emplace_back(name, network_.state[*state].tensor.detach().t().contiguous());
+    return found->second = name;
+  }
+  return found->second = add("Transpose", {name_of(matrix)}, {{"perm", std::vector<int64_t>{1, 0}}});
 }
 
 void Emitter::bind(ValueId value, const Name& name) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "inn/network/network.h"
+#include "inn/network/value_uses.h"
 #include "model.h"
 
 namespace inn::onnx {
@@ -30,9 +31,10 @@ class Emitter {
   Name integers(std::vector<int64_t> numbers);
   Name scalar(const c10::Scalar& number, c10::ScalarType type);
 
-  /// The name of a value, and the tensor of the state that it is, if it is one.
+  /// The name of a value.
   Name name_of(ValueId value) const;
-  std::optional<at::Tensor> constant_of(ValueId value) const;
+  /// The transpose of a matrix: of a parameter that nothing else reads a parameter itself, NAME.T; else by a node.
+  Name transposed(ValueId matrix);
   /// Gives a result of a call a tensor of the model: the name of the value, if nothing else has it.
   void bind(ValueId value, const Name& name);
 
@@ -67,7 +69,8 @@ class Emitter {
   std::map<Name, std::pair<size_t, size_t>> made_;  // by output: node, place
   std::map<std::pair<Name, int64_t>, Name> axis_sizes_;
   std::map<std::vector<int64_t>, Name> integers_;
-  std::map<ValueId, size_t> states_;
+  ValueUses uses_;
+  std::map<ValueId, Name> transposes_;
 };
 
 }  // namespace inn::onnx

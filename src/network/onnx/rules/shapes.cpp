@@ -228,6 +228,16 @@ std::vector<Name> repeated(Emitter& e, const CallView& call) {
   return {e.add("Tile", {added.empty() ? x : e.add("Unsqueeze", {x, e.integers(added)}), e.sizes(repeats)})};
 }
 
+/// Each position so many times, by an index.
+std::vector<Name> interleaved(Emitter& e, const CallView& call) {
+  if (!call.has("dim")) call.refuse("all axes as one");
+  const int64_t axis = call.axis("dim", "self");
+  if (call.is_dynamic(axis, "self")) call.refuse("an axis of a dynamic size");
+  const int64_t size = call.value("self").sizes.at(static_cast<size_t>(axis));
+  const Name index = e.constant(at::arange(size, at::kLong).repeat_interleave(call.integer("repeats")));
+  return {e.add("Gather", {call.tensor("self"), index}, {{"axis", axis}})};
+}
+
 std::vector<Name> squeezed(Emitter& e, const CallView& call) {
   const auto& value = call.value("self");
   std::vector<int64_t> axes;
@@ -287,6 +297,7 @@ void add_shapes(Rules& rules) {
   rules["aten::roll"] = rolled;
   rules["aten::expand"] = expanded;
   rules["aten::repeat"] = repeated;
+  rules["aten::repeat_interleave.self_int"] = interleaved;
   rules["aten::unsqueeze"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
     const int64_t axis = call.integer("dim"), rank = call.rank("self") + 1;
     return {e.add("Unsqueeze", {call.tensor("self"), e.integers({axis < 0 ? axis + rank : axis})})};
