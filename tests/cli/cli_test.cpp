@@ -55,7 +55,7 @@ TEST_F(Program, PrintsItsCommandsALineEachWhereNoneIsNamed) {
   for (const std::string line : {"\n  groups     Lists ", "\n  resample   Changes ", "\n  demo       Runs "})
     EXPECT_THAT(all, HasSubstr(line));
   EXPECT_EQ(std::count(all.begin(), all.end(), '\n'),
-            15);  // twelve commands below the usage and a blank line
+            15);  // thirteen commands below the usage and a blank line
 }
 
 TEST_F(Program, PrintsTheOperatorReferenceThatTheDocsHold) {
