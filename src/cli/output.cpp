@@ -9,7 +9,6 @@
 
 #include "inn/core/error.h"
 #include "inn/network/dynamic_batch.h"
-#include "inn/network/files.h"
 #include "inn/report/network_drawing.h"
 #include "options/usage_error.h"
 
@@ -59,11 +58,12 @@ void check_drawing_output(const std::filesystem::path& file) {
   check_output(file);
 }
 
-void write_network(const Network& network, const std::filesystem::path& file, bool dynamic_batch) {
+void write_network(const Network& network, const std::filesystem::path& file, bool dynamic_batch,
+                   const WriteOnnxOptions& onnx) {
   if (file.extension() == ".pt") {
     write_torchscript(network, file);
   } else if (file.extension() == ".onnx") {
-    write_onnx(dynamic_batch ? with_dynamic_batch(network) : network, file);
+    write_onnx(dynamic_batch ? with_dynamic_batch(network) : network, file, onnx);
   } else {
     write_pt2(network, file, {.dynamic_batch = dynamic_batch});
   }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "inn/network/files.h"
 #include "inn/network/network.h"
 
 namespace CLI {
@@ -31,6 +32,7 @@ void check_network_output(const std::filesystem::path& file);
 void check_drawing_output(const std::filesystem::path& file);
 
 /// Writes a .pt2, an ONNX model if the name ends in .onnx, or a TorchScript file if it ends in .pt.
-void write_network(const Network& network, const std::filesystem::path& file, bool dynamic_batch);
+void write_network(const Network& network, const std::filesystem::path& file, bool dynamic_batch,
+                   const WriteOnnxOptions& onnx = {});
 
 }  // namespace inn::cli

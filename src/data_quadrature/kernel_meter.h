@@ -24,6 +24,7 @@ namespace inn {
 constexpr int64_t kMostBlockFeatures = 1024;
 constexpr int64_t kRowsOfFeature = 2;  // fewer cannot estimate a kernel between all features
 constexpr int64_t kMostHeads = 64;
+
 /// What one consumer is measured by: of the channels of its value as one, of each head by itself, or of whole
 /// channels with all their features.
 enum class Seen { channels, heads, blocks };

@@ -4,11 +4,8 @@
 
 #include "commands/command.h"
 #include "inn/model/batch_norm.h"
-#include "inn/network/dynamic_batch.h"
-#include "inn/network/files.h"
 #include "inn/report/table.h"
 #include "options/run_context.h"
-#include "options/usage_error.h"
 #include "output.h"
 
 namespace inn::cli {
@@ -27,11 +24,7 @@ int run(const ExportArguments& options) {
   Network network = options.context.open().present();
   network.set_training(false);
   if (options.fold_batch_norm) network = fold_batch_norm(network);
-  if (options.output.extension() == ".onnx")
-    write_onnx(options.dynamic_batch ? with_dynamic_batch(network) : network, options.output,
-               {.opset = options.opset});
-  else
-    write_network(network, options.output, options.dynamic_batch);
+  write_network(network, options.output, options.dynamic_batch, {.opset = options.opset});
   const auto bytes = static_cast<int64_t>(std::filesystem::file_size(options.output));
   if (options.context.general.json)
     print({{"output", options.output.string()}, {"bytes", bytes}});

@@ -108,8 +108,7 @@ const Value& CallView::value(const std::string& name) const {
 }
 
 bool CallView::is_dynamic(int64_t axis, const std::string& of) const {
-  const auto& formulas = value(of).formulas;
-  return static_cast<size_t>(axis) < formulas.size() && !formulas[static_cast<size_t>(axis)].empty();
+  return onnx::is_dynamic(value(of), static_cast<size_t>(axis));
 }
 
 int64_t CallView::axis(const std::string& name, const std::string& of) const {

@@ -11,6 +11,10 @@
 
 namespace inn::onnx {
 
+bool is_dynamic(const Value& value, size_t axis) {
+  return axis < value.formulas.size() && !value.formulas[axis].empty();
+}
+
 Emitter::Emitter(const Network& network, int64_t opset)
     : network_(network), model_{.opset = opset}, uses_(network) {
   for (const auto input : network.inputs)
@@ -103,8 +107,7 @@ std::optional<int64_t> Emitter::fixed_value(SymbolId symbol) const {
   if (!its.source) return its.value;
   const auto& value = network_.values[static_cast<size_t>(its.source->value)];
   const auto axis = static_cast<size_t>(its.source->axis);
-  if (axis < value.formulas.size() && !value.formulas[axis].empty()) return {};
-  return value.sizes.at(axis);
+  return is_dynamic(value, axis) ? std::nullopt : std::optional(value.sizes.at(axis));
 }
 
 std::optional<int64_t> Emitter::known_size(const Argument& argument) const {
@@ -160,28 +163,25 @@ Name Emitter::sizes(const std::vector<Argument>& arguments) {
 }
 
 std::string Emitter::symbol_of(ValueId value, size_t axis) const {
-  const auto& formulas = network_.values[static_cast<size_t>(value)].formulas;
-  if (axis >= formulas.size() || formulas[axis].empty()) return "";
   for (const auto& symbol : network_.symbols)
     if (symbol.source && symbol.source->value == value && symbol.source->axis == static_cast<int64_t>(axis))
       return symbol.name;
   // "Symbol('s77', …)" and nothing around it.
-  const auto& formula = formulas[axis];
+  const auto& formula = network_.values[static_cast<size_t>(value)].formulas[axis];
   const auto begin = formula.find('\''), end = formula.find('\'', begin + 1);
   if (formula.starts_with("Symbol(") && end != std::string::npos)
     return formula.substr(begin + 1, end - begin - 1);
-  return "?";
+  return "";
 }
 
 std::vector<Dimension> Emitter::dimensions(ValueId value) const {
   const auto& its = network_.values[static_cast<size_t>(value)];
   std::vector<Dimension> result;
   for (size_t axis = 0; axis < its.sizes.size(); ++axis) {
-    const auto symbol = symbol_of(value, axis);
-    if (symbol.empty())
-      result.emplace_back(its.sizes[axis]);
+    if (is_dynamic(its, axis))
+      result.emplace_back(symbol_of(value, axis));
     else
-      result.emplace_back(symbol == "?" ? std::string() : symbol);
+      result.emplace_back(its.sizes[axis]);
   }
   return result;
 }
@@ -191,7 +191,8 @@ Model Emitter::finish() {
     return ValueInfo{name, network_.values[static_cast<size_t>(value)].dtype, dimensions(value)};
   };
   for (const auto input : network_.inputs) model_.inputs.push_back(info(input, name_of(input)));
-  std::set<Name> outputs;
+  std::set<Name> made, outputs;
+  for (const auto& node : model_.nodes) made.insert(node.outputs.begin(), node.outputs.end());
   for (const auto& output : network_.outputs) {
     if (output.is_none()) continue;
     require(
@@ -199,11 +200,7 @@ Model Emitter::finish() {
         "network", "ONNX: an output that is not a tensor is not supported.");
     Name name = name_of(output.value());
     // An output has a node of its own.
-    if (!made_.contains(name) &&
-        !std::any_of(model_.nodes.begin(), model_.nodes.end(), [&](const Node& node) {
-          return std::find(node.outputs.begin(), node.outputs.end(), name) != node.outputs.end();
-        }))
-      name = add("Identity", {name});
+    if (!made.contains(name)) name = add("Identity", {name});
     if (!outputs.insert(name).second) {
       name = add("Identity", {name});
       outputs.insert(name);

@@ -17,6 +17,9 @@ namespace inn::onnx {
 /// The name of a tensor of the model; "" for none.
 using Name = std::string;
 
+/// Whether the size of the axis differs between runs.
+bool is_dynamic(const Value& value, size_t axis);
+
 class Emitter {
  public:
   explicit Emitter(const Network& network, int64_t opset);
@@ -59,6 +62,7 @@ class Emitter {
   /// Of a size symbol that no dynamic axis gives.
   std::optional<int64_t> fixed_value(SymbolId symbol) const;
   std::vector<Dimension> dimensions(ValueId value) const;
+  /// Of a dynamic axis; "" where its size has no name of its own.
   std::string symbol_of(ValueId value, size_t axis) const;
 
   const Network& network_;

@@ -28,4 +28,11 @@ Name cast(Emitter& emitter, const Name& name, c10::ScalarType from, c10::ScalarT
   return from == to ? name : emitter.add("Cast", {name}, {{"to", int64_t{element_type(to)}}});
 }
 
+std::vector<int64_t> both_ends(const CallView& call, size_t axes) {
+  auto pads = call.integers("padding", axes);
+  pads.resize(axes, 0);
+  pads.insert(pads.end(), pads.begin(), pads.begin() + static_cast<int64_t>(axes));
+  return pads;
+}
+
 }  // namespace inn::onnx

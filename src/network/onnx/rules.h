@@ -35,4 +35,7 @@ const Rule& rule_of(const Call& call);
 /// `name` as `type`, by a Cast if it has another.
 Name cast(Emitter& emitter, const Name& name, c10::ScalarType from, c10::ScalarType to);
 
+/// The paddings of a call's spatial axes in ONNX's order: the beginnings of all axes, then their ends.
+std::vector<int64_t> both_ends(const CallView& call, size_t axes);
+
 }  // namespace inn::onnx

@@ -5,13 +5,6 @@
 namespace inn::onnx {
 namespace {
 
-/// ONNX's order: the beginnings of all axes, then their ends.
-std::vector<int64_t> both_ends(const std::vector<int64_t>& padding) {
-  auto pads = padding;
-  pads.insert(pads.end(), padding.begin(), padding.end());
-  return pads;
-}
-
 std::vector<Name> convolution(Emitter& e, const CallView& call, bool transposed) {
   const auto axes = static_cast<size_t>(call.rank("weight") - 2);
   if (call.rank("input") != call.rank("weight")) call.refuse("an input without a batch axis");
@@ -24,7 +17,7 @@ std::vector<Name> convolution(Emitter& e, const CallView& call, bool transposed)
     attributes.push_back(how == "valid" ? Attribute{"auto_pad", std::string("VALID")}
                                         : Attribute{"auto_pad", std::string("SAME_UPPER")});
   } else {
-    attributes.push_back({"pads", both_ends(call.integers("padding", axes))});
+    attributes.push_back({"pads", both_ends(call, axes)});
   }
   if (transposed) attributes.push_back({"output_padding", call.integers("output_padding", axes)});
   return {e.add(transposed ? "ConvTranspose" : "Conv",

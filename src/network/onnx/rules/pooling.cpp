@@ -9,20 +9,13 @@
 namespace inn::onnx {
 namespace {
 
-std::vector<int64_t> pads_of(const std::vector<int64_t>& padding, size_t axes) {
-  auto pads = padding;
-  pads.resize(axes, pads.empty() ? 0 : pads[0]);
-  pads.insert(pads.end(), pads.begin(), pads.end());
-  return pads;
-}
-
 std::vector<Attribute> windows(const CallView& call) {
   const auto kernel = call.integers("kernel_size", static_cast<size_t>(call.rank("self") - 2));
   auto stride = call.has("stride") ? call.integers("stride", kernel.size()) : kernel;
   if (stride.empty()) stride = kernel;
   return {{"kernel_shape", kernel},
           {"strides", stride},
-          {"pads", pads_of(call.integers("padding"), kernel.size())},
+          {"pads", both_ends(call, kernel.size())},
           {"ceil_mode", int64_t{call.flag("ceil_mode")}}};
 }
 
