@@ -71,11 +71,7 @@ class StreamWalk {
   }
 
  private:
-  bool has_stream(ValueId value) const {
-    const auto& axes = source_.groups.value_axes.at(static_cast<size_t>(value));
-    return std::any_of(axes.begin(), axes.end(),
-                       [&](const auto& axis) { return !places_of(axis, stream_).empty(); });
-  }
+  bool has_stream(ValueId value) const { return has_group(source_.groups, value, stream_); }
 
   static std::string name_of(const Call& call) {
     return call.module.empty() ? call.op : call.op + " (" + call.module + ")";

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "inn/core/error.h"
 
 namespace inn {
@@ -20,6 +22,12 @@ std::vector<ChannelPlace> places_of(const AxisStructure& axis, GroupId group) {
     if (leaf.variable == static_cast<VariableId>(group)) places.push_back(place);
   });
   return places;
+}
+
+bool has_group(const Groups& groups, ValueId value, GroupId group) {
+  const auto& axes = groups.value_axes.at(static_cast<size_t>(value));
+  return std::any_of(axes.begin(), axes.end(),
+                     [&](const auto& axis) { return !places_of(axis, group).empty(); });
 }
 
 bool is_inexact(const at::Tensor& tensor) { return tensor.is_floating_point() || tensor.is_complex(); }

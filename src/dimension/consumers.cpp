@@ -58,7 +58,7 @@ class ConsumerSearch {
       }
       std::vector<ValueId> with_group;
       for (const auto id : activations)
-        if (has(id, group)) with_group.push_back(id);
+        if (has_group(source_.groups, id, group)) with_group.push_back(id);
       if (with_group.empty()) continue;
       if (const auto found = weights.find(group); found != weights.end()) {
         consumers.push_back({index, with_group[0], found->second, {}});
@@ -66,12 +66,6 @@ class ConsumerSearch {
         consumers.push_back({index, with_group[1], {}, with_group[0]});
       }
     }
-  }
-
-  bool has(ValueId value, GroupId group) const {
-    for (const auto& axis : source_.groups.value_axes.at(static_cast<size_t>(value)))
-      if (!places_of(axis, group).empty()) return true;
-    return false;
   }
 
   bool has_last(ValueId value, GroupId group) const {
@@ -82,7 +76,7 @@ class ConsumerSearch {
   bool results_have(const Call& call, GroupId group) const {
     for (const auto& result : call.results)
       for (const auto value : result.values)
-        if (has(value, group)) return true;
+        if (has_group(source_.groups, value, group)) return true;
     return false;
   }
 

@@ -37,18 +37,12 @@ class ProducerSearch {
       for (const auto value : call.results[r].values) {
         depends_[static_cast<size_t>(value)] = depends;
         for (const auto id : read) {
-          if (!has(value, id)) continue;
+          if (!has_group(source_.groups, value, id)) continue;
           if (!depends) carried_[value].insert(id);
           if (depends && r == 0) found_[id].push_back(value);  // further results are statistics and indices
         }
       }
     }
-  }
-
-  bool has(ValueId value, GroupId group) const {
-    for (const auto& axis : source_.groups.value_axes.at(static_cast<size_t>(value)))
-      if (!places_of(axis, group).empty()) return true;
-    return false;
   }
 
   const AnalysedNetwork& source_;

@@ -54,6 +54,9 @@ std::set<GroupId> groups_in(const AxisStructure& axis);
 /// Returns the places of `group` in `axis`, in order; for an axis of a state tensor, those of the members.
 std::vector<ChannelPlace> places_of(const AxisStructure& axis, GroupId group);
 
+/// Whether any axis of the value has channels of the group.
+bool has_group(const Groups& groups, ValueId value, GroupId group);
+
 /// Whether the dtype is real or complex floating point (NumPy's inexact).
 bool is_inexact(const at::Tensor& tensor);
 
