@@ -69,6 +69,9 @@ def main():
     made["scored"] = [p.detach().clone() for p in scored.model.parameters()]
     torch.save(made, f"{sys.argv[1]}/{count}-{rank}.pt")
     if is_distributed:
+        # Torch's gloo threads need the interpreter to free the tensors of the last collective; if the group is destroyed before
+        # they have, both wait for each other forever. A barrier has no tensors, and waits without holding the interpreter.
+        dist.barrier()
         dist.destroy_process_group()
 
 

@@ -63,10 +63,11 @@ void write_attribute(pbf_writer& node, const Attribute& attribute) {
   } else if (const auto* numbers = std::get_if<std::vector<int64_t>>(&attribute.value)) {
     for (const auto each : *numbers) writer.add_int64(kInts, each);
     writer.add_enum(kType, ints_type);
-  } else {
-    for (const auto each : std::get<std::vector<double>>(attribute.value))
-      writer.add_float(kFloats, static_cast<float>(each));
+  } else if (const auto* reals = std::get_if<std::vector<double>>(&attribute.value)) {
+    for (const auto each : *reals) writer.add_float(kFloats, static_cast<float>(each));
     writer.add_enum(kType, floats_type);
+  } else {
+    raise("network", "ONNX: attribute '{}' is of a type that is only read.", attribute.name);
   }
 }
 

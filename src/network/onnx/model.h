@@ -4,7 +4,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <iosfwd>
+#include <memory>
+#include <string_view>
 #include <string>
 #include <utility>
 #include <variant>
@@ -12,20 +15,24 @@
 
 namespace inn::onnx {
 
+struct Graph;
+
 struct Attribute {
   std::string name;
-  std::variant<int64_t, double, std::string, std::vector<int64_t>, std::vector<double>> value;
+  std::variant<int64_t, double, std::string, std::vector<int64_t>, std::vector<double>, std::vector<std::string>, at::Tensor,
+               std::shared_ptr<Graph>>
+      value;
 };
 
-/// A call of an operator of the default domain. Optional inputs that are missing are "".
+/// A call of an operator. Optional inputs that are missing are "".
 struct Node {
-  std::string op;
+  std::string op;  // "Conv"; of other domains than ONNX's own with it, "com.microsoft::FusedConv"
   std::vector<std::string> inputs, outputs;
   std::vector<Attribute> attributes;
   std::string name = {};
 };
 
-/// A number, or a symbol where the size is dynamic.
+/// A number, or a symbol where the size is dynamic; "" for one without a name.
 using Dimension = std::variant<int64_t, std::string>;
 
 struct ValueInfo {
@@ -34,11 +41,14 @@ struct ValueInfo {
   std::vector<Dimension> sizes;
 };
 
-struct Model {
-  int64_t opset = 20;
+struct Graph {
   std::vector<Node> nodes = {};  // each after those whose outputs it reads
   std::vector<std::pair<std::string, at::Tensor>> initializers = {};
-  std::vector<ValueInfo> inputs = {}, outputs = {};
+  std::vector<ValueInfo> inputs = {}, outputs = {};  // inputs: those that have no initializer
+};
+
+struct Model : Graph {
+  int64_t opset = 20;
 };
 
 /// Returns the number of the type in TensorProto.DataType. Throws std::invalid_argument for types that ONNX lacks.
@@ -48,5 +58,14 @@ int32_t element_type(c10::ScalarType type);
 /// refers to a file of that name beside it.
 void write(const Model& model, std::ostream& stream, std::ostream* weights = nullptr,
            const std::string& weights_name = "");
+
+/// Returns the type of that number. Throws std::invalid_argument for types that torch lacks.
+c10::ScalarType scalar_type(int64_t element_type);
+
+/// Reads the model of a file, with weights in other files of its folder or below it.
+///
+/// The file is not trusted: every size and every type is checked, and no other file is opened. Throws std::runtime_error for what
+/// is not a valid model, std::invalid_argument for what is not supported (strings, sparse tensors, sequences, types of four bits).
+Model read(const std::filesystem::path& path);
 
 }  // namespace inn::onnx
