@@ -33,7 +33,12 @@ Network read_network(const std::filesystem::path& path, const std::vector<at::Te
   require<std::runtime_error>(std::filesystem::exists(path), "model", "Model '{}': no such file.",
                               path.string());
   if (path.extension() == ".pt2") return read_pt2(path, bytes);
-  require(path.extension() == ".pt", "model", "Model '{}': must be a .pt2 or a TorchScript .pt.",
+  if (path.extension() == ".onnx") {
+    ReadOnnxOptions options;
+    for (const auto& example : examples) options.input_sizes.push_back(example.sizes().vec());
+    return read_onnx(path, options);
+  }
+  require(path.extension() == ".pt", "model", "Model '{}': must be a .pt2, an .onnx or a TorchScript .pt.",
           path.string());
   require(!examples.empty(), "model", "Model '{}': a TorchScript file requires an example of each input.",
           path.string());

@@ -109,6 +109,7 @@ void Recorder::begin(const c10::OperatorName& name, c10::ArrayRef<const c10::IVa
   const Restored pause(paused_);
   try {
     Call call{name.name, name.overload_name};
+    call.module = module_;
     const auto& schema = find_schema(call.op, call.overload);
     // TorchScript's interpreter shows its whole stack, with the arguments on top.
     inputs = inputs.slice(inputs.size() - schema.arguments().size());

@@ -11,6 +11,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "inn/network/network.h"
@@ -35,6 +36,22 @@ class Recorder {
   /// returned value: one, or those in tuples, lists and dictionaries. Throws std::invalid_argument if a
   /// number is read from a tensor that depends on an input.
   Network record(const std::function<c10::IValue()>& function);
+
+  /// The calls that follow are of this module; "": of the module whose parameter they read.
+  void set_module(const std::string& module) { module_ = module; }
+
+  /// While it lives, operators that the function calls are not recorded: they compute constants.
+  class Unrecorded {
+   public:
+    explicit Unrecorded(Recorder& recorder) : recorder_(recorder), was_(std::exchange(recorder.paused_, true)) {}
+    ~Unrecorded() { recorder_.paused_ = was_; }
+    Unrecorded(const Unrecorded&) = delete;
+    Unrecorded& operator=(const Unrecorded&) = delete;
+
+   private:
+    Recorder& recorder_;
+    bool was_;
+  };
 
  private:
   friend struct RecorderCallbacks;
@@ -61,6 +78,7 @@ class Recorder {
   std::vector<at::Tensor> held_;                                // so that no tensor takes another's address
   std::vector<bool> depends_on_input_;                          // by value
   std::unordered_map<std::string, int> name_counts_;
+  std::string module_;
   int depth_ = 0;
   bool paused_ = false, started_below_autograd_ = false;
   std::optional<Call> open_;            // the operator that runs now

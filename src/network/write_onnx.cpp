@@ -11,7 +11,7 @@
 #include "inn/network/eliminate_dead_code.h"
 #include "inn/network/files.h"
 #include "inn/network/functionalize.h"
-#include "onnx/rules.h"
+#include "onnx/write/rules.h"
 
 namespace inn {
 namespace {
@@ -115,12 +115,12 @@ void write_onnx(const Network& given, const std::filesystem::path& path, const W
   eliminate_dead_code(network);
   const onnx::Model model = model_of(network, options.opset);
   if (bytes_of(model) <= kMostBytesWithin)
-    return write_atomically(path, [&](std::ostream& stream) { onnx::write(model, stream); });
+    return write_atomically(path, [&](std::ostream& stream) { onnx::write_model(model, stream); });
   // The weights are there before the model that refers to them.
   const auto weights = path.filename().string() + ".data";
   write_atomically(path, [&](std::ostream& stream) {
     write_atomically(path.parent_path() / weights,
-                     [&](std::ostream& data) { onnx::write(model, stream, &data, weights); });
+                     [&](std::ostream& data) { onnx::write_model(model, stream, &data, weights); });
   });
 }
 

@@ -12,7 +12,7 @@
 #include "inn/network/files.h"
 #include "network_builder.h"
 #include "onnx/model.h"
-#include "onnx/rules.h"
+#include "onnx/write/rules.h"
 #include "temporary_folder.h"
 
 namespace inn {
@@ -69,7 +69,7 @@ TEST(Onnx, KeepsWeightsInASecondFileWhereAsked) {
   model.nodes.push_back({"Add", {"large", "small"}, {"y"}, {}});
   model.initializers = {{"large", large}, {"small", small}, {"other", large + 1}};
   std::ostringstream stream, weights;
-  onnx::write(model, stream, &weights, "net.onnx.data");
+  onnx::write_model(model, stream, &weights, "net.onnx.data");
   const auto tensors = fields(fields(stream.str(), 7).at(0), 5);
   std::map<std::string, std::string> places;
   for (const auto& entry : fields(tensors.at(2), 13)) places[fields(entry, 1).at(0)] = fields(entry, 2).at(0);

@@ -30,7 +30,8 @@ struct AnyModel {
 /// evaluation mode. Throws as `load_integral` and `analyse` do.
 AnyModel open_model(Network network, const RuleTable& rules = RuleTable::standard());
 
-/// Reads a `.pt2` archive, or a TorchScript `.pt`, which needs an example of each of its inputs. Throws
+/// Reads a `.pt2` archive, an ONNX model, or a TorchScript `.pt`, which needs an example of each of its inputs, as an ONNX model of
+/// open sizes does. Throws
 /// std::invalid_argument for other file name extensions and missing examples, and std::runtime_error if the
 /// file cannot be read.
 Network read_network(const std::filesystem::path& path, const std::vector<at::Tensor>& examples = {},

@@ -59,6 +59,23 @@ Network read_torchscript(const std::filesystem::path& path, const std::vector<at
 /// files. Names of parameters and buffers are kept; size expressions are computed from the input.
 void write_torchscript(const Network& network, const std::filesystem::path& path);
 
+struct ReadOnnxOptions {
+  /// The sizes of each input in the example. Empty: those of the model, and 2 for a batch of open size.
+  std::vector<std::vector<int64_t>> input_sizes = {};
+};
+/// Reads an ONNX model (opset 11 to 23) with float weights, by running it once on zeros and recording torch's operators.
+///
+/// Floating-point initializers are parameters, and keep their names; a matrix of linear layers alone is stored as torch stores it,
+/// transposed, under its name (with ".T", or without if it ends so). Nodes that weights and sizes alone determine become constants.
+/// Sizes that the model leaves open stay so where all sizes of the network are sums of products of them; others are those of the
+/// example. A branch (`If`) whose condition is known is taken; Loop and Scan, quantized and other domains' operators are
+/// refused. Weights in other files must be in the model's folder or below it.
+///
+/// Throws std::runtime_error naming the file and the error for a missing, corrupt or invalid file, std::invalid_argument naming
+/// the node for what is not supported, and an input whose sizes are open and not given.
+Network read_onnx(const std::filesystem::path& path, const ReadOnnxOptions& options);
+Network read_onnx(const std::filesystem::path& path);
+
 struct WriteOnnxOptions {
   int64_t opset = 20;  // 18 to 23
 };

@@ -16,14 +16,15 @@ namespace {
 
 constexpr std::string_view kZoo = "zoo:";
 
-/// "1,3,32,32" as an example input of zeros.
+/// "1,3,32,32" as an example input of zeros; "scalar": one without axes.
 at::Tensor example_of(const std::string& text) {
+  if (text == "scalar") return at::zeros({});
   std::vector<int64_t> sizes;
   for (const char* at = text.data(); at <= text.data() + text.size(); ++at) {
     int64_t size = 0;
     const auto [end, error] = std::from_chars(at, text.data() + text.size(), size);
     require<UsageError>(error == std::errc() && size >= 1 && (*end == ',' || *end == '\0'), "cli",
-                        "--input-size '{}': must be positive integers, e.g. 1,3,224,224.", text);
+                        "--input-size '{}': must be positive integers, e.g. 1,3,224,224, or scalar.", text);
     sizes.push_back(size);
     at = end;
   }
@@ -56,10 +57,10 @@ Network make_zoo(const std::string& text, uint64_t seed, const Dataset* images) 
 }  // namespace
 
 void add_model_options(CLI::App& app, ModelOptions& options) {
-  app.add_option("MODEL", options.source, "A .pt2 file, a TorchScript .pt file, zoo:NAME, or zoo:NAME:WIDTH")
+  app.add_option("MODEL", options.source, "A .pt2 file, an .onnx file, a TorchScript .pt file, zoo:NAME, or zoo:NAME:WIDTH")
       ->required();
   app.add_option("--input-size", options.input_sizes,
-                 "Input shape of a TorchScript file, e.g. 1,3,224,224; once per input")
+                 "Input shape of a TorchScript file, or of an ONNX file of open sizes, e.g. 1,3,224,224; once per input")
       ->type_name("SIZES");
 }
 
@@ -79,8 +80,8 @@ Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* 
   require<UsageError>(path.extension() != ".pt" || !examples.empty(), "cli",
                       "Model '{}': a TorchScript file requires --input-size, e.g. 1,3,224,224.",
                       options.source);
-  require(path.extension() == ".pt" || path.extension() == ".pt2", "cli",
-          "Model '{}': must be a .pt2, a TorchScript .pt or zoo:NAME.", options.source);
+  require(path.extension() == ".pt" || path.extension() == ".pt2" || path.extension() == ".onnx", "cli",
+          "Model '{}': must be a .pt2, an .onnx, a TorchScript .pt or zoo:NAME.", options.source);
   Network network = inn::read_network(path, examples, FileBytes::mapped);
   return options.dynamic_batch && !is_integral(network)
              ? with_dynamic_batch(analyse_as_written(std::move(network)).network)

@@ -56,7 +56,7 @@ int32_t element_type(c10::ScalarType type);
 
 /// Writes the model (onnx.proto of IR version 10). With `weights`, initializers of a kilobyte or more go there, and the model
 /// refers to a file of that name beside it.
-void write(const Model& model, std::ostream& stream, std::ostream* weights = nullptr,
+void write_model(const Model& model, std::ostream& stream, std::ostream* weights = nullptr,
            const std::string& weights_name = "");
 
 /// Returns the type of that number. Throws std::invalid_argument for types that torch lacks.
@@ -66,6 +66,6 @@ c10::ScalarType scalar_type(int64_t element_type);
 ///
 /// The file is not trusted: every size and every type is checked, and no other file is opened. Throws std::runtime_error for what
 /// is not a valid model, std::invalid_argument for what is not supported (strings, sparse tensors, sequences, types of four bits).
-Model read(const std::filesystem::path& path);
+Model read_model(const std::filesystem::path& path);
 
 }  // namespace inn::onnx

@@ -16,7 +16,8 @@ bool is_dynamic(const Value& value, size_t axis) {
 }
 
 Emitter::Emitter(const Network& network, int64_t opset)
-    : network_(network), model_{.opset = opset}, uses_(network) {
+    : network_(network), uses_(network) {
+  model_.opset = opset;
   for (const auto input : network.inputs)
     names_[input] = fresh(network.values[static_cast<size_t>(input)].name);
   for (const auto& entry : network.state) names_[entry.value] = fresh(entry.name);

@@ -10,7 +10,7 @@
 
 #include "inn/network/network.h"
 #include "inn/network/value_uses.h"
-#include "model.h"
+#include "../model.h"
 
 namespace inn::onnx {
 

@@ -7,45 +7,16 @@
 #include <protozero/pbf_writer.hpp>
 
 #include "inn/core/error.h"
+#include "wire_format.h"
 
 namespace inn::onnx {
 namespace {
 
 using protozero::pbf_writer;
-using Tag = protozero::pbf_tag_type;
 
 constexpr int64_t kIrVersion = 10;
 constexpr int64_t kLeastExternal = 1024;      // bytes
 constexpr int64_t kExternalAlignment = 4096;  // so that files can be mapped
-
-// Numbers of the fields of onnx.proto, by message.
-namespace model_field {
-constexpr Tag kIrVersion = 1, kProducerName = 2, kGraph = 7, kOpsetImport = 8;
-}
-namespace opset_field {
-constexpr Tag kDomain = 1, kVersion = 2;
-}
-namespace graph_field {
-constexpr Tag kNode = 1, kName = 2, kInitializer = 5, kInput = 11, kOutput = 12;
-}
-namespace node_field {
-constexpr Tag kInput = 1, kOutput = 2, kName = 3, kOpType = 4, kAttribute = 5;
-}
-namespace attribute_field {
-constexpr Tag kName = 1, kFloat = 2, kInt = 3, kString = 4, kFloats = 7, kInts = 8, kType = 20;
-enum Type : int32_t { float_type = 1, int_type = 2, string_type = 3, floats_type = 6, ints_type = 7 };
-}  // namespace attribute_field
-namespace tensor_field {
-constexpr Tag kDims = 1, kDataType = 2, kName = 8, kRawData = 9, kExternalData = 13, kDataLocation = 14;
-constexpr int32_t kExternal = 1;
-}  // namespace tensor_field
-namespace value_field {
-constexpr Tag kName = 1, kType = 2;
-constexpr Tag kTensorType = 1;               // of TypeProto
-constexpr Tag kElementType = 1, kShape = 2;  // of TypeProto.Tensor
-constexpr Tag kDim = 1;                      // of TensorShapeProto
-constexpr Tag kDimValue = 1, kDimParam = 2;  // of its Dimension
-}  // namespace value_field
 
 void write_attribute(pbf_writer& node, const Attribute& attribute) {
   using namespace attribute_field;
@@ -143,34 +114,7 @@ void write_initializer(pbf_writer& graph, const std::string& name, const at::Ten
 
 }  // namespace
 
-int32_t element_type(c10::ScalarType type) {
-  switch (type) {
-    case at::kFloat:
-      return 1;
-    case at::kByte:
-      return 2;
-    case at::kChar:
-      return 3;
-    case at::kShort:
-      return 5;
-    case at::kInt:
-      return 6;
-    case at::kLong:
-      return 7;
-    case at::kBool:
-      return 9;
-    case at::kHalf:
-      return 10;
-    case at::kDouble:
-      return 11;
-    case at::kBFloat16:
-      return 16;
-    default:
-      raise("network", "ONNX: tensors of type {} are not supported.", c10::toString(type));
-  }
-}
-
-void write(const Model& model, std::ostream& stream, std::ostream* weights, const std::string& weights_name) {
+void write_model(const Model& model, std::ostream& stream, std::ostream* weights, const std::string& weights_name) {
   std::optional<ExternalFile> external;
   if (weights != nullptr) external.emplace(*weights, weights_name);
   std::string graph_bytes;

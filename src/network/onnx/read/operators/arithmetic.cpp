@@ -1,0 +1,123 @@
+// Numbers element by element, comparisons and logic.
+
+#include "operators.h"
+
+namespace inn::onnx::reading {
+namespace {
+
+using Unary = at::Tensor (*)(const at::Tensor&);
+
+std::pair<at::Tensor, at::Tensor> operands(NodeView& node) {
+  return {node.operand(0, node.rank(1)), node.operand(1, node.rank(0))};
+}
+
+Operator binary(at::Tensor (*compute)(const at::Tensor&, const at::Tensor&)) {
+  return [compute](NodeView& node) -> Tensors {
+    const auto [a, b] = operands(node);
+    return {compute(a, b)};
+  };
+}
+
+/// Of any number of inputs, from the first on.
+Operator variadic(at::Tensor (*compute)(const at::Tensor&, const at::Tensor&)) {
+  return [compute](NodeView& node) -> Tensors {
+    node.require_that(node.input_count() > 0, "it has no input");
+    // Two operands of arithmetic may be numbers; torch's maximum takes tensors.
+    at::Tensor result = node.tensor(0);
+    for (size_t i = 1; i < node.input_count(); ++i) result = compute(result, node.tensor(i));
+    return {result};
+  };
+}
+
+Tensors divide(NodeView& node) {
+  const auto [a, b] = operands(node);
+  const bool is_integer = c10::isIntegralType(node.tensor(0).scalar_type(), false);
+  return {is_integer ? at::div(a, b, "trunc") : at::div(a, b)};
+}
+
+Tensors clip(NodeView& node) {
+  const auto limit = [&](size_t input) -> std::optional<at::Scalar> {
+    if (!node.has(input)) return std::nullopt;
+    return node.number(input);
+  };
+  if ((node.has(1) && node.constant(1) == nullptr) || (node.has(2) && node.constant(2) == nullptr)) {
+    const auto x = node.tensor(0);
+    return {at::clamp(x, node.has(1) ? std::optional(node.tensor(1)) : std::nullopt,
+                      node.has(2) ? std::optional(node.tensor(2)) : std::nullopt)};
+  }
+  auto low = limit(1), high = limit(2);
+  const auto x = node.tensor(0);
+  if (!low && !high) return {x};
+  if (c10::isIntegralType(x.scalar_type(), false)) {
+    if (low) low = low->to<int64_t>();
+    if (high) high = high->to<int64_t>();
+  }
+  return {at::clamp(x, low, high)};
+}
+
+}  // namespace
+
+void add_arithmetic(Operators& operators) {
+  const std::pair<const char*, Unary> unary[] = {
+      {"Abs", at::abs},       {"Acos", at::acos},   {"Acosh", at::acosh}, {"Asin", at::asin},   {"Asinh", at::asinh},
+      {"Atan", at::atan},     {"Atanh", at::atanh}, {"Ceil", at::ceil},   {"Cos", at::cos},     {"Cosh", at::cosh},
+      {"Erf", at::erf},       {"Exp", at::exp},     {"Floor", at::floor}, {"IsNaN", at::isnan}, {"Log", at::log},
+      {"Neg", at::neg},       {"Not", at::logical_not}, {"Reciprocal", at::reciprocal}, {"Round", at::round}, {"Sign", at::sign},
+      {"Sin", at::sin},       {"Sinh", at::sinh},   {"Sqrt", at::sqrt},   {"Tan", at::tan},     {"Tanh", at::tanh}};
+  for (const auto& [name, compute] : unary)
+    operators[name] = [compute = compute](NodeView& node) -> Tensors { return {compute(node.tensor(0))}; };
+
+  operators["Add"] = [](NodeView& node) -> Tensors {
+    const auto [a, b] = operands(node);
+    return {at::add(a, b)};
+  };
+  operators["Sub"] = [](NodeView& node) -> Tensors {
+    const auto [a, b] = operands(node);
+    return {at::sub(a, b)};
+  };
+  operators["Mul"] = binary(at::mul);
+  operators["Div"] = divide;
+  operators["Pow"] = [](NodeView& node) -> Tensors {
+    const auto [a, b] = operands(node);
+    // A number as exponent: torch computes squares and roots by themselves.
+    if (node.constant(1) != nullptr && node.constant(1)->numel() == 1 && node.constant(1)->dim() <= std::min<int64_t>(node.rank(0), 1))
+      return {at::pow(a, at::Scalar(node.number(1)))};
+    return {at::pow(a, b)};
+  };
+  operators["Mod"] = [](NodeView& node) -> Tensors {
+    const auto [a, b] = operands(node);
+    return {node.attribute("fmod", 0) != 0 ? at::fmod(a, b) : at::remainder(a, b)};
+  };
+  operators["Max"] = variadic(at::maximum);
+  operators["Min"] = variadic(at::minimum);
+  operators["Sum"] = variadic([](const at::Tensor& a, const at::Tensor& b) { return at::add(a, b); });
+  operators["Mean"] = [sum = operators["Sum"]](NodeView& node) -> Tensors {
+    return {at::div(sum(node)[0], static_cast<double>(node.input_count()))};
+  };
+  operators["Clip"] = clip;
+
+  operators["Equal"] = binary(at::eq);
+  operators["Greater"] = binary(at::gt);
+  operators["GreaterOrEqual"] = binary(at::ge);
+  operators["Less"] = binary(at::lt);
+  operators["LessOrEqual"] = binary(at::le);
+  operators["And"] = binary(at::logical_and);
+  operators["Or"] = binary(at::logical_or);
+  operators["Xor"] = binary(at::logical_xor);
+  operators["BitwiseAnd"] = binary(at::bitwise_and);
+  operators["BitwiseOr"] = binary(at::bitwise_or);
+  operators["BitwiseXor"] = binary(at::bitwise_xor);
+  operators["BitwiseNot"] = [](NodeView& node) -> Tensors { return {at::bitwise_not(node.tensor(0))}; };
+  operators["IsInf"] = [](NodeView& node) -> Tensors {
+    node.require_that(node.attribute("detect_negative", 1) == 1 && node.attribute("detect_positive", 1) == 1,
+                      "infinities of one sign are not supported");
+    return {at::isinf(node.tensor(0))};
+  };
+  operators["Where"] = [](NodeView& node) -> Tensors {
+    const auto condition = node.tensor(0);
+    // torch's where takes numbers, but not of two types.
+    return {at::where(condition, node.tensor(1), node.tensor(2))};
+  };
+}
+
+}  // namespace inn::onnx::reading
