@@ -1,7 +1,8 @@
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
 
-#include <set>
+#include <map>
+#include <optional>
 
 #include "inn/core/allocation_limit.h"
 #include "inn/core/error.h"
@@ -16,6 +17,7 @@ using onnx::reading::OpenSize;
 
 constexpr int64_t kLeastReadOpset = 11, kGreatestReadOpset = 23;
 constexpr int64_t kBatch = 2;               // of the example: 1 would be broadcast unseen
+constexpr int64_t kImageUnit = 32;        // what most networks for images of any size divide them by
 constexpr size_t kMostOpenSizes = 3;        // 2^3 + 1 runs
 constexpr size_t kMostBytes = 16UL << 30;   // of a run's tensors in all
 
@@ -71,7 +73,7 @@ Example example_of(const onnx::Model& model, const std::vector<std::vector<int64
       require(sizes[axis] > 0, "network",
               "input '{}' has the sizes {}: an example of its sizes is required (--input-size, input_sizes).", input.name,
               text_of(input));
-      if (is_new) example.open.push_back({name, sizes[axis], i, axis});
+      if (is_new) example.open.push_back({sizes[axis], i, axis});
       require(sizes[axis] == example.open[found->second].example, "network", "input '{}': size '{}' is {} and {}.", input.name, name,
               example.open[found->second].example, sizes[axis]);
       places[axis] = found->second;
@@ -80,6 +82,24 @@ Example example_of(const onnx::Model& model, const std::vector<std::vector<int64
     example.places.push_back(std::move(places));
   }
   return example;
+}
+
+/// Which sizes stay open, and in which units, in the order to try: all, all with images in multiples of 32, the batch alone.
+std::vector<std::map<size_t, int64_t>> choices(const std::vector<OpenSize>& open) {
+  std::map<size_t, int64_t> all, images, batch;
+  bool has_images = false;
+  for (size_t i = 0; i < open.size(); ++i) {
+    const bool is_batch = open[i].axis == 0, is_image = !is_batch && open[i].example % kImageUnit == 0;
+    all[i] = 1;
+    images[i] = is_image ? kImageUnit : 1;
+    has_images = has_images || is_image;
+    if (is_batch) batch[i] = 1;
+  }
+  std::vector<std::map<size_t, int64_t>> result{all};
+  if (has_images) result.push_back(images);
+  if (batch != all) result.push_back(batch);
+  std::erase_if(result, [](const auto& which) { return which.empty() || which.size() > kMostOpenSizes; });
+  return result;
 }
 
 Network network_of(const onnx::Model& model, const std::vector<std::vector<int64_t>>& given) {
@@ -91,20 +111,17 @@ Network network_of(const onnx::Model& model, const std::vector<std::vector<int64
     const AllocationLimit limit(kMostBytes);
     return interpreter.run(sizes);
   };
-  // All open sizes, else the batch alone.
-  std::vector<size_t> all, batch;
-  for (size_t i = 0; i < example.open.size(); ++i) {
-    all.push_back(i);
-    if (example.open[i].axis == 0) batch.push_back(i);
-  }
   auto network = run(example.sizes);
-  for (const auto& which : {all, batch}) {
-    if (which.empty() || which.size() > kMostOpenSizes) continue;
+  for (const auto& which : choices(example.open)) {
+    std::vector<size_t> indices;
     std::vector<OpenSize> open;
-    for (const auto index : which) open.push_back(example.open[index]);
-    const auto at = [&](const std::vector<int64_t>& values) { return run(example.at(values, which)); };
+    for (const auto& [index, unit] : which) {
+      indices.push_back(index);
+      open.push_back(example.open[index]);
+      open.back().unit = unit;
+    }
+    const auto at = [&](const std::vector<int64_t>& values) { return run(example.at(values, indices)); };
     if (auto opened = with_open_sizes(at, open)) return std::move(*opened);
-    if (all == batch) break;
   }
   return network;
 }

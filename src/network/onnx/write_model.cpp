@@ -64,8 +64,8 @@ void write_value(pbf_writer& graph, Tag field, const ValueInfo& value) {
     pbf_writer dimension(shape, kDim);
     if (const auto* number = std::get_if<int64_t>(&size))
       dimension.add_int64(kDimValue, *number);
-    else if (const auto& symbol = std::get<std::string>(size); !symbol.empty())
-      dimension.add_string(kDimParam, symbol);
+    else  // also an empty one: protozero drops messages without fields
+      dimension.add_string(kDimParam, std::get<std::string>(size));
   }
 }
 

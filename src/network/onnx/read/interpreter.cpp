@@ -74,12 +74,16 @@ at::Tensor NodeView::tensor(size_t input) {
   return interpreter_.tensor_of(name, interpreter_.item(name, node_));
 }
 
-at::Tensor NodeView::operand(size_t input, int64_t other_rank) {
+std::optional<at::Scalar> NodeView::scalar(size_t input, int64_t other_rank) {
   const auto* known = constant(input);
   const bool is_number = known != nullptr && known->numel() == 1 && known->dim() <= std::min<int64_t>(other_rank, 1);
-  if (!is_number || !interpreter_.is_recording_) return tensor(input);
-  const Recorder::Unrecorded pause(*interpreter_.recorder_);
-  return at::native::wrapped_scalar_tensor(known->item());
+  if (!is_number || !interpreter_.is_recording_) return std::nullopt;
+  return number_of(*known);
+}
+
+at::Tensor NodeView::operand(size_t input, int64_t other_rank) {
+  const auto number = scalar(input, other_rank);
+  return number ? at::native::wrapped_scalar_tensor(*number) : tensor(input);
 }
 
 int64_t NodeView::rank(size_t input) {

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ class NodeView {
   at::Tensor optional_tensor(size_t input) { return has(input) ? tensor(input) : at::Tensor(); }
   /// The same as an operand of arithmetic with a tensor of this rank: a constant number is a number of the call.
   at::Tensor operand(size_t input, int64_t other_rank);
+  std::optional<at::Scalar> scalar(size_t input, int64_t other_rank);  // such a number
   int64_t rank(size_t input);
   std::vector<at::Tensor> tensors();
 

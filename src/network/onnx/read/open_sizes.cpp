@@ -13,7 +13,7 @@ namespace {
 struct NotOpen {};
 
 /// Numbers at every combination of the open sizes' example and its successor, as one polynomial: Σ_A c_A Π_{i∈A} n_i over sets A of
-/// open sizes, given as bits.
+/// open sizes, given as bits; n_i counts units.
 class Fit {
  public:
   Fit(const std::vector<OpenSize>& open, std::vector<int64_t> check) : open_(open), check_(std::move(check)) {}
@@ -28,7 +28,7 @@ class Fit {
         if (set & bit) continue;
         // a + s · n through both numbers.
         const auto slope = checked_subtract(result[set | bit], result[set]);
-        result[set] = checked_subtract(result[set], checked_multiply(slope, open_[i].example));
+        result[set] = checked_subtract(result[set], checked_multiply(slope, open_[i].units()));
         result[set | bit] = slope;
       }
     }
@@ -60,10 +60,8 @@ class Opener {
   Network open() {
     Network& network = networks_[0];
     require_same(network);
-    for (size_t i = 0; i < open_.size(); ++i)
-      network.symbols.push_back({.name = symbol_name(i),
-                                 .value = open_[i].example,
-                                 .source = SizeSymbol::Source{network.inputs[open_[i].input], static_cast<int64_t>(open_[i].axis)}});
+    for (size_t v = 0; v < network.values.size(); ++v) open_value(v);
+    for (size_t i = 0; i < open_.size(); ++i) add_size(i);
     for (size_t c = 0; c < network.calls.size(); ++c)
       for (size_t a = 0; a < network.calls[c].arguments.size(); ++a) {
         std::vector<const Argument*> same;
@@ -71,7 +69,7 @@ class Opener {
         opened_[{c, a}] = argument(same);
       }
     for (auto& [place, argument] : opened_) network.calls[place.first].arguments[place.second] = std::move(argument);
-    for (size_t v = 0; v < network.values.size(); ++v) open_value(v);
+    network.calls.insert(network.calls.begin(), numbers_.begin(), numbers_.end());
     for (size_t i = 0; i < open_.size(); ++i) network.ranges[symbol_name(i)] = {1, std::nullopt};
     return std::move(network);
   }
@@ -95,7 +93,7 @@ class Opener {
   }
 
   /// The first of the arguments, with expressions where the numbers differ.
-  Argument argument(const std::vector<const Argument*>& same) const {
+  Argument argument(const std::vector<const Argument*>& same) {
     const auto& first = *same[0];
     for (const auto* other : same)
       if (other->content.index() != first.content.index()) throw NotOpen();
@@ -139,16 +137,63 @@ class Opener {
     return items;
   }
 
-  Argument expression(const std::vector<int64_t>& numbers) const {
+  /// The number as one that the network computes from the open sizes, if it depends on them.
+  Argument expression(const std::vector<int64_t>& numbers) {
     const auto coefficients = fit_.coefficients(numbers);
-    SizeExpression sum = SizeExpression::constant(0);
-    for (size_t set = 0; set < coefficients.size(); ++set) {
-      auto term = SizeExpression::constant(coefficients[set]);
-      for (size_t i = 0; i < open_.size(); ++i)
-        if (set >> i & 1) term = term * SizeExpression::symbol(static_cast<SymbolId>(i));
-      sum = sum + term;
+    if (formula(coefficients).empty()) return c10::IValue(numbers[0]);
+    if (const auto found = known_.find(coefficients); found != known_.end()) return ValueRef{found->second};
+    // Σ_A c_A Π_{i∈A} n_i, term by term.
+    std::optional<ValueId> sum;
+    int64_t value = 0;
+    std::vector<int64_t> so_far(coefficients.size(), 0);
+    for (size_t set = coefficients.size(); set-- > 1;) {
+      if (coefficients[set] == 0) continue;
+      so_far[set] = coefficients[set];
+      std::vector<int64_t> term(coefficients.size(), 0);
+      term[set] = 1;
+      std::optional<ValueId> product;
+      int64_t size = 1;
+      for (size_t i = 0; i < open_.size(); ++i) {
+        if (!(set >> i & 1)) continue;
+        size *= open_[i].units();
+        product = product ? add_number("aten::mul", ValueRef{*product}, ValueRef{sizes_[i]}, size, formula(term)) : sizes_[i];
+      }
+      term[set] = coefficients[set];
+      size *= coefficients[set];
+      if (coefficients[set] != 1)
+        product = add_number("aten::mul", ValueRef{*product}, c10::IValue(coefficients[set]), size, formula(term));
+      value += size;
+      sum = sum ? add_number("aten::add", ValueRef{*sum}, ValueRef{*product}, value, formula(so_far)) : *product;
     }
-    return sum.is_constant() ? Argument(c10::IValue(numbers[0])) : Argument(sum);
+    if (coefficients[0] != 0)
+      sum = add_number("aten::add", ValueRef{*sum}, c10::IValue(coefficients[0]), value + coefficients[0], formula(coefficients));
+    known_[coefficients] = *sum;
+    return ValueRef{*sum};
+  }
+
+  /// The number of units of an open size.
+  void add_size(size_t index) {
+    const auto& size = open_[index];
+    const auto& input = networks_[0].inputs[size.input];
+    const auto& whole = networks_[0].values[static_cast<size_t>(input)].formulas[size.axis];
+    auto id = add_number("aten::sym_size", ValueRef{input}, c10::IValue(static_cast<int64_t>(size.axis)), size.example, whole);
+    if (size.unit > 1)
+      id = add_number("aten::floordiv", ValueRef{id}, c10::IValue(size.unit), size.units(),
+                      fmt::format("Symbol('{}', positive=True, integer=True)", symbol_name(index)));
+    sizes_.push_back(id);
+  }
+
+  ValueId add_number(const char* op, Argument first, Argument second, int64_t number, const std::string& formula) {
+    auto& network = networks_[0];
+    const auto id = network.add_value({.name = fmt::format("size_{}", numbers_.size()),
+                                       .kind = Value::Kind::integer,
+                                       .dtype = c10::ScalarType::Long,
+                                       .number = number,
+                                       .formula = formula});
+    Call call{op, "int", {std::move(first), std::move(second)}};
+    call.results.push_back({false, {id}});
+    numbers_.push_back(std::move(call));
+    return id;
   }
 
   void open_value(size_t v) {
@@ -185,22 +230,30 @@ class Opener {
   const std::vector<OpenSize>& open_;
   Fit fit_;
   std::map<std::pair<size_t, size_t>, Argument> opened_;
+  std::vector<ValueId> sizes_;                    // the open sizes
+  std::map<std::vector<int64_t>, ValueId> known_;  // by coefficients
+  std::vector<Call> numbers_;                     // that compute them
 };
 
 }  // namespace
 
 std::optional<Network> with_open_sizes(const NetworkAt& network_at, const std::vector<OpenSize>& open) {
+  const auto at = [&](const std::vector<int64_t>& units) {
+    std::vector<int64_t> sizes;
+    for (size_t i = 0; i < open.size(); ++i) sizes.push_back(units[i] * open[i].unit);
+    return network_at(sizes);
+  };
   try {
     std::vector<Network> networks;
     for (size_t set = 0; set < size_t{1} << open.size(); ++set) {
-      std::vector<int64_t> sizes;
-      for (size_t i = 0; i < open.size(); ++i) sizes.push_back(open[i].example + static_cast<int64_t>(set >> i & 1));
-      networks.push_back(network_at(sizes));
+      std::vector<int64_t> units;
+      for (size_t i = 0; i < open.size(); ++i) units.push_back(open[i].units() + static_cast<int64_t>(set >> i & 1));
+      networks.push_back(at(units));
     }
     // Sizes that have nothing in common with the others.
     std::vector<int64_t> check;
-    for (size_t i = 0; i < open.size(); ++i) check.push_back(open[i].example + 3 + 2 * static_cast<int64_t>(i));
-    networks.push_back(network_at(check));
+    for (size_t i = 0; i < open.size(); ++i) check.push_back(open[i].units() + 3 + 2 * static_cast<int64_t>(i));
+    networks.push_back(at(check));
     return Opener(std::move(networks), open, check).open();
   } catch (const NotOpen&) {
     return std::nullopt;

@@ -12,9 +12,14 @@ std::pair<at::Tensor, at::Tensor> operands(NodeView& node) {
 }
 
 Operator binary(at::Tensor (*compute)(const at::Tensor&, const at::Tensor&)) {
-  return [compute](NodeView& node) -> Tensors {
-    const auto [a, b] = operands(node);
-    return {compute(a, b)};
+  return [compute](NodeView& node) -> Tensors { return {compute(node.tensor(0), node.tensor(1))}; };
+}
+
+/// A comparison; torch's with numbers are operators of their own.
+Operator comparison(at::Tensor (*compute)(const at::Tensor&, const at::Tensor&), at::Tensor (*with_number)(const at::Tensor&, const at::Scalar&)) {
+  return [compute, with_number](NodeView& node) -> Tensors {
+    if (const auto number = node.scalar(1, node.rank(0))) return {with_number(node.tensor(0), *number)};
+    return {compute(node.tensor(0), node.tensor(1))};
   };
 }
 
@@ -22,7 +27,6 @@ Operator binary(at::Tensor (*compute)(const at::Tensor&, const at::Tensor&)) {
 Operator variadic(at::Tensor (*compute)(const at::Tensor&, const at::Tensor&)) {
   return [compute](NodeView& node) -> Tensors {
     node.require_that(node.input_count() > 0, "it has no input");
-    // Two operands of arithmetic may be numbers; torch's maximum takes tensors.
     at::Tensor result = node.tensor(0);
     for (size_t i = 1; i < node.input_count(); ++i) result = compute(result, node.tensor(i));
     return {result};
@@ -75,18 +79,21 @@ void add_arithmetic(Operators& operators) {
     const auto [a, b] = operands(node);
     return {at::sub(a, b)};
   };
-  operators["Mul"] = binary(at::mul);
+  operators["Mul"] = [](NodeView& node) -> Tensors {
+    const auto [a, b] = operands(node);
+    return {at::mul(a, b)};
+  };
   operators["Div"] = divide;
   operators["Pow"] = [](NodeView& node) -> Tensors {
-    const auto [a, b] = operands(node);
-    // A number as exponent: torch computes squares and roots by themselves.
-    if (node.constant(1) != nullptr && node.constant(1)->numel() == 1 && node.constant(1)->dim() <= std::min<int64_t>(node.rank(0), 1))
-      return {at::pow(a, at::Scalar(node.number(1)))};
-    return {at::pow(a, b)};
+    if (const auto exponent = node.scalar(1, node.rank(0))) return {at::pow(node.tensor(0), *exponent)};
+    if (const auto base = node.scalar(0, node.rank(1))) return {at::pow(*base, node.tensor(1))};
+    return {at::pow(node.tensor(0), node.tensor(1))};
   };
   operators["Mod"] = [](NodeView& node) -> Tensors {
-    const auto [a, b] = operands(node);
-    return {node.attribute("fmod", 0) != 0 ? at::fmod(a, b) : at::remainder(a, b)};
+    const auto a = node.tensor(0);
+    const bool is_remainder_of_c = node.attribute("fmod", 0) != 0;
+    if (const auto number = node.scalar(1, node.rank(0))) return {is_remainder_of_c ? at::fmod(a, *number) : at::remainder(a, *number)};
+    return {is_remainder_of_c ? at::fmod(a, node.tensor(1)) : at::remainder(a, node.tensor(1))};
   };
   operators["Max"] = variadic(at::maximum);
   operators["Min"] = variadic(at::minimum);
@@ -96,11 +103,11 @@ void add_arithmetic(Operators& operators) {
   };
   operators["Clip"] = clip;
 
-  operators["Equal"] = binary(at::eq);
-  operators["Greater"] = binary(at::gt);
-  operators["GreaterOrEqual"] = binary(at::ge);
-  operators["Less"] = binary(at::lt);
-  operators["LessOrEqual"] = binary(at::le);
+  operators["Equal"] = comparison(at::eq, at::eq);
+  operators["Greater"] = comparison(at::gt, at::gt);
+  operators["GreaterOrEqual"] = comparison(at::ge, at::ge);
+  operators["Less"] = comparison(at::lt, at::lt);
+  operators["LessOrEqual"] = comparison(at::le, at::le);
   operators["And"] = binary(at::logical_and);
   operators["Or"] = binary(at::logical_or);
   operators["Xor"] = binary(at::logical_xor);
@@ -114,9 +121,7 @@ void add_arithmetic(Operators& operators) {
     return {at::isinf(node.tensor(0))};
   };
   operators["Where"] = [](NodeView& node) -> Tensors {
-    const auto condition = node.tensor(0);
-    // torch's where takes numbers, but not of two types.
-    return {at::where(condition, node.tensor(1), node.tensor(2))};
+    return {at::where(node.tensor(0), node.tensor(1), node.tensor(2))};
   };
 }
 
