@@ -69,6 +69,7 @@ void Recorder::add_state(const std::string& name, StateEntry::Kind kind, const a
     network_.state[*network_.state_of(found->second)].aliases.push_back(name);
     return;
   }
+  const Restored pause(paused_);  // a state tensor may be added while the function runs
   auto held = tensor.detach();
   if (state_ == State::copied) held = held.clone();
   held.set_requires_grad(tensor.requires_grad());

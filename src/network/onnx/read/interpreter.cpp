@@ -39,7 +39,13 @@ int64_t NodeView::opset() const { return interpreter_.model_.opset; }
 
 void NodeView::refuse(const std::string& why) const { raise("network", "{}: {}.", described(node_), why); }
 
+void NodeView::require_all_read() const {
+  for (const auto& attribute : node_.attributes)
+    require_that(read_.contains(attribute.name), fmt::format("attribute '{}' is not supported", attribute.name));
+}
+
 const Attribute* NodeView::find(const std::string& name) const {
+  read_.insert(name);
   const auto found = std::find_if(node_.attributes.begin(), node_.attributes.end(),
                                   [&](const Attribute& attribute) { return attribute.name == name; });
   return found == node_.attributes.end() ? nullptr : &*found;
@@ -144,6 +150,11 @@ std::vector<int64_t> NodeView::sizes(size_t input) {
   return interpreter_.item(node_.inputs[input], node_).tensor.sizes().vec();
 }
 
+at::Tensor NodeView::unrecorded(const std::function<at::Tensor()>& compute) const {
+  const Recorder::Unrecorded pause(*interpreter_.recorder_);
+  return compute();
+}
+
 at::Tensor NodeView::derived(size_t input, const std::string& suffix,
                              const std::function<at::Tensor(const at::Tensor&)>& compute) {
   const auto* known = constant(input);
@@ -156,11 +167,7 @@ at::Tensor NodeView::derived(size_t input, const std::string& suffix,
   if (suffix == kTransposed && of.ends_with(kTransposed)) name = of.substr(0, of.size() - kTransposed.size());
   auto& made = interpreter_.derived_[name];
   if (made.defined()) return made;
-  at::Tensor tensor;
-  {
-    const Recorder::Unrecorded pause(*interpreter_.recorder_);
-    tensor = compute(*known).contiguous();
-  }
+  const auto tensor = unrecorded([&] { return compute(*known).contiguous(); });
   return made = interpreter_.is_recording_ ? interpreter_.add_state(name, item, tensor) : tensor;
 }
 
@@ -307,6 +314,7 @@ std::vector<at::Tensor> Interpreter::compute(const Node& node) {
   NodeView view(*this, node);
   try {
     auto outputs = found->second(view);
+    view.require_all_read();
     for (size_t i = outputs.size(); i < node.outputs.size(); ++i)
       view.require_that(node.outputs[i].empty() || !readers_.contains(node.outputs[i]),
                         fmt::format("output {} is not supported", i));

@@ -4,7 +4,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <initializer_list>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,6 +47,8 @@ class NodeView {
   at::Scalar number_of(const at::Tensor& constant);
   std::vector<int64_t> sizes(size_t input);
 
+  /// What `compute` returns; operators that it calls are not recorded.
+  at::Tensor unrecorded(const std::function<at::Tensor()>& compute) const;
   /// A state tensor computed from a constant input, named after it with a suffix; the same one if it is asked for again.
   at::Tensor derived(size_t input, const std::string& suffix, const std::function<at::Tensor(const at::Tensor&)>& compute);
 
@@ -58,6 +62,9 @@ class NodeView {
   std::string text(const std::string& name, const std::string& missing) const;
   std::vector<int64_t> attributes(const std::string& name, std::vector<int64_t> missing = {}) const;
   const Attribute* find(const std::string& name) const;
+  /// Attributes that make no difference to what is computed here. Those that no rule read or ignores are refused.
+  void ignore(std::initializer_list<const char*> names) const { read_.insert(names.begin(), names.end()); }
+  void require_all_read() const;
 
   /// Refuses the node: std::invalid_argument with its operator and name, and why.
   [[noreturn]] void refuse(const std::string& why) const;
@@ -68,6 +75,7 @@ class NodeView {
  private:
   Interpreter& interpreter_;
   const Node& node_;
+  mutable std::set<std::string> read_;  // attributes
 };
 
 /// An axis from 0 of a tensor of this rank; refuses others.

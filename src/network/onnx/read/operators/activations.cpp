@@ -42,6 +42,11 @@ void add_activations(Operators& operators) {
   operators["Sigmoid"] = [](NodeView& node) -> Tensors { return {at::sigmoid(node.tensor(0))}; };
   operators["HardSwish"] = [](NodeView& node) -> Tensors { return {at::hardswish(node.tensor(0))}; };
   operators["Mish"] = [](NodeView& node) -> Tensors { return {at::mish(node.tensor(0))}; };
+  operators["Swish"] = [](NodeView& node) -> Tensors {
+    const auto x = node.tensor(0);
+    const double alpha = node.real("alpha", 1);
+    return {alpha == 1 ? at::silu(x) : at::mul(x, at::sigmoid(at::mul(x, alpha)))};
+  };
   operators["Softsign"] = [](NodeView& node) -> Tensors {
     const auto x = node.tensor(0);
     return {at::div(x, at::add(at::abs(x), 1))};

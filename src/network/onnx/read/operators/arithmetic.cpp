@@ -59,6 +59,21 @@ Tensors clip(NodeView& node) {
   return {at::clamp(x, low, high)};
 }
 
+/// Of the type of its base.
+Tensors power(NodeView& node) {
+  const auto of_base = [&](const at::Tensor& result, c10::ScalarType type) { return result.scalar_type() == type ? result : result.to(type); };
+  if (const auto exponent = node.scalar(1, node.rank(0))) {
+    const auto base = node.tensor(0);
+    return {of_base(at::pow(base, *exponent), base.scalar_type())};
+  }
+  if (const auto base = node.scalar(0, node.rank(1))) {
+    const auto type = node.constant(0)->scalar_type();
+    return {of_base(at::pow(*base, node.tensor(1)), type)};
+  }
+  const auto base = node.tensor(0);
+  return {of_base(at::pow(base, node.tensor(1)), base.scalar_type())};
+}
+
 }  // namespace
 
 void add_arithmetic(Operators& operators) {
@@ -84,11 +99,7 @@ void add_arithmetic(Operators& operators) {
     return {at::mul(a, b)};
   };
   operators["Div"] = divide;
-  operators["Pow"] = [](NodeView& node) -> Tensors {
-    if (const auto exponent = node.scalar(1, node.rank(0))) return {at::pow(node.tensor(0), *exponent)};
-    if (const auto base = node.scalar(0, node.rank(1))) return {at::pow(*base, node.tensor(1))};
-    return {at::pow(node.tensor(0), node.tensor(1))};
-  };
+  operators["Pow"] = power;
   operators["Mod"] = [](NodeView& node) -> Tensors {
     const auto a = node.tensor(0);
     const bool is_remainder_of_c = node.attribute("fmod", 0) != 0;

@@ -90,6 +90,7 @@ Tensors transposed_convolution(NodeView& node) {
     if (!wanted.empty() || how.starts_with("SAME")) {
       const auto size = wanted.empty() ? x.size(static_cast<int64_t>(i) + 2) * windows.strides[i] : wanted[i];
       const auto total = std::max<int64_t>(0, full - size);
+      extra[i] += std::max<int64_t>(0, size - full);
       windows.begin[i] = how == "SAME_UPPER" ? total - total / 2 : total / 2;
       windows.end[i] = total - windows.begin[i];
       if (how == "SAME_UPPER") std::swap(windows.begin[i], windows.end[i]);
@@ -117,6 +118,7 @@ bool fits(const Windows& windows) {
 }
 
 Tensors max_pool(NodeView& node) {
+  node.ignore({"storage_order"});  // of the indices
   auto x = node.tensor(0);
   auto windows = windows_of(node, x.sizes());
   if (!fits(windows)) {

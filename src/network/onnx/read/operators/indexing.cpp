@@ -15,19 +15,33 @@ at::Tensor indices_of(NodeView& node, size_t input, int64_t size) {
   });
 }
 
+/// The first of indices that count up one by one, if they do.
+std::optional<int64_t> first_of_run(NodeView& node, const at::Tensor& indices) {
+  if (indices.numel() == 0) return std::nullopt;
+  const auto numbers = node.unrecorded([&] { return indices.to(at::kLong).flatten(); });
+  const auto* begin = numbers.const_data_ptr<int64_t>();
+  for (int64_t i = 1; i < numbers.numel(); ++i)
+    if (begin[i] != begin[0] + i) return std::nullopt;
+  return begin[0] < 0 ? std::nullopt : std::optional(begin[0]);
+}
+
 Tensors gather(NodeView& node) {
   const auto x = node.tensor(0);
   const auto axis = axis_of(node, node.attribute("axis", 0), x.dim());
   const auto* known = node.constant(1);
   if (known != nullptr && known->dim() == 0) return {at::select(x, axis, node.integer(1))};
   const auto size = x.size(axis);
-  if (known != nullptr && known->dim() == 1) {
-    const auto places = node.integers(1);
-    // Neighbours are a slice.
-    bool is_slice = !places.empty() && places[0] >= 0;
-    for (size_t i = 1; i < places.size(); ++i) is_slice = is_slice && places[i] == places[i - 1] + 1;
-    if (is_slice && places.back() < size) return {at::slice(x, axis, places[0], places.back() + 1)};
-  }
+  if (known != nullptr)
+    if (const auto first = first_of_run(node, *known); first && *first + known->numel() <= size) {
+      // Neighbours are a slice, which torch.export's strided views become too.
+      const bool is_all = *first == 0 && known->numel() == size;
+      const auto part = is_all ? x : at::slice(x, axis, *first, *first + known->numel());
+      if (known->dim() == 1) return {part};
+      auto sizes = x.sizes().vec();
+      sizes.erase(sizes.begin() + axis);
+      sizes.insert(sizes.begin() + axis, known->sizes().begin(), known->sizes().end());
+      return {at::reshape(part, sizes)};
+    }
   const auto indices = indices_of(node, 1, size);
   if (indices.dim() == 1) return {at::index_select(x, axis, indices)};
   if (axis == 0 && x.dim() == 2 && node.constant(0) != nullptr && x.is_floating_point()) return {at::embedding(x, indices)};

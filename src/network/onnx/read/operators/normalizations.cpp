@@ -9,6 +9,7 @@ constexpr double kEpsilon = 1e-5;  // ONNX's default of all of them
 
 Tensors batch_norm(NodeView& node) {
   node.require_that(node.attribute("training_mode", 0) == 0, "training mode is not supported");
+  node.ignore({"momentum"});
   const auto x = node.tensor(0);
   return {at::batch_norm(x, node.tensor(1), node.tensor(2), node.tensor(3), node.tensor(4), /*training=*/false,
                          1 - node.real("momentum", 0.9), node.real("epsilon", kEpsilon), /*cudnn_enabled=*/true)};
@@ -83,9 +84,12 @@ void add_normalizations(Operators& operators) {
   operators["LpNormalization"] = [](NodeView& node) -> Tensors {
     const auto x = node.tensor(0);
     const auto axis = axis_of(node, node.attribute("axis", -1), x.dim());
-    return {at::div(x, at::norm(x, at::Scalar(node.attribute("p", 2)), {axis}, true))};
+    // Zeros stay zeros.
+    const auto norm = at::norm(x, at::Scalar(node.attribute("p", 2)), {axis}, true);
+    return {at::div(x, at::clamp_min(norm, std::numeric_limits<float>::min()))};
   };
   operators["Dropout"] = [](NodeView& node) -> Tensors {
+    node.ignore({"ratio", "seed"});
     node.require_that(!node.has(2) || node.number(2) == 0, "training mode is not supported");
     return {node.tensor(0)};
   };

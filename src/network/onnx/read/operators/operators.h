@@ -11,6 +11,7 @@ namespace inn::onnx::reading {
 
 void add_arithmetic(Operators& operators);
 void add_activations(Operators& operators);
+void add_attention(Operators& operators);
 void add_convolutions(Operators& operators);
 void add_normalizations(Operators& operators);
 void add_products(Operators& operators);

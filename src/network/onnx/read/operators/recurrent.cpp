@@ -9,7 +9,7 @@ namespace {
 struct Layer {
   int64_t directions = 1, hidden = 0;
   std::vector<at::Tensor> weights;
-  bool has_bias = false;
+  bool has_bias = false, is_reversed = false;
 };
 
 /// The rows of a weight [gates · hidden, …], gate by gate in another order.
@@ -25,10 +25,13 @@ Layer layer_of(NodeView& node, const std::vector<int64_t>& order) {
   node.require_that(!node.has(4), "sequences of different lengths (sequence_lens) are not supported");
   node.require_that(node.attribute("layout", 0) == 0, "layout 1 is not supported");
   node.require_that(!node.has_attribute("clip"), "'clip' is not supported");
+  node.ignore({"hidden_size", "activations"});
   const auto direction = node.text("direction", "forward");
-  node.require_that(direction == "forward" || direction == "bidirectional", fmt::format("direction '{}' is not supported", direction));
+  node.require_that(direction == "forward" || direction == "bidirectional" || direction == "reverse",
+                    fmt::format("unknown direction '{}'", direction));
   Layer layer;
-  layer.directions = direction == "forward" ? 1 : 2;
+  layer.directions = direction == "bidirectional" ? 2 : 1;
+  layer.is_reversed = direction == "reverse";
   const auto *input = node.constant(1), *recurrent = node.constant(2), *bias = node.constant(3);
   node.require_that(input != nullptr && recurrent != nullptr && (!node.has(3) || bias != nullptr), "its weights must be constants");
   layer.hidden = node.attribute("hidden_size", recurrent->size(-1));
@@ -51,13 +54,17 @@ Layer layer_of(NodeView& node, const std::vector<int64_t>& order) {
   return layer;
 }
 
+/// The sequence in the order in which the layer reads it.
+at::Tensor in_order(const at::Tensor& x, const Layer& layer) { return layer.is_reversed ? at::flip(x, {0}) : x; }
+
 at::Tensor first_state(NodeView& node, size_t input, const at::Tensor& x, const Layer& layer) {
   if (node.has(input)) return node.tensor(input);
   return at::zeros({layer.directions, x.size(1), layer.hidden}, x.options());
 }
 
 /// [time, batch, directions · hidden] as ONNX's [time, directions, batch, hidden].
-at::Tensor of_directions(const at::Tensor& y, const Layer& layer) {
+at::Tensor of_directions(const at::Tensor& given, const Layer& layer) {
+  const auto y = in_order(given, layer);
   if (layer.directions == 1) return at::unsqueeze(y, 1);
   return at::transpose(at::reshape(y, {y.size(0), y.size(1), layer.directions, layer.hidden}), 1, 2);
 }
@@ -77,7 +84,7 @@ Tensors lstm(NodeView& node) {
   node.require_that(node.attribute("input_forget", 0) == 0, "'input_forget' is not supported");
   const auto x = node.tensor(0);
   const auto layer = layer_of(node, {0, 2, 3, 1});  // ONNX: input, output, forget, cell; torch: input, forget, cell, output
-  const auto [y, h, c] = at::lstm(x, {first_state(node, 5, x, layer), first_state(node, 6, x, layer)}, layer.weights, layer.has_bias,
+  const auto [y, h, c] = at::lstm(in_order(x, layer), {first_state(node, 5, x, layer), first_state(node, 6, x, layer)}, layer.weights, layer.has_bias,
                                   1, 0.0, false, layer.directions == 2, false);
   return {of_directions(y, layer), h, c};
 }
@@ -88,7 +95,7 @@ Tensors gru(NodeView& node) {
   const auto x = node.tensor(0);
   const auto layer = layer_of(node, {1, 0, 2});  // ONNX: update, reset, hidden; torch: reset, update, new
   const auto [y, h] =
-      at::gru(x, first_state(node, 5, x, layer), layer.weights, layer.has_bias, 1, 0.0, false, layer.directions == 2, false);
+      at::gru(in_order(x, layer), first_state(node, 5, x, layer), layer.weights, layer.has_bias, 1, 0.0, false, layer.directions == 2, false);
   return {of_directions(y, layer), h};
 }
 
@@ -97,7 +104,7 @@ Tensors rnn(NodeView& node) {
   const auto x = node.tensor(0);
   const auto layer = layer_of(node, {0});
   const auto [y, h] =
-      at::rnn_tanh(x, first_state(node, 5, x, layer), layer.weights, layer.has_bias, 1, 0.0, false, layer.directions == 2, false);
+      at::rnn_tanh(in_order(x, layer), first_state(node, 5, x, layer), layer.weights, layer.has_bias, 1, 0.0, false, layer.directions == 2, false);
   return {of_directions(y, layer), h};
 }
 

@@ -9,6 +9,7 @@ using Reduce = at::Tensor (*)(const at::Tensor&, at::IntArrayRef, bool);
 
 Operator reduction(Reduce compute) {
   return [compute](NodeView& node) -> Tensors {
+    node.ignore({"keepdims", "noop_with_empty_axes"});
     const auto x = node.tensor(0);
     auto axes = axes_of(node, 1);
     if (axes.empty()) {
@@ -64,9 +65,13 @@ void add_reductions(Operators& operators) {
   operators["ArgMax"] = argument([](const at::Tensor& x, int64_t axis, bool keeps) { return at::argmax(x, axis, keeps); });
   operators["ArgMin"] = argument([](const at::Tensor& x, int64_t axis, bool keeps) { return at::argmin(x, axis, keeps); });
   operators["CumSum"] = [](NodeView& node) -> Tensors {
-    node.require_that(node.attribute("exclusive", 0) == 0 && node.attribute("reverse", 0) == 0, "exclusive and reversed sums are not supported");
     const auto x = node.tensor(0);
-    return {at::cumsum(x, axis_of(node, node.integer(1), x.dim()), x.scalar_type())};
+    const auto axis = axis_of(node, node.integer(1), x.dim());
+    const bool is_reversed = node.attribute("reverse", 0) != 0;
+    const auto given = is_reversed ? at::flip(x, {axis}) : x;
+    auto sums = at::cumsum(given, axis, x.scalar_type());
+    if (node.attribute("exclusive", 0) != 0) sums = at::sub(sums, given);
+    return {is_reversed ? at::flip(sums, {axis}) : sums};
   };
   operators["TopK"] = [](NodeView& node) -> Tensors {
     const auto x = node.tensor(0);

@@ -19,8 +19,10 @@ double position(const Resize& resize, int64_t out, size_t axis, int64_t in_size)
   const double scale = resize.scales[axis], at = static_cast<double>(out);
   const auto out_size = static_cast<double>(resize.sizes[axis]);
   if (resize.coordinates == "asymmetric") return at / scale;
-  if (resize.coordinates == "align_corners")
-    return out_size == 1 ? 0 : at * (static_cast<double>(in_size) - 1) / (out_size - 1);
+  if (resize.coordinates == "align_corners") {
+    const double whole = scale * static_cast<double>(in_size);  // not rounded, where scales are given
+    return whole == 1 ? 0 : at * (static_cast<double>(in_size) - 1) / (whole - 1);
+  }
   if (resize.coordinates == "pytorch_half_pixel" && out_size == 1) return 0;
   return (at + 0.5) / scale - 0.5;
 }
@@ -42,6 +44,7 @@ std::vector<int64_t> nearest_positions(const Resize& resize, size_t axis, int64_
 
 Resize resize_of(NodeView& node, const at::Tensor& x) {
   Resize resize;
+  node.ignore({"cubic_coeff_a", "exclude_outside", "extrapolation_value", "nearest_mode"});  // of other modes
   const bool is_old = node.opset() < 11 || node.node().op == "Upsample";
   resize.mode = node.text("mode", "nearest");
   resize.coordinates = node.text("coordinate_transformation_mode", is_old ? "asymmetric" : "half_pixel");
@@ -121,6 +124,13 @@ Tensors compute(NodeView& node) {
                     fmt::format("'{}' is only supported for nearest positions", resize.coordinates));
   node.require_that(x.dim() == 4 && resize.sizes[0] == x.size(0) && resize.sizes[1] == x.size(1),
                     "only the last two axes of four can be interpolated");
+  for (const size_t axis : {2, 3}) {
+    const auto in_size = static_cast<double>(x.size(static_cast<int64_t>(axis)));
+    node.require_that(!aligns || resize.scales[axis] * in_size == static_cast<double>(resize.sizes[axis]),
+                      "aligned corners with a scale that does not give a whole size are not supported");
+    node.require_that(resize.coordinates != "pytorch_half_pixel" || resize.sizes[axis] > 1 || in_size == 1,
+                      "'pytorch_half_pixel' with a size of 1 is not supported");
+  }
   const auto sizes = at::IntArrayRef(resize.sizes).slice(2);
   const std::vector<double> scales{resize.scales[2], resize.scales[3]};
   if (resize.mode == "linear")

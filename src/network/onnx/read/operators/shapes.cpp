@@ -122,6 +122,7 @@ Tensors pad(NodeView& node) {
     pads[2 * from_last + 1] = given[i + axes.size()];
   }
   const auto mode = node.text("mode", "constant");
+  node.ignore({"value"});
   while (pads.size() > 2 && pads[pads.size() - 1] == 0 && pads[pads.size() - 2] == 0) pads.resize(pads.size() - 2);
   if (mode == "constant") return {at::constant_pad_nd(x, pads, node.has(2) ? node.number(2) : node.real("value", 0))};
   const std::map<std::string, std::string> modes = {{"reflect", "reflect"}, {"edge", "replicate"}, {"wrap", "circular"}};
@@ -144,6 +145,7 @@ Tensors space_to_depth(NodeView& node) {
   const auto x = node.tensor(0);
   const auto block = node.attribute("blocksize", 0);
   node.require_that(block >= 1 && x.dim() == 4 && x.size(2) % block == 0 && x.size(3) % block == 0, "blocksize does not fit the input");
+  if (node.text("mode", "DCR") == "CRD") return {at::pixel_unshuffle(x, block)};
   const auto n = x.size(0), c = x.size(1), h = x.size(2) / block, w = x.size(3) / block;
   return {at::reshape(at::permute(at::reshape(x, {n, c, h, block, w, block}), {0, 3, 5, 1, 2, 4}), {n, c * block * block, h, w})};
 }
@@ -200,11 +202,13 @@ void add_shapes(Operators& operators) {
   operators["Range"] = range;
   operators["Trilu"] = triangle;
   operators["Cast"] = [](NodeView& node) -> Tensors {
+    node.ignore({"saturate", "round_mode"});  // of types of eight bits
     const auto type = scalar_type(node.attribute("to", 0));
     const auto x = node.tensor(0);
     return {x.scalar_type() == type ? x : x.to(type)};
   };
   operators["CastLike"] = [](NodeView& node) -> Tensors {
+    node.ignore({"saturate", "round_mode"});
     const auto x = node.tensor(0);
     const auto type = node.tensor(1).scalar_type();
     return {x.scalar_type() == type ? x : x.to(type)};
