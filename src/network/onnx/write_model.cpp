@@ -18,40 +18,6 @@ constexpr int64_t kIrVersion = 10;
 constexpr int64_t kLeastExternal = 1024;      // bytes
 constexpr int64_t kExternalAlignment = 4096;  // so that files can be mapped
 
-void write_attribute(pbf_writer& node, const Attribute& attribute) {
-  using namespace attribute_field;
-  pbf_writer writer(node, node_field::kAttribute);
-  writer.add_string(kName, attribute.name);
-  if (const auto* number = std::get_if<int64_t>(&attribute.value)) {
-    writer.add_int64(kInt, *number);
-    writer.add_enum(kType, int_type);
-  } else if (const auto* real = std::get_if<double>(&attribute.value)) {
-    writer.add_float(kFloat, static_cast<float>(*real));
-    writer.add_enum(kType, float_type);
-  } else if (const auto* text = std::get_if<std::string>(&attribute.value)) {
-    writer.add_bytes(kString, *text);
-    writer.add_enum(kType, string_type);
-  } else if (const auto* numbers = std::get_if<std::vector<int64_t>>(&attribute.value)) {
-    for (const auto each : *numbers) writer.add_int64(kInts, each);
-    writer.add_enum(kType, ints_type);
-  } else if (const auto* reals = std::get_if<std::vector<double>>(&attribute.value)) {
-    for (const auto each : *reals) writer.add_float(kFloats, static_cast<float>(each));
-    writer.add_enum(kType, floats_type);
-  } else {
-    raise("network", "ONNX: attribute '{}' is of a type that is only read.", attribute.name);
-  }
-}
-
-void write_node(pbf_writer& graph, const Node& node) {
-  using namespace node_field;
-  pbf_writer writer(graph, graph_field::kNode);
-  for (const auto& input : node.inputs) writer.add_string(kInput, input);
-  for (const auto& output : node.outputs) writer.add_string(kOutput, output);
-  if (!node.name.empty()) writer.add_string(kName, node.name);
-  writer.add_string(kOpType, node.op);
-  for (const auto& attribute : node.attributes) write_attribute(writer, attribute);
-}
-
 void write_value(pbf_writer& graph, Tag field, const ValueInfo& value) {
   using namespace value_field;
   pbf_writer writer(graph, field);
@@ -59,6 +25,7 @@ void write_value(pbf_writer& graph, Tag field, const ValueInfo& value) {
   pbf_writer type(writer, kType);
   pbf_writer tensor(type, kTensorType);
   tensor.add_int32(kElementType, element_type(value.type));
+  if (value.sizes.empty()) return tensor.add_message(kShape, std::string());  // protozero drops a message without fields
   pbf_writer shape(tensor, kShape);
   for (const auto& size : value.sizes) {
     pbf_writer dimension(shape, kDim);
@@ -96,11 +63,11 @@ class ExternalFile {
   int64_t offset_ = 0;
 };
 
-void write_initializer(pbf_writer& graph, const std::string& name, const at::Tensor& given,
-                       ExternalFile* external) {
+void write_tensor(pbf_writer& parent, Tag field, const std::string& name, const at::Tensor& given,
+                  ExternalFile* external) {
   using namespace tensor_field;
   const at::Tensor tensor = given.detach().cpu().contiguous();
-  pbf_writer writer(graph, graph_field::kInitializer);
+  pbf_writer writer(parent, field);
   for (const auto size : tensor.sizes()) writer.add_int64(kDims, size);
   writer.add_int32(kDataType, element_type(tensor.scalar_type()));
   writer.add_string(kName, name);
@@ -110,6 +77,43 @@ void write_initializer(pbf_writer& graph, const std::string& name, const at::Ten
     external->write(writer, bytes, count);
   else
     writer.add_bytes(kRawData, bytes, static_cast<size_t>(count));
+}
+
+void write_attribute(pbf_writer& node, const Attribute& attribute) {
+  using namespace attribute_field;
+  pbf_writer writer(node, node_field::kAttribute);
+  writer.add_string(kName, attribute.name);
+  if (const auto* number = std::get_if<int64_t>(&attribute.value)) {
+    writer.add_int64(kInt, *number);
+    writer.add_enum(kType, int_type);
+  } else if (const auto* real = std::get_if<double>(&attribute.value)) {
+    writer.add_float(kFloat, static_cast<float>(*real));
+    writer.add_enum(kType, float_type);
+  } else if (const auto* text = std::get_if<std::string>(&attribute.value)) {
+    writer.add_bytes(kString, *text);
+    writer.add_enum(kType, string_type);
+  } else if (const auto* numbers = std::get_if<std::vector<int64_t>>(&attribute.value)) {
+    for (const auto each : *numbers) writer.add_int64(kInts, each);
+    writer.add_enum(kType, ints_type);
+  } else if (const auto* reals = std::get_if<std::vector<double>>(&attribute.value)) {
+    for (const auto each : *reals) writer.add_float(kFloats, static_cast<float>(each));
+    writer.add_enum(kType, floats_type);
+  } else if (const auto* tensor = std::get_if<at::Tensor>(&attribute.value)) {
+    write_tensor(writer, kTensor, "", *tensor, nullptr);
+    writer.add_enum(kType, tensor_type);
+  } else {
+    raise("network", "ONNX: attribute '{}' is of a type that is only read.", attribute.name);
+  }
+}
+
+void write_node(pbf_writer& graph, const Node& node) {
+  using namespace node_field;
+  pbf_writer writer(graph, graph_field::kNode);
+  for (const auto& input : node.inputs) writer.add_string(kInput, input);
+  for (const auto& output : node.outputs) writer.add_string(kOutput, output);
+  if (!node.name.empty()) writer.add_string(kName, node.name);
+  writer.add_string(kOpType, node.op);
+  for (const auto& attribute : node.attributes) write_attribute(writer, attribute);
 }
 
 }  // namespace
@@ -123,7 +127,7 @@ void write_model(const Model& model, std::ostream& stream, std::ostream* weights
     graph.add_string(graph_field::kName, "main");
     for (const auto& node : model.nodes) write_node(graph, node);
     for (const auto& [name, tensor] : model.initializers)
-      write_initializer(graph, name, tensor, external ? &*external : nullptr);
+      write_tensor(graph, graph_field::kInitializer, name, tensor, external ? &*external : nullptr);
     for (const auto& input : model.inputs) write_value(graph, graph_field::kInput, input);
     for (const auto& output : model.outputs) write_value(graph, graph_field::kOutput, output);
   }

@@ -26,6 +26,9 @@ void add_normalizations(Rules& rules);
 void add_products(Rules& rules);
 void add_reductions(Rules& rules);
 void add_shapes(Rules& rules);
+void add_indexing(Rules& rules);
+void add_recurrent(Rules& rules);
+void add_creation(Rules& rules);
 
 /// All of them.
 const Rules& rules();

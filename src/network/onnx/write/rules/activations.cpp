@@ -36,6 +36,18 @@ std::vector<Name> softmax(Emitter& e, const CallView& call, const std::string& o
   return {e.add(op, {x}, {{"axis", call.axis("dim", "self")}})};
 }
 
+/// torch's slopes have one axis, that of the channels; ONNX broadcasts from the last one.
+std::vector<Name> prelu(Emitter& e, const CallView& call) {
+  const auto rank = call.rank("self");
+  Name slope = call.tensor("weight");
+  if (rank > 2 && call.value("weight").sizes.at(0) > 1) {
+    std::vector<int64_t> shape(static_cast<size_t>(rank) - 1, 1);
+    shape[0] = -1;
+    slope = e.add("Reshape", {slope, e.integers(shape)});
+  }
+  return {e.add("PRelu", {call.tensor("self"), slope})};
+}
+
 std::vector<Name> dropout(Emitter&, const CallView& call) {
   if (call.flag("train")) call.refuse("it is in training mode");
   return {call.tensor(call.has("input") ? "input" : "self")};
@@ -73,6 +85,17 @@ void add_activations(Rules& rules) {
     if (call.number("scale") != 1 || call.number("input_scale") != 1) call.refuse("its scales");
     return {e.add("Elu", {call.tensor("self")}, {{"alpha", call.number("alpha")}})};
   };
+  rules["aten::celu"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
+    return {e.add("Celu", {call.tensor("self")}, {{"alpha", call.number("alpha")}})};
+  };
+  rules["aten::selu"] = single("Selu");
+  rules["aten::threshold"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
+    const auto type = call.result().dtype;
+    const Name x = call.tensor("self");
+    const Name is_above = e.add("Greater", {x, e.scalar(call.scalar("threshold"), type)});
+    return {e.add("Where", {is_above, x, e.scalar(call.scalar("value"), type)})};
+  };
+  rules["aten::prelu"] = prelu;
   rules["aten::silu"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
     const Name x = call.tensor("self");
     return {e.add("Mul", {x, e.add("Sigmoid", {x})})};

@@ -1,5 +1,7 @@
 // Sums, products, comparisons and elementary functions.
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 
 #include "../rules.h"
@@ -47,19 +49,56 @@ Rule compared(const std::string& op, bool inverted = false) {
   };
 }
 
+/// Truth values have logic's operators.
+Rule bitwise(const std::string& op) {
+  return [op](Emitter& e, const CallView& call) -> std::vector<Name> {
+    const auto type = call.result().dtype;
+    const auto [a, b] = operands(e, call, type);
+    return {e.add(type == at::kBool ? op : "Bitwise" + op, {a, b})};
+  };
+}
+
+Rule predicate(const std::string& op) {
+  return [op](Emitter& e, const CallView& call) -> std::vector<Name> { return {e.add(op, {call.tensor("self")})}; };
+}
+
 Rule function(const std::string& op) {
   return [op](Emitter& e, const CallView& call) -> std::vector<Name> {
     return {e.add(op, {cast(e, call.tensor("self"), call.type("self"), call.result().dtype)})};
   };
 }
 
+/// Of truth values; other numbers are true where they are not 0.
+Rule logical(const std::string& op) {
+  return [op](Emitter& e, const CallView& call) -> std::vector<Name> {
+    const auto truth = [&](const std::string& name) { return cast(e, call.tensor(name), call.type(name), at::kBool); };
+    return {e.add(op, {truth("self"), truth("other")})};
+  };
+}
+
+/// Integers rounded towards zero, as C's and ONNX's are, lack one where the signs differ.
+Name floor_divided(Emitter& e, const Name& a, const Name& b) {
+  const Name remainder = e.add("Mod", {a, b});  // of the sign of b
+  return e.add("Div", {e.add("Sub", {a, remainder}), b});
+}
+
+std::vector<Name> remainder(Emitter& e, const CallView& call) {
+  const auto type = call.result().dtype;
+  const auto [a, b] = operands(e, call, type);
+  if (!c10::isFloatingType(type)) return {e.add("Mod", {a, b})};
+  return {e.add("Sub", {a, e.add("Mul", {b, e.add("Floor", {e.add("Div", {a, b})})})})};
+}
+
 std::vector<Name> divided(Emitter& e, const CallView& call) {
   const auto type = call.result().dtype;
   const auto [a, b] = operands(e, call, type);
+  const bool is_real = c10::isFloatingType(type);
+  const auto rounding = call.has("rounding_mode") ? call.text("rounding_mode") : "";
+  if (rounding == "floor" && !is_real) return {floor_divided(e, a, b)};
   const Name quotient = e.add("Div", {a, b});
-  if (!call.has("rounding_mode")) return {quotient};
-  if (call.text("rounding_mode") != "floor" || !c10::isFloatingType(type)) call.refuse("its rounding mode");
-  return {e.add("Floor", {quotient})};
+  if (rounding.empty() || !is_real) return {quotient};  // integers are rounded towards zero
+  if (rounding == "floor") return {e.add("Floor", {quotient})};
+  return {e.add("Mul", {e.add("Sign", {quotient}), e.add("Floor", {e.add("Abs", {quotient})})})};
 }
 
 std::vector<Name> power(Emitter& e, const CallView& call) {
@@ -92,6 +131,22 @@ void add_arithmetic(Rules& rules) {
     const auto [a, b] = operands(e, call, type);
     return {e.add("Sub", {b, scaled(e, call, a, type)})};
   };
+  rules["aten::remainder"] = remainder;
+  rules["aten::fmod"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
+    const auto [a, b] = operands(e, call, call.result().dtype);
+    return {e.add("Mod", {a, b}, {{"fmod", int64_t{1}}})};
+  };
+  rules["aten::logical_and"] = logical("And");
+  rules["aten::logical_or"] = logical("Or");
+  rules["aten::logical_xor"] = logical("Xor");
+  rules["aten::bitwise_and"] = bitwise("And");
+  rules["aten::bitwise_or"] = bitwise("Or");
+  rules["aten::bitwise_xor"] = bitwise("Xor");
+  rules["aten::bitwise_not"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
+    return {e.add(call.type("self") == at::kBool ? "Not" : "BitwiseNot", {call.tensor("self")})};
+  };
+  rules["aten::isnan"] = predicate("IsNaN");
+  rules["aten::isinf"] = predicate("IsInf");
   rules["aten::eq"] = compared("Equal");
   rules["aten::ne"] = compared("Equal", true);
   rules["aten::lt"] = compared("Less");
@@ -114,7 +169,15 @@ void add_arithmetic(Rules& rules) {
                                                                   {"sign", "Sign"},
                                                                   {"reciprocal", "Reciprocal"},
                                                                   {"logical_not", "Not"},
+                                                                  {"acos", "Acos"},
+                                                                  {"acosh", "Acosh"},
+                                                                  {"asin", "Asin"},
+                                                                  {"asinh", "Asinh"},
                                                                   {"atan", "Atan"},
+                                                                  {"atanh", "Atanh"},
+                                                                  {"cosh", "Cosh"},
+                                                                  {"sinh", "Sinh"},
+                                                                  {"tan", "Tan"},
                                                                   {"sigmoid", "Sigmoid"}})
     rules[std::string("aten::") + aten] = function(op);
   rules["aten::rsqrt"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {

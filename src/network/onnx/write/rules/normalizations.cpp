@@ -71,12 +71,21 @@ std::vector<Name> group_norm(Emitter& e, const CallView& call) {
   return {result};
 }
 
+std::vector<Name> instance_norm(Emitter& e, const CallView& call) {
+  if (!call.flag("use_input_stats")) call.refuse("it has running statistics");
+  const int64_t channels = call.value("input").sizes.at(1);
+  return {e.add("InstanceNormalization",
+                {call.tensor("input"), vector_or(e, call, "weight", 1, channels), vector_or(e, call, "bias", 0, channels)},
+                {{"epsilon", call.number("eps")}})};
+}
+
 }  // namespace
 
 void add_normalizations(Rules& rules) {
   rules["aten::batch_norm"] = rules["aten::_native_batch_norm_legit_no_training"] = batch_norm;
   rules["aten::layer_norm"] = layer_norm;
   rules["aten::rms_norm"] = rms_norm;
+  rules["aten::instance_norm"] = instance_norm;
   rules["aten::group_norm"] = group_norm;
 }
 

@@ -48,14 +48,21 @@ std::vector<Name> attention(Emitter& e, const CallView& call) {
   const auto type = call.result().dtype;
   const int64_t rank = call.rank("query");
   if (call.number("dropout_p") != 0) call.refuse("dropout");
-  if (call.has("enable_gqa") && call.flag("enable_gqa") && query.sizes.at(1) != key.sizes.at(1))
-    call.refuse("grouped queries; repeat the keys");
+  // Of grouped queries: each head of the keys and the values as often as queries share it.
+  const bool is_grouped = call.has("enable_gqa") && call.flag("enable_gqa") && query.sizes.at(1) != key.sizes.at(1);
+  const auto of_queries = [&](const std::string& name) {
+    const Name heads = call.tensor(name);
+    if (!is_grouped) return heads;
+    const int64_t own = call.value(name).sizes.at(1);
+    const auto index = at::arange(own, at::kLong).repeat_interleave(query.sizes.at(1) / own);
+    return e.add("Gather", {heads, e.constant(index)}, {{"axis", int64_t{1}}});
+  };
   const double scale =
       call.has("scale") ? call.number("scale") : 1 / std::sqrt(static_cast<double>(query.sizes.back()));
   // Half of the scale on each side, which keeps float16 in its range.
   const Name root = e.scalar(std::sqrt(std::abs(scale)), type);
   Name scores = e.add("MatMul", {e.add("Mul", {call.tensor("query"), root}),
-                                 swapped(e, e.add("Mul", {call.tensor("key"), root}), rank)});
+                                 swapped(e, e.add("Mul", {of_queries("key"), root}), rank)});
   if (scale < 0) scores = e.add("Neg", {scores});
   if (call.flag("is_causal")) {
     const int64_t rows = query.sizes.at(static_cast<size_t>(rank - 2)),
@@ -73,7 +80,7 @@ std::vector<Name> attention(Emitter& e, const CallView& call) {
           e.add("Where", {mask, e.scalar(0, type), e.scalar(-std::numeric_limits<double>::infinity(), type)});
     scores = e.add("Add", {scores, mask});
   }
-  return {e.add("MatMul", {e.add("Softmax", {scores}, {{"axis", int64_t{-1}}}), call.tensor("value")})};
+  return {e.add("MatMul", {e.add("Softmax", {scores}, {{"axis", int64_t{-1}}}), of_queries("value")})};
 }
 
 std::vector<Name> embedding(Emitter& e, const CallView& call) {

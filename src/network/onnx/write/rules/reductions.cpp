@@ -1,5 +1,7 @@
 // Sums, means and extrema over axes.
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 
 #include "../rules.h"
@@ -56,6 +58,27 @@ std::vector<Name> variance(Emitter& e, const CallView& call) {
   return {result};
 }
 
+std::vector<Name> product_over(Emitter& e, const CallView& call) {
+  const Name x = cast(e, call.tensor("self"), call.type("self"), call.result().dtype);
+  return {e.add("ReduceProd", {x, e.integers({call.axis("dim", "self")})}, {{"keepdims", int64_t{call.flag("keepdim")}}})};
+}
+
+/// Of the first or the second power.
+std::vector<Name> norm(Emitter& e, const CallView& call) {
+  const auto axes = call.axes("dim", "self");
+  const std::string power = call.has("ord") ? "ord" : "p";
+  const double order = call.has(power) ? call.number(power) : 2;
+  if (order != 1 && order != 2) call.refuse("its order");
+  const Name x = cast(e, call.tensor("self"), call.type("self"), call.result().dtype);
+  return {e.add(order == 1 ? "ReduceL1" : "ReduceL2", {x, axes.empty() ? Name() : e.integers(axes)},
+                {{"keepdims", int64_t{call.flag("keepdim")}}})};
+}
+
+std::vector<Name> running_sum(Emitter& e, const CallView& call) {
+  const Name x = cast(e, call.tensor("self"), call.type("self"), call.result().dtype);
+  return {e.add("CumSum", {x, e.scalar(call.axis("dim", "self"), at::kLong)})};
+}
+
 }  // namespace
 
 void add_reductions(Rules& rules) {
@@ -63,6 +86,10 @@ void add_reductions(Rules& rules) {
   rules["aten::sum"] = reduction("ReduceSum");
   rules["aten::amax"] = reduction("ReduceMax");
   rules["aten::amin"] = reduction("ReduceMin");
+  rules["aten::logsumexp"] = reduction("ReduceLogSumExp");
+  rules["aten::prod.dim_int"] = product_over;
+  rules["aten::norm.ScalarOpt_dim"] = rules["aten::linalg_vector_norm"] = norm;
+  rules["aten::cumsum"] = running_sum;
   rules["aten::max.dim"] = extremum_of("ReduceMax", "ArgMax");
   rules["aten::min.dim"] = extremum_of("ReduceMin", "ArgMin");
   rules["aten::argmax"] = place_of("ArgMax");

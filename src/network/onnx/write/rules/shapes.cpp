@@ -64,31 +64,17 @@ std::vector<Name> unflattened(Emitter& e, const CallView& call) {
   return {e.add("Reshape", {call.tensor("self"), e.integers(shape)})};
 }
 
-/// By one tensor of indices along one axis.
-std::vector<Name> indexed(Emitter& e, const CallView& call) {
-  Name index;
-  int64_t axis = 0, place = 0;
-  for (const auto& item : call.list("indices")) {
-    if (item.is_value()) {
-      if (!index.empty()) call.refuse("more than one tensor of indices");
-      if (e.network().values[static_cast<size_t>(item.value())].dtype == at::kBool) call.refuse("a mask");
-      index = e.name_of(item.value());
-      axis = place;
-    }
-    ++place;
-  }
-  return {e.add("Gather", {call.tensor("self"), index}, {{"axis", axis}})};
-}
-
 /// By an interpolation to a given size, or by factors.
 std::vector<Name> resized(Emitter& e, const CallView& call, const std::string& mode) {
   const std::string input = call.has("self") ? "self" : "input";
   const Name x = call.tensor(input);
   const auto rank = static_cast<size_t>(call.rank(input));
   const bool aligned = call.has("align_corners") && call.flag("align_corners");
-  const std::string coordinates = mode == "nearest" ? "asymmetric" : aligned ? "align_corners" : "half_pixel";
+  const bool is_exact = call.call().op == "aten::_upsample_nearest_exact2d";
+  const std::string coordinates = mode == "nearest" && !is_exact ? "asymmetric" : aligned ? "align_corners" : "half_pixel";
   std::vector<Attribute> attributes{{"mode", mode}, {"coordinate_transformation_mode", coordinates}};
-  if (mode == "nearest") attributes.push_back({"nearest_mode", std::string("floor")});
+  // torch's exact one rounds halves up: ⌊(i + 0.5)·scale⌋.
+  if (mode == "nearest") attributes.push_back({"nearest_mode", std::string(is_exact ? "round_prefer_ceil" : "floor")});
   if (mode == "cubic") attributes.push_back({"cubic_coeff_a", -0.75});
   if (!call.has("output_size")) {
     std::vector<double> factors{1, 1};
@@ -195,6 +181,7 @@ std::vector<Name> padded_by_mode(Emitter& e, const CallView& call) {
   if (mode == "constant") return constant_padded(e, call);
   if (mode == "reflect") return padded(e, call, "reflect", "");
   if (mode == "replicate") return padded(e, call, "edge", "");
+  if (mode == "circular" && e.opset() >= 19) return padded(e, call, "wrap", "");
   call.refuse("its mode");
 }
 
@@ -252,6 +239,17 @@ std::vector<Name> pixel_shuffled(Emitter& e, const CallView& call) {
                 {{"blocksize", call.integer("upscale_factor")}, {"mode", std::string("CRD")}})};
 }
 
+/// Places to channels: torch's order is not that of ONNX's SpaceToDepth, but channel, row, column.
+std::vector<Name> pixel_unshuffled(Emitter& e, const CallView& call) {
+  const int64_t factor = call.integer("downscale_factor");
+  const auto& value = call.value("self");
+  if (value.sizes.size() != 4 || call.is_dynamic(2, "self") || call.is_dynamic(3, "self")) call.refuse("dynamic sizes of the image");
+  const int64_t c = value.sizes[1], h = value.sizes[2] / factor, w = value.sizes[3] / factor;
+  const Name split = e.add("Reshape", {call.tensor("self"), e.integers({-1, c, h, factor, w, factor})});
+  const Name ordered = e.add("Transpose", {split}, {{"perm", std::vector<int64_t>{0, 1, 3, 5, 2, 4}}});
+  return {e.add("Reshape", {ordered, e.integers({-1, c * factor * factor, h, w})})};
+}
+
 }  // namespace
 
 void add_shapes(Rules& rules) {
@@ -261,9 +259,9 @@ void add_shapes(Rules& rules) {
   rules["aten::reshape"] = [](Emitter& e, const CallView& call) { return reshaped(e, call, "shape"); };
   rules["aten::flatten"] = flattened;
   rules["aten::unflatten"] = unflattened;
-  rules["aten::index.Tensor"] = indexed;
   for (const auto& [name, mode] :
        std::initializer_list<std::pair<const char*, const char*>>{{"upsample_nearest1d", "nearest"},
+                                                                  {"_upsample_nearest_exact2d", "nearest"},
                                                                   {"upsample_nearest2d", "nearest"},
                                                                   {"upsample_bilinear2d", "linear"},
                                                                   {"upsample_linear1d", "linear"},
@@ -295,7 +293,7 @@ void add_shapes(Rules& rules) {
   rules["aten::constant_pad_nd"] = constant_padded;
   rules["aten::pad"] = padded_by_mode;
   rules["aten::roll"] = rolled;
-  rules["aten::expand"] = expanded;
+  rules["aten::expand"] = rules["aten::expand_copy"] = expanded;
   rules["aten::repeat"] = repeated;
   rules["aten::repeat_interleave.self_int"] = interleaved;
   rules["aten::unsqueeze"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
@@ -304,6 +302,7 @@ void add_shapes(Rules& rules) {
   };
   rules["aten::squeeze.dim"] = rules["aten::squeeze.dims"] = squeezed;
   rules["aten::pixel_shuffle"] = pixel_shuffled;
+  rules["aten::pixel_unshuffle"] = pixel_unshuffled;
   for (const auto& [name, op] : std::initializer_list<std::pair<const char*, const char*>>{
            {"add.int", "Add"}, {"sub.int", "Sub"}, {"mul.int", "Mul"}, {"floordiv.int", "Div"}})
     rules[std::string("aten::") + name] = [op = std::string(op)](Emitter& e,
