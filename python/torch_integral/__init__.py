@@ -19,7 +19,7 @@ from . import graph, grid, parametrizations, permutation, pruning, quadrature, u
 from ._analysis import Analysis, analyze  # noqa: E402
 from ._data import open_dataset  # noqa: E402
 from ._compare import Comparison, compare  # noqa: E402
-from ._onnx import save_onnx  # noqa: E402
+from ._onnx import load_onnx, save_onnx  # noqa: E402
 from ._rules import rule  # noqa: E402
 from ._resample import Report, Resampled, methods, resample  # noqa: E402
 from ._shrink import Figures, Shrunk, shrink  # noqa: E402
@@ -59,6 +59,6 @@ __all__ = [
     "MultiTrainableGrid1D", "NormalDistribution", "Pruner", "RandomLegendreGrid", "RandomLinspace", "Report", "Resampled",
     "RiemannQuadrature", "Shrunk", "SimpsonQuadrature", "TrainableDeltasGrid1D", "TrainableGrid1D", "TrapezoidalQuadrature",
     "UniformDistribution", "analyze", "base_continuous_dims", "compare", "elastic", "elastic_step", "graph", "grid", "grid_tuning", "integrate",
-    "methods", "open_dataset", "parametrizations", "permutation", "pruning", "quadrature", "recalibrate", "resample",
+    "load_onnx", "methods", "open_dataset", "parametrizations", "permutation", "pruning", "quadrature", "recalibrate", "resample",
     "rule", "save_onnx", "shrink", "standard_continuous_dims", "utils",
 ]  # fmt: skip

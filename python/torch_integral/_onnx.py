@@ -2,10 +2,41 @@
 
 from __future__ import annotations
 
+import io
 import os
 from typing import Any
 
+import torch
+
 from ._export import network_of
+
+
+def load_onnx(path: str | os.PathLike, example: Any = None) -> torch.export.ExportedProgram:
+    """Read an ONNX model (opset 11 to 23) as a program of torch.
+
+    Its ``module()`` computes what the model computes, and can be trained. Every function that takes a model takes the path as well.
+
+    Parameters
+    ----------
+    path : path
+        Of the file, `.onnx`. Weights in other files must be in its folder or below it.
+    example : optional
+        A shape, or an example, of each input: for models whose sizes are open besides the batch.
+
+    Returns
+    -------
+    ExportedProgram
+        With the model's names of inputs and weights. Sizes that the model leaves open are dynamic where all sizes of the network are
+        sums of products of them.
+
+    Raises
+    ------
+    ValueError
+        For what is not supported, by the node's name.
+    RuntimeError
+        For a file that is missing or not a valid model.
+    """
+    return torch.export.load(io.BytesIO(network_of(path, example).archive()))
 
 
 def save_onnx(model: Any, path: str | os.PathLike, example: Any = None, *, opset: int = 20, fold_batch_norm: bool = False) -> None:

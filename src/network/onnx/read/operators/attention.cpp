@@ -16,6 +16,7 @@ at::Tensor with_heads(NodeView& node, const at::Tensor& x, const char* attribute
 Tensors attention(NodeView& node) {
   for (const size_t input : {4, 5, 6}) node.require_that(!node.has(input), "past keys and lengths are not supported");
   node.require_that(node.real("softcap", 0) == 0, "'softcap' is not supported");
+  node.ignore({"qk_matmul_output_mode", "softmax_precision", "q_num_heads", "kv_num_heads"});
   for (size_t output = 1; output < 4; ++output) node.require_that(!node.is_used(output), "only its first output is supported");
   const auto given = node.tensor(0);
   const auto q = with_heads(node, given, "q_num_heads"), k = with_heads(node, node.tensor(1), "kv_num_heads"),

@@ -15,6 +15,11 @@ Tensors batch_norm(NodeView& node) {
                          1 - node.real("momentum", 0.9), node.real("epsilon", kEpsilon), /*cudnn_enabled=*/true)};
 }
 
+/// Statistics in float32, as torch computes them for types of 16 bits too.
+void require_float_statistics(const NodeView& node) {
+  node.require_that(node.attribute("stash_type", 1) == 1, "statistics of another type than float32 are not supported");
+}
+
 /// The sizes from an axis on, over which a layer norm normalizes.
 std::vector<int64_t> normalized_sizes(NodeView& node, const at::Tensor& x) {
   const auto axis = axis_of(node, node.attribute("axis", -1), x.dim());
@@ -30,12 +35,14 @@ at::Tensor of_sizes(NodeView& node, size_t input, const std::vector<int64_t>& si
 }
 
 Tensors layer_norm(NodeView& node) {
+  require_float_statistics(node);
   const auto x = node.tensor(0);
   const auto sizes = normalized_sizes(node, x);
   return {at::layer_norm(x, sizes, of_sizes(node, 1, sizes), of_sizes(node, 2, sizes), node.real("epsilon", kEpsilon))};
 }
 
 Tensors rms_norm(NodeView& node) {
+  require_float_statistics(node);
   const auto x = node.tensor(0);
   const auto sizes = normalized_sizes(node, x);
   return {at::rms_norm(x, sizes, of_sizes(node, 1, sizes), node.real("epsilon", kEpsilon))};
@@ -43,6 +50,7 @@ Tensors rms_norm(NodeView& node) {
 
 /// Before opset 21, scale and bias are of groups, not of channels.
 Tensors group_norm(NodeView& node) {
+  require_float_statistics(node);
   const auto x = node.tensor(0);
   const auto groups = node.attribute("num_groups", 0);
   node.require_that(x.dim() >= 2 && groups >= 1 && x.size(1) % groups == 0, "num_groups must divide the channels");
