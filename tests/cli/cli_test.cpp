@@ -61,6 +61,8 @@ TEST_F(Program, PrintsItsCommandsALineEachWhereNoneIsNamed) {
 TEST_F(Program, PrintsTheOperatorReferenceThatTheDocsHold) {
   EXPECT_EQ(output_of("operators"), content_of(INN_SOURCE "/docs/operators.md"))
       << "write it anew: build/release/bin/inn operators > docs/operators.md";
+  EXPECT_EQ(output_of("operators --onnx"), content_of(INN_SOURCE "/docs/onnx_operators.md"))
+      << "write it anew: build/release/bin/inn operators --onnx > docs/onnx_operators.md";
 }
 
 TEST_F(Program, GroupsListsMembersThatAddUpToTheirAxes) {
