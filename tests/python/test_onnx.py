@@ -46,6 +46,20 @@ def test_torchvisions_networks(torchvision_models, tmp_path, name):
     expect_equal(model, path, example)
 
 
+@pytest.mark.parametrize("name", ["densenet121", "mobilenet_v3_small", "shufflenet_v2_x0_5"])
+def test_size_and_nodes_are_those_of_torchs_exporter(torchvision_models, tmp_path, name):
+    pytest.importorskip("onnxscript")
+    torch.manual_seed(0)
+    model, example = randomized(getattr(torchvision_models, name)(weights=None)).eval(), torch.randn(2, 3, 64, 64)
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.02)  # torch's exporter writes equal tensors once
+    torch.onnx.export(model, (example,), str(tmp_path / "torch.onnx"), dynamo=True, external_data=False, verbose=False)
+    inn.save_onnx(model, tmp_path / "own.onnx", example, fold_batch_norm=True)  # as torch does
+    nodes, size = ([len(onnx.load(tmp_path / f).graph.node) for f in ("own.onnx", "torch.onnx")],
+                   [(tmp_path / f).stat().st_size for f in ("own.onnx", "torch.onnx")])
+    assert nodes[0] <= 1.1 * nodes[1] and size[0] <= 1.1 * size[1]
+
+
 def test_names_of_parameters_inputs_and_modules_are_kept(tmp_path):
     inn.save_onnx(randomized(Residual()), tmp_path / "net.onnx", torch.randn(2, 3, 8, 8))
     graph = onnx.load(tmp_path / "net.onnx").graph

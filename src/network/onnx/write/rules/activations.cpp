@@ -15,11 +15,6 @@ std::vector<Name> unchanged(Emitter&, const CallView& call) {
   return {call.tensor(call.has("self") ? "self" : "input")};
 }
 
-/// Clip(x + 3, 0, 6)/6 by ONNX's own HardSigmoid, whose slope is another by default.
-Name hard_sigmoid(Emitter& e, const Name& x) {
-  return e.add("HardSigmoid", {x}, {{"alpha", 1.0 / 6}, {"beta", 0.5}});
-}
-
 std::vector<Name> gelu(Emitter& e, const CallView& call) {
   const auto approximation = call.text("approximate");
   if (e.opset() >= 20) return {e.add("Gelu", {call.tensor("self")}, {{"approximate", approximation}})};
@@ -62,12 +57,10 @@ void add_activations(Rules& rules) {
     return {e.add("Softplus", {call.tensor("self")})};
   };
   rules["aten::mish"] = single("Mish");
-  rules["aten::hardswish"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
-    const Name x = call.tensor("self");
-    return {e.add("Mul", {x, hard_sigmoid(e, x)})};
-  };
+  rules["aten::hardswish"] = single("HardSwish");
   rules["aten::hardsigmoid"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
-    return {hard_sigmoid(e, call.tensor("self"))};
+    // torch's slope, which is not ONNX's default.
+    return {e.add("HardSigmoid", {call.tensor("self")}, {{"alpha", 1.0 / 6}, {"beta", 0.5}})};
   };
   rules["aten::hardtanh"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
     const auto type = call.result().dtype;
