@@ -11,6 +11,7 @@
 #include "inn/core/error.h"
 #include "options/usage_error.h"
 #include "process_group.h"
+#include "run_record.h"
 
 namespace inn::cli {
 namespace {
@@ -51,7 +52,7 @@ int parse_and_run(int argc, const char* const* argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string(INN_VERSION));
   app.footer(
-      "MODEL is a .pt2 (network or integral model), a TorchScript .pt, zoo:NAME, or zoo:NAME:WIDTH with a "
+      "MODEL is a .pt2 (network or integral model), an .onnx, a TorchScript .pt, zoo:NAME, or zoo:NAME:WIDTH with a "
       "fraction of its widths.\n'inn COMMAND --help' shows the options and examples of a command.");
   std::function<int()> chosen;
   bool joins = false;
@@ -82,6 +83,7 @@ int parse_and_run(int argc, const char* const* argv) {
 }  // namespace
 
 int run_program(int argc, const char* const* argv) {
+  begin_run(argc, argv);
   try {
     return parse_and_run(argc, argv);
   } catch (const UsageError& error) {

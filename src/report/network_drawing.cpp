@@ -276,6 +276,13 @@ class Drawing {
   std::vector<std::vector<Place>> members_of_;   // by state
 };
 
+/// The graph as an image, by Graphviz.
+std::string laid_out(const std::string& dot, const std::string& format) {
+  const ChildProgram graphviz{
+      .arguments = {"dot", "-T" + format}, .purpose = "A drawing other than .dot", .package = "graphviz"};
+  return run_child(graphviz, dot);
+}
+
 }  // namespace
 
 const std::vector<std::string>& drawing_extensions() {
@@ -296,11 +303,11 @@ void draw_network(const std::filesystem::path& path, const AnalysedNetwork& sour
   require(std::find(known.begin(), known.end(), extension) != known.end(), "report",
           "A drawing must end in {} but is '{}'.", fmt::join(known, ", "), path.string());
   const std::string dot = network_dot(source, options);
-  if (extension == ".dot") return write_atomically(path, dot);
-  const ChildProgram graphviz{.arguments = {"dot", "-T" + extension.substr(1)},
-                              .purpose = "A drawing other than .dot",
-                              .package = "graphviz"};
-  write_atomically(path, run_child(graphviz, dot));
+  write_atomically(path, extension == ".dot" ? dot : laid_out(dot, extension.substr(1)));
+}
+
+std::string network_svg(const AnalysedNetwork& source, const DrawingOptions& options) {
+  return laid_out(network_dot(source, options), "svg");
 }
 
 }  // namespace inn

@@ -33,6 +33,9 @@ std::string network_dot(const AnalysedNetwork& source, const DrawingOptions& opt
 void draw_network(const std::filesystem::path& path, const AnalysedNetwork& source,
                   const DrawingOptions& options = {});
 
+/// Returns the drawing as SVG. Throws std::runtime_error if Graphviz is missing or fails.
+std::string network_svg(const AnalysedNetwork& source, const DrawingOptions& options = {});
+
 /// Returns the supported file extensions: ".svg", ".png", ".pdf", ".dot".
 const std::vector<std::string>& drawing_extensions();
 

@@ -37,6 +37,7 @@ Command tune_command();
 Command eval_command();
 Command cost_command();
 Command export_command();
+Command report_command();
 Command operators_command();
 Command demo_command();
 

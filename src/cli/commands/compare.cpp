@@ -98,13 +98,9 @@ int run(const CompareArguments& options) {
   const Comparison comparison =
       compare(opened.model, compared, {calibration, evaluated, opened.normalization, device},
               step_bar("compare", ""));
-  if (options.context.general.json) {
-    Json document = comparison_json(comparison);
-    add_skipped(document, options.context.images);
-    print(document);
-  } else {
-    print_comparison(comparison);
-  }
+  Json document = comparison_json(comparison);
+  add_skipped(document, options.context.images);
+  show(options.context.general, document, [&] { print_comparison(comparison); });
   std::cout.flush();
   if (!options.output.empty()) write_all(comparison, options);
   require<std::runtime_error>(comparison.interrupted() == 0, "cli",
@@ -162,7 +158,7 @@ Command compare_command() {
         add_evaluation_options(app, options->evaluation);
         add_pruning_options(app, options->pruning);
         add_kernel_options(app, options->conversion);
-        options->context.add_options(app, {.data = true, .device = true});
+        options->context.add_options(app, {.data = true, .device = true, .html = true});
         return [options] { return run(*options); };
       }};
 }

@@ -73,11 +73,7 @@ int run(const CostArguments& options) {
   if (options.repetitions > 0)
     latency = measure_latency(network, example_inputs(network, options.batch),
                               {.repetitions = options.repetitions});
-  if (options.context.general.json) {
-    print(cost_json(cost, latency, options));
-  } else {
-    print_table(cost, latency, options);
-  }
+  show(options.context.general, cost_json(cost, latency, options), [&] { print_table(cost, latency, options); });
   return 0;
 }
 
@@ -99,7 +95,7 @@ Command cost_command() {
                 ->type_name("N")
                 ->check(at_least(1))
                 ->capture_default_str();
-            options->context.add_options(app, {.device = true});
+            options->context.add_options(app, {.device = true, .html = true});
             return [options] { return run(*options); };
           }};
 }

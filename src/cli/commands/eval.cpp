@@ -60,10 +60,6 @@ Table regression_table(const std::vector<WidthResult>& results) {
 
 /// With one label per position it also prints the perplexity.
 void report(const std::vector<WidthResult>& results, const Dataset& data, const EvalArguments& options) {
-  if (!data.has_classes() && !options.context.general.json) {
-    std::cout << regression_table(results);
-    return;
-  }
   const bool by_position = data.has_classes() && data.labels.dim() == 2;
   Json list = Json::array();
   std::vector<std::string> columns{"width", "accuracy", "correct", by_position ? "positions" : "samples",
@@ -83,13 +79,9 @@ void report(const std::vector<WidthResult>& results, const Dataset& data, const 
     list.push_back(std::move(record));
     table.add_row(row);
   }
-  if (!options.context.general.json) {
-    std::cout << table;
-    return;
-  }
   Json document{{"results", std::move(list)}};
   add_skipped(document, options.context.images);
-  print(document);
+  show(options.context.general, document, [&] { std::cout << (data.has_classes() ? table : regression_table(results)); });
 }
 
 int run(const EvalArguments& options) {
@@ -131,7 +123,7 @@ Command eval_command() {
                 ->delimiter(',')
                 ->type_name("F,F,…");
             add_calibration_options(app, options->calibration);
-            options->context.add_options(app, {.data = true, .device = true});
+            options->context.add_options(app, {.data = true, .device = true, .html = true});
             return [options] { return run(*options); };
           }};
 }

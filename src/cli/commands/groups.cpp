@@ -143,6 +143,16 @@ void print_table(const AnalysedNetwork& source, const std::set<GroupId>& followi
         "Operator {} has no rule ({} calls): the dimensions it touches cannot be resized.\n", name, count);
 }
 
+/// For a page; it does without, where Graphviz is missing.
+std::string drawing_of(const AnalysedNetwork& source) {
+  try {
+    return network_svg(source);
+  } catch (const std::runtime_error& error) {
+    std::cerr << "inn: the page has no drawing: " << error.what() << '\n';
+    return "";
+  }
+}
+
 int run(const GroupsArguments& options) {
   options.context.start();
   if (!options.drawing.empty()) check_drawing_output(options.drawing);
@@ -158,11 +168,7 @@ int run(const GroupsArguments& options) {
   const auto ids = fraction_groups(model, source);
   const std::set<GroupId> following(ids.begin(), ids.end());
   if (!options.drawing.empty()) draw_network(options.drawing, source);
-  if (options.context.general.json) {
-    print(groups_json(source, following));
-  } else {
-    print_table(source, following);
-  }
+  show(options.context.general, groups_json(source, following), [&] { print_table(source, following); }, [&] { return drawing_of(source); });
   return 0;
 }
 
@@ -182,7 +188,7 @@ Command groups_command() {
             app.add_option("--draw", options->drawing,
                            "Draw the network, one color per group: .svg, .png, .pdf (by Graphviz) or .dot")
                 ->type_name("OUT");
-            options->context.add_options(app, {});
+            options->context.add_options(app, {.html = true});
             return [options] { return run(*options); };
           }};
 }

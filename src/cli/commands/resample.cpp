@@ -127,21 +127,27 @@ void print_distillation(const Distilled& distilled) {
       distilled.steps, distilled.seconds, distilled.learning_rate, format_percent(distilled.gain));
 }
 
-void report(const ResampleArguments& options, const Outcome& outcome) {
-  if (options.context.general.json) {
-    Json groups = Json::array();
-    for (const auto& [id, width] : outcome.made.chosen.widths)
-      groups.push_back(
-          {{"name", outcome.groups[id].name}, {"source_width", outcome.groups[id].width}, {"width", width}});
-    Json document{{"output", options.output.string()},
-                  {"method", options.method},
-                  {"groups", std::move(groups)},
-                  {"notes", outcome.made.chosen.notes},
-                  {"parameters", {{"before", outcome.before}, {"after", outcome.after}}}};
-    add_skipped(document, options.context.images);
-    print(document);
-    return;
+Json document_of(const ResampleArguments& options, const Outcome& outcome) {
+  Json groups = Json::array(), layers = Json::array();
+  for (const auto& [id, width] : outcome.made.chosen.widths) {
+    Json group{{"name", outcome.groups[id].name}, {"source_width", outcome.groups[id].width}, {"width", width}};
+    // Of quadrature: which channels are kept, and the error for every width.
+    for (const auto& measured : outcome.made.groups)
+      if (measured.name == outcome.groups[id].name) group.update(group_record(measured));
+    groups.push_back(std::move(group));
   }
+  for (const auto& layer : outcome.made.layers) layers.push_back(layer_record(layer));
+  Json document{{"output", options.output.string()},
+                {"method", options.method},
+                {"groups", std::move(groups)},
+                {"layers", std::move(layers)},
+                {"notes", outcome.made.chosen.notes},
+                {"parameters", {{"before", outcome.before}, {"after", outcome.after}}}};
+  add_skipped(document, options.context.images);
+  return document;
+}
+
+void print_outcome(const ResampleArguments& options, const Outcome& outcome) {
   Table table({"group", "source width", "width"});
   for (const auto& [id, width] : outcome.made.chosen.widths)
     table.add_row({outcome.groups[id].name, std::to_string(outcome.groups[id].width), std::to_string(width)});
@@ -164,7 +170,7 @@ MethodOptions method_of(const ResampleArguments& options) {
                     .seed = options.context.general.seed,
                     .together = options.together,
                     .distill_seconds = 60 * options.distill_minutes,
-                    .curves = !options.report.empty(),
+                    .curves = !options.report.empty() || !options.context.general.html.empty(),
                     .nodes_progress = step_bar("nodes", "groups"),
                     .progress = step_bar("refit", "layers"),
                     .together_progress = step_bar("joint steps", "iterations"),
@@ -230,11 +236,12 @@ int run(const ResampleArguments& options) {
   write_network(made.network, options.output, options.dynamic_batch);
   if (!options.report.empty()) write_report(made, options.report);
   const int64_t after = count_parameters(made.network);
-  report(options, {.groups = source.groups.groups,
+  const Outcome outcome{.groups = source.groups.groups,
                    .made = std::move(made),
                    .before = count_parameters(source.network),
                    .after = after,
-                   .samples = calibration ? calibration->size() : 0});
+                   .samples = calibration ? calibration->size() : 0};
+  show(options.context.general, document_of(options, outcome), [&] { print_outcome(options, outcome); });
   require<std::runtime_error>(!interrupted(), "cli",
                               "Interrupted: {} was written with the refits and steps made so far.",
                               options.output.string());
@@ -293,7 +300,7 @@ Command resample_command() {
         add_kernel_options(app, options->conversion);
         add_calibration_options(app, options->calibration);
         add_dynamic_batch_option(app, options->dynamic_batch);
-        options->context.add_options(app, {.data = true, .device = true});
+        options->context.add_options(app, {.data = true, .device = true, .html = true});
         return [options] { return run(*options); };
       },
       .distributed = true};

@@ -83,15 +83,13 @@ int run(const ShrinkArguments& options) {
   const Shrunk made = shrink(model, shrink_samples(model, data, judged ? &*judged : nullptr), how);
   write_network(made.network, options.output, options.dynamic_batch);
   if (!options.report.empty()) write_shrink_report(made, options.report, options.context.model.source);
-  if (options.context.general.json) {
-    Json document = shrink_json(made);
-    document["output"] = options.output.string();
-    add_skipped(document, options.context.images);
-    print(document);
-  } else {
+  Json document = shrink_json(made);
+  document["output"] = options.output.string();
+  add_skipped(document, options.context.images);
+  show(options.context.general, document, [&] {
     print_shrink(made);
     std::cout << fmt::format("Wrote {} after {}.\n", options.output.string(), format_duration(made.seconds));
-  }
+  });
   return 0;
 }
 
@@ -145,7 +143,7 @@ Command shrink_command() {
             add_calibration_options(app, options->calibration);
             app.get_option("--calibration")->required();
             add_dynamic_batch_option(app, options->dynamic_batch);
-            options->context.add_options(app, {.data = true, .device = true});
+            options->context.add_options(app, {.data = true, .device = true, .html = true});
             return [options] { return run(*options); };
           }};
 }

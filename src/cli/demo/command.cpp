@@ -120,18 +120,16 @@ int run(DemoArguments options) {
   make_output_folder(options.demo.output);
   const DemoOutcome outcome = run_demo(images, options.demo);
   write_all(outcome, options.demo.output);
-  if (options.general.json) {
-    print(results_json(outcome));
-    return 0;
-  }
-  print_table(outcome);
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-  std::cout << fmt::format(
-      "Test accuracy on {} images. The ordinary network and the separate ones were trained for {} epochs "
-      "each, the integral model for {} more,\nstarting from the ordinary network. Wrote {} networks, "
-      "results.json and accuracy.svg to {}/ in {} with {} threads.\n",
-      images.test.size(), options.demo.epochs, options.demo.integral_epochs, outcome.networks.size() + 1,
-      options.demo.output.string(), format_duration(elapsed.count()), at::get_num_threads());
+  show(options.general, results_json(outcome), [&] {
+    print_table(outcome);
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+    std::cout << fmt::format(
+        "Test accuracy on {} images. The ordinary network and the separate ones were trained for {} epochs "
+        "each, the integral model for {} more,\nstarting from the ordinary network. Wrote {} networks, "
+        "results.json and accuracy.svg to {}/ in {} with {} threads.\n",
+        images.test.size(), options.demo.epochs, options.demo.integral_epochs, outcome.networks.size() + 1,
+        options.demo.output.string(), format_duration(elapsed.count()), at::get_num_threads());
+  });
   return 0;
 }
 
@@ -160,6 +158,7 @@ Command demo_command() {
             ->capture_default_str();
         app.add_flag("--quick", options->demo.quick, "1280 images and one epoch, only to see that it runs");
         add_general_options(app, options->general);
+        add_html_option(app, options->general);
         return [options] { return run(*options); };
       }};
 }

@@ -15,6 +15,7 @@ void RunContext::add_options(CLI::App& app, const Has& has) {
   }
   if (has.dynamic_batch) add_dynamic_batch_option(app, model.dynamic_batch);
   add_general_options(app, general);
+  if (has.html) add_html_option(app, general);
   if (has.device) add_device_option(app, general);
 }
 

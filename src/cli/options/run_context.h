@@ -29,6 +29,7 @@ struct RunContext {
     bool data = false;           // the image options, --mean and --std
     bool dynamic_batch = false;  // --dynamic-batch: for commands that write a network
     bool device = false;         // --device: for long computations
+    bool html = false;           // --html: of commands that `show` their result
   };
   /// Declares MODEL and --input-size, which come first in the help.
   void add_model(CLI::App& app);

@@ -196,13 +196,9 @@ void drop_checkpoint(const TrainingOptions& options, const TrainOptions& recipe)
 
 void report_training(const TrainResult& result, const std::filesystem::path& output,
                      const RunContext& context) {
-  if (context.general.json) {
-    Json document = training_json(result, output);
-    add_skipped(document, context.images);
-    print(document);
-  } else {
-    print_training(result, output);
-  }
+  Json document = training_json(result, output);
+  add_skipped(document, context.images);
+  show(context.general, document, [&] { print_training(result, output); });
 }
 
 }  // namespace inn::cli

@@ -1,0 +1,33 @@
+# Files as constants of C++.
+
+# Writes OUTPUT, a C++ file that defines in `namespace` for each NAME=FILE pair the function `std::string_view NAME()` with the file's
+# text, and `std::string_view NAME_sha256()` with its hash in hexadecimal. It is written anew only where a file has changed.
+function(inn_embed output header namespace)
+  set(code "// Made by cmake/InnEmbed.cmake.\n#include \"${header}\"\n\n#include <string_view>\n\nnamespace ${namespace} {\n\n")
+  foreach(pair IN LISTS ARGN)
+    string(REGEX MATCH "^([^=]+)=(.+)$" _ "${pair}")
+    set(name ${CMAKE_MATCH_1})
+    set(file ${CMAKE_MATCH_2})
+    set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    file(READ ${file} text)
+    file(SHA256 ${file} hash)
+    string(LENGTH "${text}" length)
+    string(APPEND code "std::string_view ${name}() {\n  return ")
+    # Compilers take literals of 64 kB at most.
+    set(begin 0)
+    while(begin LESS length)
+      string(SUBSTRING "${text}" ${begin} 8000 part)
+      string(APPEND code "R\"~~~(${part})~~~\"\n         ")
+      math(EXPR begin "${begin} + 8000")
+    endwhile()
+    string(APPEND code ";\n}\nstd::string_view ${name}_sha256() { return \"${hash}\"; }\n\n")
+  endforeach()
+  string(APPEND code "}  // namespace ${namespace}\n")
+  set(before "")
+  if(EXISTS ${output})
+    file(READ ${output} before)
+  endif()
+  if(NOT before STREQUAL code)
+    file(WRITE ${output} "${code}")
+  endif()
+endfunction()
