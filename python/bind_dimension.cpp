@@ -124,7 +124,9 @@ void bind_dimension(nb::module_& m) {
           [](const AnalysedNetwork& source, const std::filesystem::path& path) {
             draw_network(path, source);
           },
-          nb::arg("path"), Unlocked());
+          nb::arg("path"), Unlocked())
+      .def("svg", [](const AnalysedNetwork& source) { return network_svg(source); }, Unlocked(),
+           "Returns the drawing, laid out by Graphviz.");
 }
 
 }  // namespace inn::python

@@ -25,4 +25,5 @@ NB_MODULE(_core, m) {
   inn::python::bind_ordering(m);
   inn::python::bind_methods(m);
   inn::python::bind_model(m);
+  inn::python::bind_report(m);
 }

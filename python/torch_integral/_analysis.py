@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from . import _core
 from ._export import network_of
+from ._page import Page
 
 
-class Analysis:
+class Analysis(Page):
     """A network with its groups: dimensions that must have the same size.
 
     Made by `analyze`. It prints as a table, and iterates over the groups that can be resized.
@@ -91,14 +93,20 @@ class Analysis:
         lines.insert(1, "─" * max(len(line) for line in lines))
         return "\n".join(lines)
 
-    def _repr_html_(self) -> str:
-        from html import escape
+    _title = "inn.analyze"
 
-        cells = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self._rows()
-        )
-        head = "".join(f"<th>{name}</th>" for name in ("group", "width", "produced by", "consumed by, or why pinned"))
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table>"
+    def _document(self) -> dict[str, Any]:
+        groups = [{"name": group.name, "width": group.width, "pinned": group.pinned,
+                   "members": [{"tensor": m.tensor, "axis": m.axis, "role": m.role} for m in group.members]}
+                  for group in self.groups]
+        return {"groups": groups, "notes": self.notes, "unknown_operators": self.unknown_operators}
+
+    def _drawing(self) -> str:
+        try:
+            return self.source.svg()
+        except RuntimeError as error:  # Graphviz is missing
+            warnings.warn(f"the page has no drawing: {error}", stacklevel=3)
+            return ""
 
 
 def _some(names: list[str], most: int = 2) -> str:

@@ -11,6 +11,7 @@ import torch
 
 from ._analysis import analyze
 from ._export import network_of
+from ._page import Page
 from ._resample import resample
 from ._samples import Samples
 
@@ -26,7 +27,7 @@ class Compared:
     parameters: int
 
 
-class Comparison(list[Compared]):
+class Comparison(list[Compared], Page):
     """The networks of a comparison; prints as a table, one line a method.
 
     Attributes
@@ -54,6 +55,11 @@ class Comparison(list[Compared]):
             cells = [self.source.quality, *(networks[width].quality for width in widths)]
             lines.append(f"{method:<{length}}" + "".join(f"{cell:>10.4f}" for cell in cells))
         return "\n".join(lines)
+
+    _title = "inn.compare"
+
+    def _document(self) -> dict[str, Any]:
+        return {"source": dataclasses.asdict(self.source), "results": [dataclasses.asdict(network) for network in self]}
 
     def to_pandas(self) -> Any:
         """Return a pandas.DataFrame, a row for each network."""

@@ -13,6 +13,7 @@ from torch import nn
 from . import _core
 from ._analysis import Analysis
 from ._export import example_of, graph_module, network_of
+from ._page import Page
 from ._rebuild import rebuild
 from ._samples import Samples, samples_of_all_ranks
 
@@ -42,7 +43,7 @@ class Report(list[GroupResult]):
 
 
 @dataclasses.dataclass
-class Resampled:
+class Resampled(Page):
     """A resampled model.
 
     Attributes
@@ -58,6 +59,11 @@ class Resampled:
     model: Any
     report: Report
     network: Any
+
+    _title = "inn.resample"
+
+    def _document(self) -> dict[str, Any]:
+        return {"groups": [dataclasses.asdict(group) for group in self.report], "notes": self.report.notes}
 
 
 def resample(

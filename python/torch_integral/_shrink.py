@@ -62,6 +62,19 @@ class Shrunk(Resampled):
     stages: list[tuple[str, str, float]]
     notes: list[str]
 
+    _title = "inn.shrink"
+
+    def _document(self) -> dict[str, Any]:
+        def figures(of: Figures) -> dict[str, Any]:
+            made = {name: value for name, value in dataclasses.asdict(of).items() if value is not None}
+            for name in ("agreement", "accuracy"):
+                if name in made:
+                    made[name] = {"rate": made[name][0], "standard_error": made[name][1]}
+            return made
+
+        stages = [{"name": name, "result": result, "seconds": seconds} for name, result, seconds in self.stages]
+        return {"before": figures(self.before), "after": figures(self.after), **super()._document(), "stages": stages, "notes": self.notes}
+
     def __repr__(self) -> str:
         lines = [f"{'':14}{'before':>18}{'after':>18}"]
         for name, scale, unit in (

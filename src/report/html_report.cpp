@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kMostItems = 12;       // of a list in a cell
+constexpr size_t kMostItems = 3;        // of a list in a cell
 constexpr size_t kMostBytes = 2 << 20;  // of a document with the members of its groups
 constexpr int kDeepest = 6;
 
@@ -68,22 +68,26 @@ std::string scalar_text(const std::string& key, const Json& value) {
   return in_html(value.get<std::string>());
 }
 
-/// A list or an object in one cell.
+std::string item_text(const std::string& key, const Json& item) {
+  if (item.is_primitive()) return scalar_text(key, item);
+  const auto tensor = item.is_object() ? item.find("tensor") : item.end(), axis = item.is_object() ? item.find("axis") : item.end();
+  if (tensor != item.end() && axis != item.end() && tensor->is_string()) return in_html(fmt::format("{}[{}]", tensor->get<std::string>(), axis->dump()));
+  return fmt::format("{} items", item.size());
+}
+
+/// A list or an object in one cell: its first items; of an object the others where the reader opens them.
 std::string summary_text(const Json& value) {
-  std::string text;
-  size_t shown = 0;
+  std::string shown, hidden;
+  size_t place = 0;
   for (const auto& [key, item] : value.items()) {
-    if (shown++ == kMostItems) return text + fmt::format(" and {} more", value.size() - kMostItems);
-    std::string part;
-    if (item.is_primitive())
-      part = scalar_text(key, item);
-    else if (item.is_object() && item.contains("tensor") && item.contains("axis"))
-      part = in_html(fmt::format("{}[{}]", item["tensor"].dump(), item["axis"].dump()));
-    else
-      part = fmt::format("{} items", item.size());
-    text += (text.empty() ? "" : ", ") + (value.is_object() ? in_html(label_of(key)) + " " + part : part);
+    const auto text = (value.is_object() ? in_html(label_of(key)) + " " : "") + item_text(key, item);
+    std::string& part = place++ < kMostItems ? shown : hidden;
+    if (&part == &shown || value.is_object()) part += (part.empty() ? "" : ", ") + text;
   }
-  return text;
+  if (value.size() <= kMostItems) return shown;
+  const auto more = fmt::format("and {} more", value.size() - kMostItems);
+  if (!value.is_object()) return shown + " " + more;
+  return fmt::format("{} <details><summary>{}</summary>{}</details>", shown, more, hidden);
 }
 
 std::string cell(const std::string& key, const Json& value) {
@@ -138,13 +142,13 @@ void add_values(std::string& page, const std::string& title, const Json& values)
     if (value.is_primitive()) rows += fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", in_html(label_of(key)), cell(key, value));
   if (rows.empty()) return;
   if (!title.empty()) page += fmt::format("<h3>{}</h3>", in_html(label_of(title)));
-  page += fmt::format("<table><tbody>{}</tbody></table>\n", rows);
+  page += fmt::format("<table class=\"values\"><tbody>{}</tbody></table>\n", rows);
 }
 
 Json rate_or_value(const Json& value) { return value.is_object() && value.contains("rate") ? value["rate"] : value; }
 
 void add_before_and_after(std::string& page, const Json& before, const Json& after) {
-  page += "<h3>before and after</h3><table><thead><tr><th></th><th class=\"number\">before</th><th class=\"number\">after</th><th class=\"number\">ratio</th></tr></thead><tbody>\n";
+  page += "<h3>before and after</h3><table class=\"values\"><thead><tr><th></th><th class=\"number\">before</th><th class=\"number\">after</th><th class=\"number\">ratio</th></tr></thead><tbody>\n";
   for (const auto& [key, value] : after.items()) {
     const Json now = rate_or_value(value), then = before.contains(key) ? rate_or_value(before[key]) : Json();
     const bool has_ratio = now.is_number() && then.is_number() && then.get<double>() > 0 && !is_rate(key);

@@ -55,7 +55,7 @@ TEST_F(Program, PrintsItsCommandsALineEachWhereNoneIsNamed) {
   for (const std::string line : {"\n  groups     Lists ", "\n  resample   Changes ", "\n  demo       Runs "})
     EXPECT_THAT(all, HasSubstr(line));
   EXPECT_EQ(std::count(all.begin(), all.end(), '\n'),
-            15);  // thirteen commands below the usage and a blank line
+            16);  // fourteen commands below the usage and a blank line
 }
 
 TEST_F(Program, PrintsTheOperatorReferenceThatTheDocsHold) {
@@ -63,6 +63,32 @@ TEST_F(Program, PrintsTheOperatorReferenceThatTheDocsHold) {
       << "write it anew: build/release/bin/inn operators > docs/operators.md";
   EXPECT_EQ(output_of("operators --onnx"), content_of(INN_SOURCE "/docs/onnx_operators.md"))
       << "write it anew: build/release/bin/inn operators --onnx > docs/onnx_operators.md";
+}
+
+TEST_F(Program, ReportMakesAPageOfDocuments) {
+  const ScratchFolder folder;
+  std::ofstream(folder / "groups.json") << output_of("groups zoo:lenet --json");
+  const auto run = folder.run("report groups.json groups.json -o page.html");
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("2 runs"));
+  EXPECT_THAT(content_of(folder / "page.html"), HasSubstr("<h2>inn groups zoo:lenet --json</h2>"));
+  EXPECT_EQ(folder.run("groups zoo:lenet --html page.html").code, 0);
+  EXPECT_THAT(content_of(folder / "page.html"), HasSubstr("<h2>inn groups zoo:lenet --html page.html</h2>"));
+}
+
+TEST_F(Program, ReportRefusesWhatIsNoDocument) {
+  const ScratchFolder folder;
+  for (const auto& content : {std::string(), std::string("[1]"), std::string(100'000, '[')}) {
+    std::ofstream(folder / "run.json") << content;
+    const auto run = folder.run("report run.json -o page.html");
+    EXPECT_EQ(run.code, 1);
+    EXPECT_THAT(run.err, HasSubstr("Run 'run.json': must be a JSON object"));
+  }
+  EXPECT_THAT(folder.run("report none.json -o page.html").err, HasSubstr("Run 'none.json': no such file"));
+  EXPECT_EQ(folder.run("report run.json -o page.txt").code, 2);
+  EXPECT_EQ(folder.run("groups zoo:lenet --html page.txt").code, 2);
+  EXPECT_THAT(folder.run("groups zoo:lenet --html /nowhere/page.html").err, HasSubstr("/nowhere"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "page.html"));
 }
 
 TEST_F(Program, GroupsListsMembersThatAddUpToTheirAxes) {

@@ -12,6 +12,7 @@
       if (size >= unit) return +(value / (name === "k" ? 1e3 : unit)).toPrecision(4) + " " + name;
     return String(+value.toPrecision(4));
   };
+  const shown = (key, value) => (key === "accuracy" || key === "agreement") && typeof value === "number" ? +(100 * value).toFixed(2) + " %" : short(value);
   const element = (name, attributes = {}, ...children) => {
     const made = document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -32,14 +33,14 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", later);
 
   // Axes whose labels are short, in the page's colors.
-  const axes = (x, y) => [x, y].map((text) => ({
-    label: text, stroke: css("--text"), size: text === y ? 70 : 40, grid: { stroke: css("--line") }, ticks: { stroke: css("--line") },
-    values: (plot, values) => values.map((value) => (value === null ? "" : short(value))),
+  const axes = (x, y) => [x, y].map((key, place) => ({
+    label: label(key), stroke: css("--text"), size: place ? 70 : 40, grid: { stroke: css("--line") }, ticks: { stroke: css("--line") },
+    values: (plot, values) => values.map((value) => (value === null ? "" : shown(key, value))),
   }));
 
   // --- Quality against cost: each network of every run is a point.
 
-  const costs = ["macs", "parameters", "latency", "seconds", "keep", "samples"], qualities = ["accuracy", "agreement", "loss", "error"];
+  const costs = ["macs", "parameters", "latency", "seconds", "keep", "samples"], qualities = ["accuracy", "agreement", "quality", "loss", "error"];
   const points = [];
   runs.forEach((run, index) => {
     const from = runs.length > 1 ? ` (run ${index + 1})` : "";
@@ -52,14 +53,16 @@
     for (const when of ["before", "after"])
       if (run[when]?.macs !== undefined) {
         const figures = run[when];
-        const rate = (key) => (typeof figures[key] === "object" ? { [key]: figures[key].rate, count: figures[key].count } : {});
-        points.push({ ...figures, ...rate("accuracy"), ...rate("agreement"), error: figures.output_error, name: when + from, run: index, row: -1 });
+        const rates = ["accuracy", "agreement"].filter((key) => typeof figures[key] === "object" && figures[key]);
+        points.push({ ...figures, ...Object.fromEntries(rates.map((key) => [key, figures[key].rate])),
+          standard_errors: Object.fromEntries(rates.map((key) => [key, figures[key].standard_error])), error: figures.output_error, name: when + from, run: index, row: -1 });
       }
   });
 
   // The binomial standard error of a rate, 0 where there is none.
   const deviation = (point, key) =>
-    (key === "accuracy" || key === "agreement") && point.count ? Math.sqrt((point[key] * (1 - point[key])) / point.count) : 0;
+    point.standard_errors?.[key] ??
+    ((key === "accuracy" || key === "agreement") && point.count ? Math.sqrt((point[key] * (1 - point[key])) / point.count) : 0);
 
   const quality = (place) => {
     const has = (key) => points.filter((point) => typeof point[key] === "number").length > 1;
@@ -77,19 +80,19 @@
     const mark = (point) => {
       document.querySelectorAll("tr.marked").forEach((row) => row.classList.remove("marked"));
       if (!point) return void (tip.textContent = "");
-      tip.textContent = `${point.name}: ${label(ySelect.value)} ${short(point[ySelect.value])}, ${label(xSelect.value)} ${short(point[xSelect.value])}`;
+      tip.textContent = `${point.name}: ${label(ySelect.value)} ${shown(ySelect.value, point[ySelect.value])}, ${label(xSelect.value)} ${short(point[xSelect.value])}`;
       document.querySelector(`[data-run="${point.run}"] table[data-key="results"] tr[data-row="${point.row}"]`)?.classList.add("marked");
     };
     draw = () => {
       const kx = xSelect.value, ky = ySelect.value;
-      const shown = points.filter((point) => typeof point[kx] === "number" && typeof point[ky] === "number" && (!log.checked || point[kx] > 0))
+      const kept = points.filter((point) => typeof point[kx] === "number" && typeof point[ky] === "number" && (!log.checked || point[kx] > 0))
         .sort((a, b) => a[kx] - b[kx]);
-      const names = [...new Set(shown.map((point) => point.name))];
-      const data = [shown.map((point) => point[kx]), ...names.map((name) => shown.map((point) => (point.name === name ? point[ky] : null)))];
+      const names = [...new Set(kept.map((point) => point.name))];
+      const data = [kept.map((point) => point[kx]), ...names.map((name) => kept.map((point) => (point.name === name ? point[ky] : null)))];
       const bars = (plot) => {
         const context = plot.ctx;
         context.save();
-        shown.forEach((point) => {
+        kept.forEach((point) => {
           const error = deviation(point, ky);
           if (!error) return;
           context.strokeStyle = colors[names.indexOf(point.name) % colors.length];
@@ -104,13 +107,13 @@
       };
       area.replaceChildren();
       new uPlot({
-        width: Math.max(300, area.clientWidth), height: 380, cursor: { focus: { prox: 30 } }, axes: axes(label(kx), label(ky)),
+        width: Math.max(300, area.clientWidth), height: 380, cursor: { focus: { prox: 30 } }, axes: axes(kx, ky),
         scales: { x: { time: false, distr: log.checked ? 3 : 1 }, y: {} },
         series: [{ label: label(kx), value: (plot, value) => short(value) }, ...names.map((name, i) => ({
-          label: name, stroke: colors[i % colors.length], spanGaps: true, width: 1.5, value: (plot, value) => short(value),
+          label: name, stroke: colors[i % colors.length], spanGaps: true, width: 1.5, value: (plot, value) => shown(ky, value),
           points: { show: true, size: 8, fill: colors[i % colors.length] },
         }))],
-        hooks: { draw: [bars], setCursor: [(plot) => mark(plot.cursor.idx === null || plot.cursor.idx === undefined ? null : shown[plot.cursor.idx])] },
+        hooks: { draw: [bars], setCursor: [(plot) => mark(plot.cursor.idx === null || plot.cursor.idx === undefined ? null : kept[plot.cursor.idx])] },
       }, data, area);
     };
     redraw.push(draw);
@@ -129,9 +132,9 @@
     const draw = () => {
       area.replaceChildren();
       new uPlot({
-        width: Math.max(300, area.clientWidth), height: 280, axes: axes(label(x), label(chosen.value)), scales: { x: { time: false } },
+        width: Math.max(300, area.clientWidth), height: 280, axes: axes(x, chosen.value), scales: { x: { time: false } },
         series: [{ label: label(x) }, { label: label(chosen.value), stroke: colors[0], width: 2, points: { show: rows.length < 60 },
-          value: (plot, value) => short(value) }],
+          value: (plot, value) => shown(chosen.value, value) }],
       }, [rows.map((row, i) => (typeof row[x] === "number" ? row[x] : i)), rows.map((row) => row[chosen.value] ?? null)], area);
     };
     redraw.push(draw);
