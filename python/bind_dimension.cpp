@@ -125,8 +125,9 @@ void bind_dimension(nb::module_& m) {
             draw_network(path, source);
           },
           nb::arg("path"), Unlocked())
-      .def("svg", [](const AnalysedNetwork& source) { return network_svg(source); }, Unlocked(),
-           "Returns the drawing, laid out by Graphviz.");
+      .def(
+          "svg", [](const AnalysedNetwork& source) { return network_svg(source); }, Unlocked(),
+          "Returns the drawing, laid out by Graphviz.");
 }
 
 }  // namespace inn::python

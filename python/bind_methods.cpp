@@ -157,14 +157,16 @@ void bind_methods(nb::module_& m) {
   m.def(
       "shrink",
       [](const AnalysedNetwork& source, const std::string& budget, const PruneOptions& widths,
-         const Calibration& calibration, const Calibration* evaluated, double seconds, bool distill,
-         bool fold_batch_norm, const std::string& target, uint64_t seed,
+         const Calibration& calibration, const Calibration* evaluated, double seconds,
+         const std::string& smallest, bool distill, bool fold_batch_norm, const std::string& target,
+         uint64_t seed,
          const std::function<void(const std::string&, int64_t, int64_t, const std::string&)>& progress) {
         const InterruptGuard guard;
         return shrink(AnyModel{.plain = source},
                       shrink_samples(calibration, evaluated ? *evaluated : Calibration{}),
                       {.budget = Budget::parse(budget),
                        .widths = widths,
+                       .smallest = Budget::parse(smallest + "=1").of,
                        .seconds = seconds,
                        .distill = distill,
                        .fold_batch_norm = fold_batch_norm,
@@ -174,8 +176,8 @@ void bind_methods(nb::module_& m) {
                        .stop = interrupted});
       },
       nb::arg("source"), nb::arg("budget"), nb::arg("widths"), nb::arg("calibration"),
-      nb::arg("evaluated").none(), nb::arg("seconds"), nb::arg("distill"), nb::arg("fold_batch_norm"),
-      nb::arg("target"), nb::arg("seed"), nb::arg("progress").none(), Unlocked());
+      nb::arg("evaluated").none(), nb::arg("seconds"), nb::arg("smallest"), nb::arg("distill"),
+      nb::arg("fold_batch_norm"), nb::arg("target"), nb::arg("seed"), nb::arg("progress").none(), Unlocked());
   m.def(
       "recalibrate",
       [](Network network, const Calibration& calibration) { recalibrate(network, calibration); },

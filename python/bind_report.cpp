@@ -11,7 +11,8 @@ void bind_report(nb::module_& m) {
         for (const auto& [json, drawing] : given) runs.push_back({json, drawing});
         return html_report(title, runs);
       },
-      nb::arg("title"), nb::arg("runs"), "Returns a page of runs: of each its JSON document and an SVG drawing or nothing.");
+      nb::arg("title"), nb::arg("runs"),
+      "Returns a page of runs: of each its JSON document and an SVG drawing or nothing.");
 }
 
 }  // namespace inn::python

@@ -103,6 +103,7 @@ def shrink(
     exclude: Sequence[str] = (),
     round_to: int = 1,
     min_width: int = 1,
+    smallest: str = "macs",
     distill: bool = True,
     fold_batch_norm: bool = False,
     target: str = "cpu",
@@ -118,22 +119,25 @@ def shrink(
         As `analyze` takes them. The model is not changed.
     budget : dict or str
         What it may cost: ``"macs=0.5"``, ``{"params": "100k"}``, ``"latency=5ms"``, ``"memory=2MB"``; or how often it must give the
-        source's answer, at the least multiply-adds: ``"agreement=0.98"``.
+        source's answer, ``"agreement=0.98"``, or how many points of accuracy on `data` it may lose, ``"accuracy=-1"`` (``"accuracy=0.9"``:
+        the accuracy itself), at the least cost.
     calibration : iterable
         Batches of inputs, as the model takes them. Every fifth sample is held out to judge the result.
     data : iterable, optional
-        Labelled batches for the accuracy before and after; never used to make the network.
+        Labelled batches for the accuracy before and after; used to make the network for a budget of accuracy alone.
     minutes : float
         The time, at most; what is left after the fits is used for distillation. Ctrl-C ends with the best so far.
     groups, exclude : sequence of str
         Globs of the groups that may be cut; by default all learned ones.
     round_to, min_width : int
         Widths are multiples of `round_to` (1: what the target asks for), and at least `min_width`.
+    smallest : {"macs", "params", "latency", "memory"}
+        The cost that is least where the budget is an agreement or an accuracy.
     distill : bool
         Whether the time that is left is used for distillation.
     fold_batch_norm : bool
         For inference: fold batch norms into the layers before them. The model's own class then cannot come back.
-    target : {"cpu", "cuda", "any"}
+    target : {"cpu", "cuda", "tensorrt", "xnnpack", "any"}
         Where it will run: widths in multiples of 8 where most are 64 or more, and on a CPU the faster memory format; "any": any width.
     as_module : bool
         Raise an error where the model's own class can't have the new widths, instead of returning a GraphModule.
@@ -165,7 +169,7 @@ def shrink(
     samples = Samples(calibration, network.input_count).calibration()
     labelled = Samples(data, network.input_count).calibration() if data is not None else None
     made = _core.shrink(
-        source, budget_text(budget), wanted, samples, labelled, 60 * minutes, distill, fold_batch_norm, target, seed,
+        source, budget_text(budget), wanted, samples, labelled, 60 * minutes, smallest, distill, fold_batch_norm, target, seed,
         _bars() if progress else None,
     )  # fmt: skip
     widths = {name: now for name, (_, now) in made.widths}

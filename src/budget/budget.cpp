@@ -168,8 +168,21 @@ const char* name_of(Budget::Of of) {
       return "bytes";
     case Budget::Of::agreement:
       return "of agreement";
+    case Budget::Of::accuracy:
+      return "of accuracy";
   }
   return "";
+}
+
+/// Of "accuracy=-1.5": −1.5.
+std::optional<double> points_lost(const std::string& text) {
+  constexpr std::string_view kKind = "accuracy=-";
+  if (!text.starts_with(kKind)) return std::nullopt;
+  double points = 0;
+  const char *begin = text.data() + kKind.size(), *end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(begin, end, points);
+  if (error != std::errc() || stop != end || !(points >= 0 && points <= 100)) return std::nullopt;
+  return -points;
 }
 
 }  // namespace
@@ -186,7 +199,9 @@ Budget Budget::parse(const std::string& text) {
       {"params", {Of::parameters, counts, true}},
       {"latency", {Of::latency, {{"us", 1e-6}, {"ms", 1e-3}, {"s", 1}}, false}},
       {"memory", {Of::memory, {{"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}}, false}},
-      {"agreement", {Of::agreement, {}, false}}};
+      {"agreement", {Of::agreement, {}, false}},
+      {"accuracy", {Of::accuracy, {}, false}}};
+  if (const auto lost = points_lost(text)) return {Of::accuracy, *lost, false};
   const auto equals = text.find('=');
   const auto kind = kinds.find(text.substr(0, equals));
   std::optional<Amount> amount;
@@ -197,9 +212,11 @@ Budget Budget::parse(const std::string& text) {
       amount.reset();
   }
   require(amount.has_value(), "budget",
-          "Budget '{}': must be macs=F, params=F, latency=F, memory=F or agreement=F with a fraction F in "
-          "(0, 1], or an amount such as "
-          "macs=20M, params=100k, latency=5ms, memory=2MB.",
+          "Budget '{}': must be macs=F, params=F, latency=F, memory=F, agreement=F or accuracy=F with a "
+          "fraction F in "
+          "(0, 1], an amount such as macs=20M, params=100k, latency=5ms, memory=2MB, or the points of "
+          "accuracy that may be "
+          "lost, accuracy=-1.",
           text);
   return {kind->second.of, amount->value, !amount->has_unit};
 }
@@ -207,8 +224,8 @@ Budget Budget::parse(const std::string& text) {
 WidthsForBudget widths_for_budget(const AnalysedNetwork& source, const std::map<GroupId, ErrorCurve>& curves,
                                   const WidthCost& cost, const Budget& budget, const WidthLimits& limits) {
   check_limits(limits);
-  require(budget.of != Budget::Of::agreement, "budget",
-          "Budget: agreement is not a cost of widths; inn shrink looks for it.");
+  require(!budget.is_quality(), "budget", "Budget: {} is not a cost of widths; inn shrink looks for it.",
+          budget.of == Budget::Of::agreement ? "agreement" : "accuracy");
   require(!curves.empty(), "budget", "Budget: no group can be resized.");
   const double source_cost = cost(source_widths(source.groups));
   const double wanted = budget.is_fraction ? budget.amount * source_cost : budget.amount;

@@ -54,12 +54,8 @@ nlohmann::ordered_json run_record() {
   std::tm parts{};
   std::strftime(utc, sizeof(utc), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&started, &parts));
   const std::chrono::duration<double> seconds = std::chrono::system_clock::now() - run.started;
-  return {{"command", command},
-          {"version", INN_VERSION},
-          {"torch", TORCH_VERSION},
-          {"started", std::string(utc)},
-          {"seconds", seconds.count()},
-          {"threads", at::get_num_threads()},
+  return {{"command", command},          {"version", INN_VERSION},     {"torch", TORCH_VERSION},
+          {"started", std::string(utc)}, {"seconds", seconds.count()}, {"threads", at::get_num_threads()},
           {"processor", processor()}};
 }
 

@@ -21,14 +21,17 @@ class CountingAllocator final : public c10::Allocator {
 
   c10::DataPtr allocate(size_t bytes) override {
     if (bytes_left != kNoLimit) {
-      require<std::runtime_error>(bytes <= bytes_left, "core",
-                                  "a tensor of {} bytes is more than the memory that this computation may use.", bytes);
+      require<std::runtime_error>(
+          bytes <= bytes_left, "core",
+          "a tensor of {} bytes is more than the memory that this computation may use.", bytes);
       bytes_left -= bytes;
     }
     return torchs_.allocate(bytes);
   }
   c10::DeleterFnPtr raw_deleter() const override { return torchs_.raw_deleter(); }
-  void copy_data(void* to, const void* from, size_t bytes) const override { torchs_.copy_data(to, from, bytes); }
+  void copy_data(void* to, const void* from, size_t bytes) const override {
+    torchs_.copy_data(to, from, bytes);
+  }
 
  private:
   c10::Allocator& torchs_;

@@ -23,7 +23,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Of the search for an agreement: the least fraction of the multiply-adds that is tried.
+// Of the search for a quality: the least fraction of the cost that is tried.
 constexpr double kLeastFraction = 0.02;
 // Seconds of distillation that are worth their start.
 constexpr double kLeastDistillation = 5;
@@ -54,6 +54,10 @@ class Shrinker {
         limited_(options.widths),
         start_(Clock::now()) {
     reference_.set_training(false);
+    require(options.budget.of != Budget::Of::accuracy || samples.evaluated.batch, "methods",
+            "Budget accuracy: labelled samples are required (--data).");
+    require(!Budget{options.smallest}.is_quality(), "methods",
+            "What is least must be a cost: macs, params, latency or memory.");
   }
 
   Shrunk run() {
@@ -65,8 +69,8 @@ class Shrinker {
       return fmt::format("{} groups", curves.size());
     });
     round_for_target(curves);
-    if (options_.budget.of == Budget::Of::agreement) {
-      search_agreement(curves);
+    if (options_.budget.is_quality()) {
+      search_quality(curves);
     } else {
       cut_to(widths_within(curves));
     }
@@ -196,18 +200,40 @@ class Shrinker {
     return stopped == 0 ? fmt::format("{} layers", fit) : fmt::format("{} layers, {} left", fit, stopped);
   }
 
-  /// The least multiply-adds at which the network agrees often enough, by halving intervals.
-  void search_agreement(const Curves& curves) {
+  /// Whether the network is good enough, and how good it is.
+  std::pair<bool, std::string> judged(const Network& network) const {
+    const double wanted = options_.budget.amount;
+    if (options_.budget.of == Budget::Of::agreement) {
+      const double rate = agreement(network, reference_, samples_.held_out).agreement;
+      return {rate >= wanted, fmt::format("{:.1f} % agree", 100 * rate)};
+    }
+    const auto found = evaluate(network, samples_.evaluated);
+    require(!found.regression && result_.before.accuracy, "methods",
+            "Budget accuracy: the labels must be classes.");
+    const double least = wanted > 0 ? wanted : result_.before.accuracy->rate + wanted / 100;
+    return {found.accuracy >= least, fmt::format("accuracy {:.2f} %", 100 * found.accuracy)};
+  }
+
+  std::string wanted_text() const {
+    const double wanted = options_.budget.amount;
+    if (options_.budget.of == Budget::Of::agreement)
+      return fmt::format("agrees on {:.2f} % of the samples", 100 * wanted);
+    return wanted > 0 ? fmt::format("has an accuracy of {:.2f} %", 100 * wanted)
+                      : fmt::format("loses at most {:g} points of accuracy", -wanted);
+  }
+
+  /// The least cost at which the network is good enough, by halving intervals.
+  void search_quality(const Curves& curves) {
     stage("widths and refits", [&] {
-      double low = kLeastFraction, high = 1;  // of the multiply-adds: not enough, enough
+      double low = kLeastFraction, high = 1;  // of the cost: not enough, enough
       double longest = 0;
       int64_t round = 0;
       bool found = false;
       const auto bar = progress("widths and refits");
-      for (; round < options_.agreement_rounds && !stopped() && left() > longest; ++round) {
+      for (; round < options_.quality_rounds && !stopped() && left() > longest; ++round) {
         const auto begun = Clock::now();
         const double fraction = std::sqrt(low * high);
-        Budget budget{Budget::Of::macs, fraction, true};
+        const Budget budget{options_.smallest, fraction, true};
         std::optional<Widths> widths;
         try {
           widths = ids_of(within_budget(model_, budget, limited_, curves, samples_.fitting, {.rechecks = 0}));
@@ -216,8 +242,8 @@ class Shrinker {
           continue;
         }
         auto made = made_at(*widths);
-        const double rate = agreement(made.network, reference_, samples_.held_out).agreement;
-        if (rate >= options_.budget.amount) {
+        const auto [holds, text] = judged(made.network);
+        if (holds) {
           high = fraction;
           found = true;
           take(std::move(made), *widths);
@@ -225,15 +251,18 @@ class Shrinker {
           low = fraction;
         }
         longest = std::max(longest, seconds_from(begun));
-        bar(round + 1, options_.agreement_rounds, fmt::format("{:.1f} % agree", 100 * rate));
+        bar(round + 1, options_.quality_rounds, text);
       }
-      bar(options_.agreement_rounds, options_.agreement_rounds, "");
+      bar(options_.quality_rounds, options_.quality_rounds, "");
       if (!found) {
         take({.network = source_.network, .maps = {}, .groups = {}, .layers = {}}, {});
         network_.set_training(false);
-        result_.notes.push_back(fmt::format(
-            "No smaller network that agrees on {:.2f} % of the samples was found; the result is the source.",
-            100 * options_.budget.amount));
+        result_.notes.push_back(
+            fmt::format("No smaller network that {} was found; the result is the source.", wanted_text()));
+      } else if (options_.budget.of == Budget::Of::accuracy) {
+        result_.notes.push_back(
+            "The network was chosen by its accuracy on these labelled samples: on others it is a little "
+            "lower.");
       }
       return fmt::format("{} networks compared", round);
     });
@@ -324,13 +353,26 @@ class Shrinker {
 }  // namespace
 
 const char* to_string(DeploymentTarget target) {
-  return target == DeploymentTarget::any ? "any" : target == DeploymentTarget::cpu ? "cpu" : "cuda";
+  switch (target) {
+    case DeploymentTarget::any:
+      return "any";
+    case DeploymentTarget::cpu:
+      return "cpu";
+    case DeploymentTarget::cuda:
+      return "cuda";
+    case DeploymentTarget::tensorrt:
+      return "tensorrt";
+    case DeploymentTarget::xnnpack:
+      return "xnnpack";
+  }
+  return "";
 }
 
 DeploymentTarget parse_target(const std::string& name) {
-  for (const auto target : {DeploymentTarget::any, DeploymentTarget::cpu, DeploymentTarget::cuda})
+  for (const auto target : {DeploymentTarget::any, DeploymentTarget::cpu, DeploymentTarget::cuda,
+                            DeploymentTarget::tensorrt, DeploymentTarget::xnnpack})
     if (name == to_string(target)) return target;
-  raise("methods", "Target '{}': must be any, cpu or cuda.", name);
+  raise("methods", "Target '{}': must be any, cpu, cuda, tensorrt or xnnpack.", name);
 }
 
 double Rate::standard_error() const {

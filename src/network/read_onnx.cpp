@@ -16,10 +16,10 @@ namespace {
 using onnx::reading::OpenSize;
 
 constexpr int64_t kLeastReadOpset = 11, kGreatestReadOpset = 23;
-constexpr int64_t kBatch = 2;               // of the example: 1 would be broadcast unseen
-constexpr int64_t kImageUnit = 32;        // what most networks for images of any size divide them by
-constexpr size_t kMostOpenSizes = 3;        // 2^3 + 1 runs
-constexpr size_t kMostBytes = 16UL << 30;   // of a run's tensors in all
+constexpr int64_t kBatch = 2;              // of the example: 1 would be broadcast unseen
+constexpr int64_t kImageUnit = 32;         // what most networks for images of any size divide them by
+constexpr size_t kMostOpenSizes = 3;       // 2^3 + 1 runs
+constexpr size_t kMostBytes = 16UL << 30;  // of a run's tensors in all
 
 std::string text_of(const onnx::ValueInfo& input) {
   std::vector<std::string> sizes;
@@ -37,7 +37,8 @@ struct Example {
   std::vector<OpenSize> open;
   std::vector<std::vector<std::optional<size_t>>> places;  // by input and axis, which open size it is
 
-  std::vector<std::vector<int64_t>> at(const std::vector<int64_t>& values, const std::vector<size_t>& which) const {
+  std::vector<std::vector<int64_t>> at(const std::vector<int64_t>& values,
+                                       const std::vector<size_t>& which) const {
     auto result = sizes;
     for (size_t i = 0; i < which.size(); ++i)
       for (size_t input = 0; input < places.size(); ++input)
@@ -48,20 +49,22 @@ struct Example {
 };
 
 Example example_of(const onnx::Model& model, const std::vector<std::vector<int64_t>>& given) {
-  require(given.empty() || given.size() == model.inputs.size(), "network", "the model has {} inputs but sizes of {} are given.",
-          model.inputs.size(), given.size());
+  require(given.empty() || given.size() == model.inputs.size(), "network",
+          "the model has {} inputs but sizes of {} are given.", model.inputs.size(), given.size());
   Example example;
   std::map<std::string, size_t> by_name;
   for (size_t i = 0; i < model.inputs.size(); ++i) {
     const auto& input = model.inputs[i];
     require(given.empty() || input.sizes.empty() || given[i].size() == input.sizes.size(), "network",
-            "input '{}' has the sizes {} but {} sizes are given.", input.name, text_of(input), given.empty() ? 0 : given[i].size());
+            "input '{}' has the sizes {} but {} sizes are given.", input.name, text_of(input),
+            given.empty() ? 0 : given[i].size());
     std::vector<int64_t> sizes = given.empty() ? std::vector<int64_t>(input.sizes.size(), 0) : given[i];
     std::vector<std::optional<size_t>> places(sizes.size());
     for (size_t axis = 0; axis < input.sizes.size(); ++axis) {
       if (const auto* number = std::get_if<int64_t>(&input.sizes[axis])) {
-        require(given.empty() || sizes[axis] == *number, "network", "input '{}' has the sizes {} but size {} is given for axis {}.",
-                input.name, text_of(input), sizes[axis], axis);
+        require(given.empty() || sizes[axis] == *number, "network",
+                "input '{}' has the sizes {} but size {} is given for axis {}.", input.name, text_of(input),
+                sizes[axis], axis);
         sizes[axis] = *number;
         continue;
       }
@@ -71,11 +74,12 @@ Example example_of(const onnx::Model& model, const std::vector<std::vector<int64
       if (sizes[axis] == 0 && !is_new) sizes[axis] = example.open[found->second].example;
       if (sizes[axis] == 0 && axis == 0) sizes[axis] = kBatch;
       require(sizes[axis] > 0, "network",
-              "input '{}' has the sizes {}: an example of its sizes is required (--input-size, input_sizes).", input.name,
-              text_of(input));
+              "input '{}' has the sizes {}: an example of its sizes is required (--input-size, input_sizes).",
+              input.name, text_of(input));
       if (is_new) example.open.push_back({sizes[axis], i, axis});
-      require(sizes[axis] == example.open[found->second].example, "network", "input '{}': size '{}' is {} and {}.", input.name, name,
-              example.open[found->second].example, sizes[axis]);
+      require(sizes[axis] == example.open[found->second].example, "network",
+              "input '{}': size '{}' is {} and {}.", input.name, name, example.open[found->second].example,
+              sizes[axis]);
       places[axis] = found->second;
     }
     example.sizes.push_back(std::move(sizes));
@@ -103,8 +107,8 @@ std::vector<std::map<size_t, int64_t>> choices(const std::vector<OpenSize>& open
 }
 
 Network network_of(const onnx::Model& model, const std::vector<std::vector<int64_t>>& given) {
-  require(model.opset >= kLeastReadOpset && model.opset <= kGreatestReadOpset, "network", "the opset must be in [{}, {}] but is {}.",
-          kLeastReadOpset, kGreatestReadOpset, model.opset);
+  require(model.opset >= kLeastReadOpset && model.opset <= kGreatestReadOpset, "network",
+          "the opset must be in [{}, {}] but is {}.", kLeastReadOpset, kGreatestReadOpset, model.opset);
   const auto example = example_of(model, given);
   onnx::reading::Interpreter interpreter(model);
   const auto run = [&](const std::vector<std::vector<int64_t>>& sizes) {

@@ -43,7 +43,8 @@ class Recorder {
   /// While it lives, operators that the function calls are not recorded: they compute constants.
   class Unrecorded {
    public:
-    explicit Unrecorded(Recorder& recorder) : recorder_(recorder), was_(std::exchange(recorder.paused_, true)) {}
+    explicit Unrecorded(Recorder& recorder)
+        : recorder_(recorder), was_(std::exchange(recorder.paused_, true)) {}
     ~Unrecorded() { recorder_.paused_ = was_; }
     Unrecorded(const Unrecorded&) = delete;
     Unrecorded& operator=(const Unrecorded&) = delete;

@@ -70,8 +70,10 @@ std::string scalar_text(const std::string& key, const Json& value) {
 
 std::string item_text(const std::string& key, const Json& item) {
   if (item.is_primitive()) return scalar_text(key, item);
-  const auto tensor = item.is_object() ? item.find("tensor") : item.end(), axis = item.is_object() ? item.find("axis") : item.end();
-  if (tensor != item.end() && axis != item.end() && tensor->is_string()) return in_html(fmt::format("{}[{}]", tensor->get<std::string>(), axis->dump()));
+  const auto tensor = item.is_object() ? item.find("tensor") : item.end(),
+             axis = item.is_object() ? item.find("axis") : item.end();
+  if (tensor != item.end() && axis != item.end() && tensor->is_string())
+    return in_html(fmt::format("{}[{}]", tensor->get<std::string>(), axis->dump()));
   return fmt::format("{} items", item.size());
 }
 
@@ -92,15 +94,18 @@ std::string summary_text(const Json& value) {
 
 std::string cell(const std::string& key, const Json& value) {
   if (value.is_number())
-    return fmt::format("<td class=\"number\" data-v=\"{}\" title=\"{}\">{}</td>", value.dump(), value.dump(), scalar_text(key, value));
+    return fmt::format("<td class=\"number\" data-v=\"{}\" title=\"{}\">{}</td>", value.dump(), value.dump(),
+                       scalar_text(key, value));
   return fmt::format("<td>{}</td>", value.is_primitive() ? scalar_text(key, value) : summary_text(value));
 }
 
 /// The width, with a bar of what is left.
 std::string width_cell(const Json& width, const Json& source) {
   const double share = source.get<double>() > 0 ? width.get<double>() / source.get<double>() : 0;
-  return fmt::format("<td class=\"number\" data-v=\"{0}\">{0}<span class=\"bar\"><i style=\"width:{1:.0f}%\"></i></span></td>", width.dump(),
-                     100 * std::clamp(share, 0.0, 1.0));
+  return fmt::format(
+      "<td class=\"number\" data-v=\"{0}\">{0}<span class=\"bar\"><i "
+      "style=\"width:{1:.0f}%\"></i></span></td>",
+      width.dump(), 100 * std::clamp(share, 0.0, 1.0));
 }
 
 /// A table of objects: a column for each name that one of them has.
@@ -114,9 +119,12 @@ void add_table(std::string& page, const std::string& key, const Json& rows) {
       if (known.insert(name).second) columns.push_back(name);
       if (value.is_number()) numeric.insert(name);
     }
-  page += fmt::format("<h3>{} <span class=\"faint\">{}</span></h3><div class=\"scroll\"><table data-key=\"{}\"><thead><tr>", in_html(label_of(key)),
-                      rows.size(), in_html(key));
-  for (const auto& name : columns) page += fmt::format("<th{}>{}</th>", numeric.contains(name) ? " class=\"number\"" : "", in_html(label_of(name)));
+  page += fmt::format(
+      "<h3>{} <span class=\"faint\">{}</span></h3><div class=\"scroll\"><table data-key=\"{}\"><thead><tr>",
+      in_html(label_of(key)), rows.size(), in_html(key));
+  for (const auto& name : columns)
+    page += fmt::format("<th{}>{}</th>", numeric.contains(name) ? " class=\"number\"" : "",
+                        in_html(label_of(name)));
   page += "</tr></thead><tbody>\n";
   size_t place = 0;
   for (const auto& row : rows) {
@@ -125,7 +133,8 @@ void add_table(std::string& page, const std::string& key, const Json& rows) {
       const auto found = row.find(name);
       if (found == row.end())
         page += "<td></td>";
-      else if (name == "width" && row.contains("source_width") && found->is_number() && row["source_width"].is_number())
+      else if (name == "width" && row.contains("source_width") && found->is_number() &&
+               row["source_width"].is_number())
         page += width_cell(*found, row["source_width"]);
       else
         page += cell(name, *found);
@@ -139,32 +148,41 @@ void add_table(std::string& page, const std::string& key, const Json& rows) {
 void add_values(std::string& page, const std::string& title, const Json& values) {
   std::string rows;
   for (const auto& [key, value] : values.items())
-    if (value.is_primitive()) rows += fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", in_html(label_of(key)), cell(key, value));
+    if (value.is_primitive())
+      rows += fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", in_html(label_of(key)), cell(key, value));
   if (rows.empty()) return;
   if (!title.empty()) page += fmt::format("<h3>{}</h3>", in_html(label_of(title)));
   page += fmt::format("<table class=\"values\"><tbody>{}</tbody></table>\n", rows);
 }
 
-Json rate_or_value(const Json& value) { return value.is_object() && value.contains("rate") ? value["rate"] : value; }
+Json rate_or_value(const Json& value) {
+  return value.is_object() && value.contains("rate") ? value["rate"] : value;
+}
 
 void add_before_and_after(std::string& page, const Json& before, const Json& after) {
-  page += "<h3>before and after</h3><table class=\"values\"><thead><tr><th></th><th class=\"number\">before</th><th class=\"number\">after</th><th class=\"number\">ratio</th></tr></thead><tbody>\n";
+  page +=
+      "<h3>before and after</h3><table class=\"values\"><thead><tr><th></th><th "
+      "class=\"number\">before</th><th class=\"number\">after</th><th "
+      "class=\"number\">ratio</th></tr></thead><tbody>\n";
   for (const auto& [key, value] : after.items()) {
     const Json now = rate_or_value(value), then = before.contains(key) ? rate_or_value(before[key]) : Json();
     const bool has_ratio = now.is_number() && then.is_number() && then.get<double>() > 0 && !is_rate(key);
-    page += fmt::format("<tr><th scope=\"row\">{}</th>{}{}<td class=\"number\">{}</td></tr>\n", in_html(label_of(key)), cell(key, then), cell(key, now),
+    page += fmt::format("<tr><th scope=\"row\">{}</th>{}{}<td class=\"number\">{}</td></tr>\n",
+                        in_html(label_of(key)), cell(key, then), cell(key, now),
                         has_ratio ? fmt::format("{:.3f}", now.get<double>() / then.get<double>()) : "");
   }
   page += "</tbody></table>\n";
 }
 
 bool is_table(const Json& value) {
-  return value.is_array() && !value.empty() && std::all_of(value.begin(), value.end(), [](const Json& row) { return row.is_object(); });
+  return value.is_array() && !value.empty() &&
+         std::all_of(value.begin(), value.end(), [](const Json& row) { return row.is_object(); });
 }
 
 void add_document(std::string& page, const Json& document, int depth) {
   add_values(page, "", document);
-  const bool has_both = document.contains("before") && document.contains("after") && document["before"].is_object() && document["after"].is_object();
+  const bool has_both = document.contains("before") && document.contains("after") &&
+                        document["before"].is_object() && document["after"].is_object();
   if (has_both) add_before_and_after(page, document["before"], document["after"]);
   for (const auto& [key, value] : document.items()) {
     if (value.is_primitive() || value.empty() || (has_both && (key == "before" || key == "after"))) continue;
@@ -174,7 +192,8 @@ void add_document(std::string& page, const Json& document, int depth) {
       if (key == "groups") page += "<div class=\"chosen-group\"></div>\n";
     } else if (value.is_array()) {
       page += fmt::format("<h3>{}</h3><ul>", in_html(label_of(key)));
-      for (const auto& item : value) page += fmt::format("<li>{}</li>", item.is_primitive() ? scalar_text(key, item) : summary_text(item));
+      for (const auto& item : value)
+        page += fmt::format("<li>{}</li>", item.is_primitive() ? scalar_text(key, item) : summary_text(item));
       page += "</ul>\n";
     } else if (depth < kDeepest) {
       add_values(page, key, value);
@@ -220,7 +239,8 @@ std::string embedded(const Json& documents) {
 }
 
 std::string command_of(const Json& document) {
-  if (document.contains("run") && document["run"].contains("command") && document["run"]["command"].is_string())
+  if (document.contains("run") && document["run"].contains("command") &&
+      document["run"]["command"].is_string())
     return document["run"]["command"].get<std::string>();
   return "run";
 }
@@ -232,22 +252,29 @@ std::string html_report(const std::string& title, const std::vector<HtmlRun>& ru
   Json documents = Json::array();
   for (size_t i = 0; i < runs.size(); ++i) {
     auto document = Json::parse(runs[i].json, nullptr, false);
-    require(document.is_object(), "report", "Run {}: must be a JSON object, as a command prints it with --json.", i + 1);
+    require(document.is_object(), "report",
+            "Run {}: must be a JSON object, as a command prints it with --json.", i + 1);
     documents.push_back(std::move(document));
   }
   std::string page = fmt::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src {} {}\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{}</title>\n<style>{}\n{}</style></head>\n<body>\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+      "script-src {} {}\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, "
+      "initial-scale=1\"><title>{}</title>\n<style>{}\n{}</style></head>\n<body>\n"
       "<header><h1>{}</h1></header>\n<main><div id=\"plots\"></div><div class=\"runs{}\">\n",
-      csp_source(html::plot_script_sha256()), csp_source(html::report_script_sha256()), in_html(title), html::plot_style(), html::report_style(),
-      in_html(title), runs.size() > 1 ? " several" : "");
+      csp_source(html::plot_script_sha256()), csp_source(html::report_script_sha256()), in_html(title),
+      html::plot_style(), html::report_style(), in_html(title), runs.size() > 1 ? " several" : "");
   for (size_t i = 0; i < runs.size(); ++i) {
     const Json& document = documents[i];
-    page += fmt::format("<section class=\"run\" data-run=\"{}\"><h2>{}</h2><div class=\"plots\"></div>\n", i, in_html(command_of(document)));
+    page += fmt::format("<section class=\"run\" data-run=\"{}\"><h2>{}</h2><div class=\"plots\"></div>\n", i,
+                        in_html(command_of(document)));
     add_document(page, document, 0);
     if (const auto svg = svg_of(runs[i].drawing); !svg.empty())
-      page += "<h3>network</h3><p class=\"faint\">Choose a group in the table: its nodes are marked.</p><div class=\"drawing\">" + svg + "</div>\n";
+      page +=
+          "<h3>network</h3><p class=\"faint\">Choose a group in the table: its nodes are marked.</p><div "
+          "class=\"drawing\">" +
+          svg + "</div>\n";
     if (document.contains("run") && document["run"].is_object()) add_values(page, "run", document["run"]);
     page += "</section>\n";
   }
@@ -259,8 +286,10 @@ std::string html_report(const std::string& title, const std::vector<HtmlRun>& ru
           if (group.is_object()) group.erase("members");
     data = embedded(documents);
   }
-  page += fmt::format("</div></main>\n<script type=\"application/json\" id=\"runs\">{}</script>\n<script>{}</script>\n<script>{}</script>\n</body></html>\n", data,
-                      html::plot_script(), html::report_script());
+  page += fmt::format(
+      "</div></main>\n<script type=\"application/json\" "
+      "id=\"runs\">{}</script>\n<script>{}</script>\n<script>{}</script>\n</body></html>\n",
+      data, html::plot_script(), html::report_script());
   return page;
 }
 

@@ -148,9 +148,13 @@ TEST(Budget, IsReadFromText) {
   EXPECT_EQ(Budget::parse("memory=0.5").of, Budget::Of::memory);
   EXPECT_DOUBLE_EQ(Budget::parse("memory=2MB").amount, 2e6);
   EXPECT_EQ(Budget::parse("agreement=0.98").of, Budget::Of::agreement);
+  EXPECT_EQ(Budget::parse("accuracy=0.9").of, Budget::Of::accuracy);
+  EXPECT_DOUBLE_EQ(Budget::parse("accuracy=-1.5").amount, -1.5);
   for (const char* text :
-       {"", "macs", "macs=", "macs=0", "macs=-1", "macs=half", "flops=0.5", "params=5ms", "latency=5",
-        "latency=5k", "memory=5", "agreement=1.2", "agreement=1k", "macs=nan", "macs=1e999"})
+       {"",           "accuracy",  "accuracy=1.2", "accuracy=-x", "accuracy=-101", "accuracy=--1",
+        "macs",       "macs=",     "macs=0",       "macs=-1",     "macs=half",     "flops=0.5",
+        "params=5ms", "latency=5", "latency=5k",   "memory=5",    "agreement=1.2", "agreement=1k",
+        "macs=nan",   "macs=1e999"})
     EXPECT_THROW(Budget::parse(text), std::invalid_argument) << text;
 }
 

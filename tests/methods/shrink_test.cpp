@@ -161,6 +161,36 @@ TEST_F(Shrinking, LooksForTheLeastNetworkThatAgrees) {
   EXPECT_EQ(strict.after.agreement->rate, 1);
 }
 
+TEST_F(Shrinking, LooksForTheLeastNetworkOfAnAccuracy) {
+  const auto rate = [](const Network& network, const Dataset& images) {
+    return evaluate(network, images, kNormalization).accuracy;
+  };
+  const double before = rate(model.source().network, evaluated);
+  const auto loose = shrunk("accuracy=-20", {.seconds = 20, .distill = false}),
+             strict = shrunk("accuracy=-0", {.seconds = 20, .distill = false});
+  EXPECT_GE(rate(loose.network, evaluated), before - 0.2);
+  EXPECT_GE(rate(strict.network, evaluated), before);
+  EXPECT_LT(loose.after.macs, loose.before.macs);
+  EXPECT_LE(loose.after.macs, strict.after.macs);
+  EXPECT_THAT(loose.notes, testing::Contains(HasSubstr("on others it is a little lower")));
+  const auto few =
+      shrunk("accuracy=-20", {.smallest = Budget::Of::parameters, .seconds = 20, .distill = false});
+  EXPECT_LE(few.after.parameters, loose.after.parameters);
+  EXPECT_GE(rate(few.network, evaluated), before - 0.2);
+  // The accuracy itself; one that no smaller network has leaves the source.
+  EXPECT_GE(rate(shrunk("accuracy=0.6", {.seconds = 20, .distill = false}).network, evaluated), 0.6);
+}
+
+TEST_F(Shrinking, AnAccuracyNeedsLabels) {
+  ShrinkOptions options{.budget = Budget::parse("accuracy=-1")};
+  const auto samples = shrink_samples(model, CalibrationData{data, kNormalization});
+  EXPECT_THAT([&] { shrink(model, samples, options); },
+              testing::ThrowsMessage<std::invalid_argument>(HasSubstr("labelled samples")));
+  options = {.budget = Budget::parse("agreement=0.9"), .smallest = Budget::Of::accuracy};
+  EXPECT_THAT([&] { shrink(model, samples, options); },
+              testing::ThrowsMessage<std::invalid_argument>(HasSubstr("must be a cost")));
+}
+
 TEST_F(Shrinking, EndsWithTheBestSoFarWhenItIsStopped) {
   bool stop = false;
   ShrinkOptions options{.seconds = 100, .stop = [&] { return stop; }};

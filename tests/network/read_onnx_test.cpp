@@ -26,8 +26,13 @@ Network layers() {
   NetworkBuilder b(5);
   auto x = b.input("x", {2, 3, 8, 8});
   x = b.call("aten::conv2d", "",
-             {x, b.parameter("stem.weight", {4, 3, 3, 3}), b.parameter("stem.bias", {4}), {2, 2}, {1, 1},
-              {1, 1}, 1});
+             {x,
+              b.parameter("stem.weight", {4, 3, 3, 3}),
+              b.parameter("stem.bias", {4}),
+              {2, 2},
+              {1, 1},
+              {1, 1},
+              1});
   x = b.call("aten::relu", "", {x});
   x = b.call("aten::flatten", "using_ints", {x, 2, -1});
   x = b.call("aten::linear", "", {x, b.parameter("mix.weight", {5, 16}), b.parameter("mix.bias", {5})});
@@ -69,7 +74,8 @@ TEST(ReadOnnx, AFlippedBitIsRefusedOrRead) {
   for (int trial = 0; trial < 1500; ++trial) {
     auto flipped = bytes;
     // Mostly outside the weights, which are the middle of the file.
-    const auto place = trial % 2 == 0 ? random() % bytes.size() : random() % std::min<size_t>(600, bytes.size());
+    const auto place =
+        trial % 2 == 0 ? random() % bytes.size() : random() % std::min<size_t>(600, bytes.size());
     flipped[place] = static_cast<char>(flipped[place] ^ (1 << (random() % 8)));
     write_bytes(folder / "flipped.onnx", flipped);
     try {
@@ -87,8 +93,10 @@ TEST(ReadOnnx, AFlippedBitIsRefusedOrRead) {
 
 TEST(ReadOnnx, FilesThatAreNoneAreRefused) {
   const TemporaryFolder folder;
-  EXPECT_THAT([&] { read_onnx(folder / "none.onnx"); }, ThrowsMessage<std::runtime_error>(HasSubstr("there is no such file")));
-  EXPECT_THAT([&] { read_onnx(folder.path()); }, ThrowsMessage<std::runtime_error>(HasSubstr("there is no such file")));
+  EXPECT_THAT([&] { read_onnx(folder / "none.onnx"); },
+              ThrowsMessage<std::runtime_error>(HasSubstr("there is no such file")));
+  EXPECT_THAT([&] { read_onnx(folder.path()); },
+              ThrowsMessage<std::runtime_error>(HasSubstr("there is no such file")));
   write_bytes(folder / "text.onnx", std::vector<char>(100, 'x'));
   EXPECT_THROW(read_onnx(folder / "text.onnx"), std::runtime_error);
 }

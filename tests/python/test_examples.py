@@ -16,6 +16,6 @@ def test_an_example(name, monkeypatch, capsys, torchvision_models):
     if name == "prune_timm":
         pytest.importorskip("timm")
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    monkeypatch.setattr(sys, "argv", [name, "--images", "320"])
+    monkeypatch.setattr(sys, "argv", [name, *(["--images", "40", "--steps", "60"] if name == "yolo" else ["--images", "320"])])
     runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
     assert capsys.readouterr().out.strip()

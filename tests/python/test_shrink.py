@@ -41,6 +41,15 @@ def test_accuracy_is_measured_on_labelled_data_only(model, loader):
     assert made.after.parameters <= 0.7 * made.before.parameters
 
 
+def test_the_least_network_of_an_accuracy(model, loader):
+    images = torch.randn(60, 3, 8, 8)
+    labels = model.eval()(images).argmax(1)
+    made = inn.shrink(model, SHAPE, budget="accuracy=-40", calibration=loader, data=[(images, labels)], minutes=0.3, distill=False, smallest="params")
+    assert made.after.accuracy[0] >= 0.6 and made.after.parameters < made.before.parameters
+    with pytest.raises(ValueError, match="labelled samples"):
+        inn.shrink(model, SHAPE, budget="accuracy=-1", calibration=loader)
+
+
 def test_folded_for_inference(model, loader):
     made = inn.shrink(
         model, SHAPE, budget="macs=0.6", calibration=loader, minutes=0.1, distill=False, fold_batch_norm=True

@@ -23,14 +23,16 @@ Json comparison() {
 
 TEST(HtmlReport, ShowsEveryNumberInTablesWithoutScripts) {
   const auto page = html_report("A title", {{comparison().dump()}});
-  for (const char* text : {"<title>A title</title>", "<h2>inn compare net.pt2</h2>", ">90.00 %<", ">40.0 M<", ">quadrature<", ">85.00 %<", ">12.5<"})
+  for (const char* text : {"<title>A title</title>", "<h2>inn compare net.pt2</h2>", ">90.00 %<", ">40.0 M<",
+                           ">quadrature<", ">85.00 %<", ">12.5<"})
     EXPECT_THAT(page, HasSubstr(text));
 }
 
 TEST(HtmlReport, RequestsNothingAndAllowsItsOwnScriptsAlone) {
   const auto page = html_report("A title", {{comparison().dump()}});
   EXPECT_THAT(page, HasSubstr("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-"));
-  for (const char* text : {" src=", "<link", "@import", "url(", "fetch(", "XMLHttpRequest"}) EXPECT_THAT(page, Not(HasSubstr(text)));
+  for (const char* text : {" src=", "<link", "@import", "url(", "fetch(", "XMLHttpRequest"})
+    EXPECT_THAT(page, Not(HasSubstr(text)));
 }
 
 TEST(HtmlReport, NamesAreShownLiterally) {
@@ -38,11 +40,13 @@ TEST(HtmlReport, NamesAreShownLiterally) {
   Json document = comparison();
   document["results"][0]["method"] = evil;
   document["run"]["command"] = evil;
-  document["groups"] = {{{"name", evil}, {"source_width", 8}, {"width", 4}, {"pinned", nullptr}, {evil, evil}}};
+  document["groups"] = {
+      {{"name", evil}, {"source_width", 8}, {"width", 4}, {"pinned", nullptr}, {evil, evil}}};
   const auto page = html_report(evil, {{document.dump()}});
   EXPECT_THAT(page, Not(HasSubstr("<script>alert")));
   EXPECT_THAT(page, Not(HasSubstr("<b>")));
-  EXPECT_THAT(page, HasSubstr("&lt;/script&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;'&lt;b&gt;"));
+  EXPECT_THAT(page,
+              HasSubstr("&lt;/script&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;'&lt;b&gt;"));
   // The data within is the document again.
   const auto begin = page.find("id=\"runs\">") + 10, end = page.find("</script>", begin);
   const auto data = Json::parse(page.substr(begin, end - begin));
@@ -63,7 +67,11 @@ TEST(HtmlReport, TenThousandGroupsAreLessThanFiveMegabytes) {
 
 TEST(HtmlReport, OtherThanObjectsIsRefused) {
   for (const char* json : {"", "[1]", "{", "3"})
-    EXPECT_THAT([&] { html_report("t", {{"{}"}, {json}}); }, ThrowsMessage<std::invalid_argument>(HasSubstr("Run 2: must be a JSON object")));
+    EXPECT_THAT(
+        [&] {
+          html_report("t", {{"{}"}, {json}});
+        },
+        ThrowsMessage<std::invalid_argument>(HasSubstr("Run 2: must be a JSON object")));
   EXPECT_THROW(html_report("t", {}), std::invalid_argument);
 }
 

@@ -14,15 +14,19 @@ namespace inn {
 
 /// How much a network may cost.
 struct Budget {
-  /// `memory`: the state and the activations' peak (cost_of), for one sample. `agreement`: not a cost but the least
-  /// fraction of samples for which the outputs have the source's argmax (inn::shrink).
-  enum class Of { macs, parameters, latency, memory, agreement } of = Of::macs;
-  /// Multiply-adds, parameters, seconds or bytes; if is_fraction, a fraction of the source's.
+  /// `memory`: the state and the activations' peak (cost_of), for one sample. Two are no costs but what must hold at the least cost
+  /// (inn::shrink): `agreement`, the fraction of samples for which the outputs have the source's argmax, and `accuracy`.
+  enum class Of { macs, parameters, latency, memory, agreement, accuracy } of = Of::macs;
+  /// Multiply-adds, parameters, seconds or bytes; if is_fraction, a fraction of the source's. Of `accuracy` a fraction of the
+  /// samples, or, negative, the percentage points that may be lost.
   double amount = 1;
   bool is_fraction = true;  // then in (0, 1]
 
-  /// Parses "macs=0.5", "macs=20M", "params=100k", "latency=5ms", "latency=0.6", "memory=2MB", "agreement=0.98".
-  /// Throws std::invalid_argument for other texts.
+  /// Whether it is a quality that must hold, not a cost.
+  bool is_quality() const { return of == Of::agreement || of == Of::accuracy; }
+
+  /// Parses "macs=0.5", "macs=20M", "params=100k", "latency=5ms", "latency=0.6", "memory=2MB", "agreement=0.98", "accuracy=-1",
+  /// "accuracy=0.9". Throws std::invalid_argument for other texts.
   static Budget parse(const std::string& text);
 };
 

@@ -18,11 +18,12 @@
 
 namespace inn {
 
-/// Where the network will run. On `cpu` and `cuda` vectors and matrices are of multiples of channels, so that others
-/// cost as much as the next multiple; on `cpu` the order of weights in memory matters too.
-enum class DeploymentTarget { any, cpu, cuda };
+/// Where the network will run. Except on `any`, vectors and matrices are of multiples of channels, so that other widths cost as much
+/// as the next multiple; on `cpu` the order of weights in memory matters too. Multiples of 8 suit all of them (docs/deploy.md has the
+/// sources).
+enum class DeploymentTarget { any, cpu, cuda, tensorrt, xnnpack };
 
-/// Returns "any", "cpu" or "cuda".
+/// Returns "any", "cpu", "cuda", "tensorrt" or "xnnpack".
 const char* to_string(DeploymentTarget target);
 /// Throws std::invalid_argument for other names.
 DeploymentTarget parse_target(const std::string& name);
@@ -32,18 +33,20 @@ struct ShrinkOptions {
   /// Which groups may be cut, limits of widths, and widths by name; `keep` and `keep_of` are not used. By default all
   /// learned groups.
   PruneOptions widths = {};
+  /// What is least where the budget is a quality.
+  Budget::Of smallest = Budget::Of::macs;
   /// The time, at most, with all measurements. It is not enough where one step takes longer.
   double seconds = 600;
-  /// Rounds of the choice of widths (BudgetSearchOptions::rechecks), and of the search for an agreement.
-  int64_t rechecks = 4, agreement_rounds = 7;
+  /// Rounds of the choice of widths (BudgetSearchOptions::rechecks), and of the search for a quality.
+  int64_t rechecks = 4, quality_rounds = 7;
   /// Joint steps over all layers after the refits, where the time allows.
   int64_t together = 2;
   /// Whether the time that is left is used for distillation.
   bool distill = true;
   /// For inference: batch norms are folded into the layers before them.
   bool fold_batch_norm = true;
-  /// For `cpu` and `cuda` widths are multiples of 8 where most groups have 64 channels or more, of 4 where they have
-  /// 32 (unless the limits say otherwise); for `cpu` weights are stored channels last where that is measured to be faster.
+  /// Except for `any`, widths are multiples of 8 where most groups have 64 channels or more, of 4 where they have 32 (unless the limits
+  /// say otherwise); for `cpu` weights are stored channels last where that is measured to be faster.
   DeploymentTarget target = DeploymentTarget::cpu;
   uint64_t seed = 0;
   /// Called often with the stage ("error curves", "widths", "refit", …) and the progress within it.
@@ -105,8 +108,8 @@ struct Shrunk {
 /// Returns the plain network within the budget, as good as the time allows: widths chosen by error curves
 /// (`error_curves`) and networks in which all groups are cut (`choose_jointly`), channels and weights by data-aware
 /// quadrature with refits, joint steps on all layers, distillation in the time that is left, batch norms folded.
-/// For an agreement, the least multiply-adds are searched for at which the network agrees with the source so often
-/// on the samples held out. No labels are used but to report the accuracy. When the time is over, or `stop` says so, the
+/// For a quality, the least cost (`smallest`) is searched for at which the network agrees with the source so often on the samples
+/// held out, or is right so often on the evaluated ones; only there are labels used but to report the accuracy. When the time is over, or `stop` says so, the
 /// best network so far is returned. Throws std::invalid_argument if the budget is not reachable, and as `error_curves`
 /// and `resample_by` do.
 Shrunk shrink(const AnyModel& model, const ShrinkSamples& samples, const ShrinkOptions& options = {});

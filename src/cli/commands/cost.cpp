@@ -73,7 +73,8 @@ int run(const CostArguments& options) {
   if (options.repetitions > 0)
     latency = measure_latency(network, example_inputs(network, options.batch),
                               {.repetitions = options.repetitions});
-  show(options.context.general, cost_json(cost, latency, options), [&] { print_table(cost, latency, options); });
+  show(options.context.general, cost_json(cost, latency, options),
+       [&] { print_table(cost, latency, options); });
   return 0;
 }
 

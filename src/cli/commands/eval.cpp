@@ -81,7 +81,8 @@ void report(const std::vector<WidthResult>& results, const Dataset& data, const 
   }
   Json document{{"results", std::move(list)}};
   add_skipped(document, options.context.images);
-  show(options.context.general, document, [&] { std::cout << (data.has_classes() ? table : regression_table(results)); });
+  show(options.context.general, document,
+       [&] { std::cout << (data.has_classes() ? table : regression_table(results)); });
 }
 
 int run(const EvalArguments& options) {

@@ -168,7 +168,9 @@ int run(const GroupsArguments& options) {
   const auto ids = fraction_groups(model, source);
   const std::set<GroupId> following(ids.begin(), ids.end());
   if (!options.drawing.empty()) draw_network(options.drawing, source);
-  show(options.context.general, groups_json(source, following), [&] { print_table(source, following); }, [&] { return drawing_of(source); });
+  show(
+      options.context.general, groups_json(source, following), [&] { print_table(source, following); },
+      [&] { return drawing_of(source); });
   return 0;
 }
 

@@ -41,11 +41,15 @@ int list_onnx(bool json) {
     return 0;
   }
   std::cout << "# Operators of ONNX\n\nThis page is the output of `inn operators --onnx`.\n\n"
-            << fmt::format("## Read\n\nThese {} operators of ONNX, opset 11 to 23, and `If` where sizes decide which branch is taken:\n\n{}.\n\n",
-                           read.size(), in_code(read))
-            << fmt::format("## Written\n\nThese {} operators of torch, and their in-place variants; an overload is named where others are not "
-                           "written in this way:\n\n{}.\n",
-                           written.size(), in_code(written));
+            << fmt::format(
+                   "## Read\n\nThese {} operators of ONNX, opset 11 to 23, and `If` where sizes decide which "
+                   "branch is taken:\n\n{}.\n\n",
+                   read.size(), in_code(read))
+            << fmt::format(
+                   "## Written\n\nThese {} operators of torch, and their in-place variants; an overload is "
+                   "named where others are not "
+                   "written in this way:\n\n{}.\n",
+                   written.size(), in_code(written));
   return 0;
 }
 
@@ -84,7 +88,8 @@ Command operators_command() {
               "  inn operators --onnx",
           .declare = [](CLI::App& app) -> std::function<int()> {
             auto options = std::make_shared<OperatorsArguments>();
-            app.add_flag("--onnx", options->onnx, "List the operators that pass from and to ONNX models instead");
+            app.add_flag("--onnx", options->onnx,
+                         "List the operators that pass from and to ONNX models instead");
             add_general_options(app, options->general);
             return [options] { return run(*options); };
           }};

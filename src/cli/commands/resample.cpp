@@ -130,7 +130,8 @@ void print_distillation(const Distilled& distilled) {
 Json document_of(const ResampleArguments& options, const Outcome& outcome) {
   Json groups = Json::array(), layers = Json::array();
   for (const auto& [id, width] : outcome.made.chosen.widths) {
-    Json group{{"name", outcome.groups[id].name}, {"source_width", outcome.groups[id].width}, {"width", width}};
+    Json group{
+        {"name", outcome.groups[id].name}, {"source_width", outcome.groups[id].width}, {"width", width}};
     // Of quadrature: which channels are kept, and the error for every width.
     for (const auto& measured : outcome.made.groups)
       if (measured.name == outcome.groups[id].name) group.update(group_record(measured));
@@ -237,10 +238,10 @@ int run(const ResampleArguments& options) {
   if (!options.report.empty()) write_report(made, options.report);
   const int64_t after = count_parameters(made.network);
   const Outcome outcome{.groups = source.groups.groups,
-                   .made = std::move(made),
-                   .before = count_parameters(source.network),
-                   .after = after,
-                   .samples = calibration ? calibration->size() : 0};
+                        .made = std::move(made),
+                        .before = count_parameters(source.network),
+                        .after = after,
+                        .samples = calibration ? calibration->size() : 0};
   show(options.context.general, document_of(options, outcome), [&] { print_outcome(options, outcome); });
   require<std::runtime_error>(!interrupted(), "cli",
                               "Interrupted: {} was written with the refits and steps made so far.",

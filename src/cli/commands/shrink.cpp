@@ -30,7 +30,7 @@ struct ShrinkArguments {
   WidthChoice widths;
   std::string budget;
   CalibrationOptions calibration;
-  std::string evaluated, split = "test", target = "cpu";
+  std::string evaluated, split = "test", target = "cpu", smallest = "macs";
   double minutes = 10;
   bool no_distill = false, keep_batch_norm = false, dynamic_batch = false;
   std::filesystem::path output, report;
@@ -51,8 +51,12 @@ auto stage_bars(double minutes) {
 }
 
 ShrinkOptions shrink_options(const ShrinkArguments& options) {
-  return {.budget = budget_of({.text = options.budget}),
+  const Budget budget = budget_of({.text = options.budget});
+  require<UsageError>(budget.of != Budget::Of::accuracy || !options.evaluated.empty(), "cli",
+                      "--budget {}: requires labelled data (--data).", options.budget);
+  return {.budget = budget,
           .widths = prune_options(options.widths),
+          .smallest = Budget::parse(options.smallest + "=1").of,
           .seconds = 60 * options.minutes,
           .distill = !options.no_distill,
           .fold_batch_norm = !options.keep_batch_norm,
@@ -102,6 +106,8 @@ Command shrink_command() {
               "  inn shrink net.pt2 -o small.pt2 --calibration images/ --budget macs=0.5\n"
               "  inn shrink net.pt2 -o small.pt2 --calibration images/ --budget params=0.3 --data labelled/\n"
               "  inn shrink net.pt2 -o small.pt2 --calibration images/ --budget agreement=0.98 --minutes 30\n"
+              "  inn shrink net.pt2 -o small.pt2 --calibration images/ --budget accuracy=-1 --data labelled/ "
+              "--smallest params\n"
               "  inn shrink net.pt2 -o fast.pt2 --calibration images/ --budget latency=0.6 --target cpu\n"
               "  inn shrink decoder.pt2 -o small.pt2 --calibration text.pt --budget params=0.8 --groups "
               "'*.mlp.*' --no-distill\n"
@@ -114,22 +120,29 @@ Command shrink_command() {
                    "--budget", options->budget,
                    "What the network may cost: macs, params, latency or memory as a fraction of the source "
                    "(macs=0.5) or an amount (params=100k, latency=5ms, memory=2MB); or how often it must "
-                   "give the source's answer (agreement=0.98), at the least multiply-adds")
+                   "give the source's answer (agreement=0.98), or how many points of accuracy on --data it "
+                   "may lose "
+                   "(accuracy=-1; accuracy=0.9: the accuracy itself), at the least cost")
                 ->type_name("KIND=F")
                 ->required();
+            app.add_option("--smallest", options->smallest,
+                           "The cost that is least for agreement=F and accuracy=F")
+                ->check(CLI::IsMember({"macs", "params", "latency", "memory"}))
+                ->capture_default_str();
             app.add_option("--minutes", options->minutes,
                            "The time, at most; what is left after the fits is used for distillation")
                 ->check(at_least(0.01))
                 ->capture_default_str()
                 ->type_name("M");
-            app.add_option(
-                   "--target", options->target,
-                   "Where it will run: cpu (widths in multiples of 8 where most are 64 or more, the faster "
-                   "memory format), cuda (multiples of 8) or any (any width)")
-                ->check(CLI::IsMember({"any", "cpu", "cuda"}))
+            app.add_option("--target", options->target,
+                           "Where it will run: cpu, cuda, tensorrt or xnnpack (widths in multiples of 8 "
+                           "where most are 64 or more, of 4 "
+                           "where they are 32; on cpu also the faster memory format), or any (any width)")
+                ->check(CLI::IsMember({"any", "cpu", "cuda", "tensorrt", "xnnpack"}))
                 ->capture_default_str();
             app.add_option("--data", options->evaluated,
-                           "Labelled data for the accuracy before and after; never used to make the network")
+                           "Labelled data for the accuracy before and after; used to make the network for "
+                           "--budget accuracy alone")
                 ->type_name("DATA");
             app.add_option("--split", options->split, "Split of --data: train or test")
                 ->check(CLI::IsMember({"train", "test"}))

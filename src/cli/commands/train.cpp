@@ -120,7 +120,8 @@ Command train_command() {
         add_width_law_options(app, options->widths);
         add_held_out_options(app, options->held_out, options->training.train);
         add_conversion_options(app, options->conversion);
-        options->context.add_options(app, {.data = true, .dynamic_batch = true, .device = true, .html = true});
+        options->context.add_options(app,
+                                     {.data = true, .dynamic_batch = true, .device = true, .html = true});
         return [options] { return run(*options); };
       },
       .distributed = true};

@@ -75,7 +75,8 @@ Command tune_command() {
             app.add_flag("--weights", options->weights, "Train the weights too");
             add_training_options(app, options->training);
             add_kernel_options(app, options->conversion);
-            options->context.add_options(app, {.data = true, .dynamic_batch = true, .device = true, .html = true});
+            options->context.add_options(app,
+                                         {.data = true, .dynamic_batch = true, .device = true, .html = true});
             return [options] { return run(*options); };
           }};
 }

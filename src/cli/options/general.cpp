@@ -70,7 +70,8 @@ c10::Device start(const GeneralOptions& options) {
                                 "Device '{}': this machine has {} CUDA devices.", options.device, count);
   }
   if (!options.html.empty()) {
-    require<UsageError>(options.html.extension() == ".html", "cli", "--html '{}': must end in .html.", options.html.string());
+    require<UsageError>(options.html.extension() == ".html", "cli", "--html '{}': must end in .html.",
+                        options.html.string());
     check_output(options.html);
   }
   if (options.threads > 0) at::set_num_threads(options.threads);

@@ -57,10 +57,12 @@ Network make_zoo(const std::string& text, uint64_t seed, const Dataset* images) 
 }  // namespace
 
 void add_model_options(CLI::App& app, ModelOptions& options) {
-  app.add_option("MODEL", options.source, "A .pt2 file, an .onnx file, a TorchScript .pt file, zoo:NAME, or zoo:NAME:WIDTH")
+  app.add_option("MODEL", options.source,
+                 "A .pt2 file, an .onnx file, a TorchScript .pt file, zoo:NAME, or zoo:NAME:WIDTH")
       ->required();
   app.add_option("--input-size", options.input_sizes,
-                 "Input shape of a TorchScript file, or of an ONNX file of open sizes, e.g. 1,3,224,224; once per input")
+                 "Input shape of a TorchScript file, or of an ONNX file of open sizes, e.g. 1,3,224,224; "
+                 "once per input")
       ->type_name("SIZES");
 }
 

@@ -31,11 +31,11 @@ int32_t element_type(c10::ScalarType type) {
 c10::ScalarType scalar_type(int64_t element_type) {
   for (const auto& [ours, theirs] : kTypes)
     if (theirs == element_type) return ours;
-  constexpr std::array<const char*, 24> kNames = {"undefined", "float",        "uint8",      "int8",         "uint16",
-                                                  "int16",     "int32",        "int64",      "string",       "bool",
-                                                  "float16",   "double",       "uint32",     "uint64",       "complex64",
-                                                  "complex128", "bfloat16",    "float8e4m3fn", "float8e4m3fnuz", "float8e5m2",
-                                                  "float8e5m2fnuz", "uint4", "int4", "float4e2m1"};
+  constexpr std::array<const char*, 24> kNames = {
+      "undefined",      "float",      "uint8",          "int8",       "uint16",   "int16",
+      "int32",          "int64",      "string",         "bool",       "float16",  "double",
+      "uint32",         "uint64",     "complex64",      "complex128", "bfloat16", "float8e4m3fn",
+      "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4",      "int4",     "float4e2m1"};
   const bool is_named = element_type >= 0 && element_type < static_cast<int64_t>(kNames.size());
   raise("network", "ONNX: tensors of type {} are not supported.",
         is_named ? kNames[static_cast<size_t>(element_type)] : std::to_string(element_type));

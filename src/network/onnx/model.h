@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <iosfwd>
 #include <memory>
-#include <string_view>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -19,8 +19,8 @@ struct Graph;
 
 struct Attribute {
   std::string name;
-  std::variant<int64_t, double, std::string, std::vector<int64_t>, std::vector<double>, std::vector<std::string>, at::Tensor,
-               std::shared_ptr<Graph>>
+  std::variant<int64_t, double, std::string, std::vector<int64_t>, std::vector<double>,
+               std::vector<std::string>, at::Tensor, std::shared_ptr<Graph>>
       value;
 };
 
@@ -57,7 +57,7 @@ int32_t element_type(c10::ScalarType type);
 /// Writes the model (onnx.proto of IR version 10). With `weights`, initializers of a kilobyte or more go there, and the model
 /// refers to a file of that name beside it.
 void write_model(const Model& model, std::ostream& stream, std::ostream* weights = nullptr,
-           const std::string& weights_name = "");
+                 const std::string& weights_name = "");
 
 /// Returns the type of that number. Throws std::invalid_argument for types that torch lacks.
 c10::ScalarType scalar_type(int64_t element_type);

@@ -67,8 +67,8 @@ class ExternalFiles {
       : folder_(std::filesystem::weakly_canonical(std::filesystem::absolute(model)).parent_path()) {}
 
   /// A tensor of bytes in a file, which stay there until they are used.
-  at::Tensor tensor(const std::map<std::string, std::string>& place, const std::vector<int64_t>& sizes, c10::ScalarType type,
-                    size_t bytes) {
+  at::Tensor tensor(const std::map<std::string, std::string>& place, const std::vector<int64_t>& sizes,
+                    c10::ScalarType type, size_t bytes) {
     const auto number = [&](const char* key, size_t missing) {
       const auto found = place.find(key);
       if (found == place.end()) return missing;
@@ -87,7 +87,8 @@ class ExternalFiles {
     if (length != bytes) invalid("external data of {} bytes for a tensor of {}", length, bytes);
     const auto& [file, size] = open(location->second);
     if (offset > size || bytes > size - offset)
-      invalid("external data ends after the end of '{}': offset {}, {} bytes, but it has {}", location->second, offset, bytes, size);
+      invalid("external data ends after the end of '{}': offset {}, {} bytes, but it has {}",
+              location->second, offset, bytes, size);
     const auto options = at::TensorOptions(type);
     if (bytes == 0) return at::empty(sizes, options);
     c10::Storage storage(c10::Storage::use_byte_size_t(), bytes, file.part(offset), nullptr, false);
@@ -351,7 +352,8 @@ class Reader {
         if (size < 0) invalid("it has a size of {}", size);
         count = checked_multiply(count, size);
       }
-      const auto bytes = static_cast<size_t>(checked_multiply(count, static_cast<int64_t>(c10::elementSize(dtype))));
+      const auto bytes =
+          static_cast<size_t>(checked_multiply(count, static_cast<int64_t>(c10::elementSize(dtype))));
       if (location == kExternal) return {name, files_.tensor(place, sizes, dtype, bytes)};
       const auto expect = [&](size_t found, size_t wanted, const char* what) {
         if (found != wanted) invalid("its sizes need {} {} but it has {}", wanted, what, found);
@@ -431,7 +433,8 @@ class Reader {
         reader.skip();
       }
     }
-    require(is_tensor, "network", "ONNX: input '{}' must be a tensor; sequences and maps are not supported.", value.name);
+    require(is_tensor, "network", "ONNX: input '{}' must be a tensor; sequences and maps are not supported.",
+            value.name);
     value.type = scalar_type(type);
     return value;
   }

@@ -21,8 +21,8 @@ namespace node_field {
 constexpr Tag kInput = 1, kOutput = 2, kName = 3, kOpType = 4, kAttribute = 5, kDomain = 7;
 }
 namespace attribute_field {
-constexpr Tag kName = 1, kFloat = 2, kInt = 3, kString = 4, kTensor = 5, kGraph = 6, kFloats = 7, kInts = 8, kStrings = 9,
-              kType = 20;
+constexpr Tag kName = 1, kFloat = 2, kInt = 3, kString = 4, kTensor = 5, kGraph = 6, kFloats = 7, kInts = 8,
+              kStrings = 9, kType = 20;
 enum Type : int32_t {
   undefined_type = 0,
   float_type = 1,
@@ -36,8 +36,9 @@ enum Type : int32_t {
 };
 }  // namespace attribute_field
 namespace tensor_field {
-constexpr Tag kDims = 1, kDataType = 2, kFloatData = 4, kInt32Data = 5, kStringData = 6, kInt64Data = 7, kName = 8, kRawData = 9,
-              kDoubleData = 10, kUint64Data = 11, kExternalData = 13, kDataLocation = 14;
+constexpr Tag kDims = 1, kDataType = 2, kFloatData = 4, kInt32Data = 5, kStringData = 6, kInt64Data = 7,
+              kName = 8, kRawData = 9, kDoubleData = 10, kUint64Data = 11, kExternalData = 13,
+              kDataLocation = 14;
 constexpr int32_t kExternal = 1;
 }  // namespace tensor_field
 namespace value_field {

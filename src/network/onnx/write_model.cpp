@@ -25,7 +25,8 @@ void write_value(pbf_writer& graph, Tag field, const ValueInfo& value) {
   pbf_writer type(writer, kType);
   pbf_writer tensor(type, kTensorType);
   tensor.add_int32(kElementType, element_type(value.type));
-  if (value.sizes.empty()) return tensor.add_message(kShape, std::string());  // protozero drops a message without fields
+  if (value.sizes.empty())
+    return tensor.add_message(kShape, std::string());  // protozero drops a message without fields
   pbf_writer shape(tensor, kShape);
   for (const auto& size : value.sizes) {
     pbf_writer dimension(shape, kDim);
@@ -118,7 +119,8 @@ void write_node(pbf_writer& graph, const Node& node) {
 
 }  // namespace
 
-void write_model(const Model& model, std::ostream& stream, std::ostream* weights, const std::string& weights_name) {
+void write_model(const Model& model, std::ostream& stream, std::ostream* weights,
+                 const std::string& weights_name) {
   std::optional<ExternalFile> external;
   if (weights != nullptr) external.emplace(*weights, weights_name);
   std::string graph_bytes;

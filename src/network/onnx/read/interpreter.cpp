@@ -1,8 +1,8 @@
 #include "interpreter.h"
 
 #include <ATen/ATen.h>
-#include <fmt/ranges.h>
 #include <ATen/ScalarOps.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -13,7 +13,8 @@ namespace inn::onnx::reading {
 namespace {
 
 std::string described(const Node& node) {
-  return node.name.empty() ? fmt::format("Node '{}'", node.op) : fmt::format("Node '{}' ({})", node.name, node.op);
+  return node.name.empty() ? fmt::format("Node '{}'", node.op)
+                           : fmt::format("Node '{}' ({})", node.name, node.op);
 }
 
 /// The module that a node belongs to: "/layer1/layer1.0/conv1/Conv" and "layer1.0.conv1/Conv" are of "layer1.0.conv1".
@@ -41,7 +42,8 @@ void NodeView::refuse(const std::string& why) const { raise("network", "{}: {}."
 
 void NodeView::require_all_read() const {
   for (const auto& attribute : node_.attributes)
-    require_that(read_.contains(attribute.name), fmt::format("attribute '{}' is not supported", attribute.name));
+    require_that(read_.contains(attribute.name),
+                 fmt::format("attribute '{}' is not supported", attribute.name));
 }
 
 const Attribute* NodeView::find(const std::string& name) const {
@@ -65,8 +67,12 @@ T value_of(const NodeView& node, const std::string& name, T missing) {
 
 }  // namespace
 
-int64_t NodeView::attribute(const std::string& name, int64_t missing) const { return value_of(*this, name, missing); }
-double NodeView::real(const std::string& name, double missing) const { return value_of(*this, name, missing); }
+int64_t NodeView::attribute(const std::string& name, int64_t missing) const {
+  return value_of(*this, name, missing);
+}
+double NodeView::real(const std::string& name, double missing) const {
+  return value_of(*this, name, missing);
+}
 std::string NodeView::text(const std::string& name, const std::string& missing) const {
   return value_of(*this, name, missing);
 }
@@ -82,7 +88,8 @@ at::Tensor NodeView::tensor(size_t input) {
 
 std::optional<at::Scalar> NodeView::scalar(size_t input, int64_t other_rank) {
   const auto* known = constant(input);
-  const bool is_number = known != nullptr && known->numel() == 1 && known->dim() <= std::min<int64_t>(other_rank, 1);
+  const bool is_number =
+      known != nullptr && known->numel() == 1 && known->dim() <= std::min<int64_t>(other_rank, 1);
   if (!is_number || !interpreter_.is_recording_) return std::nullopt;
   return number_of(*known);
 }
@@ -112,7 +119,8 @@ const at::Tensor* NodeView::constant(size_t input) {
 std::vector<int64_t> NodeView::integers(size_t input) {
   require_that(has(input), fmt::format("input {} is missing", input));
   const auto* known = constant(input);
-  require_that(known != nullptr, fmt::format("input '{}' depends on the data of the network's input", node_.inputs[input]));
+  require_that(known != nullptr,
+               fmt::format("input '{}' depends on the data of the network's input", node_.inputs[input]));
   require_that(known->dim() <= 1 && !known->is_floating_point(),
                fmt::format("input '{}' must be integers of one axis", node_.inputs[input]));
   const Recorder::Unrecorded pause(*interpreter_.recorder_);
@@ -129,13 +137,15 @@ int64_t NodeView::integer(size_t input) {
 
 double NodeView::number(size_t input) {
   const auto* known = constant(input);
-  require_that(known != nullptr && known->numel() == 1, fmt::format("input {} must be one number that does not depend on data", input));
+  require_that(known != nullptr && known->numel() == 1,
+               fmt::format("input {} must be one number that does not depend on data", input));
   return number_of(*known).toDouble();
 }
 
 double NodeView::element(size_t input, int64_t place) {
   const auto* known = constant(input);
-  require_that(known != nullptr && known->dim() == 1 && place < known->size(0), fmt::format("input {} must be numbers of one axis", input));
+  require_that(known != nullptr && known->dim() == 1 && place < known->size(0),
+               fmt::format("input {} must be numbers of one axis", input));
   const Recorder::Unrecorded pause(*interpreter_.recorder_);
   return (*known)[place].item<double>();
 }
@@ -175,12 +185,14 @@ bool NodeView::is_weight_of_products(size_t input) const {
   const auto found = interpreter_.readers_.find(node_.inputs[input]);
   if (found == interpreter_.readers_.end()) return false;
   return std::all_of(found->second.begin(), found->second.end(), [&](const Node* reader) {
-    return reader->op == node_.op && reader->inputs.size() > input && reader->inputs[input] == node_.inputs[input];
+    return reader->op == node_.op && reader->inputs.size() > input &&
+           reader->inputs[input] == node_.inputs[input];
   });
 }
 
 int64_t axis_of(const NodeView& node, int64_t axis, int64_t rank) {
-  node.require_that(axis >= -rank && axis < rank, fmt::format("axis {} of a tensor with {} axes", axis, rank));
+  node.require_that(axis >= -rank && axis < rank,
+                    fmt::format("axis {} of a tensor with {} axes", axis, rank));
   return axis < 0 ? axis + rank : axis;
 }
 
@@ -217,7 +229,8 @@ Network Interpreter::run(const std::vector<std::vector<int64_t>>& input_sizes) {
     recorder.set_module("");
     for (const auto& output : model_.outputs) {
       const auto found = items_.find(output.name);
-      require<std::runtime_error>(found != items_.end(), "network", "output '{}' is never computed.", output.name);
+      require<std::runtime_error>(found != items_.end(), "network", "output '{}' is never computed.",
+                                  output.name);
       outputs.emplace_back(tensor_of(output.name, found->second));
     }
     return c10::ivalue::Tuple::create(std::move(outputs));
@@ -237,13 +250,14 @@ Network Interpreter::run(const std::vector<std::vector<int64_t>>& input_sizes) {
 
 void Interpreter::define(const std::string& name, Item item) {
   if (name.empty()) return;
-  require<std::runtime_error>(items_.emplace(name, std::move(item)).second, "network", "'{}' is defined twice.", name);
+  require<std::runtime_error>(items_.emplace(name, std::move(item)).second, "network",
+                              "'{}' is defined twice.", name);
 }
 
 Item& Interpreter::item(const std::string& name, const Node& reader) {
   const auto found = items_.find(name);
-  require<std::runtime_error>(found != items_.end(), "network", "{}: its input '{}' is not defined before it.",
-                              described(reader), name);
+  require<std::runtime_error>(found != items_.end(), "network",
+                              "{}: its input '{}' is not defined before it.", described(reader), name);
   return found->second;
 }
 
@@ -290,7 +304,8 @@ void Interpreter::run_node(const Node& node) {
 void Interpreter::run_branch(const Node& node) {
   NodeView view(*this, node);
   const auto* condition = view.constant(0);
-  view.require_that(condition != nullptr && condition->numel() == 1, "control flow that depends on data is not supported");
+  view.require_that(condition != nullptr && condition->numel() == 1,
+                    "control flow that depends on data is not supported");
   const bool holds = [&] {
     const Recorder::Unrecorded pause(*recorder_);
     return condition->item<bool>();
@@ -304,13 +319,16 @@ void Interpreter::run_branch(const Node& node) {
   run_graph(**branch);
   std::vector<Item> results;
   for (const auto& output : (*branch)->outputs) results.push_back(item(output.name, node));
-  std::erase_if(items_, [&](const auto& entry) { return !std::binary_search(outer.begin(), outer.end(), entry.first); });
+  std::erase_if(items_, [&](const auto& entry) {
+    return !std::binary_search(outer.begin(), outer.end(), entry.first);
+  });
   for (size_t i = 0; i < node.outputs.size() && i < results.size(); ++i) define(node.outputs[i], results[i]);
 }
 
 std::vector<at::Tensor> Interpreter::compute(const Node& node) {
   const auto found = operators().find(node.op);
-  require(found != operators().end(), "network", "{}: the operator '{}' is not supported.", described(node), node.op);
+  require(found != operators().end(), "network", "{}: the operator '{}' is not supported.", described(node),
+          node.op);
   NodeView view(*this, node);
   try {
     auto outputs = found->second(view);
@@ -328,7 +346,8 @@ std::vector<at::Tensor> Interpreter::compute(const Node& node) {
 at::Tensor Interpreter::tensor_of(const std::string& name, Item& item) {
   if (item.recorded.defined()) return item.recorded;
   if (!is_recording_) return item.tensor;
-  const bool is_size = item.producer != nullptr && (item.producer->op == "Shape" || item.producer->op == "Size");
+  const bool is_size =
+      item.producer != nullptr && (item.producer->op == "Shape" || item.producer->op == "Size");
   if (item.depends_on_sizes && item.producer != nullptr && !is_size) {
     // Calls make it anew, so that it follows the sizes where these are dynamic.
     const auto outputs = compute(*item.producer);
@@ -349,7 +368,8 @@ at::Tensor Interpreter::add_state(const std::string& name, const Item& item, con
     const Recorder::Unrecorded pause(*recorder_);
     own = tensor.detach();
     own.set_requires_grad(kind == StateEntry::Kind::parameter);
-    require(kind == StateEntry::Kind::constant || !own.isnan().any().item<bool>(), "network", "Tensor '{}' contains NaN.", name);
+    require(kind == StateEntry::Kind::constant || !own.isnan().any().item<bool>(), "network",
+            "Tensor '{}' contains NaN.", name);
   }
   recorder_->add_state(name, kind, own);
   return own;

@@ -25,7 +25,9 @@ class NodeView {
   size_t input_count() const { return node_.inputs.size(); }
   bool has(size_t input) const { return input < node_.inputs.size() && !node_.inputs[input].empty(); }
   /// Whether anything reads the output.
-  bool is_used(size_t output) const { return output < node_.outputs.size() && !node_.outputs[output].empty(); }
+  bool is_used(size_t output) const {
+    return output < node_.outputs.size() && !node_.outputs[output].empty();
+  }
 
   /// The input as a tensor of the network: a value, or one of its state.
   at::Tensor tensor(size_t input);
@@ -50,7 +52,8 @@ class NodeView {
   /// What `compute` returns; operators that it calls are not recorded.
   at::Tensor unrecorded(const std::function<at::Tensor()>& compute) const;
   /// A state tensor computed from a constant input, named after it with a suffix; the same one if it is asked for again.
-  at::Tensor derived(size_t input, const std::string& suffix, const std::function<at::Tensor(const at::Tensor&)>& compute);
+  at::Tensor derived(size_t input, const std::string& suffix,
+                     const std::function<at::Tensor(const at::Tensor&)>& compute);
 
   /// Whether all readers of the initializer compute its product with a matrix in this same way, so that its transpose can stand in
   /// for it.

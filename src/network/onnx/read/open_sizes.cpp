@@ -16,7 +16,8 @@ struct NotOpen {};
 /// open sizes, given as bits; n_i counts units.
 class Fit {
  public:
-  Fit(const std::vector<OpenSize>& open, std::vector<int64_t> check) : open_(open), check_(std::move(check)) {}
+  Fit(const std::vector<OpenSize>& open, std::vector<int64_t> check)
+      : open_(open), check_(std::move(check)) {}
 
   /// The coefficients; `numbers` are by the bits of the sizes that are one larger, and last at the checking sizes.
   std::vector<int64_t> coefficients(const std::vector<int64_t>& numbers) const {
@@ -68,7 +69,8 @@ class Opener {
         for (const auto& each : networks_) same.push_back(&each.calls[c].arguments[a]);
         opened_[{c, a}] = argument(same);
       }
-    for (auto& [place, argument] : opened_) network.calls[place.first].arguments[place.second] = std::move(argument);
+    for (auto& [place, argument] : opened_)
+      network.calls[place.first].arguments[place.second] = std::move(argument);
     network.calls.insert(network.calls.begin(), numbers_.begin(), numbers_.end());
     for (size_t i = 0; i < open_.size(); ++i) network.ranges[symbol_name(i)] = {1, std::nullopt};
     return std::move(network);
@@ -79,14 +81,16 @@ class Opener {
 
   void require_same(const Network& network) const {
     for (const auto& other : networks_) {
-      bool same = other.calls.size() == network.calls.size() && other.values.size() == network.values.size() &&
-                  other.state.size() == network.state.size() && other.outputs.size() == network.outputs.size();
+      bool same =
+          other.calls.size() == network.calls.size() && other.values.size() == network.values.size() &&
+          other.state.size() == network.state.size() && other.outputs.size() == network.outputs.size();
       for (size_t c = 0; same && c < network.calls.size(); ++c)
         same = other.calls[c].qualified_name() == network.calls[c].qualified_name() &&
                other.calls[c].arguments.size() == network.calls[c].arguments.size();
       for (size_t s = 0; same && s < network.state.size(); ++s) {
         const auto &a = network.state[s].tensor, &b = other.state[s].tensor;
-        same = a.is_same(b) || a.data_ptr() == b.data_ptr() || (a.sizes() == b.sizes() && a.scalar_type() == b.scalar_type() && at::equal(a, b));
+        same = a.is_same(b) || a.data_ptr() == b.data_ptr() ||
+               (a.sizes() == b.sizes() && a.scalar_type() == b.scalar_type() && at::equal(a, b));
       }
       if (!same) throw NotOpen();
     }
@@ -115,7 +119,9 @@ class Opener {
       return items;
     }
     const auto& constant = first.constant();
-    if (std::all_of(same.begin(), same.end(), [&](const auto* other) { return other->constant() == constant; })) return first;
+    if (std::all_of(same.begin(), same.end(),
+                    [&](const auto* other) { return other->constant() == constant; }))
+      return first;
     if (constant.isInt()) {
       std::vector<int64_t> numbers;
       for (const auto* other : same) {
@@ -129,7 +135,9 @@ class Opener {
     for (size_t i = 0; i < constant.toIntVector().size(); ++i) {
       std::vector<int64_t> numbers;
       for (const auto* other : same) {
-        if (!other->constant().isIntList() || other->constant().toIntVector().size() != constant.toIntVector().size()) throw NotOpen();
+        if (!other->constant().isIntList() ||
+            other->constant().toIntVector().size() != constant.toIntVector().size())
+          throw NotOpen();
         numbers.push_back(other->constant().toIntVector()[i]);
       }
       items.push_back(expression(numbers));
@@ -156,17 +164,22 @@ class Opener {
       for (size_t i = 0; i < open_.size(); ++i) {
         if (!(set >> i & 1)) continue;
         size *= open_[i].units();
-        product = product ? add_number("aten::mul", ValueRef{*product}, ValueRef{sizes_[i]}, size, formula(term)) : sizes_[i];
+        product = product
+                      ? add_number("aten::mul", ValueRef{*product}, ValueRef{sizes_[i]}, size, formula(term))
+                      : sizes_[i];
       }
       term[set] = coefficients[set];
       size *= coefficients[set];
       if (coefficients[set] != 1)
-        product = add_number("aten::mul", ValueRef{*product}, c10::IValue(coefficients[set]), size, formula(term));
+        product =
+            add_number("aten::mul", ValueRef{*product}, c10::IValue(coefficients[set]), size, formula(term));
       value += size;
-      sum = sum ? add_number("aten::add", ValueRef{*sum}, ValueRef{*product}, value, formula(so_far)) : *product;
+      sum = sum ? add_number("aten::add", ValueRef{*sum}, ValueRef{*product}, value, formula(so_far))
+                : *product;
     }
     if (coefficients[0] != 0)
-      sum = add_number("aten::add", ValueRef{*sum}, c10::IValue(coefficients[0]), value + coefficients[0], formula(coefficients));
+      sum = add_number("aten::add", ValueRef{*sum}, c10::IValue(coefficients[0]), value + coefficients[0],
+                       formula(coefficients));
     known_[coefficients] = *sum;
     return ValueRef{*sum};
   }
@@ -176,14 +189,16 @@ class Opener {
     const auto& size = open_[index];
     const auto& input = networks_[0].inputs[size.input];
     const auto& whole = networks_[0].values[static_cast<size_t>(input)].formulas[size.axis];
-    auto id = add_number("aten::sym_size", ValueRef{input}, c10::IValue(static_cast<int64_t>(size.axis)), size.example, whole);
+    auto id = add_number("aten::sym_size", ValueRef{input}, c10::IValue(static_cast<int64_t>(size.axis)),
+                         size.example, whole);
     if (size.unit > 1)
       id = add_number("aten::floordiv", ValueRef{id}, c10::IValue(size.unit), size.units(),
                       fmt::format("Symbol('{}', positive=True, integer=True)", symbol_name(index)));
     sizes_.push_back(id);
   }
 
-  ValueId add_number(const char* op, Argument first, Argument second, int64_t number, const std::string& formula) {
+  ValueId add_number(const char* op, Argument first, Argument second, int64_t number,
+                     const std::string& formula) {
     auto& network = networks_[0];
     const auto id = network.add_value({.name = fmt::format("size_{}", numbers_.size()),
                                        .kind = Value::Kind::integer,
@@ -217,11 +232,14 @@ class Opener {
       if (coefficients[set] == 0) continue;
       std::vector<std::string> factors;
       for (size_t i = 0; set >> i != 0; ++i)
-        if (set >> i & 1) factors.push_back(fmt::format("Symbol('{}', positive=True, integer=True)", symbol_name(i)));
-      if (factors.empty() || coefficients[set] != 1) factors.insert(factors.begin(), fmt::format("Integer({})", coefficients[set]));
+        if (set >> i & 1)
+          factors.push_back(fmt::format("Symbol('{}', positive=True, integer=True)", symbol_name(i)));
+      if (factors.empty() || coefficients[set] != 1)
+        factors.insert(factors.begin(), fmt::format("Integer({})", coefficients[set]));
       terms.push_back(factors.size() == 1 ? factors[0] : fmt::format("Mul({})", fmt::join(factors, ", ")));
     }
-    const bool is_number = std::all_of(coefficients.begin() + 1, coefficients.end(), [](auto each) { return each == 0; });
+    const bool is_number =
+        std::all_of(coefficients.begin() + 1, coefficients.end(), [](auto each) { return each == 0; });
     if (is_number) return "";
     return terms.size() == 1 ? terms[0] : fmt::format("Add({})", fmt::join(terms, ", "));
   }
@@ -230,9 +248,9 @@ class Opener {
   const std::vector<OpenSize>& open_;
   Fit fit_;
   std::map<std::pair<size_t, size_t>, Argument> opened_;
-  std::vector<ValueId> sizes_;                    // the open sizes
+  std::vector<ValueId> sizes_;                     // the open sizes
   std::map<std::vector<int64_t>, ValueId> known_;  // by coefficients
-  std::vector<Call> numbers_;                     // that compute them
+  std::vector<Call> numbers_;                      // that compute them
 };
 
 }  // namespace
@@ -247,12 +265,14 @@ std::optional<Network> with_open_sizes(const NetworkAt& network_at, const std::v
     std::vector<Network> networks;
     for (size_t set = 0; set < size_t{1} << open.size(); ++set) {
       std::vector<int64_t> units;
-      for (size_t i = 0; i < open.size(); ++i) units.push_back(open[i].units() + static_cast<int64_t>(set >> i & 1));
+      for (size_t i = 0; i < open.size(); ++i)
+        units.push_back(open[i].units() + static_cast<int64_t>(set >> i & 1));
       networks.push_back(at(units));
     }
     // Sizes that have nothing in common with the others.
     std::vector<int64_t> check;
-    for (size_t i = 0; i < open.size(); ++i) check.push_back(open[i].units() + 3 + 2 * static_cast<int64_t>(i));
+    for (size_t i = 0; i < open.size(); ++i)
+      check.push_back(open[i].units() + 3 + 2 * static_cast<int64_t>(i));
     networks.push_back(at(check));
     return Opener(std::move(networks), open, check).open();
   } catch (const NotOpen&) {

@@ -15,8 +15,7 @@ bool is_dynamic(const Value& value, size_t axis) {
   return axis < value.formulas.size() && !value.formulas[axis].empty();
 }
 
-Emitter::Emitter(const Network& network, int64_t opset)
-    : network_(network), uses_(network) {
+Emitter::Emitter(const Network& network, int64_t opset) : network_(network), uses_(network) {
   model_.opset = opset;
   for (const auto input : network.inputs)
     names_[input] = fresh(network.values[static_cast<size_t>(input)].name);

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "../model.h"
 #include "inn/network/network.h"
 #include "inn/network/value_uses.h"
-#include "../model.h"
 
 namespace inn::onnx {
 

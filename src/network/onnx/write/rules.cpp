@@ -8,8 +8,9 @@ namespace inn::onnx {
 const Rules& rules() {
   static const Rules table = [] {
     Rules all;
-    for (const auto add : {add_arithmetic, add_activations, add_convolutions, add_pooling, add_normalizations,
-                           add_products, add_reductions, add_shapes, add_indexing, add_recurrent, add_creation})
+    for (const auto add :
+         {add_arithmetic, add_activations, add_convolutions, add_pooling, add_normalizations, add_products,
+          add_reductions, add_shapes, add_indexing, add_recurrent, add_creation})
       add(all);
     return all;
   }();

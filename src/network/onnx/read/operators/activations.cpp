@@ -27,11 +27,13 @@ Tensors hard_sigmoid(NodeView& node) {
 Tensors prelu(NodeView& node) {
   const auto x = node.tensor(0);
   const auto* slope = node.constant(1);
-  const bool is_of_channels = slope != nullptr && x.dim() >= 2 &&
-                              (slope->numel() == 1 || (slope->dim() == x.dim() - 1 && slope->numel() == slope->size(0)));
-  if (is_of_channels) return {at::prelu(x, slope->dim() == 1 ? node.tensor(1) : node.derived(1, ".flat", [](const at::Tensor& s) {
-    return s.flatten();
-  }))};
+  const bool is_of_channels =
+      slope != nullptr && x.dim() >= 2 &&
+      (slope->numel() == 1 || (slope->dim() == x.dim() - 1 && slope->numel() == slope->size(0)));
+  if (is_of_channels)
+    return {at::prelu(x, slope->dim() == 1
+                             ? node.tensor(1)
+                             : node.derived(1, ".flat", [](const at::Tensor& s) { return s.flatten(); }))};
   return {at::where(at::lt(x, 0), at::mul(x, node.tensor(1)), x)};
 }
 
@@ -58,10 +60,14 @@ void add_activations(Operators& operators) {
   operators["Elu"] = [](NodeView& node) -> Tensors {
     return {at::elu(node.tensor(0), node.real("alpha", 1))};
   };
-  operators["Celu"] = [](NodeView& node) -> Tensors { return {at::celu(node.tensor(0), node.real("alpha", 1))}; };
+  operators["Celu"] = [](NodeView& node) -> Tensors {
+    return {at::celu(node.tensor(0), node.real("alpha", 1))};
+  };
   operators["Selu"] = [](NodeView& node) -> Tensors {
-    constexpr double kAlpha = 1.67326319217681884765625, kGamma = 1.05070102214813232421875;  // ONNX's and torch's
-    node.require_that(std::abs(node.real("alpha", kAlpha) - kAlpha) < 1e-6 && std::abs(node.real("gamma", kGamma) - kGamma) < 1e-6,
+    constexpr double kAlpha = 1.67326319217681884765625,
+                     kGamma = 1.05070102214813232421875;  // ONNX's and torch's
+    node.require_that(std::abs(node.real("alpha", kAlpha) - kAlpha) < 1e-6 &&
+                          std::abs(node.real("gamma", kGamma) - kGamma) < 1e-6,
                       "alpha and gamma must be those of the paper");
     return {at::selu(node.tensor(0))};
   };
@@ -74,7 +80,8 @@ void add_activations(Operators& operators) {
   operators["PRelu"] = prelu;
   operators["HardSigmoid"] = hard_sigmoid;
   operators["Softmax"] = softmax([](const at::Tensor& x, int64_t axis) { return at::softmax(x, axis); });
-  operators["LogSoftmax"] = softmax([](const at::Tensor& x, int64_t axis) { return at::log_softmax(x, axis); });
+  operators["LogSoftmax"] =
+      softmax([](const at::Tensor& x, int64_t axis) { return at::log_softmax(x, axis); });
 }
 
 }  // namespace inn::onnx::reading

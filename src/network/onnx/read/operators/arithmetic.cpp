@@ -16,7 +16,8 @@ Operator binary(at::Tensor (*compute)(const at::Tensor&, const at::Tensor&)) {
 }
 
 /// A comparison; torch's with numbers are operators of their own.
-Operator comparison(at::Tensor (*compute)(const at::Tensor&, const at::Tensor&), at::Tensor (*with_number)(const at::Tensor&, const at::Scalar&)) {
+Operator comparison(at::Tensor (*compute)(const at::Tensor&, const at::Tensor&),
+                    at::Tensor (*with_number)(const at::Tensor&, const at::Scalar&)) {
   return [compute, with_number](NodeView& node) -> Tensors {
     if (const auto number = node.scalar(1, node.rank(0))) return {with_number(node.tensor(0), *number)};
     return {compute(node.tensor(0), node.tensor(1))};
@@ -61,7 +62,9 @@ Tensors clip(NodeView& node) {
 
 /// Of the type of its base.
 Tensors power(NodeView& node) {
-  const auto of_base = [&](const at::Tensor& result, c10::ScalarType type) { return result.scalar_type() == type ? result : result.to(type); };
+  const auto of_base = [&](const at::Tensor& result, c10::ScalarType type) {
+    return result.scalar_type() == type ? result : result.to(type);
+  };
   if (const auto exponent = node.scalar(1, node.rank(0))) {
     const auto base = node.tensor(0);
     return {of_base(at::pow(base, *exponent), base.scalar_type())};
@@ -78,11 +81,15 @@ Tensors power(NodeView& node) {
 
 void add_arithmetic(Operators& operators) {
   const std::pair<const char*, Unary> unary[] = {
-      {"Abs", at::abs},       {"Acos", at::acos},   {"Acosh", at::acosh}, {"Asin", at::asin},   {"Asinh", at::asinh},
-      {"Atan", at::atan},     {"Atanh", at::atanh}, {"Ceil", at::ceil},   {"Cos", at::cos},     {"Cosh", at::cosh},
-      {"Erf", at::erf},       {"Exp", at::exp},     {"Floor", at::floor}, {"IsNaN", at::isnan}, {"Log", at::log},
-      {"Neg", at::neg},       {"Not", at::logical_not}, {"Reciprocal", at::reciprocal}, {"Round", at::round}, {"Sign", at::sign},
-      {"Sin", at::sin},       {"Sinh", at::sinh},   {"Sqrt", at::sqrt},   {"Tan", at::tan},     {"Tanh", at::tanh}};
+      {"Abs", at::abs},     {"Acos", at::acos},       {"Acosh", at::acosh},
+      {"Asin", at::asin},   {"Asinh", at::asinh},     {"Atan", at::atan},
+      {"Atanh", at::atanh}, {"Ceil", at::ceil},       {"Cos", at::cos},
+      {"Cosh", at::cosh},   {"Erf", at::erf},         {"Exp", at::exp},
+      {"Floor", at::floor}, {"IsNaN", at::isnan},     {"Log", at::log},
+      {"Neg", at::neg},     {"Not", at::logical_not}, {"Reciprocal", at::reciprocal},
+      {"Round", at::round}, {"Sign", at::sign},       {"Sin", at::sin},
+      {"Sinh", at::sinh},   {"Sqrt", at::sqrt},       {"Tan", at::tan},
+      {"Tanh", at::tanh}};
   for (const auto& [name, compute] : unary)
     operators[name] = [compute = compute](NodeView& node) -> Tensors { return {compute(node.tensor(0))}; };
 
@@ -103,7 +110,8 @@ void add_arithmetic(Operators& operators) {
   operators["Mod"] = [](NodeView& node) -> Tensors {
     const auto a = node.tensor(0);
     const bool is_remainder_of_c = node.attribute("fmod", 0) != 0;
-    if (const auto number = node.scalar(1, node.rank(0))) return {is_remainder_of_c ? at::fmod(a, *number) : at::remainder(a, *number)};
+    if (const auto number = node.scalar(1, node.rank(0)))
+      return {is_remainder_of_c ? at::fmod(a, *number) : at::remainder(a, *number)};
     return {is_remainder_of_c ? at::fmod(a, node.tensor(1)) : at::remainder(a, node.tensor(1))};
   };
   operators["Max"] = variadic(at::maximum);

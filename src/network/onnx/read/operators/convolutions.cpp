@@ -9,15 +9,18 @@ Windows windows_of(const NodeView& node, at::IntArrayRef sizes, std::vector<int6
   const auto count = sizes.size() - 2;
   Windows windows;
   const auto given = node.attributes("kernel_shape", kernel);
-  node.require_that(given.size() == count && (kernel.empty() || given == kernel), "kernel_shape does not fit the input and the weight");
+  node.require_that(given.size() == count && (kernel.empty() || given == kernel),
+                    "kernel_shape does not fit the input and the weight");
   windows.kernel = given;
   const auto positive = [&](const char* name) {
     auto numbers = node.attributes(name, std::vector<int64_t>(count, 1));
-    node.require_that(numbers.size() == count && std::all_of(numbers.begin(), numbers.end(), [](auto each) { return each >= 1; }),
+    node.require_that(numbers.size() == count &&
+                          std::all_of(numbers.begin(), numbers.end(), [](auto each) { return each >= 1; }),
                       fmt::format("'{}' must be {} positive numbers", name, count));
     return numbers;
   };
-  node.require_that(std::all_of(given.begin(), given.end(), [](auto each) { return each >= 1; }), "an empty window");
+  node.require_that(std::all_of(given.begin(), given.end(), [](auto each) { return each >= 1; }),
+                    "an empty window");
   windows.strides = positive("strides");
   windows.dilations = positive("dilations");
   const auto pads = node.attributes("pads", std::vector<int64_t>(2 * count, 0));
@@ -34,7 +37,8 @@ Windows windows_of(const NodeView& node, at::IntArrayRef sizes, std::vector<int6
       windows.end[i] = total - windows.begin[i];
     }
   } else {
-    node.require_that(how == "NOTSET" || how == "VALID" || how.empty(), fmt::format("unknown auto_pad '{}'", how));
+    node.require_that(how == "NOTSET" || how == "VALID" || how.empty(),
+                      fmt::format("unknown auto_pad '{}'", how));
     if (how == "VALID") windows.begin = windows.end = std::vector<int64_t>(count, 0);
   }
   return windows;
@@ -102,18 +106,22 @@ Tensors transposed_convolution(NodeView& node) {
   }
   switch (x.dim()) {
     case 3:
-      return {at::conv_transpose1d(x, weight, bias, windows.strides, windows.begin, extra, groups, windows.dilations)};
+      return {at::conv_transpose1d(x, weight, bias, windows.strides, windows.begin, extra, groups,
+                                   windows.dilations)};
     case 4:
-      return {at::conv_transpose2d(x, weight, bias, windows.strides, windows.begin, extra, groups, windows.dilations)};
+      return {at::conv_transpose2d(x, weight, bias, windows.strides, windows.begin, extra, groups,
+                                   windows.dilations)};
     default:
-      return {at::conv_transpose3d(x, weight, bias, windows.strides, windows.begin, extra, groups, windows.dilations)};
+      return {at::conv_transpose3d(x, weight, bias, windows.strides, windows.begin, extra, groups,
+                                   windows.dilations)};
   }
 }
 
 /// Whether torch takes the paddings: equal at both ends, and at most half of the window.
 bool fits(const Windows& windows) {
   bool result = windows.is_symmetric();
-  for (size_t i = 0; i < windows.kernel.size(); ++i) result = result && 2 * windows.begin[i] <= windows.kernel[i];
+  for (size_t i = 0; i < windows.kernel.size(); ++i)
+    result = result && 2 * windows.begin[i] <= windows.kernel[i];
   return result;
 }
 
@@ -140,10 +148,12 @@ Tensors average_pool(NodeView& node) {
   auto x = node.tensor(0);
   auto windows = windows_of(node, x.sizes());
   bool counts_padding = node.attribute("count_include_pad", 0) != 0;
-  node.require_that(windows.dilations == std::vector<int64_t>(windows.kernel.size(), 1), "dilations are not supported");
+  node.require_that(windows.dilations == std::vector<int64_t>(windows.kernel.size(), 1),
+                    "dilations are not supported");
   const bool ceil = node.attribute("ceil_mode", 0) != 0;
   if (!fits(windows)) {
-    node.require_that(counts_padding && !ceil, "paddings that differ at both ends are not supported unless they are counted");
+    node.require_that(counts_padding && !ceil,
+                      "paddings that differ at both ends are not supported unless they are counted");
     x = padded(x, windows, 0);
     windows.begin.assign(windows.begin.size(), 0);
   }

@@ -44,7 +44,8 @@ Tensors gather(NodeView& node) {
     }
   const auto indices = indices_of(node, 1, size);
   if (indices.dim() == 1) return {at::index_select(x, axis, indices)};
-  if (axis == 0 && x.dim() == 2 && node.constant(0) != nullptr && x.is_floating_point()) return {at::embedding(x, indices)};
+  if (axis == 0 && x.dim() == 2 && node.constant(0) != nullptr && x.is_floating_point())
+    return {at::embedding(x, indices)};
   c10::List<std::optional<at::Tensor>> places;
   for (int64_t before = 0; before < axis; ++before) places.push_back(std::nullopt);
   places.push_back(indices);
@@ -52,7 +53,8 @@ Tensors gather(NodeView& node) {
 }
 
 /// The last axis of the indices as one index an axis.
-c10::List<std::optional<at::Tensor>> places_of(NodeView& node, const at::Tensor& x, const at::Tensor& indices) {
+c10::List<std::optional<at::Tensor>> places_of(NodeView& node, const at::Tensor& x,
+                                               const at::Tensor& indices) {
   node.require_that(indices.dim() >= 1 && indices.size(-1) <= x.dim(), "the indices do not fit the data");
   c10::List<std::optional<at::Tensor>> places;
   for (int64_t i = 0; i < indices.size(-1); ++i) places.push_back(at::select(indices, -1, i));
@@ -71,8 +73,9 @@ Tensors slice(NodeView& node) {
   for (size_t i = 0; i < starts.size(); ++i) axes.push_back(static_cast<int64_t>(i));
   if (node.has(3)) axes = node.integers(3);
   if (node.has(4)) steps = node.integers(4);
-  node.require_that(ends.size() == starts.size() && axes.size() == starts.size() && steps.size() == starts.size(),
-                    "starts, ends, axes and steps are not of one length");
+  node.require_that(
+      ends.size() == starts.size() && axes.size() == starts.size() && steps.size() == starts.size(),
+      "starts, ends, axes and steps are not of one length");
   at::Tensor result = x;
   for (size_t i = 0; i < starts.size(); ++i) {
     const auto axis = axis_of(node, axes[i], x.dim());
@@ -81,8 +84,12 @@ Tensors slice(NodeView& node) {
     if (steps[i] < 0) {
       // Backwards from start to after end: the same positions of the flipped axis, forwards.
       const auto from = std::clamp<int64_t>(starts[i] < 0 ? starts[i] + size : starts[i], -1, size - 1);
-      const auto to = std::clamp<int64_t>(ends[i] < -size ? -1 : ends[i] < 0 ? ends[i] + size : ends[i], -1, size - 1);
-      result = at::slice(at::flip(result, {axis}), axis, size - 1 - from, size - 1 - to, -std::max(steps[i], -size - 1));
+      const auto to = std::clamp<int64_t>(ends[i] < -size ? -1
+                                          : ends[i] < 0   ? ends[i] + size
+                                                          : ends[i],
+                                          -1, size - 1);
+      result = at::slice(at::flip(result, {axis}), axis, size - 1 - from, size - 1 - to,
+                         -std::max(steps[i], -size - 1));
     } else if (bound(starts[i], size) != 0 || bound(ends[i], size) < size || steps[i] != 1) {
       result = at::slice(result, axis, bound(starts[i], size), bound(ends[i], size), steps[i]);
     }

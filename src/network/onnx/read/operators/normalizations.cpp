@@ -11,13 +11,15 @@ Tensors batch_norm(NodeView& node) {
   node.require_that(node.attribute("training_mode", 0) == 0, "training mode is not supported");
   node.ignore({"momentum"});
   const auto x = node.tensor(0);
-  return {at::batch_norm(x, node.tensor(1), node.tensor(2), node.tensor(3), node.tensor(4), /*training=*/false,
-                         1 - node.real("momentum", 0.9), node.real("epsilon", kEpsilon), /*cudnn_enabled=*/true)};
+  return {at::batch_norm(x, node.tensor(1), node.tensor(2), node.tensor(3), node.tensor(4),
+                         /*training=*/false, 1 - node.real("momentum", 0.9), node.real("epsilon", kEpsilon),
+                         /*cudnn_enabled=*/true)};
 }
 
 /// Statistics in float32, as torch computes them for types of 16 bits too.
 void require_float_statistics(const NodeView& node) {
-  node.require_that(node.attribute("stash_type", 1) == 1, "statistics of another type than float32 are not supported");
+  node.require_that(node.attribute("stash_type", 1) == 1,
+                    "statistics of another type than float32 are not supported");
 }
 
 /// The sizes from an axis on, over which a layer norm normalizes.
@@ -38,7 +40,8 @@ Tensors layer_norm(NodeView& node) {
   require_float_statistics(node);
   const auto x = node.tensor(0);
   const auto sizes = normalized_sizes(node, x);
-  return {at::layer_norm(x, sizes, of_sizes(node, 1, sizes), of_sizes(node, 2, sizes), node.real("epsilon", kEpsilon))};
+  return {at::layer_norm(x, sizes, of_sizes(node, 1, sizes), of_sizes(node, 2, sizes),
+                         node.real("epsilon", kEpsilon))};
 }
 
 Tensors rms_norm(NodeView& node) {
@@ -53,7 +56,8 @@ Tensors group_norm(NodeView& node) {
   require_float_statistics(node);
   const auto x = node.tensor(0);
   const auto groups = node.attribute("num_groups", 0);
-  node.require_that(x.dim() >= 2 && groups >= 1 && x.size(1) % groups == 0, "num_groups must divide the channels");
+  node.require_that(x.dim() >= 2 && groups >= 1 && x.size(1) % groups == 0,
+                    "num_groups must divide the channels");
   const auto channels = x.size(1);
   const auto of_channels = [&](size_t input) {
     const auto* known = node.constant(input);
@@ -71,7 +75,8 @@ Tensors local_response_norm(NodeView& node) {
   const auto x = node.tensor(0);
   const auto size = node.attribute("size", 0);
   node.require_that(size >= 1 && x.dim() == 4, "it needs a positive size and an input of four axes");
-  const auto squares = at::constant_pad_nd(at::unsqueeze(at::mul(x, x), 1), {0, 0, 0, 0, (size - 1) / 2, size / 2});
+  const auto squares =
+      at::constant_pad_nd(at::unsqueeze(at::mul(x, x), 1), {0, 0, 0, 0, (size - 1) / 2, size / 2});
   const auto mean = at::squeeze(at::avg_pool3d(squares, {size, 1, 1}, {1, 1, 1}), 1);
   const auto scale = at::add(at::mul(mean, node.real("alpha", 1e-4)), node.real("bias", 1));
   return {at::div(x, at::pow(scale, node.real("beta", 0.75)))};
@@ -86,8 +91,9 @@ void add_normalizations(Operators& operators) {
   operators["GroupNormalization"] = group_norm;
   operators["LRN"] = local_response_norm;
   operators["InstanceNormalization"] = [](NodeView& node) -> Tensors {
-    return {at::instance_norm(node.tensor(0), node.tensor(1), node.tensor(2), {}, {}, /*use_input_stats=*/true, 0.1,
-                              node.real("epsilon", kEpsilon), /*cudnn_enabled=*/true)};
+    return {at::instance_norm(node.tensor(0), node.tensor(1), node.tensor(2), {}, {},
+                              /*use_input_stats=*/true, 0.1, node.real("epsilon", kEpsilon),
+                              /*cudnn_enabled=*/true)};
   };
   operators["LpNormalization"] = [](NodeView& node) -> Tensors {
     const auto x = node.tensor(0);

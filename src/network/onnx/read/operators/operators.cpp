@@ -5,8 +5,9 @@ namespace inn::onnx::reading {
 const Operators& operators() {
   static const Operators all = [] {
     Operators made;
-    for (const auto add : {add_arithmetic, add_activations, add_attention, add_convolutions, add_normalizations, add_products, add_recurrent,
-                           add_reductions, add_resize, add_indexing, add_shapes})
+    for (const auto add :
+         {add_arithmetic, add_activations, add_attention, add_convolutions, add_normalizations, add_products,
+          add_recurrent, add_reductions, add_resize, add_indexing, add_shapes})
       add(made);
     return made;
   }();

@@ -26,8 +26,10 @@ Tensors gemm(NodeView& node) {
   const double alpha = node.real("alpha", 1), beta = node.real("beta", 1);
   const bool transposes_x = node.attribute("transA", 0) != 0, transposes_b = node.attribute("transB", 0) != 0;
   const auto* bias = node.constant(2);
-  const bool is_layer = !transposes_x && alpha == 1 && beta == 1 && is_matrix(node, 1) && node.constant(0) == nullptr &&
-                        (!node.has(2) || (bias != nullptr && bias->dim() == 1)) && (transposes_b || node.is_weight_of_products(1));
+  const bool is_layer = !transposes_x && alpha == 1 && beta == 1 && is_matrix(node, 1) &&
+                        node.constant(0) == nullptr &&
+                        (!node.has(2) || (bias != nullptr && bias->dim() == 1)) &&
+                        (transposes_b || node.is_weight_of_products(1));
   if (is_layer) {
     auto added = node.optional_tensor(2);
     const auto outputs = node.constant(1)->size(transposes_b ? 0 : 1);

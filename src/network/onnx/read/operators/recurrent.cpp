@@ -33,10 +33,12 @@ Layer layer_of(NodeView& node, const std::vector<int64_t>& order) {
   layer.directions = direction == "bidirectional" ? 2 : 1;
   layer.is_reversed = direction == "reverse";
   const auto *input = node.constant(1), *recurrent = node.constant(2), *bias = node.constant(3);
-  node.require_that(input != nullptr && recurrent != nullptr && (!node.has(3) || bias != nullptr), "its weights must be constants");
+  node.require_that(input != nullptr && recurrent != nullptr && (!node.has(3) || bias != nullptr),
+                    "its weights must be constants");
   layer.hidden = node.attribute("hidden_size", recurrent->size(-1));
   const auto rows = static_cast<int64_t>(order.size()) * layer.hidden;
-  node.require_that(layer.hidden >= 1 && input->dim() == 3 && input->size(0) == layer.directions && input->size(1) == rows &&
+  node.require_that(layer.hidden >= 1 && input->dim() == 3 && input->size(0) == layer.directions &&
+                        input->size(1) == rows &&
                         recurrent->sizes() == at::IntArrayRef({layer.directions, rows, layer.hidden}) &&
                         (bias == nullptr || bias->sizes() == at::IntArrayRef({layer.directions, 2 * rows})),
                     "the sizes of its weights do not fit");
@@ -44,18 +46,21 @@ Layer layer_of(NodeView& node, const std::vector<int64_t>& order) {
   for (int64_t d = 0; d < layer.directions; ++d) {
     const std::string suffix = d == 0 ? "_l0" : "_l0_reverse";
     for (const size_t i : {1, 2})
-      layer.weights.push_back(node.derived(i, suffix, [&](const at::Tensor& weight) { return with_gates(weight[d], order); }));
+      layer.weights.push_back(
+          node.derived(i, suffix, [&](const at::Tensor& weight) { return with_gates(weight[d], order); }));
     if (!layer.has_bias) continue;
     for (const int64_t part : {0, 1})
-      layer.weights.push_back(node.derived(3, (part == 0 ? "_ih" : "_hh") + suffix, [&](const at::Tensor& both) {
-        return with_gates(both[d].narrow(0, part * rows, rows), order);
-      }));
+      layer.weights.push_back(node.derived(
+          3, (part == 0 ? "_ih" : "_hh") + suffix,
+          [&](const at::Tensor& both) { return with_gates(both[d].narrow(0, part * rows, rows), order); }));
   }
   return layer;
 }
 
 /// The sequence in the order in which the layer reads it.
-at::Tensor in_order(const at::Tensor& x, const Layer& layer) { return layer.is_reversed ? at::flip(x, {0}) : x; }
+at::Tensor in_order(const at::Tensor& x, const Layer& layer) {
+  return layer.is_reversed ? at::flip(x, {0}) : x;
+}
 
 at::Tensor first_state(NodeView& node, size_t input, const at::Tensor& x, const Layer& layer) {
   if (node.has(input)) return node.tensor(input);
@@ -75,7 +80,8 @@ void require_activations(NodeView& node, const std::vector<std::string>& expecte
   const auto* names = std::get_if<std::vector<std::string>>(&given->value);
   node.require_that(names != nullptr, "'activations' must be names");
   for (size_t i = 0; i < names->size(); ++i)
-    node.require_that((*names)[i] == expected[i % expected.size()], fmt::format("activation '{}' is not supported", (*names)[i]));
+    node.require_that((*names)[i] == expected[i % expected.size()],
+                      fmt::format("activation '{}' is not supported", (*names)[i]));
 }
 
 Tensors lstm(NodeView& node) {
@@ -83,19 +89,22 @@ Tensors lstm(NodeView& node) {
   node.require_that(!node.has(7), "peepholes are not supported");
   node.require_that(node.attribute("input_forget", 0) == 0, "'input_forget' is not supported");
   const auto x = node.tensor(0);
-  const auto layer = layer_of(node, {0, 2, 3, 1});  // ONNX: input, output, forget, cell; torch: input, forget, cell, output
-  const auto [y, h, c] = at::lstm(in_order(x, layer), {first_state(node, 5, x, layer), first_state(node, 6, x, layer)}, layer.weights, layer.has_bias,
-                                  1, 0.0, false, layer.directions == 2, false);
+  const auto layer =
+      layer_of(node, {0, 2, 3, 1});  // ONNX: input, output, forget, cell; torch: input, forget, cell, output
+  const auto [y, h, c] =
+      at::lstm(in_order(x, layer), {first_state(node, 5, x, layer), first_state(node, 6, x, layer)},
+               layer.weights, layer.has_bias, 1, 0.0, false, layer.directions == 2, false);
   return {of_directions(y, layer), h, c};
 }
 
 Tensors gru(NodeView& node) {
   require_activations(node, {"Sigmoid", "Tanh"});
-  node.require_that(node.attribute("linear_before_reset", 0) == 1, "a reset before the product (linear_before_reset = 0) is not supported");
+  node.require_that(node.attribute("linear_before_reset", 0) == 1,
+                    "a reset before the product (linear_before_reset = 0) is not supported");
   const auto x = node.tensor(0);
   const auto layer = layer_of(node, {1, 0, 2});  // ONNX: update, reset, hidden; torch: reset, update, new
-  const auto [y, h] =
-      at::gru(in_order(x, layer), first_state(node, 5, x, layer), layer.weights, layer.has_bias, 1, 0.0, false, layer.directions == 2, false);
+  const auto [y, h] = at::gru(in_order(x, layer), first_state(node, 5, x, layer), layer.weights,
+                              layer.has_bias, 1, 0.0, false, layer.directions == 2, false);
   return {of_directions(y, layer), h};
 }
 
@@ -103,8 +112,8 @@ Tensors rnn(NodeView& node) {
   require_activations(node, {"Tanh"});
   const auto x = node.tensor(0);
   const auto layer = layer_of(node, {0});
-  const auto [y, h] =
-      at::rnn_tanh(in_order(x, layer), first_state(node, 5, x, layer), layer.weights, layer.has_bias, 1, 0.0, false, layer.directions == 2, false);
+  const auto [y, h] = at::rnn_tanh(in_order(x, layer), first_state(node, 5, x, layer), layer.weights,
+                                   layer.has_bias, 1, 0.0, false, layer.directions == 2, false);
   return {of_directions(y, layer), h};
 }
 

@@ -33,37 +33,40 @@ Operator argument(at::Tensor (*compute)(const at::Tensor&, int64_t, bool)) {
   return [compute](NodeView& node) -> Tensors {
     node.require_that(node.attribute("select_last_index", 0) == 0, "'select_last_index' is not supported");
     const auto x = node.tensor(0);
-    return {compute(x, axis_of(node, node.attribute("axis", 0), x.dim()), node.attribute("keepdims", 1) != 0)};
+    return {
+        compute(x, axis_of(node, node.attribute("axis", 0), x.dim()), node.attribute("keepdims", 1) != 0)};
   };
 }
 
 }  // namespace
 
 void add_reductions(Operators& operators) {
-  operators["ReduceMean"] = reduction([](const at::Tensor& x, at::IntArrayRef axes, bool keeps) { return at::mean(x, axes, keeps); });
+  operators["ReduceMean"] = reduction(
+      [](const at::Tensor& x, at::IntArrayRef axes, bool keeps) { return at::mean(x, axes, keeps); });
   operators["ReduceSum"] = reduction([](const at::Tensor& x, at::IntArrayRef axes, bool keeps) {
     return at::sum(x, axes, keeps, x.scalar_type());
   });
-  operators["ReduceMax"] = reduction([](const at::Tensor& x, at::IntArrayRef axes, bool keeps) { return at::amax(x, axes, keeps); });
-  operators["ReduceMin"] = reduction([](const at::Tensor& x, at::IntArrayRef axes, bool keeps) { return at::amin(x, axes, keeps); });
+  operators["ReduceMax"] = reduction(
+      [](const at::Tensor& x, at::IntArrayRef axes, bool keeps) { return at::amax(x, axes, keeps); });
+  operators["ReduceMin"] = reduction(
+      [](const at::Tensor& x, at::IntArrayRef axes, bool keeps) { return at::amin(x, axes, keeps); });
   operators["ReduceProd"] = reduction(product);
-  operators["ReduceL1"] = reduction([](const at::Tensor& x, at::IntArrayRef axes, bool keeps) {
-    return at::sum(at::abs(x), axes, keeps);
-  });
+  operators["ReduceL1"] = reduction(
+      [](const at::Tensor& x, at::IntArrayRef axes, bool keeps) { return at::sum(at::abs(x), axes, keeps); });
   operators["ReduceL2"] = reduction([](const at::Tensor& x, at::IntArrayRef axes, bool keeps) {
     return at::sqrt(at::sum(at::mul(x, x), axes, keeps));
   });
   operators["ReduceSumSquare"] = reduction([](const at::Tensor& x, at::IntArrayRef axes, bool keeps) {
     return at::sum(at::mul(x, x), axes, keeps);
   });
-  operators["ReduceLogSum"] = reduction([](const at::Tensor& x, at::IntArrayRef axes, bool keeps) {
-    return at::log(at::sum(x, axes, keeps));
-  });
-  operators["ReduceLogSumExp"] = reduction([](const at::Tensor& x, at::IntArrayRef axes, bool keeps) {
-    return at::logsumexp(x, axes, keeps);
-  });
-  operators["ArgMax"] = argument([](const at::Tensor& x, int64_t axis, bool keeps) { return at::argmax(x, axis, keeps); });
-  operators["ArgMin"] = argument([](const at::Tensor& x, int64_t axis, bool keeps) { return at::argmin(x, axis, keeps); });
+  operators["ReduceLogSum"] = reduction(
+      [](const at::Tensor& x, at::IntArrayRef axes, bool keeps) { return at::log(at::sum(x, axes, keeps)); });
+  operators["ReduceLogSumExp"] = reduction(
+      [](const at::Tensor& x, at::IntArrayRef axes, bool keeps) { return at::logsumexp(x, axes, keeps); });
+  operators["ArgMax"] =
+      argument([](const at::Tensor& x, int64_t axis, bool keeps) { return at::argmax(x, axis, keeps); });
+  operators["ArgMin"] =
+      argument([](const at::Tensor& x, int64_t axis, bool keeps) { return at::argmin(x, axis, keeps); });
   operators["CumSum"] = [](NodeView& node) -> Tensors {
     const auto x = node.tensor(0);
     const auto axis = axis_of(node, node.integer(1), x.dim());
@@ -76,8 +79,8 @@ void add_reductions(Operators& operators) {
   operators["TopK"] = [](NodeView& node) -> Tensors {
     const auto x = node.tensor(0);
     const auto axis = axis_of(node, node.attribute("axis", -1), x.dim());
-    const auto [values, indices] =
-        at::topk(x, node.integer(1), axis, node.attribute("largest", 1) != 0, node.attribute("sorted", 1) != 0);
+    const auto [values, indices] = at::topk(x, node.integer(1), axis, node.attribute("largest", 1) != 0,
+                                            node.attribute("sorted", 1) != 0);
     return {values, indices};
   };
 }

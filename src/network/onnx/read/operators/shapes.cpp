@@ -15,16 +15,21 @@ Tensors constant(NodeView& node) {
   if (node.has_attribute("value_int")) return {at::scalar_tensor(node.attribute("value_int", 0), at::kLong)};
   if (node.has_attribute("value_ints")) return {at::tensor(node.attributes("value_ints"), at::kLong)};
   const auto* reals = node.find("value_floats");
-  node.require_that(reals != nullptr && std::holds_alternative<std::vector<double>>(reals->value), "a constant of unsupported type");
+  node.require_that(reals != nullptr && std::holds_alternative<std::vector<double>>(reals->value),
+                    "a constant of unsupported type");
   return {at::tensor(std::get<std::vector<double>>(reals->value), at::kFloat)};
 }
 
 Tensors shape(NodeView& node) {
   const auto sizes = node.sizes(0);
   const auto rank = static_cast<int64_t>(sizes.size());
-  const auto clamped = [&](int64_t place) { return std::clamp<int64_t>(place < 0 ? place + rank : place, 0, rank); };
+  const auto clamped = [&](int64_t place) {
+    return std::clamp<int64_t>(place < 0 ? place + rank : place, 0, rank);
+  };
   const auto begin = clamped(node.attribute("start", 0)), end = clamped(node.attribute("end", rank));
-  return {at::tensor(at::IntArrayRef(sizes).slice(static_cast<size_t>(begin), static_cast<size_t>(std::max<int64_t>(0, end - begin))), at::kLong)};
+  return {at::tensor(at::IntArrayRef(sizes).slice(static_cast<size_t>(begin),
+                                                  static_cast<size_t>(std::max<int64_t>(0, end - begin))),
+                     at::kLong)};
 }
 
 Tensors reshape(NodeView& node) {
@@ -43,7 +48,8 @@ Tensors flatten(NodeView& node) {
   const auto x = node.tensor(0);
   const auto axis = node.attribute("axis", 1);
   const auto first = axis < 0 ? axis + x.dim() : axis;
-  node.require_that(first >= 0 && first <= x.dim(), fmt::format("axis {} of a tensor with {} axes", axis, x.dim()));
+  node.require_that(first >= 0 && first <= x.dim(),
+                    fmt::format("axis {} of a tensor with {} axes", axis, x.dim()));
   if (first == 0) return {at::reshape(x, {1, -1})};
   if (first == x.dim()) return {at::reshape(x, {-1, 1})};
   const auto rows = first == 1 ? x : at::flatten(x, 0, first - 1);
@@ -123,9 +129,12 @@ Tensors pad(NodeView& node) {
   }
   const auto mode = node.text("mode", "constant");
   node.ignore({"value"});
-  while (pads.size() > 2 && pads[pads.size() - 1] == 0 && pads[pads.size() - 2] == 0) pads.resize(pads.size() - 2);
-  if (mode == "constant") return {at::constant_pad_nd(x, pads, node.has(2) ? node.number(2) : node.real("value", 0))};
-  const std::map<std::string, std::string> modes = {{"reflect", "reflect"}, {"edge", "replicate"}, {"wrap", "circular"}};
+  while (pads.size() > 2 && pads[pads.size() - 1] == 0 && pads[pads.size() - 2] == 0)
+    pads.resize(pads.size() - 2);
+  if (mode == "constant")
+    return {at::constant_pad_nd(x, pads, node.has(2) ? node.number(2) : node.real("value", 0))};
+  const std::map<std::string, std::string> modes = {
+      {"reflect", "reflect"}, {"edge", "replicate"}, {"wrap", "circular"}};
   const auto found = modes.find(mode);
   node.require_that(found != modes.end(), fmt::format("unknown mode '{}'", mode));
   return {at::pad(x, pads, found->second)};
@@ -135,19 +144,23 @@ Tensors pad(NodeView& node) {
 Tensors depth_to_space(NodeView& node) {
   const auto x = node.tensor(0);
   const auto block = node.attribute("blocksize", 0);
-  node.require_that(block >= 1 && x.dim() == 4 && x.size(1) % (block * block) == 0, "blocksize does not fit the input");
+  node.require_that(block >= 1 && x.dim() == 4 && x.size(1) % (block * block) == 0,
+                    "blocksize does not fit the input");
   if (node.text("mode", "DCR") == "CRD") return {at::pixel_shuffle(x, block)};
   const auto n = x.size(0), c = x.size(1) / (block * block), h = x.size(2), w = x.size(3);
-  return {at::reshape(at::permute(at::reshape(x, {n, block, block, c, h, w}), {0, 3, 4, 1, 5, 2}), {n, c, h * block, w * block})};
+  return {at::reshape(at::permute(at::reshape(x, {n, block, block, c, h, w}), {0, 3, 4, 1, 5, 2}),
+                      {n, c, h * block, w * block})};
 }
 
 Tensors space_to_depth(NodeView& node) {
   const auto x = node.tensor(0);
   const auto block = node.attribute("blocksize", 0);
-  node.require_that(block >= 1 && x.dim() == 4 && x.size(2) % block == 0 && x.size(3) % block == 0, "blocksize does not fit the input");
+  node.require_that(block >= 1 && x.dim() == 4 && x.size(2) % block == 0 && x.size(3) % block == 0,
+                    "blocksize does not fit the input");
   if (node.text("mode", "DCR") == "CRD") return {at::pixel_unshuffle(x, block)};
   const auto n = x.size(0), c = x.size(1), h = x.size(2) / block, w = x.size(3) / block;
-  return {at::reshape(at::permute(at::reshape(x, {n, c, h, block, w, block}), {0, 3, 5, 1, 2, 4}), {n, c * block * block, h, w})};
+  return {at::reshape(at::permute(at::reshape(x, {n, c, h, block, w, block}), {0, 3, 5, 1, 2, 4}),
+                      {n, c * block * block, h, w})};
 }
 
 Tensors constant_of_shape(NodeView& node) {
@@ -162,9 +175,11 @@ Tensors constant_of_shape(NodeView& node) {
 
 Tensors range(NodeView& node) {
   const auto* first = node.constant(0);
-  node.require_that(first != nullptr && node.constant(1) != nullptr && node.constant(2) != nullptr, "its limits depend on data");
+  node.require_that(first != nullptr && node.constant(1) != nullptr && node.constant(2) != nullptr,
+                    "its limits depend on data");
   const auto type = first->scalar_type();
-  if (!first->is_floating_point()) return {at::arange(node.integer(0), node.integer(1), node.integer(2), at::TensorOptions(type))};
+  if (!first->is_floating_point())
+    return {at::arange(node.integer(0), node.integer(1), node.integer(2), at::TensorOptions(type))};
   return {at::arange(node.number(0), node.number(1), node.number(2), at::TensorOptions(type))};
 }
 

@@ -59,7 +59,9 @@ Rule bitwise(const std::string& op) {
 }
 
 Rule predicate(const std::string& op) {
-  return [op](Emitter& e, const CallView& call) -> std::vector<Name> { return {e.add(op, {call.tensor("self")})}; };
+  return [op](Emitter& e, const CallView& call) -> std::vector<Name> {
+    return {e.add(op, {call.tensor("self")})};
+  };
 }
 
 Rule function(const std::string& op) {
@@ -71,7 +73,9 @@ Rule function(const std::string& op) {
 /// Of truth values; other numbers are true where they are not 0.
 Rule logical(const std::string& op) {
   return [op](Emitter& e, const CallView& call) -> std::vector<Name> {
-    const auto truth = [&](const std::string& name) { return cast(e, call.tensor(name), call.type(name), at::kBool); };
+    const auto truth = [&](const std::string& name) {
+      return cast(e, call.tensor(name), call.type(name), at::kBool);
+    };
     return {e.add(op, {truth("self"), truth("other")})};
   };
 }
@@ -153,32 +157,20 @@ void add_arithmetic(Rules& rules) {
   rules["aten::le"] = compared("LessOrEqual");
   rules["aten::gt"] = compared("Greater");
   rules["aten::ge"] = compared("GreaterOrEqual");
-  for (const auto& [aten, op] :
-       std::initializer_list<std::pair<const char*, const char*>>{{"abs", "Abs"},
-                                                                  {"neg", "Neg"},
-                                                                  {"exp", "Exp"},
-                                                                  {"log", "Log"},
-                                                                  {"sqrt", "Sqrt"},
-                                                                  {"sin", "Sin"},
-                                                                  {"cos", "Cos"},
-                                                                  {"tanh", "Tanh"},
-                                                                  {"floor", "Floor"},
-                                                                  {"ceil", "Ceil"},
-                                                                  {"round", "Round"},
-                                                                  {"erf", "Erf"},
-                                                                  {"sign", "Sign"},
-                                                                  {"reciprocal", "Reciprocal"},
-                                                                  {"logical_not", "Not"},
-                                                                  {"acos", "Acos"},
-                                                                  {"acosh", "Acosh"},
-                                                                  {"asin", "Asin"},
-                                                                  {"asinh", "Asinh"},
-                                                                  {"atan", "Atan"},
-                                                                  {"atanh", "Atanh"},
-                                                                  {"cosh", "Cosh"},
-                                                                  {"sinh", "Sinh"},
-                                                                  {"tan", "Tan"},
-                                                                  {"sigmoid", "Sigmoid"}})
+  for (const auto& [aten, op] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"abs", "Abs"},         {"neg", "Neg"},
+           {"exp", "Exp"},         {"log", "Log"},
+           {"sqrt", "Sqrt"},       {"sin", "Sin"},
+           {"cos", "Cos"},         {"tanh", "Tanh"},
+           {"floor", "Floor"},     {"ceil", "Ceil"},
+           {"round", "Round"},     {"erf", "Erf"},
+           {"sign", "Sign"},       {"reciprocal", "Reciprocal"},
+           {"logical_not", "Not"}, {"acos", "Acos"},
+           {"acosh", "Acosh"},     {"asin", "Asin"},
+           {"asinh", "Asinh"},     {"atan", "Atan"},
+           {"atanh", "Atanh"},     {"cosh", "Cosh"},
+           {"sinh", "Sinh"},       {"tan", "Tan"},
+           {"sigmoid", "Sigmoid"}})
     rules[std::string("aten::") + aten] = function(op);
   rules["aten::rsqrt"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
     return {e.add("Reciprocal", {e.add("Sqrt", {call.tensor("self")})})};

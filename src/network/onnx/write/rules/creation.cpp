@@ -12,7 +12,8 @@ Rule filled(const std::string& sizes, std::optional<double> value) {
   return [=](Emitter& e, const CallView& call) -> std::vector<Name> {
     const auto type = call.result().dtype;
     const at::Scalar number = value ? at::Scalar(*value) : call.scalar("fill_value");
-    return {e.add("ConstantOfShape", {e.sizes(call.list(sizes))}, {{"value", at::full({1}, number, at::TensorOptions(type))}})};
+    return {e.add("ConstantOfShape", {e.sizes(call.list(sizes))},
+                  {{"value", at::full({1}, number, at::TensorOptions(type))}})};
   };
 }
 

@@ -16,7 +16,8 @@ std::vector<Name> index_selected(Emitter& e, const CallView& call) {
 }
 
 std::vector<Name> gathered(Emitter& e, const CallView& call) {
-  return {e.add("GatherElements", {call.tensor("self"), call.tensor("index")}, {{"axis", call.axis("dim", "self")}})};
+  return {e.add("GatherElements", {call.tensor("self"), call.tensor("index")},
+                {{"axis", call.axis("dim", "self")}})};
 }
 
 std::vector<Name> scattered(Emitter& e, const CallView& call) {
@@ -74,7 +75,8 @@ std::vector<Name> indexed(Emitter& e, const CallView& call) {
   const Name places = joined_indices(e, call, indices);
   std::vector<int64_t> order = indices.axes;
   for (int64_t axis = 0; axis < call.rank("self"); ++axis)
-    if (std::find(indices.axes.begin(), indices.axes.end(), axis) == indices.axes.end()) order.push_back(axis);
+    if (std::find(indices.axes.begin(), indices.axes.end(), axis) == indices.axes.end())
+      order.push_back(axis);
   Name indexed_first = x;
   if (!std::is_sorted(order.begin(), order.end())) indexed_first = e.add("Transpose", {x}, {{"perm", order}});
   const Name result = e.add("GatherND", {indexed_first, places});
@@ -98,7 +100,8 @@ std::vector<Name> index_put(Emitter& e, const CallView& call) {
   const Name places = joined_indices(e, call, indices);
   // The values of all places: their indices' sizes and those of the axes that are not indexed.
   std::vector<int64_t> shape;
-  for (const auto id : indices.tensors) shape = at::infer_size(shape, e.network().values[static_cast<size_t>(id)].sizes);
+  for (const auto id : indices.tensors)
+    shape = at::infer_size(shape, e.network().values[static_cast<size_t>(id)].sizes);
   for (int64_t axis = static_cast<int64_t>(indices.axes.size()); axis < call.rank("self"); ++axis) {
     if (call.is_dynamic(axis, "self")) call.refuse("an axis of a dynamic size");
     shape.push_back(call.value("self").sizes[static_cast<size_t>(axis)]);
@@ -119,12 +122,14 @@ std::vector<Name> top(Emitter& e, const CallView& call) {
 std::vector<Name> flipped(Emitter& e, const CallView& call) {
   const auto axes = call.axes("dims", "self");
   const std::vector<int64_t> last(axes.size(), -1), end(axes.size(), std::numeric_limits<int64_t>::min());
-  return {e.add("Slice", {call.tensor("self"), e.integers(last), e.integers(end), e.integers(axes), e.integers(last)})};
+  return {e.add(
+      "Slice", {call.tensor("self"), e.integers(last), e.integers(end), e.integers(axes), e.integers(last)})};
 }
 
 Rule triangle(bool upper) {
   return [=](Emitter& e, const CallView& call) -> std::vector<Name> {
-    return {e.add("Trilu", {call.tensor("self"), e.scalar(call.integer("diagonal"), at::kLong)}, {{"upper", int64_t{upper}}})};
+    return {e.add("Trilu", {call.tensor("self"), e.scalar(call.integer("diagonal"), at::kLong)},
+                  {{"upper", int64_t{upper}}})};
   };
 }
 
@@ -132,7 +137,8 @@ std::vector<Name> sampled(Emitter& e, const CallView& call) {
   const char* const modes[] = {"linear", "nearest", "cubic"};
   const char* const old_modes[] = {"bilinear", "nearest", "bicubic"};  // before opset 20
   const char* const paddings[] = {"zeros", "border", "reflection"};
-  const auto mode = static_cast<size_t>(call.integer("interpolation_mode")), padding = static_cast<size_t>(call.integer("padding_mode"));
+  const auto mode = static_cast<size_t>(call.integer("interpolation_mode")),
+             padding = static_cast<size_t>(call.integer("padding_mode"));
   if (mode > 2 || padding > 2) call.refuse("its mode");
   return {e.add("GridSample", {call.tensor("input"), call.tensor("grid")},
                 {{"mode", std::string(e.opset() >= 20 ? modes[mode] : old_modes[mode])},

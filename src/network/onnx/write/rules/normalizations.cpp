@@ -75,7 +75,8 @@ std::vector<Name> instance_norm(Emitter& e, const CallView& call) {
   if (!call.flag("use_input_stats")) call.refuse("it has running statistics");
   const int64_t channels = call.value("input").sizes.at(1);
   return {e.add("InstanceNormalization",
-                {call.tensor("input"), vector_or(e, call, "weight", 1, channels), vector_or(e, call, "bias", 0, channels)},
+                {call.tensor("input"), vector_or(e, call, "weight", 1, channels),
+                 vector_or(e, call, "bias", 0, channels)},
                 {{"epsilon", call.number("eps")}})};
 }
 

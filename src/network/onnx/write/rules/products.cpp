@@ -49,7 +49,8 @@ std::vector<Name> attention(Emitter& e, const CallView& call) {
   const int64_t rank = call.rank("query");
   if (call.number("dropout_p") != 0) call.refuse("dropout");
   // Of grouped queries: each head of the keys and the values as often as queries share it.
-  const bool is_grouped = call.has("enable_gqa") && call.flag("enable_gqa") && query.sizes.at(1) != key.sizes.at(1);
+  const bool is_grouped =
+      call.has("enable_gqa") && call.flag("enable_gqa") && query.sizes.at(1) != key.sizes.at(1);
   const auto of_queries = [&](const std::string& name) {
     const Name heads = call.tensor(name);
     if (!is_grouped) return heads;

@@ -60,7 +60,8 @@ std::vector<Name> variance(Emitter& e, const CallView& call) {
 
 std::vector<Name> product_over(Emitter& e, const CallView& call) {
   const Name x = cast(e, call.tensor("self"), call.type("self"), call.result().dtype);
-  return {e.add("ReduceProd", {x, e.integers({call.axis("dim", "self")})}, {{"keepdims", int64_t{call.flag("keepdim")}}})};
+  return {e.add("ReduceProd", {x, e.integers({call.axis("dim", "self")})},
+                {{"keepdims", int64_t{call.flag("keepdim")}}})};
 }
 
 /// Of the first or the second power.

@@ -71,10 +71,13 @@ std::vector<Name> resized(Emitter& e, const CallView& call, const std::string& m
   const auto rank = static_cast<size_t>(call.rank(input));
   const bool aligned = call.has("align_corners") && call.flag("align_corners");
   const bool is_exact = call.call().op == "aten::_upsample_nearest_exact2d";
-  const std::string coordinates = mode == "nearest" && !is_exact ? "asymmetric" : aligned ? "align_corners" : "half_pixel";
+  const std::string coordinates = mode == "nearest" && !is_exact ? "asymmetric"
+                                  : aligned                      ? "align_corners"
+                                                                 : "half_pixel";
   std::vector<Attribute> attributes{{"mode", mode}, {"coordinate_transformation_mode", coordinates}};
   // torch's exact one rounds halves up: ⌊(i + 0.5)·scale⌋.
-  if (mode == "nearest") attributes.push_back({"nearest_mode", std::string(is_exact ? "round_prefer_ceil" : "floor")});
+  if (mode == "nearest")
+    attributes.push_back({"nearest_mode", std::string(is_exact ? "round_prefer_ceil" : "floor")});
   if (mode == "cubic") attributes.push_back({"cubic_coeff_a", -0.75});
   if (!call.has("output_size")) {
     std::vector<double> factors{1, 1};
@@ -243,7 +246,8 @@ std::vector<Name> pixel_shuffled(Emitter& e, const CallView& call) {
 std::vector<Name> pixel_unshuffled(Emitter& e, const CallView& call) {
   const int64_t factor = call.integer("downscale_factor");
   const auto& value = call.value("self");
-  if (value.sizes.size() != 4 || call.is_dynamic(2, "self") || call.is_dynamic(3, "self")) call.refuse("dynamic sizes of the image");
+  if (value.sizes.size() != 4 || call.is_dynamic(2, "self") || call.is_dynamic(3, "self"))
+    call.refuse("dynamic sizes of the image");
   const int64_t c = value.sizes[1], h = value.sizes[2] / factor, w = value.sizes[3] / factor;
   const Name split = e.add("Reshape", {call.tensor("self"), e.integers({-1, c, h, factor, w, factor})});
   const Name ordered = e.add("Transpose", {split}, {{"perm", std::vector<int64_t>{0, 1, 3, 5, 2, 4}}});
