@@ -111,7 +111,7 @@ void write_onnx(const Network& given, const std::filesystem::path& path, const W
   given.validate();
   Network network = given;
   network.set_training(false);
-  if (auto plain = functionalize(network)) network = std::move(*plain);
+  if (auto plain = functionalize(network, WrittenSlices::scattered)) network = std::move(*plain);
   eliminate_dead_code(network);
   const onnx::Model model = model_of(network, options.opset);
   if (bytes_of(model) <= kMostBytesWithin)

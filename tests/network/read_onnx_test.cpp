@@ -24,18 +24,18 @@ using testing::ThrowsMessage;
 /// Two convolutions, a norm, a flattening by sizes, a linear layer on three axes.
 Network layers() {
   NetworkBuilder b(5);
-  auto x = b.input("x", {2, 3, 8, 8});
-  x = b.call("aten::conv2d", "",
-             {x,
-              b.parameter("stem.weight", {4, 3, 3, 3}),
-              b.parameter("stem.bias", {4}),
-              {2, 2},
-              {1, 1},
-              {1, 1},
-              1});
+  int64_t seed = 0;
+  const auto parameter = [&](const char* name, std::vector<int64_t> sizes) {
+    at::manual_seed(++seed);
+    return b.state(name, at::randn(sizes), StateEntry::Kind::parameter);
+  };
+  auto x = b.input("x", at::randn({2, 3, 8, 8}));
+  x = b.call(
+      "aten::conv2d", "",
+      {x, parameter("stem.weight", {4, 3, 3, 3}), parameter("stem.bias", {4}), {2, 2}, {1, 1}, {1, 1}, 1});
   x = b.call("aten::relu", "", {x});
   x = b.call("aten::flatten", "using_ints", {x, 2, -1});
-  x = b.call("aten::linear", "", {x, b.parameter("mix.weight", {5, 16}), b.parameter("mix.bias", {5})});
+  x = b.call("aten::linear", "", {x, parameter("mix.weight", {5, 16}), parameter("mix.bias", {5})});
   return b.finish(b.call("aten::softmax", "int", {x, -1, {}}));
 }
 
@@ -44,7 +44,7 @@ TEST(ReadOnnx, WhatWasWrittenComesBack) {
   const auto network = layers();
   write_onnx(network, folder / "net.onnx");
   const auto read = read_onnx(folder / "net.onnx");
-  const auto x = at::randn({2, 3, 8, 8}, at::kDouble);
+  const auto x = at::randn({2, 3, 8, 8});
   EXPECT_TRUE(at::allclose(read.forward(x), network.forward(x), 1e-5, 1e-6));
   std::vector<std::string> names;
   for (const auto& entry : read.state) {

@@ -179,7 +179,8 @@ void add_arithmetic(Rules& rules) {
     return {e.add("Mul", {call.tensor("self"), call.tensor("self")})};
   };
   rules["aten::clamp"] = rules["aten::clamp_min"] = rules["aten::clamp_max"] = clamped;
-  rules["aten::where.self"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
+  rules["aten::where.ScalarOther"] = rules["aten::where.ScalarSelf"] =
+      rules["aten::where.self"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
     const auto [a, b] = operands(e, call, call.result().dtype);
     return {e.add("Where", {call.tensor("condition"), a, b})};
   };

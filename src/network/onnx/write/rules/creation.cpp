@@ -27,6 +27,12 @@ Rule filled_like(std::optional<double> value) {
   };
 }
 
+/// A tensor's sizes filled with a number that a call takes as `value`.
+std::vector<Name> overwritten(Emitter& e, const CallView& call) {
+  const auto type = call.result().dtype;
+  return {e.add("Expand", {call.tensor("value", type), e.add("Shape", {call.tensor("self")})})};
+}
+
 std::vector<Name> counted(Emitter& e, const CallView& call) {
   const auto type = call.result().dtype;
   const auto limit = [&](const char* name, int64_t missing) {
@@ -47,6 +53,8 @@ void add_creation(Rules& rules) {
   rules["aten::zeros_like"] = filled_like(0);
   rules["aten::ones_like"] = filled_like(1);
   rules["aten::full_like"] = filled_like(std::nullopt);
+  rules["aten::zero"] = filled_like(0);
+  rules["aten::fill.Scalar"] = overwritten;
   rules["aten::arange"] = counted;
 }
 

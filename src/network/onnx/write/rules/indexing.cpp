@@ -119,6 +119,14 @@ std::vector<Name> top(Emitter& e, const CallView& call) {
                        2);
 }
 
+/// All of them, by size.
+std::vector<Name> sorted(Emitter& e, const CallView& call) {
+  const int64_t axis = call.axis("dim", "self");
+  return e.add_several(
+      "TopK", {call.tensor("self"), e.size_of(call.tensor("self"), axis)},
+      {{"axis", axis}, {"largest", int64_t{call.flag("descending")}}, {"sorted", int64_t{1}}}, 2);
+}
+
 std::vector<Name> flipped(Emitter& e, const CallView& call) {
   const auto axes = call.axes("dims", "self");
   const std::vector<int64_t> last(axes.size(), -1), end(axes.size(), std::numeric_limits<int64_t>::min());
@@ -155,6 +163,7 @@ void add_indexing(Rules& rules) {
   rules["aten::scatter.src"] = scattered;
   rules["aten::index_put"] = index_put;
   rules["aten::topk"] = top;
+  rules["aten::sort"] = sorted;
   rules["aten::flip"] = flipped;
   rules["aten::triu"] = triangle(true);
   rules["aten::tril"] = triangle(false);

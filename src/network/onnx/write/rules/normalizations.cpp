@@ -71,6 +71,16 @@ std::vector<Name> group_norm(Emitter& e, const CallView& call) {
   return {result};
 }
 
+/// g · v / ‖v‖ over all axes but one.
+std::vector<Name> weight_norm(Emitter& e, const CallView& call) {
+  std::vector<int64_t> axes;
+  for (int64_t axis = 0; axis < call.rank("v"); ++axis)
+    if (axis != call.axis("dim", "v")) axes.push_back(axis);
+  const Name v = call.tensor("v");
+  const Name norm = e.add("ReduceL2", {v, e.integers(axes)});
+  return {e.add("Mul", {v, e.add("Div", {call.tensor("g"), norm})})};
+}
+
 std::vector<Name> instance_norm(Emitter& e, const CallView& call) {
   if (!call.flag("use_input_stats")) call.refuse("it has running statistics");
   const int64_t channels = call.value("input").sizes.at(1);
@@ -87,6 +97,7 @@ void add_normalizations(Rules& rules) {
   rules["aten::layer_norm"] = layer_norm;
   rules["aten::rms_norm"] = rms_norm;
   rules["aten::instance_norm"] = instance_norm;
+  rules["aten::_weight_norm"] = weight_norm;
   rules["aten::group_norm"] = group_norm;
 }
 

@@ -97,6 +97,7 @@ std::vector<Name> einsum(Emitter& e, const CallView& call) {
 void add_products(Rules& rules) {
   rules["aten::linear"] = linear;
   rules["aten::matmul"] = product("self", "other");
+  rules["aten::mv"] = product("self", "vec");
   rules["aten::mm"] = rules["aten::bmm"] = product("self", "mat2");
   rules["aten::addmm"] = added_product("mat1", "mat2");
   rules["aten::baddbmm"] = added_product("batch1", "batch2");

@@ -121,6 +121,24 @@ std::vector<Name> slice(Emitter& e, const CallView& call) {
       sliced(e, call.tensor("self"), bound("start", 0), bound("end", kEnd), call.axis("dim", "self"), step)};
 }
 
+/// A tensor with one part replaced: what is before it, the part, what is behind it.
+std::vector<Name> slice_scattered(Emitter& e, const CallView& call) {
+  const int64_t axis = call.axis("dim", "self");
+  const auto size = call.value("self").sizes.at(static_cast<size_t>(axis));
+  if (call.is_dynamic(axis, "self") || call.integer("step") != 1) call.refuse("a dynamic size, or a step");
+  const auto bound = [&](const std::string& name, int64_t missing) {
+    const auto given = call.has(name) ? call.integer(name) : missing;
+    return std::clamp<int64_t>(given < 0 ? given + size : given, 0, size);
+  };
+  const int64_t begin = bound("start", 0), end = std::max(begin, bound("end", size));
+  std::vector<Name> parts;
+  if (begin > 0) parts.push_back(sliced(e, call.tensor("self"), e.integers({0}), e.integers({begin}), axis));
+  if (end > begin) parts.push_back(call.tensor("src"));
+  if (end < size)
+    parts.push_back(sliced(e, call.tensor("self"), e.integers({end}), e.integers({size}), axis));
+  return {parts.size() == 1 ? parts[0] : e.add("Concat", parts, {{"axis", axis}})};
+}
+
 std::vector<Name> selected(Emitter& e, const CallView& call) {
   const Name index = e.scalar(call.integer("index"), at::kLong);
   return {e.add("Gather", {call.tensor("self"), index}, {{"axis", call.axis("dim", "self")}})};
@@ -288,7 +306,8 @@ void add_shapes(Rules& rules) {
     if (call.rank("self") < 2) return {call.tensor("self")};
     return {exchanged(e, call.tensor("self"), 2, 0, 1)};
   };
-  rules["aten::slice"] = slice;
+  rules["aten::slice"] = rules["aten::slice_copy"] = slice;
+  rules["aten::slice_scatter"] = slice_scattered;
   rules["aten::select"] = selected;
   rules["aten::chunk"] = rules["aten::split"] = rules["aten::split_with_sizes"] = split;
   rules["aten::unbind"] = unbound;
@@ -298,6 +317,9 @@ void add_shapes(Rules& rules) {
   rules["aten::pad"] = padded_by_mode;
   rules["aten::roll"] = rolled;
   rules["aten::expand"] = rules["aten::expand_copy"] = expanded;
+  rules["aten::expand_as"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
+    return {e.add("Expand", {call.tensor("self"), e.add("Shape", {call.tensor("other")})})};
+  };
   rules["aten::repeat"] = repeated;
   rules["aten::repeat_interleave.self_int"] = interleaved;
   rules["aten::unsqueeze"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
