@@ -1,6 +1,7 @@
 #include "recompose_ops.h"
 
 #include "inn/network/eliminate_dead_code.h"
+#include "inn/network/value_uses.h"
 
 namespace inn {
 namespace {
@@ -30,6 +31,31 @@ void name_linear(Call& call, const Argument& input, const Argument& weight, cons
   call.arguments = {input, weight, bias};
 }
 
+/// Adding a vector of the state to the result of a `linear` without a bias that nothing else reads is that layer's bias.
+void add_biases(Network& network) {
+  const ValueUses uses(network);
+  for (auto& call : network.calls) {
+    if (call.qualified_name() != "aten::add.Tensor" || !is_one(call.arguments[2])) continue;
+    for (const size_t side : {0, 1}) {
+      const auto &sum = call.arguments[side], &bias = call.arguments[1 - side];
+      if (!sum.is_value() || !bias.is_value() || !uses.state_of(bias.value())) continue;
+      const auto producer = uses.producer(sum.value());
+      if (!producer || uses.readers(sum.value()).size() != 1 || uses.is_output(sum.value())) continue;
+      Call& layer = network.calls[*producer];
+      if (layer.op != "aten::linear" || !layer.arguments[2].is_none()) continue;
+      const auto& weight = network.values[static_cast<size_t>(layer.arguments[1].value())];
+      if (network.values[static_cast<size_t>(bias.value())].sizes != std::vector<int64_t>{weight.sizes.at(0)})
+        continue;
+      // The layer moves here; what it computed before is dead.
+      call.op = layer.op;
+      call.overload = layer.overload;
+      call.module = layer.module;
+      call.arguments = {layer.arguments[0], layer.arguments[1], bias};
+      break;
+    }
+  }
+}
+
 }  // namespace
 
 void recompose_ops(Network& network) {
@@ -55,6 +81,7 @@ void recompose_ops(Network& network) {
       if (is_bias && weight) name_linear(call, call.arguments[1], *weight, call.arguments[0]);
     }
   }
+  add_biases(network);
   eliminate_dead_code(network);
 }
 

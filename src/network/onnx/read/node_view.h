@@ -65,8 +65,9 @@ class NodeView {
   std::string text(const std::string& name, const std::string& missing) const;
   std::vector<int64_t> attributes(const std::string& name, std::vector<int64_t> missing = {}) const;
   const Attribute* find(const std::string& name) const;
-  /// Attributes that make no difference to what is computed here. Those that no rule read or ignores are refused.
+  /// Attributes and inputs that make no difference to what is computed here. Others that no rule read are refused.
   void ignore(std::initializer_list<const char*> names) const { read_.insert(names.begin(), names.end()); }
+  void ignore_input(size_t input) const { read_inputs_.insert(input); }
   void require_all_read() const;
 
   /// Refuses the node: std::invalid_argument with its operator and name, and why.
@@ -79,7 +80,11 @@ class NodeView {
   Interpreter& interpreter_;
   const Node& node_;
   mutable std::set<std::string> read_;  // attributes
+  mutable std::set<size_t> read_inputs_;
 };
+
+/// "Node 'conv1/Conv' (Conv)".
+std::string described(const Node& node);
 
 /// An axis from 0 of a tensor of this rank; refuses others.
 int64_t axis_of(const NodeView& node, int64_t axis, int64_t rank);

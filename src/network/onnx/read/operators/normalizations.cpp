@@ -104,6 +104,7 @@ void add_normalizations(Operators& operators) {
   };
   operators["Dropout"] = [](NodeView& node) -> Tensors {
     node.ignore({"ratio", "seed"});
+    node.ignore_input(1);
     node.require_that(!node.has(2) || node.number(2) == 0, "training mode is not supported");
     return {node.tensor(0)};
   };

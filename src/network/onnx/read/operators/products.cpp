@@ -12,13 +12,12 @@ bool is_matrix(NodeView& node, size_t input) {
   return known != nullptr && known->dim() == 2 && known->is_floating_point();
 }
 
-/// x · B, and + bias in the third input: a linear layer where B is a weight of linear layers alone, and torch's order is its transpose.
+/// x · B: a linear layer where B is a weight of linear layers alone, and torch's order is its transpose.
 Tensors matmul(NodeView& node) {
   const auto x = node.tensor(0);
   if (is_matrix(node, 1) && x.dim() >= 2 && node.constant(0) == nullptr && node.is_weight_of_products(1))
-    return {at::linear(x, node.derived(1, ".T", kTransposed), node.optional_tensor(2))};
-  const auto product = at::matmul(x, node.tensor(1));
-  return {node.has(2) ? at::add(product, node.tensor(2)) : product};
+    return {at::linear(x, node.derived(1, ".T", kTransposed))};
+  return {at::matmul(x, node.tensor(1))};
 }
 
 Tensors gemm(NodeView& node) {

@@ -46,6 +46,7 @@ std::vector<int64_t> nearest_positions(const Resize& resize, size_t axis, int64_
 Resize resize_of(NodeView& node, const at::Tensor& x) {
   Resize resize;
   node.ignore({"cubic_coeff_a", "exclude_outside", "extrapolation_value", "nearest_mode"});  // of other modes
+  node.ignore_input(1);  // the region of interest, of another mode
   const bool is_old = node.opset() < 11 || node.node().op == "Upsample";
   resize.mode = node.text("mode", "nearest");
   resize.coordinates = node.text("coordinate_transformation_mode", is_old ? "asymmetric" : "half_pixel");
