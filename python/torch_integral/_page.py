@@ -39,13 +39,12 @@ class Page:
         Parameters
         ----------
         path : path, optional
-            The page is also written to this file.
+            The page is also written to this file, whole or not at all.
         """
         document = {**self._document(), "run": {"command": self._title, "version": _version.VERSION, "torch": torch.__version__}}
         page = _core.html_report(self._title, [(json.dumps(_finite(document), default=str), self._drawing())])
         if path is not None:
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(page)
+            _core.write_text(os.fspath(path), page)
         return page
 
     def _repr_html_(self) -> str:

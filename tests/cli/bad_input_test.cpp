@@ -110,9 +110,11 @@ TEST_F(BadInput, FilesThatAreNoModels) {
   write("empty.pt2", "");
   write("text.pt2", "this is no archive\n");
   write("model.onnx", "onnx");
+  write("model.tflite", "tflite");
   expect_refused(1, "groups empty.pt2", "empty.pt2");
   expect_refused(1, "groups text.pt2", "text.pt2");
-  expect_refused(1, "groups model.onnx", "must be a .pt2, a TorchScript .pt or zoo:NAME");
+  expect_refused(1, "groups model.tflite", "must be a .pt2, an .onnx, a TorchScript .pt or zoo:NAME");
+  expect_refused(1, "groups model.onnx", "not an ONNX model");
   expect_refused(1, "resample text.pt2 -o out.pt2 --keep 0.5", "text.pt2");
 
   ASSERT_EQ(folder.run("convert zoo:mlp -o whole.pt2").code, 0);

@@ -40,9 +40,9 @@ TEST(AnyModel, IsWhatItsFileHolds) {
 
 TEST(AnyModel, RefusesFilesThatHoldNoModelByName) {
   const TemporaryFolder folder;
-  std::ofstream(folder / "model.onnx") << "x";
+  std::ofstream(folder / "model.tflite") << "x";
   std::ofstream(folder / "script.pt") << "x";
-  EXPECT_THROW(read_model(folder / "model.onnx"), std::invalid_argument);
+  EXPECT_THROW(read_model(folder / "model.tflite"), std::invalid_argument);
   EXPECT_THROW(read_model(folder / "script.pt"), std::invalid_argument);  // no examples
   EXPECT_THROW(read_model(folder / "missing.pt2"), std::runtime_error);
 }

@@ -215,6 +215,15 @@ def test_weights_keep_their_names_and_kinds(tmp_path):
     assert own == {name for name, _ in Attention().named_parameters()}  # matrices that were written transposed too
 
 
+def test_names_of_tensors_that_are_made_do_not_clash(tmp_path):
+    weights = [("w", np.random.RandomState(0).randn(4, 4).astype(np.float32)), ("w.T", np.random.RandomState(1).randn(4, 4).astype(np.float32))]
+    model = small_model(helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("MatMul", ["h", "w.T"], ["y"]), initializers=weights)
+    onnx.save(model, tmp_path / "net.onnx")
+    network = inn._core.Network.read(str(tmp_path / "net.onnx"))
+    expect_equal(tmp_path / "net.onnx", network, torch.randn(3, 4))
+    assert len({name for name, _, _, _ in network.state}) == 2
+
+
 def test_a_model_is_made_smaller_like_its_source(tmp_path):
     torch.manual_seed(0)
     model = randomized(Residual()).eval()

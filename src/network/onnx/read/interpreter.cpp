@@ -44,6 +44,7 @@ void Interpreter::count_readers(const Graph& graph) {
 Network Interpreter::run(const std::vector<std::vector<int64_t>>& input_sizes) {
   items_.clear();
   derived_.clear();
+  state_names_.clear();
   Recorder recorder(Recorder::State::shared);
   recorder_ = &recorder;
   std::vector<at::Tensor> inputs;
@@ -201,7 +202,9 @@ at::Tensor Interpreter::add_state(const std::string& name, const Item& item, con
     require(kind == StateEntry::Kind::constant || !own.isnan().any().item<bool>(), "network",
             "Tensor '{}' contains NaN.", name);
   }
-  recorder_->add_state(name, kind, own);
+  auto unique = name;
+  while (!state_names_.insert(unique).second) unique += "_";
+  recorder_->add_state(unique, kind, own);
   return own;
 }
 

@@ -60,7 +60,9 @@ class Interpreter {
   std::map<std::string, std::vector<const Node*>> readers_;
   std::set<std::string> statistics_;  // running means and variances: buffers, not parameters
   std::map<std::string, Item> items_;
-  std::map<std::string, at::Tensor> derived_;
+  std::map<std::pair<std::string, std::string>, at::Tensor>
+      derived_;  // by the tensor that it is made of, and the suffix
+  std::set<std::string> state_names_;
   Recorder* recorder_ = nullptr;
   bool is_recording_ = false;
 };

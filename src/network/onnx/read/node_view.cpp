@@ -154,14 +154,16 @@ at::Tensor NodeView::derived(size_t input, const std::string& suffix,
   require_that(known != nullptr, fmt::format("input {} must be a weight", input));
   const auto& of = node_.inputs[input];
   const auto& item = interpreter_.item(of, node_);
-  auto name = of + suffix;
   // A matrix that was written transposed gets its own name back.
   constexpr std::string_view kTransposed = ".T";
-  if (suffix == kTransposed && of.ends_with(kTransposed)) name = of.substr(0, of.size() - kTransposed.size());
-  auto& made = interpreter_.derived_[name];
-  if (made.defined()) return made;
+  const bool was_transposed = suffix == kTransposed && of.ends_with(kTransposed);
+  auto name = was_transposed ? of.substr(0, of.size() - kTransposed.size()) : of + suffix;
+  while (interpreter_.items_.contains(name)) name += "_";  // the model has another tensor of that name
+  const auto made = interpreter_.derived_.find({of, suffix});
+  if (made != interpreter_.derived_.end()) return made->second;
   const auto tensor = unrecorded([&] { return compute(*known).contiguous(); });
-  return made = interpreter_.is_recording_ ? interpreter_.add_state(name, item, tensor) : tensor;
+  if (!interpreter_.is_recording_) return tensor;
+  return interpreter_.derived_[{of, suffix}] = interpreter_.add_state(name, item, tensor);
 }
 
 bool NodeView::is_weight_of_products(size_t input) const {
