@@ -59,7 +59,7 @@ TEST_F(BadInput, WrongUsageExitsWithTwo) {
   expect_refused(2, resample + "--budget macs=0.5 --keep 0.5 --calibration x",
                  "cannot be combined with --keep");
   expect_refused(2, resample + "--budget flops=0.5 --calibration x",
-                 "must be macs=F, params=F, latency=F, memory=F or agreement=F");
+                 "must be macs=F, params=F, latency=F, memory=F, agreement=F or accuracy=F");
   expect_refused(2, resample + "--keep 0.5 --latency-table t.json", "requires --budget latency");
   expect_refused(2, "train zoo:mlp -o out.pt2 --data x --widths unifrom:0.5,1", "uniform");
   expect_refused(2, "train zoo:mlp -o out.pt2 --data x --optimizer sgdm", "'sgd'");

@@ -30,7 +30,13 @@ class Program : public testing::Test {
     EXPECT_EQ(run.err, "") << arguments;
     return run.out;
   }
-  json json_of(const std::string& arguments) const { return json::parse(output_of(arguments + " --json")); }
+  /// The document without "run", whose times differ from run to run.
+  json json_of(const std::string& arguments) const {
+    auto document = json::parse(output_of(arguments + " --json"));
+    EXPECT_TRUE(document.at("run").at("command").get<std::string>().starts_with("inn ")) << arguments;
+    document.erase("run");
+    return document;
+  }
 };
 
 int64_t width_of(const json& groups, const std::string& name) {
