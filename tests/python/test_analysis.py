@@ -1,3 +1,5 @@
+from html import unescape
+
 import pytest
 import torch
 import torch_integral as inn
@@ -9,7 +11,7 @@ def test_groups_are_found_and_verified():
     assert {group.name: group.width for group in found} == {"stem": 8, "conv1": 16}
     assert all(result.ok for result in found.check())
     assert found.pinned.keys() >= {"head"}
-    assert "conv1" in repr(found) and "<td>conv1</td>" in found._repr_html_()
+    assert "conv1" in repr(found) and "<td>conv1</td>" in unescape(found._repr_html_())
 
 
 @pytest.mark.parametrize("example", [torch.randn(2, 3, 8, 8), (1, 3, 8, 8), [1, 3, 8, 8], (3, 8, 8)])
