@@ -9,6 +9,7 @@
 #include "html_assets.h"
 #include "inn/core/error.h"
 #include "inn/report/table.h"
+#include "markup.h"
 
 namespace inn {
 namespace {
@@ -18,28 +19,6 @@ using Json = nlohmann::ordered_json;
 constexpr size_t kMostItems = 3;        // of a list in a cell
 constexpr size_t kMostBytes = 2 << 20;  // of a document with the members of its groups
 constexpr int kDeepest = 6;
-
-/// Text in an element or an attribute.
-std::string in_html(const std::string& text) {
-  std::string result;
-  for (const char c : text) switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  return result;
-}
 
 std::string label_of(const std::string& key) {
   if (key == "macs") return "multiply-adds";
@@ -65,7 +44,7 @@ std::string scalar_text(const std::string& key, const Json& value) {
   if (value.is_null()) return "–";
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
   if (value.is_number()) return number_text(key, value);
-  return in_html(value.get<std::string>());
+  return escape_markup(value.get<std::string>());
 }
 
 std::string item_text(const std::string& key, const Json& item) {
@@ -73,7 +52,7 @@ std::string item_text(const std::string& key, const Json& item) {
   const auto tensor = item.is_object() ? item.find("tensor") : item.end(),
              axis = item.is_object() ? item.find("axis") : item.end();
   if (tensor != item.end() && axis != item.end() && tensor->is_string())
-    return in_html(fmt::format("{}[{}]", tensor->get<std::string>(), axis->dump()));
+    return escape_markup(fmt::format("{}[{}]", tensor->get<std::string>(), axis->dump()));
   return fmt::format("{} items", item.size());
 }
 
@@ -82,7 +61,7 @@ std::string summary_text(const Json& value) {
   std::string shown, hidden;
   size_t place = 0;
   for (const auto& [key, item] : value.items()) {
-    const auto text = (value.is_object() ? in_html(label_of(key)) + " " : "") + item_text(key, item);
+    const auto text = (value.is_object() ? escape_markup(label_of(key)) + " " : "") + item_text(key, item);
     std::string& part = place++ < kMostItems ? shown : hidden;
     if (&part == &shown || value.is_object()) part += (part.empty() ? "" : ", ") + text;
   }
@@ -121,10 +100,10 @@ void add_table(std::string& page, const std::string& key, const Json& rows) {
     }
   page += fmt::format(
       "<h3>{} <span class=\"faint\">{}</span></h3><div class=\"scroll\"><table data-key=\"{}\"><thead><tr>",
-      in_html(label_of(key)), rows.size(), in_html(key));
+      escape_markup(label_of(key)), rows.size(), escape_markup(key));
   for (const auto& name : columns)
     page += fmt::format("<th{}>{}</th>", numeric.contains(name) ? " class=\"number\"" : "",
-                        in_html(label_of(name)));
+                        escape_markup(label_of(name)));
   page += "</tr></thead><tbody>\n";
   size_t place = 0;
   for (const auto& row : rows) {
@@ -149,9 +128,10 @@ void add_values(std::string& page, const std::string& title, const Json& values)
   std::string rows;
   for (const auto& [key, value] : values.items())
     if (value.is_primitive())
-      rows += fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", in_html(label_of(key)), cell(key, value));
+      rows += fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", escape_markup(label_of(key)),
+                          cell(key, value));
   if (rows.empty()) return;
-  if (!title.empty()) page += fmt::format("<h3>{}</h3>", in_html(label_of(title)));
+  if (!title.empty()) page += fmt::format("<h3>{}</h3>", escape_markup(label_of(title)));
   page += fmt::format("<table class=\"values\"><tbody>{}</tbody></table>\n", rows);
 }
 
@@ -168,7 +148,7 @@ void add_before_and_after(std::string& page, const Json& before, const Json& aft
     const Json now = rate_or_value(value), then = before.contains(key) ? rate_or_value(before[key]) : Json();
     const bool has_ratio = now.is_number() && then.is_number() && then.get<double>() > 0 && !is_rate(key);
     page += fmt::format("<tr><th scope=\"row\">{}</th>{}{}<td class=\"number\">{}</td></tr>\n",
-                        in_html(label_of(key)), cell(key, then), cell(key, now),
+                        escape_markup(label_of(key)), cell(key, then), cell(key, now),
                         has_ratio ? fmt::format("{:.3f}", now.get<double>() / then.get<double>()) : "");
   }
   page += "</tbody></table>\n";
@@ -191,7 +171,7 @@ void add_document(std::string& page, const Json& document, int depth) {
       add_table(page, key, value);
       if (key == "groups") page += "<div class=\"chosen-group\"></div>\n";
     } else if (value.is_array()) {
-      page += fmt::format("<h3>{}</h3><ul>", in_html(label_of(key)));
+      page += fmt::format("<h3>{}</h3><ul>", escape_markup(label_of(key)));
       for (const auto& item : value)
         page += fmt::format("<li>{}</li>", item.is_primitive() ? scalar_text(key, item) : summary_text(item));
       page += "</ul>\n";
@@ -263,12 +243,12 @@ std::string html_report(const std::string& title, const std::vector<HtmlRun>& ru
       "<meta name=\"viewport\" content=\"width=device-width, "
       "initial-scale=1\"><title>{}</title>\n<style>{}\n{}</style></head>\n<body>\n"
       "<header><h1>{}</h1></header>\n<main><div id=\"plots\"></div><div class=\"runs{}\">\n",
-      csp_source(html::plot_script_sha256()), csp_source(html::report_script_sha256()), in_html(title),
-      html::plot_style(), html::report_style(), in_html(title), runs.size() > 1 ? " several" : "");
+      csp_source(html::plot_script_sha256()), csp_source(html::report_script_sha256()), escape_markup(title),
+      html::plot_style(), html::report_style(), escape_markup(title), runs.size() > 1 ? " several" : "");
   for (size_t i = 0; i < runs.size(); ++i) {
     const Json& document = documents[i];
     page += fmt::format("<section class=\"run\" data-run=\"{}\"><h2>{}</h2><div class=\"plots\"></div>\n", i,
-                        in_html(command_of(document)));
+                        escape_markup(command_of(document)));
     add_document(page, document, 0);
     if (const auto svg = svg_of(runs[i].drawing); !svg.empty())
       page +=

@@ -10,6 +10,7 @@
 #include "child_program.h"
 #include "inn/core/atomic_file.h"
 #include "inn/core/error.h"
+#include "markup.h"
 #include "network_graph.h"
 
 namespace inn {
@@ -31,29 +32,14 @@ std::string group_color(const Groups& groups, GroupId id) {
   return fmt::format("#{:02x}{:02x}{:02x}", channel(5), channel(3), channel(1));
 }
 
-/// Text in a label or an attribute in quotes: what is markup is escaped, control characters become spaces.
+/// Text in a label or an attribute in quotes: markup and backslashes are escaped, control characters become spaces.
 std::string escaped(std::string_view text) {
   std::string result;
-  for (const char character : text) {
-    switch (character) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      case '\\':
-        result += "&#92;";
-        break;
-      default:
-        result += static_cast<unsigned char>(character) < ' ' ? ' ' : character;
-    }
+  for (const char character : escape_markup(text)) {
+    if (character == '\\')
+      result += "&#92;";
+    else
+      result += static_cast<unsigned char>(character) < ' ' ? ' ' : character;
   }
   return result;
 }

@@ -82,13 +82,18 @@ Json layer_record(const LayerFit& layer) {
   return record;
 }
 
+Json layer_records(const Resampled& made) {
+  Json layers = Json::array();
+  for (const auto& layer : made.layers) layers.push_back(layer_record(layer));
+  return layers;
+}
+
 /// Of each group its nodes, and of each layer its fit.
 void write_report(const Resampled& made, const std::filesystem::path& file) {
-  Json groups = Json::array(), layers = Json::array();
+  Json groups = Json::array();
   for (const auto& group : made.groups) groups.push_back(group_record(group));
-  for (const auto& layer : made.layers) layers.push_back(layer_record(layer));
   const Json record{
-      {"groups", std::move(groups)}, {"layers", std::move(layers)}, {"together_gain", made.together_gain}};
+      {"groups", std::move(groups)}, {"layers", layer_records(made)}, {"together_gain", made.together_gain}};
   write_atomically(file, record.dump(1) + '\n');
 }
 
@@ -128,7 +133,7 @@ void print_distillation(const Distilled& distilled) {
 }
 
 Json document_of(const ResampleArguments& options, const Outcome& outcome) {
-  Json groups = Json::array(), layers = Json::array();
+  Json groups = Json::array();
   for (const auto& [id, width] : outcome.made.chosen.widths) {
     Json group{
         {"name", outcome.groups[id].name}, {"source_width", outcome.groups[id].width}, {"width", width}};
@@ -137,11 +142,10 @@ Json document_of(const ResampleArguments& options, const Outcome& outcome) {
       if (measured.name == outcome.groups[id].name) group.update(group_record(measured));
     groups.push_back(std::move(group));
   }
-  for (const auto& layer : outcome.made.layers) layers.push_back(layer_record(layer));
   Json document{{"output", options.output.string()},
                 {"method", options.method},
                 {"groups", std::move(groups)},
-                {"layers", std::move(layers)},
+                {"layers", layer_records(outcome.made)},
                 {"notes", outcome.made.chosen.notes},
                 {"parameters", {{"before", outcome.before}, {"after", outcome.after}}}};
   add_skipped(document, options.context.images);

@@ -5,6 +5,7 @@
 
 #include "inn/core/checked_integer.h"
 #include "inn/core/error.h"
+#include "inn/core/failure.h"
 #include "inn/core/mapped_file.h"
 #include "model.h"
 #include "wire_format.h"
@@ -19,14 +20,9 @@ using Wire = protozero::pbf_wire_type;
 constexpr int kDeepestGraph = 16;  // of branches within branches
 constexpr size_t kMostAxes = 64;
 
-template <class... Args>
-[[noreturn]] void invalid(fmt::format_string<Args...> text, Args&&... args) {
-  throw std::runtime_error(fmt::format(text, std::forward<Args>(args)...));
-}
-
 /// The field's content; protozero itself checks its kind in debug builds alone.
 pbf_reader& expected(pbf_reader& reader, Wire type) {
-  if (reader.wire_type() != type) invalid("not an ONNX model: field {} is of another kind", reader.tag());
+  if (reader.wire_type() != type) fail("not an ONNX model: field {} is of another kind", reader.tag());
   return reader;
 }
 data_view bytes_in(pbf_reader& reader) { return expected(reader, Wire::length_delimited).get_view(); }
@@ -78,17 +74,17 @@ class ExternalFiles {
       } catch (const std::exception&) {
       }
       if (end == 0 || end != found->second.size() || found->second[0] == '-')
-        invalid("external data: '{}' must be a number but is '{}'", key, found->second);
+        fail("external data: '{}' must be a number but is '{}'", key, found->second);
       return value;
     };
     const auto location = place.find("location");
-    if (location == place.end()) invalid("external data without a location");
+    if (location == place.end()) fail("external data without a location");
     const auto offset = number("offset", 0), length = number("length", bytes);
-    if (length != bytes) invalid("external data of {} bytes for a tensor of {}", length, bytes);
+    if (length != bytes) fail("external data of {} bytes for a tensor of {}", length, bytes);
     const auto& [file, size] = open(location->second);
     if (offset > size || bytes > size - offset)
-      invalid("external data ends after the end of '{}': offset {}, {} bytes, but it has {}",
-              location->second, offset, bytes, size);
+      fail("external data ends after the end of '{}': offset {}, {} bytes, but it has {}", location->second,
+           offset, bytes, size);
     const auto options = at::TensorOptions(type);
     if (bytes == 0) return at::empty(sizes, options);
     c10::Storage storage(c10::Storage::use_byte_size_t(), bytes, file.part(offset), nullptr, false);
@@ -108,8 +104,8 @@ class ExternalFiles {
     const auto path = std::filesystem::weakly_canonical(folder_ / location);
     const auto within = path.lexically_relative(folder_);
     if (std::filesystem::path(location).is_absolute() || within.empty() || *within.begin() == "..")
-      invalid("external data must be in the folder of the model or below it, but is '{}'", location);
-    if (!std::filesystem::is_regular_file(path)) invalid("external data: there is no file '{}'", location);
+      fail("external data must be in the folder of the model or below it, but is '{}'", location);
+    if (!std::filesystem::is_regular_file(path)) fail("external data: there is no file '{}'", location);
     const auto size = std::filesystem::file_size(path);
     return files_.emplace(location, std::pair(MappedFile(path, size), size)).first->second;
   }
@@ -135,8 +131,8 @@ class Reader {
       else
         reader.skip();
     }
-    if (!graph) invalid("there is no graph: not an ONNX model");
-    if (model.opset == 0) invalid("the version of the operators (opset) is missing");
+    if (!graph) fail("there is no graph: not an ONNX model");
+    if (model.opset == 0) fail("the version of the operators (opset) is missing");
     static_cast<Graph&>(model) = read_graph(pbf_reader(*graph), 0);
     return model;
   }
@@ -158,7 +154,7 @@ class Reader {
 
   Graph read_graph(pbf_reader reader, int depth) {
     using namespace graph_field;
-    if (depth > kDeepestGraph) invalid("branches nest deeper than {}", kDeepestGraph);
+    if (depth > kDeepestGraph) fail("branches nest deeper than {}", kDeepestGraph);
     Graph graph;
     while (reader.next()) {
       switch (reader.tag()) {
@@ -288,11 +284,11 @@ class Reader {
         attribute.value = texts;
         break;
       case tensor_type:
-        if (!tensor) invalid("attribute '{}' has no tensor", attribute.name);
+        if (!tensor) fail("attribute '{}' has no tensor", attribute.name);
         attribute.value = *tensor;
         break;
       case graph_type:
-        if (!graph) invalid("attribute '{}' has no graph", attribute.name);
+        if (!graph) fail("attribute '{}' has no graph", attribute.name);
         attribute.value = graph;
         break;
       default:
@@ -345,18 +341,18 @@ class Reader {
       }
     }
     try {
-      if (sizes.size() > kMostAxes) invalid("it has {} axes", sizes.size());
+      if (sizes.size() > kMostAxes) fail("it has {} axes", sizes.size());
       const auto dtype = scalar_type(type);
       int64_t count = 1;
       for (const auto size : sizes) {
-        if (size < 0) invalid("it has a size of {}", size);
+        if (size < 0) fail("it has a size of {}", size);
         count = checked_multiply(count, size);
       }
       const auto bytes =
           static_cast<size_t>(checked_multiply(count, static_cast<int64_t>(c10::elementSize(dtype))));
       if (location == kExternal) return {name, files_.tensor(place, sizes, dtype, bytes)};
       const auto expect = [&](size_t found, size_t wanted, const char* what) {
-        if (found != wanted) invalid("its sizes need {} {} but it has {}", wanted, what, found);
+        if (found != wanted) fail("its sizes need {} {} but it has {}", wanted, what, found);
       };
       if (raw) {
         expect(raw->size(), bytes, "bytes");
@@ -380,9 +376,9 @@ class Reader {
       if (dtype == at::kHalf || dtype == at::kBFloat16) return {name, tensor.to(at::kShort).view(dtype)};
       return {name, tensor.to(dtype)};
     } catch (const std::runtime_error& error) {
-      invalid("tensor '{}': {}", name, error.what());
+      fail("tensor '{}': {}", name, error.what());
     } catch (const std::out_of_range& error) {
-      invalid("tensor '{}': {}", name, error.what());
+      fail("tensor '{}': {}", name, error.what());
     }
   }
 
@@ -455,7 +451,7 @@ class Reader {
         reader.skip();
       }
     }
-    if (sizes.size() > kMostAxes) invalid("an input has {} axes", sizes.size());
+    if (sizes.size() > kMostAxes) fail("an input has {} axes", sizes.size());
   }
 
   static Dimension read_dimension(pbf_reader reader) {
@@ -478,15 +474,15 @@ class Reader {
 }  // namespace
 
 Model read_model(const std::filesystem::path& path) {
-  if (!std::filesystem::is_regular_file(path)) invalid("there is no such file");
+  if (!std::filesystem::is_regular_file(path)) fail("there is no such file");
   const auto size = std::filesystem::file_size(path);
-  if (size == 0) invalid("it is empty");
+  if (size == 0) fail("it is empty");
   const MappedFile file(path, size);
   const auto bytes = file.part(0);
   try {
     return Reader(path).model(pbf_reader(static_cast<const char*>(bytes.get()), size));
   } catch (const protozero::exception& error) {
-    invalid("not an ONNX model: {}", error.what());
+    fail("not an ONNX model: {}", error.what());
   }
 }
 

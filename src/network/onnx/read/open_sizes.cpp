@@ -10,7 +10,7 @@ namespace inn::onnx::reading {
 namespace {
 
 /// The networks differ in something else than numbers.
-struct NotOpen {};
+struct NotOpen : std::exception {};
 
 /// Numbers at every combination of the open sizes' example and its successor, as one polynomial: Σ_A c_A Π_{i∈A} n_i over sets A of
 /// open sizes, given as bits; n_i counts units.
@@ -275,10 +275,8 @@ std::optional<Network> with_open_sizes(const NetworkAt& network_at, const std::v
       check.push_back(open[i].units() + 3 + 2 * static_cast<int64_t>(i));
     networks.push_back(at(check));
     return Opener(std::move(networks), open, check).open();
-  } catch (const NotOpen&) {
+  } catch (const std::exception&) {  // NotOpen, or it does not run at other sizes
     return std::nullopt;
-  } catch (const std::exception&) {
-    return std::nullopt;  // it does not run at other sizes
   }
 }
 
