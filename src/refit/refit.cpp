@@ -85,9 +85,11 @@ class Sweep {
   }
 
  private:
-  /// Of fits of one kind: those in a row that gained nothing, and those that were left out since.
+  /// Of fits of one kind: those in a row that gained nothing, those that were left out since, and whether the last
+  /// that was tried gained.
   struct Tries {
     int64_t failures = 0, skipped = 0;
+    bool gained = false;
   };
 
   LayerFit refit(const Fit& fit) {
@@ -187,9 +189,21 @@ class Sweep {
     first.steps = 1;
     first.iterations = std::min(kFirstIterations, whole.iterations);
     first.samples = std::max(kLeastSamples, whole.samples) / kFirstPart;
-    const double gain = gauss_newton(source_, present_, block, first);
-    record_try(kind, gain <= kWorthwhile);
-    return gain > kWorthwhile ? gain : gain * gauss_newton(source_, present_, block, whole);
+    const auto on_all = [&] {
+      const double gain = gauss_newton(source_, present_, block, whole);
+      record_try(kind, gain <= kWorthwhile);
+      return gain;
+    };
+    if (tries_[kind].gained) return on_all();
+    // The tensors that few samples give are not kept: they fit those samples.
+    std::vector<std::pair<size_t, at::Tensor>> before;
+    for (const auto& layer : block.layers)
+      for (const auto state : states_of(layer)) before.emplace_back(state, present_.network.state[state].tensor);
+    const bool gained = gauss_newton(source_, present_, block, first) <= kWorthwhile;
+    for (auto& [state, tensor] : before) present_.network.state[state].tensor = std::move(tensor);
+    if (gained) return on_all();
+    record_try(kind, false);
+    return 1;
   }
 
   /// The source's weights of the channels that are kept, where channels were selected: without what the kernel's
@@ -225,9 +239,8 @@ class Sweep {
   }
 
   void record_try(const std::string& kind, bool gained) {
-    auto& [failures, skipped] = tries_[kind];
-    failures = gained ? 0 : failures + 1;
-    skipped = 0;
+    auto& tries = tries_[kind];
+    tries = {.failures = gained ? 0 : tries.failures + 1, .skipped = 0, .gained = gained};
   }
 
   static bool is_left_out(const Tries& tries) {
@@ -274,13 +287,18 @@ class Sweep {
     return position;
   }
 
-  /// Takes a layer's weights from the present network.
-  void copy_state(const Fit& fit) {
+  /// The tensors that a fit sets.
+  static std::vector<size_t> states_of(const Fit& fit) {
     std::vector<size_t> states{fit.linear.weight};
     if (fit.linear.bias) states.push_back(*fit.linear.bias);
     if (fit.norm) states.push_back(fit.norm->mean);
     if (fit.norm && fit.norm->shift) states.push_back(*fit.norm->shift);
-    for (const auto state : states)
+    return states;
+  }
+
+  /// Takes a layer's weights from the present network.
+  void copy_state(const Fit& fit) {
+    for (const auto state : states_of(fit))
       resampled_.state[state].tensor = present_.network.state[state].tensor.contiguous();
   }
 
