@@ -49,7 +49,8 @@ Importance importance_of(const PythonImportance& score) {
 
 Resampled resample_network(const AnalysedNetwork& source, const PruneOptions& widths,
                            const MethodOptions& options, const std::optional<Calibration>& data) {
-  const AnyModel model{.plain = source};
+  const AnyModel model =
+      is_integral(source.network) ? open_model(source.network.clone()) : AnyModel{.plain = source};
   return data ? resample_by(model, widths, options, *data)
               : resample_by(model, widths, options, std::optional<CalibrationData>());
 }

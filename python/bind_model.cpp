@@ -5,6 +5,7 @@
 #include "inn/methods/convert_on.h"
 #include "inn/model/integral_model.h"
 #include "inn/network/files.h"
+#include "inn/zoo/trained.h"
 
 namespace inn::python {
 namespace {
@@ -40,6 +41,13 @@ std::shared_ptr<IntegralModelImpl> from_archive(const nb::bytes& archive) {
   Network network = read_archive(archive, "the integral model");
   const nb::gil_scoped_release unlocked;
   return load_integral(std::move(network), rules()).ptr();
+}
+
+std::shared_ptr<IntegralModelImpl> read_model_at(const std::string& source) {
+  constexpr std::string_view kZoo = "zoo:";
+  return (source.starts_with(kZoo) ? load_integral(read_trained(source.substr(kZoo.size())), rules())
+                                   : load_integral(std::filesystem::path(source), rules()))
+      .ptr();
 }
 
 nb::bytes archive_of_model(const IntegralModelImpl& model) {
@@ -94,6 +102,8 @@ void bind_model(nb::module_& m) {
   nb::class_<Model>(m, "IntegralCore",
                     "The integral model; torch_integral.IntegralModel is the nn.Module of it.")
       .def_static("from_archive", &from_archive, nb::arg("archive"))
+      .def_static("read", &read_model_at, nb::arg("source"), Unlocked(),
+                  "Reads an integral model from a .pt2, or a trained one, zoo:NAME@DATA.")
       .def("archive", &archive_of_model, "Returns the model as the bytes of a .pt2 archive.")
       .def(
           "save", [](const Model& model, const std::filesystem::path& path) { save_integral(model, path); },

@@ -2,10 +2,11 @@
 
     python executors.py PROGRAM [--network zoo:resnet18 …] [--widths 1,0.75,0.5,0.25] [--threads 1]
 
-PROGRAM is build/release/bin/inn. Every figure is the median of runs on one image, in one process, on the same threads.
+PROGRAM is build/release/bin/inn, with example_compiled_package beside it (make examples). Every figure is the median of runs on one image, in one process, on the same threads.
 """
 
 import argparse
+import re
 import statistics
 import subprocess
 import tempfile
@@ -14,6 +15,9 @@ from pathlib import Path
 
 import onnxruntime
 import torch
+
+
+INPUTS = {"zoo:resnet18": (3, 224, 224), "zoo:mobilenet_v2": (3, 224, 224), "zoo:small_cnn": (1, 28, 28)}
 
 
 def median_milliseconds(run, seconds=2.0):
@@ -42,12 +46,19 @@ def executors(path, threads):
     yield "onnxruntime", lambda x: session.run(None, {name: x.numpy()})
 
 
+def from_cpp(folder, path, threads):
+    """Yield (name, milliseconds) of what examples/compiled_package.cpp times without Python."""
+    told = subprocess.run([folder / "example_compiled_package", f"{path}.pt2", f"{path}-aoti.pt2", str(threads), "1"], check=True,
+                          capture_output=True, text=True).stdout
+    for name, found in re.findall(r"^(executor|AOTInductor) +([\d.]+) ms", told, re.MULTILINE):
+        yield {"executor": "inn, C++", "AOTInductor": "AOTInductor, C++"}[name], float(found)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
-    parser.add_argument("--network", nargs="+", default=["zoo:resnet18", "zoo:mobilenet_v2"])
+    parser.add_argument("--network", nargs="+", default=list(INPUTS))
     parser.add_argument("--widths", default="1,0.75,0.5,0.25")
-    parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -60,13 +71,15 @@ def main():
                 for end in (".pt2", ".onnx"):
                     subprocess.run([options.program, "export", f"{network}:{width}", "-o", f"{path}{end}", "--fold-batch-norm"], check=True,
                                    stdout=subprocess.DEVNULL)
-                x = torch.randn(1, 3, options.size, options.size)
+                x = torch.randn(1, *INPUTS.get(network, (3, 224, 224)))
                 for name, run in executors(path, options.threads):
                     rows.setdefault((network, name), {})[width] = median_milliseconds(lambda run=run, x=x: run(x))
-                    print(network, width, name, f"{rows[network, name][width]:.2f} ms", flush=True)
+                for name, time_taken in from_cpp(Path(options.program).parent, path, options.threads):
+                    rows.setdefault((network, name), {})[width] = time_taken
+                print(network, width, *(f"{name}: {times[width]:.2f} ms" for (of, name), times in rows.items() if of == network), flush=True)
     print("| network | run by |", " | ".join(f"width {width}" for width in widths), "|\n| --- | --- |", " --- |" * len(widths))
     for (network, name), times in rows.items():
-        print(f"| {network} | {name} |", " | ".join(f"{times[width]:.1f} ms" for width in widths), "|")
+        print(f"| {network.removeprefix('zoo:')} | {name} |", " | ".join(f"{times[width]:.3g} ms" for width in widths), "|")
 
 
 if __name__ == "__main__":

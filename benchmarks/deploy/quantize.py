@@ -1,9 +1,9 @@
-"""A network made smaller, then quantized to int8 by onnxruntime: accuracy and size of all four, the table of docs/deploy.md.
+"""A network made smaller, then quantized to int8 by onnxruntime and by torchao: accuracy and size, the table of docs/deploy.md.
 
     python quantize.py PROGRAM MODEL --calibration DATA --data DATA [inn's options of images]
 
-PROGRAM is build/release/bin/inn, MODEL a classifier of images. The calibration data has no labels; onnxruntime's quantization takes the same
-images. Batch norms are folded first.
+PROGRAM is build/release/bin/inn, MODEL a classifier of images. The calibration data has no labels; the quantizations take the same
+images. Batch norms are folded first. Sizes are those of the ONNX files.
 """
 
 import argparse
@@ -14,7 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import torch
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quant_pre_process, quantize_static
+from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+from torchao.quantization.pt2e.quantizer.x86_inductor_quantizer import X86InductorQuantizer, get_default_x86_inductor_quantization_config
 
 
 class Images(CalibrationDataReader):
@@ -50,6 +53,19 @@ def quantize(path, images, folder):
     return made
 
 
+def right_by_torchao(path, calibration, images, labels, batch=100):
+    """How many are right after post-training quantization of the exported program."""
+    module = torch.export.load(path).module()
+    quantizer = X86InductorQuantizer().set_global(get_default_x86_inductor_quantization_config())
+    with torch.no_grad():
+        prepared = prepare_pt2e(torch.export.export(module, (torch.from_numpy(images[:batch]),)).module(), quantizer)
+        for i in range(0, len(calibration), batch):
+            prepared(torch.from_numpy(calibration[i : i + batch]))
+        quantized = convert_pt2e(prepared)
+        answers = [quantized(torch.from_numpy(images[i : i + batch])).argmax(1) for i in range(0, len(images), batch)]
+    return int((torch.cat(answers).numpy() == labels).sum())
+
+
 def read_images(folder, split, mean, std):
     """CIFAR binary records: a label byte and 3072 bytes red, green, blue."""
     records = np.concatenate([np.fromfile(path, np.uint8).reshape(-1, 3073) for path in sorted(Path(folder).glob("*.bin")) if split in path.name])
@@ -75,17 +91,19 @@ def main():
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         common = ["--mean", options.mean, "--std", options.std, "--json"]
-        subprocess.run([options.program, "export", options.model, "-o", folder / "source.onnx", "--fold-batch-norm"], check=True, stdout=subprocess.DEVNULL)
-        done = subprocess.run([options.program, "shrink", options.model, "-o", folder / "small.onnx", "--calibration", options.calibration,
+        done = subprocess.run([options.program, "shrink", options.model, "-o", folder / "small.pt2", "--calibration", options.calibration,
                                "--samples", str(options.samples), "--budget", options.budget, "--no-distill", *common],
                               check=True, capture_output=True, text=True)
         figures = json.loads(done.stdout)
         print(f"{options.budget}: {figures['after']['macs'] / figures['before']['macs']:.3f} of the multiply-adds")
         print("| network | right of", len(labels), "| kB |\n| --- | --- | --- |")
-        for name, title in (("source", "source"), ("small", f"made smaller, {options.budget}")):
-            path = folder / f"{name}.onnx"
-            for shown, file in ((title, path), (f"{title}, int8", quantize(path, calibration, folder))):
+        for name, title, network in (("source", "source", options.model), ("small", f"made smaller, {options.budget}", folder / "small.pt2")):
+            path, plain = folder / f"{name}.onnx", folder / f"{name}.folded.pt2"
+            for made in (path, plain):
+                subprocess.run([options.program, "export", network, "-o", made, "--fold-batch-norm"], check=True, stdout=subprocess.DEVNULL)
+            for shown, file in ((title, path), (f"{title}, int8 by onnxruntime", quantize(path, calibration, folder))):
                 print(f"| {shown} | {right(file, images, labels)} | {file.stat().st_size / 1000:.0f} |", flush=True)
+            print(f"| {title}, int8 by torchao (PT2E) | {right_by_torchao(plain, calibration, images, labels)} | |", flush=True)
 
 
 if __name__ == "__main__":

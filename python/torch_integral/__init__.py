@@ -40,7 +40,7 @@ from .grid import (  # noqa: E402
     TrainableGrid1D,
     UniformDistribution,
 )
-from .model import IntegralGroup, IntegralModel, IntegralWrapper, elastic  # noqa: E402
+from .model import IntegralGroup, IntegralModel, IntegralWrapper, elastic, zoo  # noqa: E402
 from .quadrature import (  # noqa: E402
     BaseIntegrationQuadrature,
     LegendreQuadrature,
@@ -60,5 +60,5 @@ __all__ = [
     "RiemannQuadrature", "Shrunk", "SimpsonQuadrature", "TrainableDeltasGrid1D", "TrainableGrid1D", "TrapezoidalQuadrature",
     "UniformDistribution", "analyze", "base_continuous_dims", "compare", "elastic", "elastic_step", "graph", "grid", "grid_tuning", "integrate",
     "load_onnx", "methods", "open_dataset", "parametrizations", "permutation", "pruning", "quadrature", "recalibrate", "resample",
-    "rule", "save_onnx", "shrink", "standard_continuous_dims", "utils",
+    "rule", "save_onnx", "shrink", "standard_continuous_dims", "utils", "zoo",
 ]  # fmt: skip

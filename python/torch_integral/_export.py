@@ -102,7 +102,7 @@ def network_of(model: Any, example: Any = None) -> _core.Network:
 
     Parameters
     ----------
-    model : Module, ScriptModule, ExportedProgram or path
+    model : Module, IntegralModel, ScriptModule, ExportedProgram or path
         What to read. A module and a script need an example.
     example : optional
         As `example_of` takes it.
@@ -116,6 +116,8 @@ def network_of(model: Any, example: Any = None) -> _core.Network:
         program = model
     elif isinstance(model, torch.jit.ScriptModule):
         return _read_script(model, example)
+    elif hasattr(model, "_network_at_source"):  # an IntegralModel
+        return model._network_at_source()
     elif isinstance(model, torch.nn.Module):
         if example is None:
             raise ValueError("example: a module needs an example of its inputs, a tensor or a shape (1, 3, 224, 224)")

@@ -182,7 +182,7 @@ def model_of(
     """Return a resampled network in the form of the model: its own class where it can have the widths."""
     if isinstance(model, _core.Network):
         return None
-    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
+    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule) or hasattr(model, "_network_at_source"):
         return graph_module(network)
     cuts = [
         (group.width, widths[group.name], [member.tensor for member in group.members])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
@@ -335,6 +336,29 @@ class IntegralModel(nn.Module):
         self.discretize()
         self._core.save(os.fspath(path))
 
+    @classmethod
+    def load(cls, source: str | os.PathLike) -> IntegralModel:
+        """Read a model that `save` or the program `inn` wrote, or one that comes with the library.
+
+        Parameters
+        ----------
+        source : path or str
+            Of a .pt2 file, or ``zoo:NAME@DATA`` (`torch_integral.zoo`).
+
+        Raises
+        ------
+        ValueError
+            For a name that the zoo does not have.
+        RuntimeError
+            For a file that is missing, invalid, or of a network that is not integral.
+        """
+        return cls(_core.IntegralCore.read(os.fspath(source)))
+
+    def _network_at_source(self) -> _core.Network:
+        """Return the model as the network that its file holds, at the source widths."""
+        self.discretize()
+        return _core.Network.from_archive(_archive_at_source(self._core))
+
     # Grid tuning
 
     def grid_tuning(self, train_bn: bool = False, train_bias: bool = False, use_all_grids: bool = False) -> None:
@@ -538,4 +562,13 @@ def elastic(model: Any, example: Any = None, *, widths: str = "uniform:0.25,1", 
     return made
 
 
-__all__ = ["IntegralGroup", "IntegralModel", "IntegralWrapper", "elastic"]
+def zoo() -> list[dict[str, Any]]:
+    """Return the cards of the trained models that come with the library.
+
+    Each has "name" (for `IntegralModel.load`, after ``zoo:``), "summary", "data", the "commands" that made it, "parameters", and "widths" with
+    the "accuracy" on "test_images" images at each "width".
+    """
+    return [json.loads(card) for card in _core.trained_cards()]
+
+
+__all__ = ["IntegralGroup", "IntegralModel", "IntegralWrapper", "elastic", "zoo"]

@@ -48,7 +48,7 @@ int64_t width_of(const json& groups, const std::string& name) {
 TEST_F(Program, ShowsExamplesInTheHelpOfEveryCommand) {
   const auto all = output_of("--help");
   for (const std::string name : {"groups", "check", "convert", "resample", "compare", "train", "tune", "eval",
-                                 "cost", "operators", "demo"}) {
+                                 "cost", "zoo", "operators", "demo"}) {
     EXPECT_THAT(all, HasSubstr(name));
     EXPECT_THAT(output_of(name + " --help"),
                 AllOf(HasSubstr("Examples:"), HasSubstr("inn " + name), HasSubstr("--json")));
@@ -61,7 +61,7 @@ TEST_F(Program, PrintsItsCommandsALineEachWhereNoneIsNamed) {
   for (const std::string line : {"\n  groups     Lists ", "\n  resample   Changes ", "\n  demo       Runs "})
     EXPECT_THAT(all, HasSubstr(line));
   EXPECT_EQ(std::count(all.begin(), all.end(), '\n'),
-            16);  // fourteen commands below the usage and a blank line
+            17);  // fifteen commands below the usage and a blank line
 }
 
 TEST_F(Program, PrintsTheOperatorReferenceThatTheDocsHold) {
@@ -69,6 +69,22 @@ TEST_F(Program, PrintsTheOperatorReferenceThatTheDocsHold) {
       << "write it anew: build/release/bin/inn operators > docs/operators.md";
   EXPECT_EQ(output_of("operators --onnx"), content_of(INN_SOURCE "/docs/onnx_operators.md"))
       << "write it anew: build/release/bin/inn operators --onnx > docs/onnx_operators.md";
+}
+
+TEST_F(Program, ListsTheZooAndShowsTheCardOfATrainedModel) {
+  EXPECT_THAT(output_of("zoo"), AllOf(HasSubstr("zoo:resnet20 "), HasSubstr("zoo:resnet20@fashion-mnist ")));
+  EXPECT_THAT(output_of("zoo vit@fashion-mnist"), AllOf(HasSubstr("inn train"), HasSubstr("0.25")));
+  const auto listed = json_of("zoo --json");
+  EXPECT_EQ(listed.at("trained").at(0).at("name"), "small_cnn@fashion-mnist");
+  EXPECT_EQ(json_of("zoo small_cnn@fashion-mnist --json").at("widths"),
+            listed.at("trained").at(0).at("widths"));
+  EXPECT_THAT(output_of("groups zoo:small_cnn@fashion-mnist"), HasSubstr("conv3"));
+  const ScratchFolder folder;
+  for (const std::string wrong : {"zoo vit@cifar", "cost zoo:vit@cifar", "cost zoo:vit@fashion-mnist:0.5"}) {
+    const auto run = folder.run(wrong);
+    EXPECT_EQ(run.code, 1) << wrong;
+    EXPECT_THAT(run.err, HasSubstr("'vit@fashion-mnist'")) << wrong;
+  }
 }
 
 TEST_F(Program, ReportMakesAPageOfDocuments) {

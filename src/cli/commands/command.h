@@ -39,6 +39,7 @@ Command cost_command();
 Command export_command();
 Command report_command();
 Command operators_command();
+Command zoo_command();
 Command demo_command();
 
 }  // namespace inn::cli

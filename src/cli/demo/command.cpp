@@ -64,8 +64,8 @@ void write_plots(const DemoOutcome& outcome, const std::filesystem::path& folder
   std::vector<Series> series;
   for (const auto& line : lines_of(outcome)) {
     Series& drawn = series.emplace_back();
-    drawn.name =
-        fmt::format("{} ({} epochs)", demo_label(line[0]->network, line[0]->method), line[0]->epochs);
+    drawn.name = demo_label(line[0]->network, line[0]->method);
+    if (line[0]->epochs > 0) drawn.name += fmt::format(" ({} epochs)", line[0]->epochs);
     for (const auto* network : line) {
       drawn.x.push_back(static_cast<double>(network->macs) / 1e6);
       drawn.y.push_back(100 * network->accuracy);
@@ -123,11 +123,16 @@ int run(DemoArguments options) {
   show(options.general, results_json(outcome), [&] {
     print_table(outcome);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+    const std::string trained =
+        options.demo.fast
+            ? "Nothing was trained: 'inn zoo small_cnn@fashion-mnist' shows how the integral model was made.\n"
+            : fmt::format("The ordinary network and the separate ones were trained for {} epochs each, the integral model "
+                          "for {} more,\nstarting from the ordinary network. ",
+                          options.demo.epochs, options.demo.integral_epochs);
     std::cout << fmt::format(
-        "Test accuracy on {} images. The ordinary network and the separate ones were trained for {} epochs "
-        "each, the integral model for {} more,\nstarting from the ordinary network. Wrote {} networks, "
+        "Test accuracy on {} images. {}Wrote {} networks, "
         "results.json and accuracy.svg to {}/ in {} with {} threads.\n",
-        images.test.size(), options.demo.epochs, options.demo.integral_epochs, outcome.networks.size() + 1,
+        images.test.size(), trained, outcome.networks.size() + 1,
         options.demo.output.string(), format_duration(elapsed.count()), at::get_num_threads());
   });
   return 0;
@@ -141,6 +146,7 @@ Command demo_command() {
       .summary = "Runs the whole pipeline on Fashion-MNIST: an integral model, pruning, separate networks",
       .examples =
           "  inn demo\n"
+          "  inn demo --fast\n"
           "  inn demo --output demo --seed 1\n"
           "  inn demo --output /tmp/demo --quick",
       .declare = [](CLI::App& app) -> std::function<int()> {
@@ -156,6 +162,8 @@ Command demo_command() {
                        "Additional epochs of the integral model")
             ->check(at_least(1))
             ->capture_default_str();
+        app.add_flag("--fast", options->demo.fast,
+                     "Start from the trained zoo:small_cnn@fashion-mnist and train nothing");
         app.add_flag("--quick", options->demo.quick, "1280 images and one epoch, only to see that it runs");
         add_general_options(app, options->general);
         add_html_option(app, options->general);

@@ -12,6 +12,7 @@
 #include "inn/network/dynamic_batch.h"
 #include "inn/train/evaluate.h"
 #include "inn/train/train.h"
+#include "inn/zoo/trained.h"
 #include "inn/zoo/zoo.h"
 #include "options/image_source.h"
 #include "options/model_source.h"
@@ -19,7 +20,7 @@
 namespace inn::cli {
 namespace {
 
-constexpr const char* kNetwork = "small_cnn";
+constexpr const char *kNetwork = "small_cnn", *kTrained = "small_cnn@fashion-mnist";
 constexpr int64_t kBatch = 128, kCalibrationBatch = 256;
 constexpr int64_t kCalibrationImages = 8192;
 /// For least squares, which cost more for an image than batch norm's statistics and need fewer.
@@ -43,24 +44,17 @@ class Demo {
   Demo(const DemoImages& images, const DemoOptions& options) : images_(images), options_(options) {}
 
   DemoOutcome run() {
+    if (options_.fast) return from_zoo();
     begin(fmt::format("training the ordinary network, {} epochs", options_.epochs));
     const Network ordinary = train_plain(1);
     AnyModel trained = open_model(ordinary);
     begin(fmt::format("training the integral model at random widths, {} epochs more",
                       options_.integral_epochs));
     outcome_.integral = train_integral(ordinary);
-    AnyModel integral;
-    integral.integral = outcome_.integral;
     for (const double width : demo_widths()) {
-      begin(fmt::format("resampling and measuring at width {:g}", width));
-      const auto cut = [&](const char* method) {
+      add_integral(width);
+      for (const char* method : {"quadrature", "l1", "interpolate"})
         add("ordinary", method, width, width == 1 ? ordinary : at_width(trained, method, width));
-      };
-      add("integral", "interpolate", width, at_width(integral, "interpolate", width));
-      add("integral", kRefit, width, at_width(integral, kRefit, width));
-      cut("quadrature");
-      cut("l1");
-      cut("interpolate");
       if (width < 1)
         begin(fmt::format("training a separate network at width {:g}, {} epochs", width, options_.epochs));
       add("separate", "none", width, width == 1 ? ordinary : train_plain(width));
@@ -69,6 +63,27 @@ class Demo {
   }
 
  private:
+  DemoOutcome from_zoo() {
+    begin(fmt::format("reading zoo:{}", kTrained));
+    outcome_.integral = load_integral(read_trained(kTrained));
+    const Network all = outcome_.integral->discretize();
+    const AnyModel full = open_model(all);
+    for (const double width : demo_widths()) {
+      add_integral(width);
+      for (const char* method : {"quadrature", "l1"})
+        add("full", method, width, width == 1 ? all : at_width(full, method, width));
+    }
+    return std::move(outcome_);
+  }
+
+  void add_integral(double width) {
+    AnyModel integral;
+    integral.integral = outcome_.integral;
+    begin(fmt::format("resampling and measuring at width {:g}", width));
+    for (const char* method : {"interpolate", kRefit})
+      add("integral", method, width, at_width(integral, method, width));
+  }
+
   void begin(const std::string& stage) const {
     if (options_.stage) options_.stage(stage);
   }
@@ -126,8 +141,9 @@ class Demo {
     const CostReport cost = cost_of(made);
     const EvalResult result = evaluate(made, images_.test, pixels());
     const int64_t further = std::string_view(network) == "integral" ? options_.integral_epochs : 0;
-    outcome_.networks.push_back({network, method, width, options_.epochs + further, result.accuracy,
-                                 cost.parameters, cost.macs, std::move(made)});
+    const int64_t epochs = options_.fast ? 0 : options_.epochs + further;
+    outcome_.networks.push_back(
+        {network, method, width, epochs, result.accuracy, cost.parameters, cost.macs, std::move(made)});
   }
 
   const DemoImages& images_;
@@ -145,6 +161,8 @@ const std::vector<double>& demo_widths() {
 std::string demo_label(const std::string& network, const std::string& method) {
   if (network == "integral")
     return method == kRefit ? "integral model, resampled and refit" : "integral model, resampled";
+  if (network == "full")
+    return method == "l1" ? "its full network, pruned by L1" : "its full network, data-aware quadrature";
   if (network == "separate") return "trained separately";
   if (method == "quadrature") return "ordinary, data-aware quadrature";
   return method == "l1" ? "ordinary, pruned by L1" : "ordinary, converted and resampled";

@@ -20,6 +20,8 @@ struct DemoOptions {
   int64_t integral_epochs = 3;  // of the integral model, which starts from the ordinary network
   uint64_t seed = 0;
   bool quick = false;  // a few images and one epoch: for tests
+  /// Starts from the trained model of the zoo and trains nothing: no separate networks.
+  bool fast = false;
   /// Called at the start of each stage: "training the ordinary network, 2 epochs".
   std::function<void(const std::string& stage)> stage = nullptr;
 };
@@ -29,7 +31,7 @@ const std::vector<double>& demo_widths();
 
 /// One network of the comparison, with its figures.
 struct DemoNetwork {
-  std::string network;  // "integral", "ordinary" or "separate": whose weights
+  std::string network;  // "integral", "full" (its network of all widths), "ordinary" or "separate": whose weights
   std::string method;   // "interpolate", "interpolate-refit", "quadrature", "l1" or "none"
   double width;
   int64_t epochs;  // that its weights were trained in all

@@ -8,6 +8,7 @@
 
 #include "inn/core/error.h"
 #include "inn/network/dynamic_batch.h"
+#include "inn/zoo/trained.h"
 #include "inn/zoo/zoo.h"
 #include "options/usage_error.h"
 
@@ -58,7 +59,8 @@ Network make_zoo(const std::string& text, uint64_t seed, const Dataset* images) 
 
 void add_model_options(CLI::App& app, ModelOptions& options) {
   app.add_option("MODEL", options.source,
-                 "A .pt2 file, an .onnx file, a TorchScript .pt file, zoo:NAME, or zoo:NAME:WIDTH")
+                 "A .pt2 file, an .onnx file, a TorchScript .pt file, zoo:NAME, zoo:NAME:WIDTH, or a trained "
+                 "zoo:NAME@DATA")
       ->required();
   app.add_option("--input-size", options.input_sizes,
                  "Input shape of a TorchScript file, or of an ONNX file of open sizes, e.g. 1,3,224,224; "
@@ -73,8 +75,11 @@ void add_dynamic_batch_option(CLI::App& app, bool& dynamic_batch) {
 Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* images) {
   std::vector<at::Tensor> examples;
   for (const auto& text : options.input_sizes) examples.push_back(example_of(text));
-  if (options.source.starts_with(kZoo))
-    return with_dynamic_batch(make_zoo(options.source.substr(kZoo.size()), seed, images));
+  if (options.source.starts_with(kZoo)) {
+    const std::string name = options.source.substr(kZoo.size());
+    if (name.find('@') != std::string::npos) return read_trained(name);
+    return with_dynamic_batch(make_zoo(name, seed, images));
+  }
 
   const std::filesystem::path path(options.source);
   require<std::runtime_error>(std::filesystem::exists(path), "cli", "Model '{}': no such file.",
@@ -83,7 +88,8 @@ Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* 
                       "Model '{}': a TorchScript file requires --input-size, e.g. 1,3,224,224.",
                       options.source);
   require(path.extension() == ".pt" || path.extension() == ".pt2" || path.extension() == ".onnx", "cli",
-          "Model '{}': must be a .pt2, an .onnx, a TorchScript .pt or zoo:NAME.", options.source);
+          "Model '{}': must be a .pt2, an .onnx, a TorchScript .pt, zoo:NAME or zoo:NAME@DATA.",
+          options.source);
   Network network = inn::read_network(path, examples, FileBytes::mapped);
   return options.dynamic_batch && !is_integral(network)
              ? with_dynamic_batch(analyse_as_written(std::move(network)).network)

@@ -26,8 +26,8 @@ void add_model_options(CLI::App& app, ModelOptions& options);
 /// Declares --dynamic-batch.
 void add_dynamic_batch_option(CLI::App& app, bool& dynamic_batch);
 
-/// Reads MODEL: a .pt2 archive, a TorchScript .pt or zoo:NAME. A zoo network is made for `images` if given,
-/// and has a dynamic batch. Throws UsageError for a wrong --input-size.
+/// Reads MODEL: a .pt2 archive, an .onnx, a TorchScript .pt, zoo:NAME or zoo:NAME@DATA. A zoo network is made for
+/// `images` if given, and has a dynamic batch. Throws UsageError for a wrong --input-size.
 Network read_network(const ModelOptions& options, uint64_t seed, const Dataset* images = nullptr);
 
 /// Reads MODEL and opens it.
