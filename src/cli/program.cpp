@@ -53,7 +53,8 @@ int parse_and_run(int argc, const char* const* argv) {
   app.set_version_flag("--version", std::string(INN_VERSION));
   app.footer(
       "MODEL is a .pt2 (network or integral model), an .onnx, a TorchScript .pt, zoo:NAME, zoo:NAME:WIDTH "
-      "with a fraction of its widths,\nor a trained zoo:NAME@DATA (inn zoo). 'inn COMMAND --help' shows the options and examples of a command.");
+      "with a fraction of its widths,\nor a trained zoo:NAME@DATA (inn zoo). 'inn COMMAND --help' shows the "
+      "options and examples of a command.");
   std::function<int()> chosen;
   bool joins = false;
   for (const auto& command : commands()) {

@@ -198,7 +198,8 @@ class Sweep {
     // The tensors that few samples give are not kept: they fit those samples.
     std::vector<std::pair<size_t, at::Tensor>> before;
     for (const auto& layer : block.layers)
-      for (const auto state : states_of(layer)) before.emplace_back(state, present_.network.state[state].tensor);
+      for (const auto state : states_of(layer))
+        before.emplace_back(state, present_.network.state[state].tensor);
     const bool gained = gauss_newton(source_, present_, block, first) <= kWorthwhile;
     for (auto& [state, tensor] : before) present_.network.state[state].tensor = std::move(tensor);
     if (gained) return on_all();

@@ -127,3 +127,50 @@ def test_an_operator_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"the opset must be in \[18, 23\] but got 7"):
         inn.save_onnx(Attention(), tmp_path / "no.onnx", torch.randn(2, 5, 16), opset=7)
     assert not (tmp_path / "no.onnx").exists()
+
+
+class Contractions(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bilinear, self.plain = torch.nn.Bilinear(5, 5, 4), torch.nn.Bilinear(5, 5, 4, bias=False)
+        self.matrix, self.cube = torch.nn.Parameter(torch.randn(7, 5)), torch.nn.Parameter(torch.randn(3, 5, 6))
+
+    def forward(self, x):  # [batch, 3, 5]
+        y = self.bilinear(x, x.flip(1)) + self.plain(x[:, :1], x[:, :1])
+        summed = torch.addbmm(torch.ones(3, 3), x, x.transpose(1, 2), beta=0.5, alpha=2)
+        return y, torch.inner(x, self.matrix), torch.tensordot(x, self.cube, dims=([2, 1], [1, 0])), torch.inner(x[0, 0], x[0, 1]), summed
+
+
+class Counts(torch.nn.Module):
+    def forward(self, x):  # [batch, 3, 5]
+        numbers = (x * 4).round()
+        return torch.histc(x, bins=6, min=-1, max=1), torch.histc(numbers, bins=4, min=0, max=3), (numbers.long() // 3), numbers // 3
+
+
+class Statistics(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = torch.nn.InstanceNorm2d(3, affine=True, track_running_stats=True)
+
+    def forward(self, x):
+        y = self.norm(x)
+        return y, torch.nn.functional.adaptive_avg_pool2d(y, (y.shape[2] // 2 + 1, 3))
+
+
+def test_contractions_and_histograms(tmp_path):
+    for module in (Contractions().eval(), Counts()):
+        x = torch.randn(3, 3, 5)
+        inn.save_onnx(module, tmp_path / "net.onnx", x)
+        expect_equal(module, tmp_path / "net.onnx", x)
+
+
+def test_running_statistics_and_pools_of_dynamic_sizes(tmp_path):
+    module, x = Statistics(), torch.randn(3, 3, 8, 9)
+    module(x), module(2 * x + 1)
+    module.eval()
+    sizes = [torch.export.Dim("height", min=3, max=64), torch.export.Dim("width", min=4, max=64)]
+    with torch.no_grad():
+        program = torch.export.export(module, (x,), dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=64), 2: sizes[0], 3: sizes[1]},))
+    inn.save_onnx(program, tmp_path / "net.onnx")
+    for height, width in ((8, 9), (5, 12), (16, 4)):
+        expect_equal(module, tmp_path / "net.onnx", torch.randn(3, 3, height, width))

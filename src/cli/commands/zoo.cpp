@@ -24,8 +24,9 @@ int show_card(const std::string& name, bool json) {
     print(card);
     return 0;
   }
-  std::cout << fmt::format("{}: {}\n\ndata        {}\nparameters  {}\nmade by     ", card.at("name").get<std::string>(),
-                           card.at("summary").get<std::string>(), card.at("data").get<std::string>(),
+  std::cout << fmt::format("{}: {}\n\ndata        {}\nparameters  {}\nmade by     ",
+                           card.at("name").get<std::string>(), card.at("summary").get<std::string>(),
+                           card.at("data").get<std::string>(),
                            format_count(card.at("parameters").get<int64_t>()));
   std::string separator;
   for (const auto& command : card.at("commands")) {
@@ -36,7 +37,8 @@ int show_card(const std::string& name, bool json) {
                            card.at("threads").get<int64_t>());
   Table table({"width", "accuracy", "loss"});
   for (const auto& row : card.at("widths"))
-    table.add_row({fmt::format("{:g}", row.at("width").get<double>()), format_percent(row.at("accuracy").get<double>()),
+    table.add_row({fmt::format("{:g}", row.at("width").get<double>()),
+                   format_percent(row.at("accuracy").get<double>()),
                    fmt::format("{:.3f}", row.at("loss").get<double>())});
   std::cout << table
             << fmt::format("Accuracy on {} test images, batch norm recalibrated at each width.\n",
@@ -56,9 +58,11 @@ int run(const ZooArguments& options) {
   }
   Table made({"network", "description"});
   for (const auto& entry : zoo()) made.add_row({"zoo:" + entry.name, entry.doc});
-  std::cout << "Networks with random weights:\n" << made << "\nTrained at random widths; accuracy (%) by width:\n";
+  std::cout << "Networks with random weights:\n"
+            << made << "\nTrained at random widths; accuracy (%) by width:\n";
   std::vector<std::string> header{"model", "parameters"};
-  for (const auto& row : trained.at(0).at("widths")) header.push_back(fmt::format("{:g}", row.at("width").get<double>()));
+  for (const auto& row : trained.at(0).at("widths"))
+    header.push_back(fmt::format("{:g}", row.at("width").get<double>()));
   Table table(header);
   for (const auto& card : trained) {
     std::vector<std::string> cells{"zoo:" + card.at("name").get<std::string>(),

@@ -123,17 +123,18 @@ int run(DemoArguments options) {
   show(options.general, results_json(outcome), [&] {
     print_table(outcome);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-    const std::string trained =
-        options.demo.fast
-            ? "Nothing was trained: 'inn zoo small_cnn@fashion-mnist' shows how the integral model was made.\n"
-            : fmt::format("The ordinary network and the separate ones were trained for {} epochs each, the integral model "
-                          "for {} more,\nstarting from the ordinary network. ",
-                          options.demo.epochs, options.demo.integral_epochs);
+    const std::string trained = options.demo.fast ? "Nothing was trained: 'inn zoo small_cnn@fashion-mnist' "
+                                                    "shows how the integral model was made.\n"
+                                                  : fmt::format(
+                                                        "The ordinary network and the separate ones were "
+                                                        "trained for {} epochs each, the integral model "
+                                                        "for {} more,\nstarting from the ordinary network. ",
+                                                        options.demo.epochs, options.demo.integral_epochs);
     std::cout << fmt::format(
         "Test accuracy on {} images. {}Wrote {} networks, "
         "results.json and accuracy.svg to {}/ in {} with {} threads.\n",
-        images.test.size(), trained, outcome.networks.size() + 1,
-        options.demo.output.string(), format_duration(elapsed.count()), at::get_num_threads());
+        images.test.size(), trained, outcome.networks.size() + 1, options.demo.output.string(),
+        format_duration(elapsed.count()), at::get_num_threads());
   });
   return 0;
 }

@@ -31,8 +31,9 @@ const std::vector<double>& demo_widths();
 
 /// One network of the comparison, with its figures.
 struct DemoNetwork {
-  std::string network;  // "integral", "full" (its network of all widths), "ordinary" or "separate": whose weights
-  std::string method;   // "interpolate", "interpolate-refit", "quadrature", "l1" or "none"
+  std::string
+      network;  // "integral", "full" (its network of all widths), "ordinary" or "separate": whose weights
+  std::string method;  // "interpolate", "interpolate-refit", "quadrature", "l1" or "none"
   double width;
   int64_t epochs;  // that its weights were trained in all
   double accuracy;

@@ -105,6 +105,13 @@ std::vector<Name> divided(Emitter& e, const CallView& call) {
   return {e.add("Mul", {e.add("Sign", {quotient}), e.add("Floor", {e.add("Abs", {quotient})})})};
 }
 
+std::vector<Name> floor_quotient(Emitter& e, const CallView& call) {
+  const auto type = call.result().dtype;
+  const auto [a, b] = operands(e, call, type);
+  if (!c10::isFloatingType(type)) return {floor_divided(e, a, b)};
+  return {e.add("Floor", {e.add("Div", {a, b})})};
+}
+
 std::vector<Name> power(Emitter& e, const CallView& call) {
   const auto type = call.result().dtype;
   const auto [a, b] = operands(e, call, type, "exponent");
@@ -127,6 +134,7 @@ void add_arithmetic(Rules& rules) {
   rules["aten::sub"] = combined("Sub");
   rules["aten::mul"] = combined("Mul");
   rules["aten::div"] = divided;
+  rules["aten::floor_divide"] = floor_quotient;
   rules["aten::maximum"] = combined("Max");
   rules["aten::minimum"] = combined("Min");
   rules["aten::pow"] = power;

@@ -82,8 +82,9 @@ std::vector<Name> weight_norm(Emitter& e, const CallView& call) {
 }
 
 std::vector<Name> instance_norm(Emitter& e, const CallView& call) {
-  if (!call.flag("use_input_stats")) call.refuse("it has running statistics");
   const int64_t channels = call.value("input").sizes.at(1);
+  // Running statistics are those of channels, as in batch norm.
+  if (!call.flag("use_input_stats")) return batch_norm(e, call);
   return {e.add("InstanceNormalization",
                 {call.tensor("input"), vector_or(e, call, "weight", 1, channels),
                  vector_or(e, call, "bias", 0, channels)},

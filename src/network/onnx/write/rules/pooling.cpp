@@ -45,42 +45,64 @@ at::Tensor averages(int64_t n, int64_t m, c10::ScalarType type) {
   return rows.to(type);
 }
 
-/// Means along the last two axes by products of matrices, where windows are of several sizes.
-Name averaged(Emitter& e, const Name& x, at::IntArrayRef from, const std::vector<int64_t>& to,
-              c10::ScalarType type) {
-  const Name along = e.add("MatMul", {x, e.constant(averages(from[1], to[1], type).t().contiguous())});
-  return e.add("MatMul", {e.constant(averages(from[0], to[0], type)), along});
+/// The same of sizes that a run finds, [1] int64 each.
+Name averages(Emitter& e, const Name& n, const Name& m, c10::ScalarType type) {
+  const Name one = e.integers({1}), zero = e.scalar(0, at::kLong), step = e.scalar(1, at::kLong);
+  const auto numbers = [&](const Name& count, int64_t axis) {
+    const Name end = e.add("Squeeze", {count, e.integers({0})});
+    return e.add("Unsqueeze", {e.add("Range", {zero, end, step}), e.integers({axis})});
+  };
+  const Name i = numbers(m, 1), j = numbers(n, 0);  // [m, 1], [1, n]
+  const Name begin = e.add("Div", {e.add("Mul", {i, n}), m});
+  const Name reach = e.add("Add", {e.add("Mul", {e.add("Add", {i, one}), n}), e.add("Sub", {m, one})});
+  const Name inside =
+      e.add("And", {e.add("GreaterOrEqual", {j, begin}), e.add("Less", {j, e.add("Div", {reach, m})})});
+  const Name rows = cast(e, inside, at::kBool, type);
+  return e.add("Div", {rows, e.add("ReduceSum", {rows, one})});
 }
 
-/// To a single place: a global pool. To several: windows of one size, where the input's size is known and a multiple.
+/// Means along the last axes, one or two, by products of matrices [places after, before].
+Name averaged(Emitter& e, const Name& x, const std::vector<Name>& rows) {
+  const Name along =
+      e.add("MatMul", {x, e.add("Transpose", {rows.back()}, {{"perm", std::vector<int64_t>{1, 0}}})});
+  return rows.size() == 1 ? along : e.add("MatMul", {rows[0], along});
+}
+
+/// To a single place: a global pool. To several: windows of one size, where the input's size is known and a multiple;
+/// means of windows of several sizes by products of matrices.
 std::vector<Name> adaptive_pool(Emitter& e, const CallView& call, const std::string& op) {
   const auto wanted = call.list("output_size");
   const auto& value = call.value("self");
-  std::vector<int64_t> kernel, before, after;
-  bool is_global = true, is_even = true;
+  std::vector<int64_t> kernel;
+  std::vector<Name> rows;
+  bool is_global = true, is_even = true, is_known = true;
+  const auto type = call.result().dtype;
   for (size_t k = 0; k < wanted.size(); ++k) {
     const size_t axis = value.sizes.size() - wanted.size() + k;
     const int64_t size = value.sizes[axis];
-    before.push_back(size);
-    if (wanted[k].is_none()) {
-      kernel.push_back(1);
-      after.push_back(size);
-      is_global = is_global && size == 1;
-      continue;
-    }
-    const auto number = e.known_size(wanted[k]);
-    if (!number) call.refuse("a computed output size");
-    is_global = is_global && *number == 1;
-    const bool is_dynamic = call.is_dynamic(static_cast<int64_t>(axis), "self");
-    if (*number != 1 && is_dynamic) call.refuse("windows of a dynamic size");
-    is_even = is_even && size % *number == 0;
-    after.push_back(*number);
-    kernel.push_back(std::max<int64_t>(1, size / *number));
+    const auto own = static_cast<int64_t>(axis);
+    const bool is_dynamic = call.is_dynamic(own, "self");
+    const auto number =
+        wanted[k].is_none() ? (is_dynamic ? std::nullopt : std::optional(size)) : e.known_size(wanted[k]);
+    is_global = is_global && number == 1;
+    is_known = is_known && number && (*number == 1 || !is_dynamic);
+    is_even = is_even && number && size % *number == 0;
+    kernel.push_back(number ? std::max<int64_t>(1, size / *number) : 1);
   }
   if (is_global) return {e.add("Global" + op, {call.tensor("self")})};
-  if (!is_even && (op != "AveragePool" || before.size() != 2)) call.refuse("windows of several sizes");
-  if (!is_even) return {averaged(e, call.tensor("self"), before, after, call.result().dtype)};
-  return {e.add(op, {call.tensor("self")}, {{"kernel_shape", kernel}, {"strides", kernel}})};
+  if (is_even && is_known)
+    return {e.add(op, {call.tensor("self")}, {{"kernel_shape", kernel}, {"strides", kernel}})};
+  if (op != "AveragePool" || wanted.size() > 2)
+    call.refuse("windows of several sizes, or of sizes that a run finds");
+  for (size_t k = 0; k < wanted.size(); ++k) {
+    const size_t axis = value.sizes.size() - wanted.size() + k;
+    const Name n = e.size_of(call.tensor("self"), static_cast<int64_t>(axis));
+    const auto number = wanted[k].is_none() ? std::nullopt : e.known_size(wanted[k]);
+    rows.push_back(number && !call.is_dynamic(static_cast<int64_t>(axis), "self")
+                       ? e.constant(averages(value.sizes[axis], *number, type))
+                       : averages(e, n, wanted[k].is_none() ? n : e.size(wanted[k]), type));
+  }
+  return {averaged(e, call.tensor("self"), rows)};
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Products of matrices, attention, embeddings.
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <cmath>
 
@@ -31,10 +32,12 @@ Rule product(const std::string& first, const std::string& second) {
   };
 }
 
-Rule added_product(const std::string& first, const std::string& second) {
+/// beta · self + alpha · product; with `is_summed` the product is summed over its first axis.
+Rule added_product(const std::string& first, const std::string& second, bool is_summed = false) {
   return [=](Emitter& e, const CallView& call) -> std::vector<Name> {
     const auto type = call.result().dtype;
     Name product = e.add("MatMul", {call.tensor(first), call.tensor(second)}), self = call.tensor("self");
+    if (is_summed) product = e.add("ReduceSum", {product, e.integers({0})}, {{"keepdims", int64_t{0}}});
     if (call.number("alpha") != 1) product = e.add("Mul", {product, e.scalar(call.scalar("alpha"), type)});
     if (call.number("beta") != 1) self = e.add("Mul", {self, e.scalar(call.scalar("beta"), type)});
     return {e.add("Add", {self, product})};
@@ -88,6 +91,48 @@ std::vector<Name> embedding(Emitter& e, const CallView& call) {
   return {e.add("Gather", {call.tensor("weight"), call.tensor("indices")}, {{"axis", int64_t{0}}})};
 }
 
+/// Letters for the axes of a tensor, from `first` on.
+std::string letters(int64_t rank, char first = 'a') {
+  std::string text;
+  for (int64_t axis = 0; axis < rank; ++axis) text += static_cast<char>(first + axis);
+  return text;
+}
+
+Name by_equation(Emitter& e, std::vector<Name> factors, const std::string& equation) {
+  return e.add("Einsum", std::move(factors), {{"equation", equation}});
+}
+
+/// Sums over pairs of axes: what is left are the other axes of `self`, then those of `other`.
+Name contracted(Emitter& e, const CallView& call, const std::vector<int64_t>& of_self,
+                const std::vector<int64_t>& of_other) {
+  const std::string own = letters(call.rank("self"));
+  std::string others = letters(call.rank("other"), static_cast<char>('a' + own.size())), left;
+  for (size_t k = 0; k < of_self.size(); ++k)
+    others[static_cast<size_t>(of_other[k])] = own[static_cast<size_t>(of_self[k])];
+  for (const char letter : own)
+    if (others.find(letter) == std::string::npos) left += letter;
+  for (const char letter : others)
+    if (own.find(letter) == std::string::npos) left += letter;
+  return by_equation(e, {call.tensor("self"), call.tensor("other")}, own + "," + others + "->" + left);
+}
+
+std::vector<Name> inner(Emitter& e, const CallView& call) {
+  if (call.rank("self") == 0 || call.rank("other") == 0)
+    return {e.add("Mul", {call.tensor("self"), call.tensor("other")})};
+  return {contracted(e, call, {call.rank("self") - 1}, {call.rank("other") - 1})};
+}
+
+std::vector<Name> tensordot(Emitter& e, const CallView& call) {
+  return {contracted(e, call, call.axes("dims_self", "self"), call.axes("dims_other", "other"))};
+}
+
+std::vector<Name> bilinear(Emitter& e, const CallView& call) {
+  const std::string batch = letters(call.rank("input1") - 1);
+  const Name product = by_equation(e, {call.tensor("input1"), call.tensor("weight"), call.tensor("input2")},
+                                   fmt::format("{0}x,yxz,{0}z->{0}y", batch));
+  return {call.has("bias") ? e.add("Add", {product, call.tensor("bias")}) : product};
+}
+
 std::vector<Name> einsum(Emitter& e, const CallView& call) {
   return {e.add("Einsum", call.tensors("tensors"), {{"equation", call.text("equation")}})};
 }
@@ -101,6 +146,10 @@ void add_products(Rules& rules) {
   rules["aten::mm"] = rules["aten::bmm"] = product("self", "mat2");
   rules["aten::addmm"] = added_product("mat1", "mat2");
   rules["aten::baddbmm"] = added_product("batch1", "batch2");
+  rules["aten::addbmm"] = added_product("batch1", "batch2", true);
+  rules["aten::inner"] = inner;
+  rules["aten::tensordot"] = tensordot;
+  rules["aten::bilinear"] = bilinear;
   rules["aten::scaled_dot_product_attention"] = attention;
   rules["aten::embedding"] = embedding;
   rules["aten::einsum"] = einsum;

@@ -35,6 +35,25 @@ Rule place_of(const std::string& op) {
   };
 }
 
+/// How many numbers fall into each of equal bins; those outside in none, the upper end into the last.
+std::vector<Name> histogram(Emitter& e, const CallView& call) {
+  const int64_t bins = call.integer("bins");
+  const double low = call.number("min"), high = call.number("max");
+  if (low >= high) call.refuse("bounds that the data decides");
+  const auto type = call.type("self");
+  const auto number = [&](double value) { return e.scalar(value, type); };
+  const Name x = e.add("Reshape", {call.tensor("self"), e.integers({1, -1})});
+  const Name place =
+      e.add("Min", {e.add("Floor", {e.add("Mul", {e.add("Sub", {x, number(low)}),
+                                                  number(static_cast<double>(bins) / (high - low))})}),
+                    number(static_cast<double>(bins - 1))});
+  const Name inside =
+      e.add("And", {e.add("GreaterOrEqual", {x, number(low)}), e.add("LessOrEqual", {x, number(high)})});
+  const Name bin = e.constant(at::arange(bins, at::TensorOptions(type)).unsqueeze(1));
+  const Name counted = cast(e, e.add("And", {e.add("Equal", {place, bin}), inside}), at::kBool, type);
+  return {e.add("ReduceSum", {counted, e.integers({1})}, {{"keepdims", int64_t{0}}})};
+}
+
 /// Of deviations from the mean: biased (correction 0) or divided by n − 1.
 std::vector<Name> variance(Emitter& e, const CallView& call) {
   const auto& value = call.value("self");
@@ -83,6 +102,7 @@ std::vector<Name> running_sum(Emitter& e, const CallView& call) {
 }  // namespace
 
 void add_reductions(Rules& rules) {
+  rules["aten::histc"] = histogram;
   rules["aten::mean"] = reduction("ReduceMean");
   rules["aten::sum"] = reduction("ReduceSum");
   rules["aten::amax"] = reduction("ReduceMax");

@@ -329,12 +329,20 @@ void add_shapes(Rules& rules) {
   rules["aten::squeeze.dim"] = rules["aten::squeeze.dims"] = squeezed;
   rules["aten::pixel_shuffle"] = pixel_shuffled;
   rules["aten::pixel_unshuffle"] = pixel_unshuffled;
-  for (const auto& [name, op] : std::initializer_list<std::pair<const char*, const char*>>{
-           {"add.int", "Add"}, {"sub.int", "Sub"}, {"mul.int", "Mul"}, {"floordiv.int", "Div"}})
-    rules[std::string("aten::") + name] = [op = std::string(op)](Emitter& e,
-                                                                 const CallView& call) -> std::vector<Name> {
+  for (const auto& [name, op] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"aten::add.int", "Add"},
+                                                                  {"aten::sub.int", "Sub"},
+                                                                  {"aten::mul.int", "Mul"},
+                                                                  {"aten::floordiv.int", "Div"},
+                                                                  {"aten::remainder.int", "Mod"},
+                                                                  {"prim::max.int", "Max"},
+                                                                  {"prim::min.int", "Min"}})
+    rules[name] = [op = std::string(op)](Emitter& e, const CallView& call) -> std::vector<Name> {
       return {e.add(op, {e.size(call.argument("a")), e.size(call.argument("b"))})};
     };
+  rules["aten::pow.int_to_int"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
+    return {e.add("Pow", {e.size(call.argument("a")), e.size(call.argument("b"))})};
+  };
   rules["aten::sym_size"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
     return {e.size_of(call.tensor("self"), call.axis("dim", "self"))};
   };
