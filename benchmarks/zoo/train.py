@@ -4,11 +4,12 @@
 
 PROGRAM is build/release/bin/inn. The ordinary network is trained first, and from it the integral model at random widths. The card has the recipe,
 the commands and the accuracy on the 10,000 test images at ten widths, measured by `inn eval`. Models in FOLDER are kept, so that an
-interrupted run goes on. --docs writes the tables of all cards.
+interrupted run goes on. --docs writes the table of all cards between the marks of docs/zoo.md.
 """
 
 import argparse
 import json
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -84,6 +85,16 @@ def train(options, name):
     return made
 
 
+def write_table(docs, cards):
+    lines = ["| model | parameters | " + " | ".join(f"{width:g}" for width in WIDTHS) + " |", "| --- | --- |" + " --- |" * len(WIDTHS)]
+    for card in cards:
+        cells = " | ".join(f"{100 * row['accuracy']:.1f}" for row in card["widths"])
+        lines.append(f"| `zoo:{card['name']}` | {card['parameters'] / 1000:.0f} k | {cells} |")
+    text = docs.read_text()
+    table = "<!-- trained -->\n" + "\n".join(lines) + "\n<!-- trained -->"
+    docs.write_text(re.sub("<!-- trained -->.*<!-- trained -->", lambda _: table, text, flags=re.DOTALL))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", type=Path)
@@ -91,11 +102,16 @@ def main():
     parser.add_argument("--only", nargs="+", choices=list(MODELS), default=list(MODELS))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--docs", type=Path)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    cards = []
     for name in options.only:
         card = train(options, name)
+        cards.append(card)
         print(name, " ".join(f"{row['width']:g}: {100 * row['accuracy']:.1f}" for row in card["widths"]), f"{card['seconds']} s", flush=True)
+    if options.docs:
+        write_table(options.docs, cards)
 
 
 if __name__ == "__main__":
