@@ -21,16 +21,20 @@ struct Readers {
 class FitPlanner {
  public:
   FitPlanner(const Network& network, const Groups& groups, const std::map<GroupId, GroupMaps>& maps,
-             bool only_readers)
+             bool only_readers, const std::map<ValueId, ValueId>& moved)
       : only_readers_(only_readers),
+        moved_(moved),
         network_(network),
         groups_(groups),
         maps_(maps),
         readers_(network.values.size()),
         made_by_(network.values.size(), -1),
         changed_(network.values.size(), false),
+        read_(network.values.size(), false),
         linear_(linear_calls(network)) {
+    find_read();
     for (size_t c = 0; c < network.calls.size(); ++c) {
+      if (!is_read(c)) continue;
       for (const auto& argument : network.calls[c].arguments)
         argument.for_each_value([&](ValueId id) {
           auto& calls = readers_[static_cast<size_t>(id)].calls;
@@ -69,6 +73,23 @@ class FitPlanner {
     return false;
   }
 
+  /// What the outputs depend on, and calls that write into an argument.
+  void find_read() {
+    const auto mark = [&](ValueId id) { read_[static_cast<size_t>(id)] = true; };
+    for (const auto& output : network_.outputs) output.for_each_value(mark);
+    for (size_t c = network_.calls.size(); c-- > 0;)
+      if (is_read(c))
+        for (const auto& argument : network_.calls[c].arguments) argument.for_each_value(mark);
+  }
+
+  bool is_read(size_t c) const {
+    if (network_.calls[c].op.ends_with('_')) return true;
+    for (const auto& result : network_.calls[c].results)
+      for (const auto id : result.values)
+        if (read_[static_cast<size_t>(id)]) return true;
+    return false;
+  }
+
   bool changed(ValueId id) const { return changed_[static_cast<size_t>(id)]; }
 
   void find_changes() {
@@ -77,11 +98,12 @@ class FitPlanner {
       for (const auto& argument : call.arguments)
         argument.for_each_value([&](ValueId id) { any = any || changed(id); });
       for (const auto& result : call.results)
-        for (const auto id : result.values) changed_[static_cast<size_t>(id)] = any;
+        for (const auto id : result.values) changed_[static_cast<size_t>(id)] = any || moved_.contains(id);
     }
   }
 
   void plan(size_t c) {
+    if (!is_read(c)) return;
     if (const auto* found = std::get_if<LinearCall>(&linear_[c])) {
       if (auto fit = fit_of(*found)) plan_.fits.push_back(std::move(*fit));
     } else if (const auto* reason = std::get_if<std::string>(&linear_[c]); reason && touched(c)) {
@@ -103,7 +125,9 @@ class FitPlanner {
     fit.is_cut = reads;
     if (only_readers_) return reads ? std::optional(std::move(fit)) : std::nullopt;
     const bool by_input = reads || changed(linear.input);
-    if (!by_input && !(fit.residual && changed(fit.residual->partner))) return {};
+    const bool by_sum =
+        fit.residual && (changed(fit.residual->partner) || fit.residual->target != fit.residual->sum);
+    if (!by_input && !by_sum) return {};
     return fit;
   }
 
@@ -283,7 +307,8 @@ class FitPlanner {
         network_.values[static_cast<size_t>(sum)].sizes != sizes)
       return {};
     if (fits_between(linear.call, partner)) return {};
-    return Fit::Residual{sum, partner};
+    const auto target = moved_.find(sum);
+    return Fit::Residual{sum, partner, target == moved_.end() ? sum : target->second};
   }
 
   /// Whether the value depends on a weight of a call after `call` that may be fit.
@@ -303,12 +328,13 @@ class FitPlanner {
   }
 
   bool only_readers_;
+  const std::map<ValueId, ValueId>& moved_;
   const Network& network_;
   const Groups& groups_;
   const std::map<GroupId, GroupMaps>& maps_;
   std::vector<Readers> readers_;
   std::vector<int64_t> made_by_;
-  std::vector<bool> changed_;
+  std::vector<bool> changed_, read_;
   std::vector<MaybeLinearCall> linear_;  // by call
   FitPlan plan_;
 };
@@ -316,8 +342,8 @@ class FitPlanner {
 }  // namespace
 
 FitPlan plan_fits(const Network& network, const Groups& groups, const std::map<GroupId, GroupMaps>& maps,
-                  bool only_readers) {
-  return FitPlanner(network, groups, maps, only_readers).make();
+                  bool only_readers, const std::map<ValueId, ValueId>& moved) {
+  return FitPlanner(network, groups, maps, only_readers, moved).make();
 }
 
 }  // namespace inn

@@ -25,6 +25,8 @@ struct Fit {
   /// depend on later fits.
   struct Residual {
     ValueId sum, partner;
+    ValueId
+        target;  // the source's value that the sum is to equal: `sum`, or another where blocks were bypassed
   };
   std::optional<Residual> residual;
   AxisMap outputs;      // of the source's output channels
@@ -67,9 +69,10 @@ struct FitPlan {
   std::vector<Kept> skipped;
 };
 
-/// Looks at `network` (source or resampled: the calls are alike) under `maps`. `only_readers`: layers whose
-/// own input axis is mapped, and no others.
+/// Looks at `network` (source or resampled: the calls are alike, some may be unread) under `maps`. `only_readers`: layers
+/// whose own input axis is mapped, and no others. `moved`: values that are to become others than in the source, and the
+/// sums that make them, with what they are to become (RefitOptions::targets).
 FitPlan plan_fits(const Network& network, const Groups& groups, const std::map<GroupId, GroupMaps>& maps,
-                  bool only_readers = false);
+                  bool only_readers = false, const std::map<ValueId, ValueId>& moved = {});
 
 }  // namespace inn

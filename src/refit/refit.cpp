@@ -61,7 +61,7 @@ class Sweep {
         present_(resampled, calibration, options.memory),
         groups_(source.groups),
         selections_(selections_of(maps)),
-        plan_(plan_fits(present_.network, source.groups, maps, options.only_readers)) {}
+        plan_(plan_fits(present_.network, source.groups, maps, options.only_readers, options.targets)) {}
 
   std::vector<LayerFit> run() {
     std::vector<LayerFit> results;
@@ -170,6 +170,8 @@ class Sweep {
   std::optional<size_t> position_after(const Fit& fit) {
     for (const auto& block : plan_.blocks)
       if (block.layers.back().linear.call == fit.linear.call && may_gain(kind_of(block))) return {};
+    if (fit.residual && fit.residual->target != fit.residual->sum)
+      return {};  // which comes later than the layer
     const auto next = static_cast<size_t>(&fit - plan_.fits.data()) + 1;
     if (next == plan_.fits.size()) return {};
     return position_for(plan_.fits[next].linear.call);
@@ -309,7 +311,7 @@ class Sweep {
     const auto& linear = fit.linear;
     std::vector<ValueId> of_source{linear.output}, of_present{linear.input};
     if (fit.residual) {
-      of_source.push_back(fit.residual->sum);
+      of_source.push_back(fit.residual->target);
       of_present.push_back(fit.residual->partner);
     }
     const PositionSample positions{options_.positions, options_.seed};

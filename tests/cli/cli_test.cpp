@@ -61,7 +61,7 @@ TEST_F(Program, PrintsItsCommandsALineEachWhereNoneIsNamed) {
   for (const std::string line : {"\n  groups     Lists ", "\n  resample   Changes ", "\n  demo       Runs "})
     EXPECT_THAT(all, HasSubstr(line));
   EXPECT_EQ(std::count(all.begin(), all.end(), '\n'),
-            17);  // fifteen commands below the usage and a blank line
+            18);  // sixteen commands below the usage and a blank line
 }
 
 TEST_F(Program, PrintsTheOperatorReferenceThatTheDocsHold) {

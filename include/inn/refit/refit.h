@@ -40,6 +40,9 @@ struct RefitOptions {
   /// Layers with more features than this are not refit; those with more outputs (a vocabulary) take no part in
   /// Gauss-Newton steps.
   int64_t most_features = 8192;
+  /// Values of the resampled network that are to equal another value of the source: a block's input and the source's
+  /// output of that block, where the block was bypassed (`inn/depth/`).
+  std::map<ValueId, ValueId> targets = {};
   /// Called after each layer.
   std::function<void(int64_t done, int64_t all, const std::string& layer)> progress = nullptr;
   /// Asked before each layer: whether this and the later ones keep the weights that they have.

@@ -33,6 +33,7 @@ Command shrink_command();
 Command resample_command();
 Command compare_command();
 Command train_command();
+Command depth_command();
 Command tune_command();
 Command eval_command();
 Command cost_command();
