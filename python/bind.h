@@ -50,6 +50,7 @@ void bind_data(nb::module_& m);
 void bind_quadrature(nb::module_& m);
 void bind_ordering(nb::module_& m);
 void bind_methods(nb::module_& m);
+void bind_depth(nb::module_& m);
 void bind_report(nb::module_& m);
 void bind_model(nb::module_& m);
 

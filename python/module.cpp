@@ -25,5 +25,6 @@ NB_MODULE(_core, m) {
   inn::python::bind_ordering(m);
   inn::python::bind_methods(m);
   inn::python::bind_model(m);
+  inn::python::bind_depth(m);
   inn::python::bind_report(m);
 }

@@ -18,6 +18,7 @@ if _built != _found:
 from . import graph, grid, parametrizations, permutation, pruning, quadrature, utils  # noqa: E402
 from ._analysis import Analysis, analyze  # noqa: E402
 from ._data import open_dataset  # noqa: E402
+from ._depth import Chain, Shallower, cut_depth, depth_groups  # noqa: E402
 from ._compare import Comparison, compare  # noqa: E402
 from ._onnx import load_onnx, save_onnx  # noqa: E402
 from ._rules import rule  # noqa: E402
@@ -54,11 +55,11 @@ from .utils import base_continuous_dims, grid_tuning, standard_continuous_dims  
 __version__ = _version.VERSION
 
 __all__ = [
-    "Analysis", "BaseIntegrationQuadrature", "Comparison", "CompositeGrid1D", "ConstantGrid1D", "Distribution", "Figures", "GridND", "IGrid",
+    "Analysis", "BaseIntegrationQuadrature", "Chain", "Comparison", "CompositeGrid1D", "ConstantGrid1D", "Distribution", "Figures", "GridND", "IGrid",
     "IntegralGroup", "IntegralModel", "IntegralTracer", "IntegralWrapper", "L1Grid1D", "L1Pruner", "LegendreQuadrature",
     "MultiTrainableGrid1D", "NormalDistribution", "Pruner", "RandomLegendreGrid", "RandomLinspace", "Report", "Resampled",
-    "RiemannQuadrature", "Shrunk", "SimpsonQuadrature", "TrainableDeltasGrid1D", "TrainableGrid1D", "TrapezoidalQuadrature",
-    "UniformDistribution", "analyze", "base_continuous_dims", "compare", "elastic", "elastic_step", "graph", "grid", "grid_tuning", "integrate",
+    "RiemannQuadrature", "Shallower", "Shrunk", "SimpsonQuadrature", "TrainableDeltasGrid1D", "TrainableGrid1D", "TrapezoidalQuadrature",
+    "UniformDistribution", "analyze", "base_continuous_dims", "compare", "cut_depth", "depth_groups", "elastic", "elastic_step", "graph", "grid", "grid_tuning", "integrate",
     "load_onnx", "methods", "open_dataset", "parametrizations", "permutation", "pruning", "quadrature", "recalibrate", "resample",
     "rule", "save_onnx", "shrink", "standard_continuous_dims", "utils", "zoo",
 ]  # fmt: skip

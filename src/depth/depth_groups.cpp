@@ -61,6 +61,16 @@ class Finder {
  private:
   const Value& value(ValueId id) const { return network_.values[static_cast<size_t>(id)]; }
 
+  /// A size that the network computes: often once, in the first block that needs it.
+  bool is_number(ValueId id) const { return value(id).kind == Value::Kind::integer; }
+
+  bool makes_numbers(size_t c) const {
+    for (const auto& result : network_.calls[c].results)
+      for (const auto id : result.values)
+        if (!is_number(id)) return false;
+    return true;
+  }
+
   bool alike(ValueId a, ValueId b) const {
     return value(a).sizes == value(b).sizes && value(a).dtype == value(b).dtype &&
            value(a).formulas == value(b).formulas;
@@ -80,7 +90,7 @@ class Finder {
       std::erase_if(live, [&](ValueId id) { return last[static_cast<size_t>(id)] <= c; });
       for (const auto& result : network_.calls[c].results)
         for (const auto id : result.values)
-          if (last[static_cast<size_t>(id)] > c) live.push_back(id);
+          if (last[static_cast<size_t>(id)] > c && !is_number(id)) live.push_back(id);
       if (live.empty() || uses_.producer(live.back()) != c || value(live.back()).kind != Value::Kind::tensor)
         continue;
       found.push_back({c, live.back(), {live.begin(), live.end() - 1}});
@@ -92,15 +102,17 @@ class Finder {
   std::string shape_of(const Segment& segment) const {
     std::map<ValueId, std::string> names{{segment.input, "input"}};
     std::ostringstream text;
+    size_t made = 0, states = 0;
+    const auto name_of = [&](ValueId id) -> std::string {
+      if (is_number(id)) return fmt::format("number{} {}", value(id).number, value(id).formula);
+      const auto state = uses_.state_of(id);
+      if (!state) return fmt::format("outer{}", id);
+      return fmt::format("state{} {} {}", states++,
+                         c10::toString(network_.state[*state].tensor.scalar_type()), value(id).sizes);
+    };
     const auto name = [&](ValueId id) -> const std::string& {
       const auto found = names.find(id);
-      if (found != names.end()) return found->second;
-      const auto state = uses_.state_of(id);
-      const std::string made =
-          state ? fmt::format("state{} {} {}", names.size(),
-                              c10::toString(network_.state[*state].tensor.scalar_type()), value(id).sizes)
-                : fmt::format("outer{}", id);
-      return names.emplace(id, made).first->second;
+      return found != names.end() ? found->second : names.emplace(id, name_of(id)).first->second;
     };
     const auto write = [&](const auto& self, const Argument& argument) -> void {
       if (argument.is_value()) {
@@ -120,12 +132,12 @@ class Finder {
       text << ' ';
     };
     for (size_t c = segment.begin; c < segment.end; ++c) {
+      if (makes_numbers(c)) continue;
       const Call& call = network_.calls[c];
       text << call.qualified_name() << ' ';
       for (const auto& argument : call.arguments) write(write, argument);
       for (const auto& result : call.results)
-        for (const auto id : result.values)
-          names[id] = fmt::format("made{}.{}", c - segment.begin, names.size());
+        for (const auto id : result.values) names[id] = fmt::format("made{}", made++);
       text << (names.contains(segment.output) ? "end\n" : "\n");
     }
     return std::move(text).str();
@@ -184,7 +196,7 @@ class Finder {
     for (size_t c = next.begin; c < next.end; ++c)
       for (const auto& result : network_.calls[c].results)
         for (const auto id : result.values)
-          if (id != next.output && !is_inside(id)) return {};
+          if (id != next.output && !is_number(id) && !is_inside(id)) return {};
     return ResidualBlock{"", next.begin, next.end, next.input, next.output};
   }
 
