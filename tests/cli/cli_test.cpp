@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/jit/serialization/pickle.h>
 
 #include <algorithm>
 
@@ -48,7 +49,7 @@ int64_t width_of(const json& groups, const std::string& name) {
 TEST_F(Program, ShowsExamplesInTheHelpOfEveryCommand) {
   const auto all = output_of("--help");
   for (const std::string name : {"groups", "check", "convert", "resample", "compare", "train", "tune", "eval",
-                                 "cost", "zoo", "operators", "demo"}) {
+                                 "depth", "cost", "zoo", "operators", "demo"}) {
     EXPECT_THAT(all, HasSubstr(name));
     EXPECT_THAT(output_of(name + " --help"),
                 AllOf(HasSubstr("Examples:"), HasSubstr("inn " + name), HasSubstr("--json")));
@@ -74,16 +75,42 @@ TEST_F(Program, PrintsTheOperatorReferenceThatTheDocsHold) {
 TEST_F(Program, ListsTheZooAndShowsTheCardOfATrainedModel) {
   EXPECT_THAT(output_of("zoo"), AllOf(HasSubstr("zoo:resnet20 "), HasSubstr("zoo:resnet20@fashion-mnist ")));
   EXPECT_THAT(output_of("zoo vit@fashion-mnist"), AllOf(HasSubstr("inn train"), HasSubstr("0.25")));
-  const auto listed = json_of("zoo --json");
+  const auto listed = json_of("zoo");
   EXPECT_EQ(listed.at("trained").at(0).at("name"), "small_cnn@fashion-mnist");
-  EXPECT_EQ(json_of("zoo small_cnn@fashion-mnist --json").at("widths"),
-            listed.at("trained").at(0).at("widths"));
+  EXPECT_EQ(json_of("zoo small_cnn@fashion-mnist").at("widths"), listed.at("trained").at(0).at("widths"));
   EXPECT_THAT(output_of("groups zoo:small_cnn@fashion-mnist"), HasSubstr("conv3"));
   const ScratchFolder folder;
   for (const std::string wrong : {"zoo vit@cifar", "cost zoo:vit@cifar", "cost zoo:vit@fashion-mnist:0.5"}) {
     const auto run = folder.run(wrong);
     EXPECT_EQ(run.code, 1) << wrong;
     EXPECT_THAT(run.err, HasSubstr("'vit@fashion-mnist'")) << wrong;
+  }
+}
+
+TEST_F(Program, DepthListsChainsAndRemovesBlocks) {
+  EXPECT_THAT(output_of("depth zoo:resnet20"),
+              AllOf(HasSubstr("layer1      3"), HasSubstr("layer2.1 … layer2.2")));
+  EXPECT_THAT(output_of("depth zoo:lenet"), HasSubstr("No two residual blocks"));
+  EXPECT_EQ(json_of("depth zoo:vit").at("chains").at(0).at("depth"), 6);
+  const auto bytes = torch::jit::pickle_save(at::randn({24, 3, 32, 32}));
+  std::ofstream(folder / "images.pt", std::ios::binary)
+      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  const auto made = json_of("depth zoo:resnet20 -o small.pt2 --depth layer1=2 --calibration images.pt");
+  EXPECT_EQ(made.at("chains").at(0).at("removed").size(), 1u);
+  EXPECT_LE(made.at("output_error").at("after"), made.at("output_error").at("before_refit"));
+  EXPECT_THAT(folder.run("depth small.pt2").out, HasSubstr("layer1      2"));
+  for (const auto& [arguments, code, message] : std::vector<std::tuple<std::string, int, std::string>>{
+           {"depth zoo:resnet20 --keep-depth 0.5", 2, "-o OUT"},
+           {"depth zoo:resnet20 -o x.pt2", 2, "-o OUT"},
+           {"depth zoo:resnet20 -o x.pt2 --keep-depth 0.5", 2, "requires --calibration"},
+           {"depth zoo:resnet20 -o x.pt2 --depth layer1 --calibration images.pt", 2, "NAME=N"},
+           {"depth zoo:resnet20 -o x.pt2 --depth layer9=1 --calibration images.pt", 1, "'layer3'"},
+           {"depth zoo:resnet20 -o x.pt2 --depth layer1=7 --calibration images.pt", 1,
+            "from 1 to 3 but got 7"}}) {
+    const auto run = folder.run(arguments);
+    EXPECT_EQ(run.code, code) << arguments;
+    EXPECT_THAT(run.err, HasSubstr(message)) << arguments;
+    EXPECT_FALSE(std::filesystem::exists(folder / "x.pt2"));
   }
 }
 

@@ -174,3 +174,57 @@ def test_running_statistics_and_pools_of_dynamic_sizes(tmp_path):
     inn.save_onnx(program, tmp_path / "net.onnx")
     for height, width in ((8, 9), (5, 12), (16, 4)):
         expect_equal(module, tmp_path / "net.onnx", torch.randn(3, 3, height, width))
+
+
+class Numbers(nn.Module):
+    def forward(self, x):
+        return x.sum(1), x.shape[0] * 2 + 1, x.shape[1], 3.5
+
+
+def test_numbers_as_outputs(tmp_path):
+    x = torch.randn(3, 4)
+    inn.save_onnx(Numbers(), tmp_path / "net.onnx", x)
+    onnx.checker.check_model(str(tmp_path / "net.onnx"), full_check=True)
+    sums, rows, columns, constant = outputs_of(tmp_path / "net.onnx", torch.ones(5, 4))
+    assert sums.tolist() == [4] * 5 and rows.item() == 11 and columns.item() == 4 and constant.item() == 3.5
+
+
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True, "num_layers": 2}, {"batch_first": True, "bias": False}])
+def test_lstms_with_projections(tmp_path, options):
+    class Projected(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(5, 8, proj_size=3, **options)
+
+        def forward(self, x):
+            y, (h, c) = self.lstm(x.movedim(0, 1) if not self.lstm.batch_first else x)
+            return y.movedim(0, 1) if not self.lstm.batch_first else y, h.movedim(0, 1), c.movedim(0, 1)
+
+    torch.manual_seed(0)
+    model = Projected().eval()
+    inn.save_onnx(model, tmp_path / "net.onnx", torch.randn(3, 6, 5))
+    expect_equal(model, tmp_path / "net.onnx", torch.randn(3, 6, 5))
+
+
+def test_products_by_groups_of_rows(tmp_path):
+    class Experts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(3, 16, 16).bfloat16().float())
+
+        def forward(self, x, ends):
+            return torch._grouped_mm(x, self.weight, offs=ends)
+
+    torch.manual_seed(0)
+    model, ends = Experts().eval(), torch.tensor([4, 4, 9], dtype=torch.int32)
+    try:
+        with torch.no_grad():
+            torch.export.export(model, (torch.randn(9, 16), ends))
+    except RuntimeError as error:
+        pytest.skip(f"this torch has no grouped products of float32: {error}")
+    with torch.no_grad():
+        program = torch.export.export(model, (torch.randn(9, 16), ends))
+    inn.save_onnx(program, tmp_path / "net.onnx")
+    x = torch.randn(9, 16)
+    (found,) = outputs_of(tmp_path / "net.onnx", x, ends)
+    assert np.abs(found - model(x, ends).detach().numpy()).max() < 1e-4

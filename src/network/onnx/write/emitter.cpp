@@ -186,6 +186,20 @@ std::vector<Dimension> Emitter::dimensions(ValueId value) const {
   return result;
 }
 
+ValueInfo Emitter::number_output(const Argument& output) {
+  const auto is_integer = [&] {
+    if (output.is_size()) return true;
+    if (output.is_value())
+      return network_.values[static_cast<size_t>(output.value())].kind == Value::Kind::integer;
+    return output.is_constant() && output.constant().isInt();
+  };
+  if (is_integer()) return {add("Squeeze", {size(output), integers({0})}), at::kLong, {}};
+  require(output.is_constant() && output.constant().isScalar(), "network",
+          "ONNX: an output that is neither a tensor nor a number is not supported.");
+  const auto number = output.constant().toScalar();
+  return {add("Identity", {scalar(number, number.type())}), number.type(), {}};
+}
+
 Model Emitter::finish() {
   const auto info = [&](ValueId value, const Name& name) {
     return ValueInfo{name, network_.values[static_cast<size_t>(value)].dtype, dimensions(value)};
@@ -195,9 +209,11 @@ Model Emitter::finish() {
   for (const auto& node : model_.nodes) made.insert(node.outputs.begin(), node.outputs.end());
   for (const auto& output : network_.outputs) {
     if (output.is_none()) continue;
-    require(
-        output.is_value() && network_.values[static_cast<size_t>(output.value())].kind == Value::Kind::tensor,
-        "network", "ONNX: an output that is not a tensor is not supported.");
+    if (!output.is_value() ||
+        network_.values[static_cast<size_t>(output.value())].kind != Value::Kind::tensor) {
+      model_.outputs.push_back(number_output(output));
+      continue;
+    }
     Name name = name_of(output.value());
     // An output has a node of its own.
     if (!made.contains(name)) name = add("Identity", {name});

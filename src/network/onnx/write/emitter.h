@@ -59,6 +59,8 @@ class Emitter {
 
  private:
   Name fresh(const std::string& base);
+  /// Of an output of the network that is a number: a tensor without axes.
+  ValueInfo number_output(const Argument& output);
   /// Of a size symbol that no dynamic axis gives.
   std::optional<int64_t> fixed_value(SymbolId symbol) const;
   std::vector<Dimension> dimensions(ValueId value) const;

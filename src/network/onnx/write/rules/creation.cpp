@@ -51,6 +51,7 @@ void add_creation(Rules& rules) {
   rules["aten::ones"] = rules["aten::new_ones"] = filled("size", 1);
   rules["aten::full"] = rules["aten::new_full"] = filled("size", std::nullopt);
   rules["aten::zeros_like"] = filled_like(0);
+  rules["aten::empty_like"] = filled_like(0);  // what it holds is not defined
   rules["aten::ones_like"] = filled_like(1);
   rules["aten::full_like"] = filled_like(std::nullopt);
   rules["aten::zero"] = filled_like(0);

@@ -133,6 +133,22 @@ std::vector<Name> bilinear(Emitter& e, const CallView& call) {
   return {call.has("bias") ? e.add("Add", {product, call.tensor("bias")}) : product};
 }
 
+/// Rows of one expert after another, each times the matrix of its own: `offs` are the experts' ends.
+std::vector<Name> grouped_product(Emitter& e, const CallView& call) {
+  if (call.rank("self") != 2 || call.rank("mat2") != 3 || !call.has("offs"))
+    call.refuse("groups of another kind");
+  const Name rows = call.tensor("self"), one = e.integers({1});
+  const Name count = e.add("Squeeze", {e.size_of(rows, 0), e.integers({0})});
+  const Name row =
+      e.add("Unsqueeze", {e.add("Range", {e.scalar(0, at::kLong), count, e.scalar(1, at::kLong)}), one});
+  const Name ended =
+      e.add("GreaterOrEqual", {row, cast(e, call.tensor("offs"), call.type("offs"), at::kLong)});
+  const Name expert =
+      e.add("ReduceSum", {cast(e, ended, at::kBool, at::kLong), one}, {{"keepdims", int64_t{0}}});
+  const Name matrices = e.add("Gather", {call.tensor("mat2"), expert}, {{"axis", int64_t{0}}});
+  return {e.add("Squeeze", {e.add("MatMul", {e.add("Unsqueeze", {rows, one}), matrices}), one})};
+}
+
 std::vector<Name> einsum(Emitter& e, const CallView& call) {
   return {e.add("Einsum", call.tensors("tensors"), {{"equation", call.text("equation")}})};
 }
@@ -148,6 +164,7 @@ void add_products(Rules& rules) {
   rules["aten::baddbmm"] = added_product("batch1", "batch2");
   rules["aten::addbmm"] = added_product("batch1", "batch2", true);
   rules["aten::inner"] = inner;
+  rules["aten::_grouped_mm"] = grouped_product;
   rules["aten::tensordot"] = tensordot;
   rules["aten::bilinear"] = bilinear;
   rules["aten::scaled_dot_product_attention"] = attention;

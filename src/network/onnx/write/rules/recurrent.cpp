@@ -22,6 +22,98 @@ at::Tensor with_gates(const at::Tensor& weight, const std::vector<int64_t>& gate
   return at::cat(ordered);
 }
 
+/// The gates of an LSTM in torch's order: input, forget, candidate, output.
+struct Gates {
+  Name input, forget, candidate, output;
+
+  Gates(Emitter& e, const Name& sums) {
+    const auto parts = e.add_several("Split", {sums}, {{"axis", int64_t{1}}, {"num_outputs", int64_t{4}}}, 4);
+    input = e.add("Sigmoid", {parts[0]});
+    forget = e.add("Sigmoid", {parts[1]});
+    candidate = e.add("Tanh", {parts[2]});
+    output = e.add("Sigmoid", {parts[3]});
+  }
+
+  /// Moves the cell's state on, and returns its output.
+  Name step(Emitter& e, Name& c) const {
+    c = e.add("Add", {e.add("Mul", {forget, c}), e.add("Mul", {input, candidate})});
+    return e.add("Mul", {output, e.add("Tanh", {c})});
+  }
+};
+
+/// One direction of a level of an LSTM whose state is projected, which ONNX's operator has not: step by step.
+struct ProjectedDirection {
+  at::Tensor input, recurrent, bias,
+      projection;  // [4·hidden, …] twice, [4·hidden] or undefined, [projected, hidden]
+  Name h, c;       // [batch, projected], [batch, hidden]
+
+  /// Returns its outputs of all steps, [time, batch, projected], and leaves the last states in h and c.
+  Name run(Emitter& e, const Name& x, int64_t steps, bool is_backward) {
+    const auto times = [&](const Name& rows, const at::Tensor& matrix) {
+      return e.add("MatMul", {rows, e.constant(matrix.t().contiguous())});
+    };
+    Name gates = times(x, input);
+    if (bias.defined()) gates = e.add("Add", {gates, e.constant(bias)});
+    std::vector<Name> outputs(static_cast<size_t>(steps));
+    for (int64_t s = 0; s < steps; ++s) {
+      const int64_t t = is_backward ? steps - 1 - s : s;
+      const Name own = e.add("Gather", {gates, e.scalar(t, at::kLong)}, {{"axis", int64_t{0}}});
+      h = times(Gates(e, e.add("Add", {own, times(h, recurrent)})).step(e, c), projection);
+      outputs[static_cast<size_t>(t)] = e.add("Unsqueeze", {h, e.integers({0})});
+    }
+    return e.add("Concat", outputs, {{"axis", int64_t{0}}});
+  }
+};
+
+/// One step of an LSTM.
+std::vector<Name> lstm_cell(Emitter& e, const CallView& call) {
+  const auto states = call.tensors("hx");
+  const auto product = [&](const Name& rows, const char* weight, const char* bias) {
+    const Name made = e.add("MatMul", {rows, e.transposed(call.argument(weight).value())});
+    return call.has(bias) ? e.add("Add", {made, call.tensor(bias)}) : made;
+  };
+  const Name gates =
+      e.add("Add", {product(call.tensor("input"), "w_ih", "b_ih"), product(states.at(0), "w_hh", "b_hh")});
+  Name c = states.at(1);
+  const Name h = Gates(e, gates).step(e, c);
+  return {h, c};
+}
+
+/// `weights`: of every level and direction, as torch has them.
+std::vector<Name> projected_lstm(Emitter& e, const CallView& call, const std::vector<at::Tensor>& weights,
+                                 const std::vector<ValueId>& first) {
+  const bool has_biases = call.flag("has_biases"), is_batch_first = call.flag("batch_first");
+  const int64_t levels = call.integer("num_layers"), directions = call.flag("bidirectional") ? 2 : 1;
+  const int64_t time_axis = is_batch_first ? 1 : 0;
+  const size_t each = has_biases ? 5 : 3;
+  if (weights.size() != static_cast<size_t>(levels * directions) * each) call.refuse("its weights");
+  if (call.is_dynamic(time_axis, "input")) call.refuse("projections over a dynamic length");
+  const int64_t steps = call.value("input").sizes.at(static_cast<size_t>(time_axis));
+  const std::vector<int64_t> exchanged{1, 0, 2};
+  Name x = call.tensor("input");
+  if (is_batch_first) x = e.add("Transpose", {x}, {{"perm", exchanged}});
+  std::vector<std::vector<Name>> last(2);
+  for (int64_t level = 0; level < levels; ++level) {
+    std::vector<Name> outputs;
+    for (int64_t d = 0; d < directions; ++d) {
+      const int64_t place = level * directions + d;
+      const auto* own = &weights[static_cast<size_t>(place) * each];
+      const auto state = [&](size_t k) {
+        return e.add("Gather", {e.name_of(first[k]), e.scalar(place, at::kLong)}, {{"axis", int64_t{0}}});
+      };
+      ProjectedDirection direction{own[0],        own[1],   has_biases ? own[2] + own[3] : at::Tensor(),
+                                   own[each - 1], state(0), state(1)};
+      outputs.push_back(direction.run(e, x, steps, d == 1));
+      last[0].push_back(e.add("Unsqueeze", {direction.h, e.integers({0})}));
+      last[1].push_back(e.add("Unsqueeze", {direction.c, e.integers({0})}));
+    }
+    x = directions == 1 ? outputs[0] : e.add("Concat", outputs, {{"axis", int64_t{2}}});
+  }
+  std::vector<Name> results{is_batch_first ? e.add("Transpose", {x}, {{"perm", exchanged}}) : x};
+  for (const auto& states : last) results.push_back(e.add("Concat", states, {{"axis", int64_t{0}}}));
+  return results;
+}
+
 Rule recurrent(const Kind& kind) {
   return [kind](Emitter& e, const CallView& call) -> std::vector<Name> {
     if (call.flag("train") && call.number("dropout") != 0) call.refuse("dropout");
@@ -42,7 +134,7 @@ Rule recurrent(const Kind& kind) {
     if (first.size() != kind.states) call.refuse("its first states");
     const auto hidden = weights.at(1).size(1);
     if (weights.size() != static_cast<size_t>(levels * directions) * (has_biases ? 4 : 2))
-      call.refuse("projections");
+      return projected_lstm(e, call, weights, first);
 
     Name x = call.tensor("input");
     if (is_batch_first) x = e.add("Transpose", {x}, {{"perm", std::vector<int64_t>{1, 0, 2}}});
@@ -91,6 +183,7 @@ Rule recurrent(const Kind& kind) {
 
 void add_recurrent(Rules& rules) {
   rules["aten::lstm.input"] = recurrent({"LSTM", {0, 3, 1, 2}, {}, 2});
+  rules["aten::lstm_cell"] = lstm_cell;
   rules["aten::gru.input"] = recurrent({"GRU", {1, 0, 2}, {{"linear_before_reset", int64_t{1}}}, 1});
   rules["aten::rnn_tanh.input"] = recurrent({"RNN", {0}, {}, 1});
 }

@@ -272,6 +272,25 @@ std::vector<Name> pixel_unshuffled(Emitter& e, const CallView& call) {
   return {e.add("Reshape", {ordered, e.integers({-1, c * factor * factor, h, w})})};
 }
 
+/// Axes to other places; the rest keeps its order.
+std::vector<Name> moved(Emitter& e, const CallView& call) {
+  const int64_t rank = call.rank("self");
+  const auto normal = [&](std::vector<int64_t> axes) {
+    for (auto& axis : axes) axis = axis < 0 ? axis + rank : axis;
+    return axes;
+  };
+  const auto from = normal(call.integers("source")), to = normal(call.integers("destination"));
+  std::vector<int64_t> order(static_cast<size_t>(rank), -1);
+  for (size_t k = 0; k < from.size(); ++k) order[static_cast<size_t>(to[k])] = from[k];
+  int64_t next = 0;
+  for (auto& axis : order) {
+    if (axis >= 0) continue;
+    while (std::find(from.begin(), from.end(), next) != from.end()) ++next;
+    axis = next++;
+  }
+  return {e.add("Transpose", {call.tensor("self")}, {{"perm", order}})};
+}
+
 }  // namespace
 
 void add_shapes(Rules& rules) {
@@ -279,6 +298,10 @@ void add_shapes(Rules& rules) {
     return reshaped(e, call, "size");
   };
   rules["aten::reshape"] = [](Emitter& e, const CallView& call) { return reshaped(e, call, "shape"); };
+  rules["aten::view_as"] =
+      rules["aten::reshape_as"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
+    return {e.add("Reshape", {call.tensor("self"), e.add("Shape", {call.tensor("other")})})};
+  };
   rules["aten::flatten"] = flattened;
   rules["aten::unflatten"] = unflattened;
   for (const auto& [name, mode] :
@@ -302,6 +325,7 @@ void add_shapes(Rules& rules) {
     return {exchanged(e, call.tensor("self"), call.rank("self"), call.axis(axes ? "axis0" : "dim0", "self"),
                       call.axis(axes ? "axis1" : "dim1", "self"))};
   };
+  rules["aten::movedim"] = rules["aten::moveaxis"] = moved;
   rules["aten::t"] = [](Emitter& e, const CallView& call) -> std::vector<Name> {
     if (call.rank("self") < 2) return {call.tensor("self")};
     return {exchanged(e, call.tensor("self"), 2, 0, 1)};
