@@ -114,6 +114,9 @@ EvalResult evaluate_forward(const std::function<at::Tensor(const at::Tensor&)>& 
   const int64_t classes = count_classes(data, "Evaluation");
   Evaluation evaluation(data.has_classes(), place.device());
   const Batches batches(data, {.batch_size = options.batch_size, .normalization = normalization});
+  require(data.has_classes() || (!options.attack && !options.corruption), "train",
+          "Attacks and corruptions need class labels, which '{}' has not.", data.source);
+  uint64_t count = 0;  // batches
   Progress progress({.label = "evaluate",
                      .total = data.size(),
                      .unit = "samples",
@@ -121,7 +124,11 @@ EvalResult evaluate_forward(const std::function<at::Tensor(const at::Tensor&)>& 
   for (const Batch& batch : batches.epoch(0)) {
     if (batch.empty()) continue;
     const auto labels = batch.labels.to(place.device());
-    evaluation.add(forward(to_input_options(batch.inputs, place)), labels, classes);
+    at::Tensor inputs = to_input_options(batch.inputs, place);
+    const uint64_t seed = options.seed + (count++ << 32);
+    if (options.corruption) inputs = corrupted(inputs, *options.corruption, normalization, seed);
+    if (options.attack) inputs = attacked(forward, inputs, labels, *options.attack, normalization, seed);
+    evaluation.add(forward(inputs), labels, classes);
     progress.advance(labels.size(0));
   }
   require<std::runtime_error>(evaluation.count() > 0, "train", "Data set '{}': all its samples are corrupt.",

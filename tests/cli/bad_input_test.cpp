@@ -144,6 +144,8 @@ TEST_F(BadInput, DataThatIsNone) {
   expect_refused(1, "eval zoo:lenet --data good --widths 1,0.5", "--widths requires an integral model");
   expect_refused(1, "eval zoo:lenet --data good --mean 0.1,0.2", "1 or");
   expect_refused(2, "eval zoo:lenet --data good --mean grey", "--mean");
+  expect_refused(2, "eval zoo:lenet --data good --attack pgd:eps=2", "eps must be in (0, 1]");
+  expect_refused(2, "eval zoo:lenet --data good --corrupt fog:1", "noise, blur or contrast");
   expect_refused(2, "eval zoo:lenet --data good --std 0", "--std: must be finite numbers above 0 but got 0.");
 }
 

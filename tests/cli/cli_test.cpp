@@ -314,6 +314,11 @@ TEST_F(Training, TrainsKeepsTheNormalizationAndEvaluates) {
   EXPECT_EQ(kept.at("std"), json::array({0.25}));
 
   const auto result = json_of("eval net.pt2 --data data").at("results").at(0);
+  for (const std::string changed :
+       {"--attack fgsm:eps=4/255", "--attack pgd:eps=4/255,steps=3", "--corrupt noise:5"})
+    EXPECT_GT(json_of("eval net.pt2 --data data " + changed).at("results").at(0).at("loss"),
+              result.at("loss"))
+        << changed;
   EXPECT_EQ(result.at("count"), 96);
   EXPECT_EQ(result.at("width"), 1);
   EXPECT_GT(result.at("accuracy"), 0.9);

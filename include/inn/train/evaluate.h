@@ -13,6 +13,7 @@
 #include "inn/model/integral_model.h"
 #include "inn/model/network_module.h"
 #include "inn/network/network.h"
+#include "inn/train/attack.h"
 
 namespace inn {
 
@@ -36,6 +37,10 @@ struct EvalResult {
 struct EvalOptions {
   int64_t batch_size = 256;
   bool progress = false;  // a progress bar on stderr if it is a terminal
+  /// Changes of the images first: a corruption, then an attack. For class labels.
+  std::optional<Corruption> corruption = {};
+  std::optional<Attack> attack = {};
+  uint64_t seed = 0;  // of their random numbers
 };
 
 /// Evaluates the network on `data`, in evaluation mode, without gradients, on the device and in the dtype of

@@ -8,6 +8,7 @@
 #include "inn/train/evaluate.h"
 #include "options/evaluation.h"
 #include "options/run_context.h"
+#include "options/usage_error.h"
 #include "options/width_choice.h"
 
 namespace inn::cli {
@@ -18,6 +19,7 @@ struct EvalArguments {
   CalibrationOptions calibration;
   EvaluationOptions evaluation;
   std::vector<double> widths;
+  std::string attack, corruption;
 };
 
 /// All channels that the integral groups have now over all that they have in the source; 1 for a plain
@@ -35,7 +37,11 @@ double present_width(const AnyModel& model) {
 std::vector<WidthResult> results_of(const AnyModel& model, const EvalArguments& options, const Dataset& data,
                                     const std::optional<Dataset>& calibration,
                                     const Normalization& normalization) {
-  const EvalOptions eval{.batch_size = options.evaluation.batch_size, .progress = true};
+  EvalOptions eval{
+      .batch_size = options.evaluation.batch_size, .progress = true, .seed = options.context.general.seed};
+  if (!options.attack.empty()) eval.attack = as_usage([&] { return Attack::parse(options.attack); });
+  if (!options.corruption.empty())
+    eval.corruption = as_usage([&] { return Corruption::parse(options.corruption); });
   if (!options.widths.empty())
     return evaluate_widths(
         *model.integral, data, normalization, options.widths,
@@ -114,6 +120,7 @@ Command eval_command() {
               "  inn eval resnet20.pt2 --data cifar-10/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225\n"
               "  inn eval integral.pt2 --data fashion-mnist --widths 1,0.75,0.5,0.25 --calibration "
               "fashion-mnist\n"
+              "  inn eval resnet20.pt2 --data cifar-10/ --attack pgd:eps=2/255,steps=20,restarts=3\n"
               "  inn eval decoder.pt2 --data text.pt",
           .declare = [](CLI::App& app) -> std::function<int()> {
             auto options = std::make_shared<EvalArguments>();
@@ -123,6 +130,12 @@ Command eval_command() {
                            "Widths of an integral model as fractions of the source widths, e.g. 1,0.5,0.25")
                 ->delimiter(',')
                 ->type_name("F,F,…");
+            app.add_option("--attack", options->attack,
+                           "Accuracy on attacked images: fgsm:eps=8/255 or pgd:eps=8/255,steps=20,restarts=3")
+                ->type_name("ATTACK");
+            app.add_option("--corrupt", options->corruption,
+                           "Accuracy on worse images: noise, blur or contrast, with a severity from 1 to 5")
+                ->type_name("KIND:N");
             add_calibration_options(app, options->calibration);
             options->context.add_options(app, {.data = true, .device = true, .html = true});
             return [options] { return run(*options); };
