@@ -113,7 +113,8 @@ TEST_F(BadInput, FilesThatAreNoModels) {
   write("model.tflite", "tflite");
   expect_refused(1, "groups empty.pt2", "empty.pt2");
   expect_refused(1, "groups text.pt2", "text.pt2");
-  expect_refused(1, "groups model.tflite", "must be a .pt2, an .onnx, a TorchScript .pt or zoo:NAME");
+  expect_refused(1, "groups model.tflite",
+                 "must be a .pt2, an .onnx, a TorchScript .pt, zoo:NAME or zoo:NAME@DATA");
   expect_refused(1, "groups model.onnx", "not an ONNX model");
   expect_refused(1, "resample text.pt2 -o out.pt2 --keep 0.5", "text.pt2");
 
