@@ -10,18 +10,18 @@ namespace {
 
 using testing::HasSubstr;
 
-const Normalization kNormalization{{0.4, 0.5, 0.6}, {0.2, 0.3, 0.25}};
+const Normalization kThreeColors{{0.4, 0.5, 0.6}, {0.2, 0.3, 0.25}};
 
 at::Tensor pixels_of(const at::Tensor& images) {
   const auto options = images.options();
-  return images * at::tensor(kNormalization.std, options).view({1, 3, 1, 1}) +
-         at::tensor(kNormalization.mean, options).view({1, 3, 1, 1});
+  return images * at::tensor(kThreeColors.std, options).view({1, 3, 1, 1}) +
+         at::tensor(kThreeColors.mean, options).view({1, 3, 1, 1});
 }
 
 at::Tensor images_of(int64_t count) {
   const auto pixels = at::rand({count, 3, 8, 8});
-  return (pixels - at::tensor(kNormalization.mean, at::kFloat).view({1, 3, 1, 1})) /
-         at::tensor(kNormalization.std, at::kFloat).view({1, 3, 1, 1});
+  return (pixels - at::tensor(kThreeColors.mean, at::kFloat).view({1, 3, 1, 1})) /
+         at::tensor(kThreeColors.std, at::kFloat).view({1, 3, 1, 1});
 }
 
 class Attacks : public testing::Test {
@@ -39,7 +39,7 @@ class Attacks : public testing::Test {
 TEST_F(Attacks, StayWithinEpsAndWithinTheRangeOfPixels) {
   for (const std::string text :
        {"fgsm:eps=0.1", "pgd:eps=0.1,steps=5,restarts=2", "pgd:eps=0.1,steps=3,step=1"}) {
-    const auto made = attacked(linear, images, labels, Attack::parse(text), kNormalization, 1);
+    const auto made = attacked(linear, images, labels, Attack::parse(text), kThreeColors, 1);
     const auto change = pixels_of(made) - pixels_of(images);
     EXPECT_LE(change.abs().max().item<double>(), 0.1 + 1e-5) << text;
     EXPECT_GE(pixels_of(made).min().item<double>(), -1e-5) << text;
@@ -55,9 +55,9 @@ TEST_F(Attacks, FindTheWorstImageOfALinearNetwork) {
   labels = at::zeros({6}, at::kLong);
   const auto grey = images * 0;  // far from the ends of the range
   const auto direction = (weight[1] - weight[0]).sign().view({1, 3, 8, 8});
-  const auto worst = grey + 0.05 * direction / at::tensor(kNormalization.std, at::kFloat).view({1, 3, 1, 1});
+  const auto worst = grey + 0.05 * direction / at::tensor(kThreeColors.std, at::kFloat).view({1, 3, 1, 1});
   for (const std::string text : {"fgsm:eps=0.05", "pgd:eps=0.05,steps=10,restarts=2"})
-    EXPECT_LE((attacked(linear, grey, labels, Attack::parse(text), kNormalization, 1) - worst)
+    EXPECT_LE((attacked(linear, grey, labels, Attack::parse(text), kThreeColors, 1) - worst)
                   .abs()
                   .max()
                   .item<double>(),
@@ -67,7 +67,7 @@ TEST_F(Attacks, FindTheWorstImageOfALinearNetwork) {
 TEST_F(Attacks, AreNoWeakerWithMoreRestarts) {
   const auto loss_with = [&](int64_t restarts) {
     return losses(attacked(linear, images, labels,
-                           {.kind = "pgd", .eps = 0.1, .steps = 2, .restarts = restarts}, kNormalization, 1));
+                           {.kind = "pgd", .eps = 0.1, .steps = 2, .restarts = restarts}, kThreeColors, 1));
   };
   EXPECT_TRUE((loss_with(4) >= loss_with(1)).all().item<bool>());
 }
@@ -76,11 +76,11 @@ TEST(Corruptions, AreWhatTheyAreDefinedAs) {
   torch::manual_seed(1);
   const auto images = images_of(200), pixels = pixels_of(images);
   const auto made = [&](const std::string& text) {
-    return pixels_of(corrupted(images, Corruption::parse(text), kNormalization, 3));
+    return pixels_of(corrupted(images, Corruption::parse(text), kThreeColors, 3));
   };
   const auto grey = images * 0;  // no pixel is clamped
   const auto noise =
-      pixels_of(corrupted(grey, Corruption::parse("noise:5"), kNormalization, 3)) - pixels_of(grey);
+      pixels_of(corrupted(grey, Corruption::parse("noise:5"), kThreeColors, 3)) - pixels_of(grey);
   EXPECT_NEAR(noise.std().item<double>(), 0.10, 0.002);
   const auto mean = pixels.mean({1, 2, 3}, true);
   EXPECT_LE((made("contrast:5") - ((pixels - mean) * 0.15 + mean)).abs().max().item<double>(), 1e-5);
