@@ -15,6 +15,11 @@ void bind_depth(nb::module_& m) {
         return chains;
       },
       nb::arg("network"), "Returns each chain of residual blocks: its name, and those of its blocks.");
+  m.def(
+      "depths_at",
+      [](const Network& network, double fraction) { return depths_at(find_depth_groups(network), fraction); },
+      nb::arg("network"), nb::arg("fraction"),
+      "Returns how many blocks of each chain are the fraction of its depth.");
   nb::class_<CutDepth::Chain>(m, "CutChain", "A chain of residual blocks of which some were removed.")
       .def_ro("name", &CutDepth::Chain::name)
       .def_ro("before", &CutDepth::Chain::before)

@@ -98,7 +98,7 @@ def cut_depth(model: Any, example: Any = None, *, calibration: Iterable[Any], ke
     """
     network = network_of(model, example)
     chains = {name: blocks for name, blocks in _core.depth_groups(network)}
-    wanted = {name: max(1, round(keep * len(blocks))) for name, blocks in chains.items()} if keep is not None else {}
+    wanted = _core.depths_at(network, keep) if keep is not None else {}
     wanted.update(depths or {})
     if not wanted:
         raise ValueError("one of keep and depths is needed" if chains else "the network has no chain of residual blocks of one shape")

@@ -97,6 +97,11 @@ def export(model: torch.nn.Module, args: tuple, kwargs: dict[str, Any]) -> torch
             module.training = mode
 
 
+def is_integral(model: Any) -> bool:
+    """Whether it is an `IntegralModel`, whose module imports this one."""
+    return hasattr(model, "_network_at_source")
+
+
 def network_of(model: Any, example: Any = None) -> _core.Network:
     """Return the network of a module, an exported program, or a file.
 
@@ -116,7 +121,7 @@ def network_of(model: Any, example: Any = None) -> _core.Network:
         program = model
     elif isinstance(model, torch.jit.ScriptModule):
         return _read_script(model, example)
-    elif hasattr(model, "_network_at_source"):  # an IntegralModel
+    elif is_integral(model):
         return model._network_at_source()
     elif isinstance(model, torch.nn.Module):
         if example is None:

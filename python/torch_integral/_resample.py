@@ -12,7 +12,7 @@ from torch import nn
 
 from . import _core
 from ._analysis import Analysis
-from ._export import example_of, graph_module, network_of
+from ._export import example_of, graph_module, is_integral, network_of
 from ._page import Page
 from ._rebuild import rebuild
 from ._samples import Samples, samples_of_all_ranks
@@ -182,7 +182,7 @@ def model_of(
     """Return a resampled network in the form of the model: its own class where it can have the widths."""
     if isinstance(model, _core.Network):
         return None
-    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule) or hasattr(model, "_network_at_source"):
+    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule) or is_integral(model):
         return graph_module(network)
     cuts = [
         (group.width, widths[group.name], [member.tensor for member in group.members])

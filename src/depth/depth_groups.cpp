@@ -4,12 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <map>
 #include <set>
 #include <sstream>
 
 #include "inn/core/error.h"
+#include "inn/network/liveness.h"
 #include "inn/network/value_uses.h"
 
 namespace inn {
@@ -77,20 +78,16 @@ class Finder {
   }
 
   std::vector<Cut> cuts() const {
-    std::vector<size_t> last(network_.values.size(), 0);  // the last call that reads it
-    for (size_t v = 0; v < last.size(); ++v) {
-      const auto id = static_cast<ValueId>(v);
-      const auto& readers = uses_.readers(id);
-      last[v] = uses_.is_output(id) ? network_.calls.size() : readers.empty() ? 0 : readers.back();
-    }
+    const Liveness liveness = liveness_of(network_);
     std::vector<Cut> found;
     std::vector<ValueId> live;  // in the order in which they were made
     for (const auto id : network_.inputs) live.push_back(id);
+    for (const auto id : liveness.unread) std::erase(live, id);
     for (size_t c = 0; c < network_.calls.size(); ++c) {
-      std::erase_if(live, [&](ValueId id) { return last[static_cast<size_t>(id)] <= c; });
       for (const auto& result : network_.calls[c].results)
         for (const auto id : result.values)
-          if (last[static_cast<size_t>(id)] > c && !is_number(id)) live.push_back(id);
+          if (!is_number(id)) live.push_back(id);
+      for (const auto id : liveness.released[c]) std::erase(live, id);
       if (live.empty() || uses_.producer(live.back()) != c || value(live.back()).kind != Value::Kind::tensor)
         continue;
       found.push_back({c, live.back(), {live.begin(), live.end() - 1}});
@@ -280,6 +277,14 @@ const DepthGroup& find_depth_group(const std::vector<DepthGroup>& groups, const 
   }
   raise("depth", "No chain of residual blocks is named '{}'. The network has {}.", name,
         names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+}
+
+std::map<std::string, int64_t> depths_at(const std::vector<DepthGroup>& groups, double fraction) {
+  std::map<std::string, int64_t> depths;
+  for (const auto& group : groups)
+    depths[group.name] =
+        std::max<int64_t>(1, std::llround(fraction * static_cast<double>(group.blocks.size())));
+  return depths;
 }
 
 Network bypass(const Network& network, std::span<const ResidualBlock> blocks) {

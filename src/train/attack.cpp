@@ -7,10 +7,11 @@
 
 #include <array>
 #include <cmath>
-#include <cstdlib>
 #include <optional>
+#include <string_view>
 
 #include "inn/core/error.h"
+#include "number_text.h"
 
 namespace inn {
 namespace {
@@ -19,16 +20,13 @@ constexpr std::array<double, 5> kNoise{0.04, 0.06, 0.08, 0.09, 0.10}, kBlur{0.4,
     kContrast{0.75, 0.5, 0.4, 0.3, 0.15};
 
 /// "8/255" or "0.03".
-std::optional<double> number_of(const std::string& text) {
-  const auto plain = [](const std::string& part) -> std::optional<double> {
-    char* end = nullptr;
-    const double number = std::strtod(part.c_str(), &end);
-    return part.empty() || *end != '\0' || !std::isfinite(number) ? std::nullopt : std::optional(number);
-  };
+std::optional<double> number_of(std::string_view text) {
+  double above = 0, below = 1;
   const auto slash = text.find('/');
-  if (slash == std::string::npos) return plain(text);
-  const auto above = plain(text.substr(0, slash)), below = plain(text.substr(slash + 1));
-  return above && below && *below != 0 ? std::optional(*above / *below) : std::nullopt;
+  if (!parse_number(text.substr(0, slash), above)) return {};
+  if (slash != text.npos && !parse_number(text.substr(slash + 1), below)) return {};
+  const double number = above / below;
+  return std::isfinite(number) ? std::optional(number) : std::nullopt;
 }
 
 /// Images scaled to [0, 1], and back: mean and standard deviation by channel, [1, C, 1, 1].

@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <charconv>
 #include <cmath>
 #include <numbers>
 #include <string_view>
@@ -10,6 +9,7 @@
 #include "inn/core/error.h"
 #include "inn/core/named_table.h"
 #include "inn/train/train.h"
+#include "number_text.h"
 #include "recipes.h"
 
 namespace inn {
@@ -57,14 +57,6 @@ void add(GrowingTable<Entry>& table, const char* kind, Entry entry) {
   for (const auto& known : table)
     require(known.name != entry.name, "train", "The {} '{}': the name is already in use.", kind, entry.name);
   table.push_back(std::move(entry));
-}
-
-/// Whether the whole of the text is a number, which it then sets.
-template <class Number>
-bool parse_number(std::string_view text, Number& number) {
-  const char* end = text.data() + text.size();
-  const auto [last, error] = std::from_chars(text.data(), end, number);
-  return !text.empty() && last == end && error == std::errc();
 }
 
 }  // namespace

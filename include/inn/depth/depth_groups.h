@@ -2,6 +2,7 @@
 // Chains of residual blocks of one shape: what can be skipped or repeated.
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,6 +33,9 @@ std::vector<DepthGroup> find_depth_groups(const Network& network);
 
 /// Returns the group of that name. Throws std::invalid_argument with the names that there are.
 const DepthGroup& find_depth_group(const std::vector<DepthGroup>& groups, const std::string& name);
+
+/// Returns how many blocks of each chain are the fraction of its depth: rounded, at least one.
+std::map<std::string, int64_t> depths_at(const std::vector<DepthGroup>& groups, double fraction);
 
 /// Returns the network with blocks bypassed: what reads a block's output reads its input. The calls stay where they
 /// are, some of them unread (`eliminate_dead_code` removes those).

@@ -1,8 +1,6 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
-#include <cmath>
 #include <iostream>
 
 #include "commands/command.h"
@@ -14,6 +12,7 @@
 #include "options/limits.h"
 #include "options/run_context.h"
 #include "options/usage_error.h"
+#include "options/width_choice.h"
 #include "output.h"
 #include "step_bar.h"
 
@@ -34,18 +33,10 @@ struct DepthArguments {
 std::map<std::string, int64_t> wanted_depths(const DepthArguments& options,
                                              const std::vector<DepthGroup>& groups) {
   std::map<std::string, int64_t> depths;
-  if (options.keep > 0)
-    for (const auto& group : groups)
-      depths[group.name] =
-          std::max<int64_t>(1, std::llround(options.keep * static_cast<double>(group.blocks.size())));
+  if (options.keep > 0) depths = depths_at(groups, options.keep);
   for (const auto& text : options.depths) {
-    const auto split = text.rfind('=');
-    int64_t depth = 0;
-    const char* end = text.data() + text.size();
-    require<UsageError>(split != std::string::npos &&
-                            std::from_chars(text.data() + split + 1, end, depth).ptr == end && depth >= 1,
-                        "cli", "--depth '{}': must be NAME=N, e.g. layer1=3.", text);
-    depths[find_depth_group(groups, text.substr(0, split)).name] = depth;
+    const auto [name, depth] = read_named_count("--depth", text, "depth");
+    depths[find_depth_group(groups, name).name] = depth;
   }
   return depths;
 }

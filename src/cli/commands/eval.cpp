@@ -34,14 +34,19 @@ double present_width(const AnyModel& model) {
   return static_cast<double>(now) / static_cast<double>(source);
 }
 
-std::vector<WidthResult> results_of(const AnyModel& model, const EvalArguments& options, const Dataset& data,
-                                    const std::optional<Dataset>& calibration,
-                                    const Normalization& normalization) {
+EvalOptions eval_options(const EvalArguments& options) {
   EvalOptions eval{
       .batch_size = options.evaluation.batch_size, .progress = true, .seed = options.context.general.seed};
   if (!options.attack.empty()) eval.attack = as_usage([&] { return Attack::parse(options.attack); });
   if (!options.corruption.empty())
     eval.corruption = as_usage([&] { return Corruption::parse(options.corruption); });
+  return eval;
+}
+
+std::vector<WidthResult> results_of(const AnyModel& model, const EvalArguments& options,
+                                    const EvalOptions& eval, const Dataset& data,
+                                    const std::optional<Dataset>& calibration,
+                                    const Normalization& normalization) {
   if (!options.widths.empty())
     return evaluate_widths(
         *model.integral, data, normalization, options.widths,
@@ -94,6 +99,7 @@ void report(const std::vector<WidthResult>& results, const Dataset& data, const 
 int run(const EvalArguments& options) {
   const auto device = options.context.start();
   for (const double width : options.widths) check_fraction("--widths", width);
+  const EvalOptions eval = eval_options(options);
   const SkippedReport skipped(options.context.images);
   Dataset data = read_evaluated(options.evaluation, options.context.images);
   auto [model, normalization] = options.context.open_for(&data);
@@ -106,7 +112,7 @@ int run(const EvalArguments& options) {
   fit_images(data, network);
   if (calibration) fit_calibration(*calibration, network);
   model.to(device);
-  report(results_of(model, options, data, calibration, normalization), data, options);
+  report(results_of(model, options, eval, data, calibration, normalization), data, options);
   return 0;
 }
 

@@ -4,8 +4,6 @@
 #include <iostream>
 
 #include "commands/command.h"
-#include "inn/core/error.h"
-#include "inn/core/text.h"
 #include "inn/report/table.h"
 #include "inn/zoo/trained.h"
 #include "options/general.h"

@@ -29,13 +29,6 @@ std::pair<std::string, Number> read_named(const char* option, const std::string&
   return {text.substr(0, equals), number};
 }
 
-std::pair<std::string, int64_t> parse_width(const std::string& text) {
-  constexpr const char* kForm = "the width must be a positive integer";
-  auto named = read_named<int64_t>("--width", text, "NAME=N", kForm);
-  require<UsageError>(named.second >= 1, "cli", "--width '{}': {} but got '{}'.", text, kForm, named.second);
-  return named;
-}
-
 std::pair<std::string, double> parse_keep_of(const std::string& text) {
   auto named = read_named<double>("--keep-of", text, "PATTERN=F", "the fraction must be a number");
   check_fraction("--keep-of", named.second);
@@ -43,6 +36,15 @@ std::pair<std::string, double> parse_keep_of(const std::string& text) {
 }
 
 }  // namespace
+
+std::pair<std::string, int64_t> read_named_count(const char* option, const std::string& text,
+                                                 const std::string& what) {
+  const std::string form = "the " + what + " must be a positive integer";
+  auto named = read_named<int64_t>(option, text, "NAME=N", form.c_str());
+  require<UsageError>(named.second >= 1, "cli", "{} '{}': {} but got '{}'.", option, text, form,
+                      named.second);
+  return named;
+}
 
 void add_fraction_options(CLI::App& app, WidthChoice& choice) {
   app.add_option("--groups", choice.groups,
@@ -94,7 +96,7 @@ PruneOptions prune_options(const WidthChoice& choice) {
   if (choice.round_up) options.limits.rounding = Rounding::up;
   for (const auto& text : choice.keep_of) options.keep_of.push_back(parse_keep_of(text));
   for (const auto& text : choice.widths) {
-    const auto [name, width] = parse_width(text);
+    const auto [name, width] = read_named_count("--width", text, "width");
     options.widths[name] = width;
   }
   return options;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "inn/pruning/pruning.h"
@@ -30,6 +31,11 @@ struct WidthChoice {
 void add_fraction_options(CLI::App& app, WidthChoice& choice);
 /// Declares those, and --keep, --keep-of and --width.
 void add_width_options(CLI::App& app, WidthChoice& choice);
+
+/// Reads "layer1.0.conv1=12", the value of an option NAME=N: the name, and the number of `what` ("width") behind the last '='.
+/// Throws UsageError.
+std::pair<std::string, int64_t> read_named_count(const char* option, const std::string& text,
+                                                 const std::string& what);
 
 /// Throws UsageError unless the fraction of a width is in (0, 8].
 void check_fraction(const char* option, double fraction);

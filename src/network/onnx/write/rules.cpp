@@ -25,6 +25,11 @@ const Rule& rule_of(const Call& call) {
   raise("network", "ONNX: operator {} in module '{}' is not supported.", call.qualified_name(), call.module);
 }
 
+Name numbers_below(Emitter& emitter, const Name& count) {
+  const Name end = emitter.add("Squeeze", {count, emitter.integers({0})});
+  return emitter.add("Range", {emitter.scalar(0, at::kLong), end, emitter.scalar(1, at::kLong)});
+}
+
 Name cast(Emitter& emitter, const Name& name, c10::ScalarType from, c10::ScalarType to) {
   return from == to ? name : emitter.add("Cast", {name}, {{"to", int64_t{element_type(to)}}});
 }

@@ -38,6 +38,9 @@ const Rule& rule_of(const Call& call);
 /// `name` as `type`, by a Cast if it has another.
 Name cast(Emitter& emitter, const Name& name, c10::ScalarType from, c10::ScalarType to);
 
+/// The numbers from 0 on below a count, which is [1] int64.
+Name numbers_below(Emitter& emitter, const Name& count);
+
 /// The paddings of a call's spatial axes in ONNX's order: the beginnings of all axes, then their ends.
 std::vector<int64_t> both_ends(const CallView& call, size_t axes);
 

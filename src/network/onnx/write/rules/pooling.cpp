@@ -47,12 +47,9 @@ at::Tensor averages(int64_t n, int64_t m, c10::ScalarType type) {
 
 /// The same of sizes that a run finds, [1] int64 each.
 Name averages(Emitter& e, const Name& n, const Name& m, c10::ScalarType type) {
-  const Name one = e.integers({1}), zero = e.scalar(0, at::kLong), step = e.scalar(1, at::kLong);
-  const auto numbers = [&](const Name& count, int64_t axis) {
-    const Name end = e.add("Squeeze", {count, e.integers({0})});
-    return e.add("Unsqueeze", {e.add("Range", {zero, end, step}), e.integers({axis})});
-  };
-  const Name i = numbers(m, 1), j = numbers(n, 0);  // [m, 1], [1, n]
+  const Name one = e.integers({1});
+  const Name i = e.add("Unsqueeze", {numbers_below(e, m), one});              // [m, 1]
+  const Name j = e.add("Unsqueeze", {numbers_below(e, n), e.integers({0})});  // [1, n]
   const Name begin = e.add("Div", {e.add("Mul", {i, n}), m});
   const Name reach = e.add("Add", {e.add("Mul", {e.add("Add", {i, one}), n}), e.add("Sub", {m, one})});
   const Name inside =

@@ -138,9 +138,7 @@ std::vector<Name> grouped_product(Emitter& e, const CallView& call) {
   if (call.rank("self") != 2 || call.rank("mat2") != 3 || !call.has("offs"))
     call.refuse("groups of another kind");
   const Name rows = call.tensor("self"), one = e.integers({1});
-  const Name count = e.add("Squeeze", {e.size_of(rows, 0), e.integers({0})});
-  const Name row =
-      e.add("Unsqueeze", {e.add("Range", {e.scalar(0, at::kLong), count, e.scalar(1, at::kLong)}), one});
+  const Name row = e.add("Unsqueeze", {numbers_below(e, e.size_of(rows, 0)), one});
   const Name ended =
       e.add("GreaterOrEqual", {row, cast(e, call.tensor("offs"), call.type("offs"), at::kLong)});
   const Name expert =

@@ -274,13 +274,8 @@ std::vector<Name> pixel_unshuffled(Emitter& e, const CallView& call) {
 
 /// Axes to other places; the rest keeps its order.
 std::vector<Name> moved(Emitter& e, const CallView& call) {
-  const int64_t rank = call.rank("self");
-  const auto normal = [&](std::vector<int64_t> axes) {
-    for (auto& axis : axes) axis = axis < 0 ? axis + rank : axis;
-    return axes;
-  };
-  const auto from = normal(call.integers("source")), to = normal(call.integers("destination"));
-  std::vector<int64_t> order(static_cast<size_t>(rank), -1);
+  const auto from = call.axes("source", "self"), to = call.axes("destination", "self");
+  std::vector<int64_t> order(static_cast<size_t>(call.rank("self")), -1);
   for (size_t k = 0; k < from.size(); ++k) order[static_cast<size_t>(to[k])] = from[k];
   int64_t next = 0;
   for (auto& axis : order) {
